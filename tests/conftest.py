@@ -1,0 +1,26 @@
+"""What every test stands on: a real PostgreSQL and a real Redis-protocol server, one database and one key prefix a worker."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings as project_settings
+from django.core.cache import cache
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Several runs side by side (a demo, another checkout) keep their own test databases."""
+    suffix = os.environ.get("TEST_DATABASE_SUFFIX", "")
+    if suffix:
+        test = project_settings.DATABASES["default"].setdefault("TEST", {})
+        test["NAME"] = f"{test.get('NAME') or 'test_' + project_settings.DATABASES['default']['NAME']}_{suffix}"
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(request: pytest.FixtureRequest, settings) -> Iterator[None]:
+    """Each test starts with a cold cache of its own; workers share the server, not the keys."""
+    prefix = f"test-{os.environ.get('TEST_DATABASE_SUFFIX', '')}-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    settings.CACHES = {**settings.CACHES, "default": {**settings.CACHES["default"], "KEY_PREFIX": prefix}}
+    cache.delete_pattern("*")
+    yield
