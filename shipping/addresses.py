@@ -1,0 +1,52 @@
+"""Where a parcel goes and whom to tell: a value, and the columns that keep it on a document."""
+
+from dataclasses import asdict, dataclass
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Address:
+    """A postal address in Brazil. `postal_code` is eight digits, `state` two capital letters, `country` ISO 3166."""
+
+    name: str
+    street: str
+    number: str
+    district: str
+    city: str
+    state: str
+    postal_code: str
+    complement: str = ""
+    country: str = "BR"
+
+
+class DeliveryFields(models.Model):
+    """The columns of a document that is delivered: a cart, later the order made of it."""
+
+    email = models.EmailField(_("e-mail"), blank=True)
+    phone = models.CharField(_("phone"), max_length=20, blank=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    street = models.CharField(_("street"), max_length=120, blank=True)
+    number = models.CharField(_("number"), max_length=20, blank=True)
+    complement = models.CharField(_("complement"), max_length=80, blank=True)
+    district = models.CharField(_("district"), max_length=80, blank=True)
+    city = models.CharField(_("city"), max_length=80, blank=True)
+    state = models.CharField(_("state"), max_length=2, blank=True)
+    postal_code = models.CharField(_("postal code"), max_length=8, blank=True)
+    country = models.CharField(_("country"), max_length=2, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def address(self) -> Address | None:
+        """The address, or None where nobody has given one yet. A postal code alone is not an address."""
+        if not self.street:
+            return None
+        return Address(**{field: getattr(self, field) for field in Address.__dataclass_fields__})
+
+    @address.setter
+    def address(self, address: Address) -> None:
+        for field, value in asdict(address).items():
+            setattr(self, field, value)

@@ -1,0 +1,217 @@
+"""Brazilian postal codes (CEP): how they are typed and shown, which state they belong to, and the street behind them."""
+
+import json
+import logging
+import re
+import unicodedata
+from bisect import bisect_right
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache as once
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from config.breakers import BreakerOpen, ProviderFailure, breaker
+from config.cache import cached
+from config.locks import refuse_in_transaction
+from shipping.exceptions import InvalidPostalCode
+
+logger = logging.getLogger(__name__)
+
+LOOK_UP_SECONDS = 1.0
+REMEMBER_SECONDS = 24 * 60 * 60
+MAX_ANSWER_BYTES = 16 * 1024
+MAX_NAME_LENGTH = 120
+
+# Spaces, dots and every kind of dash that keyboards and spreadsheets put into a number.
+_SEPARATORS = re.compile(r"[\s.\u00ad\u2010-\u2015\u2212\u200b\ufeff-]+")
+_EIGHT_DIGITS = re.compile(r"[0-9]{8}")
+
+state_names = {
+    "AC": "Acre",
+    "AL": "Alagoas",
+    "AM": "Amazonas",
+    "AP": "Amapá",
+    "BA": "Bahia",
+    "CE": "Ceará",
+    "DF": "Distrito Federal",
+    "ES": "Espírito Santo",
+    "GO": "Goiás",
+    "MA": "Maranhão",
+    "MG": "Minas Gerais",
+    "MS": "Mato Grosso do Sul",
+    "MT": "Mato Grosso",
+    "PA": "Pará",
+    "PB": "Paraíba",
+    "PE": "Pernambuco",
+    "PI": "Piauí",
+    "PR": "Paraná",
+    "RJ": "Rio de Janeiro",
+    "RN": "Rio Grande do Norte",
+    "RO": "Rondônia",
+    "RR": "Roraima",
+    "RS": "Rio Grande do Sul",
+    "SC": "Santa Catarina",
+    "SE": "Sergipe",
+    "SP": "São Paulo",
+    "TO": "Tocantins",
+}
+
+# First and last five digits of each stretch, in order. 78900 to 78999 belong to nobody.
+STATE_RANGES: tuple[tuple[int, int, str], ...] = (
+    (1000, 19999, "SP"),
+    (20000, 28999, "RJ"),
+    (29000, 29999, "ES"),
+    (30000, 39999, "MG"),
+    (40000, 48999, "BA"),
+    (49000, 49999, "SE"),
+    (50000, 56999, "PE"),
+    (57000, 57999, "AL"),
+    (58000, 58999, "PB"),
+    (59000, 59999, "RN"),
+    (60000, 63999, "CE"),
+    (64000, 64999, "PI"),
+    (65000, 65999, "MA"),
+    (66000, 68899, "PA"),
+    (68900, 68999, "AP"),
+    (69000, 69299, "AM"),
+    (69300, 69399, "RR"),
+    (69400, 69899, "AM"),
+    (69900, 69999, "AC"),
+    (70000, 72799, "DF"),
+    (72800, 72999, "GO"),
+    (73000, 73699, "DF"),
+    (73700, 76799, "GO"),
+    (76800, 76999, "RO"),
+    (77000, 77999, "TO"),
+    (78000, 78899, "MT"),
+    (79000, 79999, "MS"),
+    (80000, 87999, "PR"),
+    (88000, 89999, "SC"),
+    (90000, 99999, "RS"),
+)
+_STARTS = [first for first, _last, _state in STATE_RANGES]
+
+
+@dataclass(frozen=True)
+class AddressHint:
+    """What is known of the address behind a postal code; None where it is not known."""
+
+    postal_code: str
+    state: str | None = None
+    city: str | None = None
+    district: str | None = None
+    street: str | None = None
+
+
+class PostalCodesAway(ProviderFailure):
+    """The look-up service did not answer, in time or at all, or answered nonsense."""
+
+
+def normalise(text: str) -> str:
+    """The 8 digits of `text`, typed in any way: "01310-200", "01.310 200", full-width. Raises InvalidPostalCode."""
+    digits = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text[:64]))
+    if len(text) > 64 or not _EIGHT_DIGITS.fullmatch(digits):
+        raise InvalidPostalCode
+    return digits
+
+
+def display(postal_code: str) -> str:
+    """As Brazilians write it: 01310-200. `postal_code` has been normalised."""
+    return f"{postal_code[:5]}-{postal_code[5:]}"
+
+
+def state_of(postal_code: str) -> str:
+    """The two letters of the state that a normalised postal code lies in; "" where no state has it."""
+    prefix = int(postal_code[:5])
+    position = bisect_right(_STARTS, prefix) - 1
+    if position < 0:
+        return ""
+    _first, last, state = STATE_RANGES[position]
+    return state if prefix <= last else ""
+
+
+def look_up(postal_code: str) -> AddressHint:
+    """What is known of the address behind a normalised postal code.
+
+    Asks the service at `POSTAL_CODE_API_BASE` (ViaCEP's contract), for a second at most, and remembers the answer for a
+    day. Where that setting is empty or the service is away, only the state is known, from the ranges. No provider
+    failure leaves this function. Not to be called inside a transaction.
+    """
+    local = AddressHint(postal_code, state=state_of(postal_code) or None)
+    if not settings.POSTAL_CODE_API_BASE or local.state is None:
+        return local
+    refuse_in_transaction("The postal-code look-up")
+    try:
+        found = cached("postal_codes", postal_code, REMEMBER_SECONDS, lambda: _ask_service(postal_code))
+    except BreakerOpen:
+        return local
+    except PostalCodesAway as error:
+        logger.warning("The postal-code look-up failed: %s", error)
+        return local
+    return AddressHint(postal_code, state=local.state, **found)
+
+
+def _ask_service(postal_code: str) -> dict[str, str | None]:
+    """City, district and street as the service knows them. Raises PostalCodesAway or BreakerOpen."""
+    with breaker("postal_codes").calling():
+        answer = _within_deadline(f"/ws/{postal_code}/json/")
+    fields = {"city": "localidade", "district": "bairro", "street": "logradouro"}
+    return {field: _clean(answer.get(key)) for field, key in fields.items()}
+
+
+@once
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="postal-codes")
+
+
+def _within_deadline(path: str) -> dict[str, Any]:
+    """The answer to GET `path`, in a thread of its own: socket time-outs cover neither DNS nor a trickling answer."""
+    asked: Future[dict[str, Any]] = _threads().submit(_get, settings.POSTAL_CODE_API_BASE, path)
+    try:
+        return asked.result(timeout=LOOK_UP_SECONDS)
+    except TimeoutError as error:
+        asked.cancel()
+        raise PostalCodesAway(f"no answer within {LOOK_UP_SECONDS} s") from error
+
+
+def _get(base: str, path: str) -> dict[str, Any]:
+    """One GET without redirects. An unknown postal code (400, 404 or an answer with `erro`) is an empty answer."""
+    address = urlsplit(base)
+    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+    try:
+        connection = kind(address.netloc, timeout=LOOK_UP_SECONDS)
+        try:
+            connection.request("GET", address.path.rstrip("/") + path, headers={"Accept": "application/json"})
+            answer = connection.getresponse()
+            body = answer.read(MAX_ANSWER_BYTES + 1)
+        finally:
+            connection.close()
+    except (OSError, HTTPException) as error:
+        raise PostalCodesAway(type(error).__name__) from error
+    if answer.status in (400, 404):
+        return {}
+    if answer.status != 200 or len(body) > MAX_ANSWER_BYTES:
+        raise PostalCodesAway(f"status {answer.status}, {len(body)} bytes")
+    return _parse(body)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        facts = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise PostalCodesAway("the answer is no JSON") from error
+    if not isinstance(facts, dict):
+        raise PostalCodesAway("the answer is no JSON object")
+    return {} if facts.get("erro") else facts
+
+
+def _clean(value: object) -> str | None:
+    """Text from a stranger: printable, on one line, of bearable length; None where nothing is left."""
+    if not isinstance(value, str):
+        return None
+    printable = "".join(letter if letter.isprintable() else " " for letter in value)
+    return " ".join(printable.split())[:MAX_NAME_LENGTH] or None
