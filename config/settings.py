@@ -183,6 +183,8 @@ CATALOGUE_CACHE_SECONDS = 60 * 60
 MAX_LINE_QUANTITY = 99
 MAX_CART_LINES = 100
 SHIPPING_QUOTE_MINUTES = 30
+# Finds the street behind a postal code (https://viacep.com.br, or what speaks like it). Empty: only the state is known.
+POSTAL_CODE_API_BASE = env.str("POSTAL_CODE_API_BASE", default="")
 # Payment expires before the hold does, so that money never arrives for stock that was given away.
 PAYMENT_MINUTES = 30
 STOCK_HOLD_MINUTES = 35
