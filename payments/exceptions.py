@@ -1,0 +1,61 @@
+"""What the payments app refuses, each with the code that the API shows."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from config.exceptions import Refusal
+
+
+class PaymentUnavailable(Refusal):
+    """The provider surely did nothing: it was not reached, or it said so. Safe to try again, as a new attempt.
+
+    Never raised where money may have moved; that is an `Outcome` of the kind `unknown`.
+    """
+
+    code = "payment_unavailable"
+    status = 503
+    message = _("Payments are not available right now. Nothing was charged. Please try again in a moment.")
+
+    def __init__(self, message: str | Promise | None = None, *, retry_after: int = 5) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, retry_after=retry_after)
+
+
+class PaymentInProgress(Refusal):
+    """Another attempt of this payment is not settled yet; a second one could charge twice."""
+
+    code = "checkout_in_progress"
+    status = 409
+    message = _("A payment for this order is still being confirmed. There is no need to pay again.")
+
+
+class PaymentSettled(Refusal):
+    """The payment is paid or refunded; it takes no further attempt."""
+
+    code = "payment_settled"
+    status = 409
+    message = _("This order is already paid. There is no need to pay again.")
+
+
+class InvalidPaymentMethod(Refusal):
+    """What came as payment method is no token of the provider. Neither stored nor logged: it may be a card number."""
+
+    code = "invalid"
+    status = 422
+    message = _("This is not a payment method that we can use. Please enter the card again or pay with Pix.")
+
+
+class RefundRefused(Refusal):
+    """The refund is not possible: nothing was captured, or less than asked is left."""
+
+    code = "refund_refused"
+    status = 409
+    message = _("This amount cannot be refunded.")
+
+
+class InvalidSignature(Refusal):
+    """A webhook that the provider did not sign, or signed too long ago."""
+
+    code = "invalid_signature"
+    status = 400
+    message = _("The signature of this message is not valid.")

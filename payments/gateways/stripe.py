@@ -1,0 +1,295 @@
+"""Stripe, through its official SDK: payment intents that are created and confirmed by the server in one call.
+
+The SDK's own retries are off: a call whose answer is lost is asked about, not repeated. The calls have a deadline.
+`STRIPE_API_BASE` leads to the sandbox provider in the demo and the tests, so that this very code runs everywhere.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+import stripe
+from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
+
+from config.breakers import BreakerOpen, ProviderFailure, breaker
+from config.locks import refuse_in_transaction
+from config.money import to_minor_units
+from payments.exceptions import InvalidSignature
+from payments.gateways.base import (
+    PIX,
+    AuthorizeRequest,
+    LostAttempt,
+    Outcome,
+    ProviderEvent,
+    RefundKind,
+    RefundOutcome,
+    RefundRequest,
+)
+from payments.gateways.stripe_documents import decline_of, event_of, outcome_of_intent
+from payments.gateways.stripe_errors import NothingSent, failure_of, unavailable
+
+# The version whose documents `stripe_documents` reads; the account's default may differ.
+API_VERSION = "2026-10-28.endive"
+SIGNATURE_TOLERANCE_SECONDS = 300
+CONNECT_SECONDS = 2.0
+# Stripe lets a Pix charge live for a minute at least.
+PIX_SECONDS_AT_LEAST = 65
+# Where a lost attempt is looked for: clocks differ, and a call may have waited on its way.
+SEARCH_SECONDS_BEFORE = 300
+SEARCH_SECONDS_AFTER = 900
+SEARCH_PAGES_AT_MOST = 20
+
+Answer = TypeVar("Answer")
+logger = logging.getLogger(__name__)
+
+stripe.enable_telemetry = False
+# The SDK logs what was sent.
+logging.getLogger("stripe").setLevel(logging.WARNING)
+
+
+class StripeGateway:
+    """See `payments.gateways.base.Gateway`. Safe to share between threads: the SDK keeps a connection a thread."""
+
+    name = "stripe"
+
+    def __init__(self, *, api_base: str, secret_key: str, webhook_secret: str, timeout_seconds: float) -> None:
+        connect_seconds = min(CONNECT_SECONDS, timeout_seconds / 2)
+        self._webhook_secret = webhook_secret
+        self._client = stripe.StripeClient(
+            # The SDK refuses an empty key when it is built; ours is refused by Stripe when it is used.
+            secret_key or "missing",
+            stripe_version=API_VERSION,
+            base_addresses={"api": api_base.rstrip("/")},
+            max_network_retries=0,
+            http_client=stripe.RequestsClient(timeout=(connect_seconds, timeout_seconds - connect_seconds)),
+        )
+
+    def authorize(self, request: AuthorizeRequest) -> Outcome:
+        params = _pix_params(request) if request.method_token == PIX else _card_params(request)
+        return self._ask_intent(
+            "authorize", lambda: self._intents.create(params, {"idempotency_key": str(request.attempt_id)})
+        )
+
+    def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:
+        minor = to_minor_units(amount, currency)
+        return self._ask_intent(
+            "capture",
+            lambda: self._intents.capture(
+                provider_reference, {"amount_to_capture": minor}, {"idempotency_key": idempotency_key}
+            ),
+        )
+
+    def void(self, provider_reference: str, idempotency_key: str) -> Outcome:
+        return self._ask_intent(
+            "void", lambda: self._intents.cancel(provider_reference, {}, {"idempotency_key": idempotency_key})
+        )
+
+    def retrieve(self, provider_reference: str) -> Outcome:
+        return self._ask_intent("retrieve", lambda: self._intents.retrieve(provider_reference))
+
+    def search(self, lost: LostAttempt) -> Outcome:
+        """Find the intent of `lost` among those created about that time; close the door behind it where there is none.
+
+        The original call is never repeated in order to ask: if it did not arrive the first time, the repetition would
+        charge the shopper. Stripe's search endpoint would be shorter, but it lags by up to a minute; the list does not.
+
+        Nothing found does not mean that nothing comes: the lost call may still be on its way. So its idempotency key is
+        used up with a harmless intent that is not confirmed and cancelled at once; Stripe refuses the late call then,
+        for the same key with other parameters. A refusal of ours tells the opposite: the lost call was there first.
+        """
+        try:
+            found = self._find(lost)
+            if found is not None:
+                return outcome_of_intent(found)
+            return self._use_up_key(lost)
+        except (ProviderFailure, stripe.StripeError) as error:
+            logger.warning("Stripe could not be searched for attempt %s: %s", lost.attempt_id, type(error).__name__)
+            return Outcome(kind="unknown", message=type(error).__name__)
+
+    def refund(self, request: RefundRequest) -> RefundOutcome:
+        """Pay back. Looks for the refund before it asks for it, since Stripe forgets idempotency keys after a day."""
+        try:
+            found = self._call(lambda: self._find_refund(request))
+            if found is not None:
+                return _refund_outcome(found)
+            refund = self._call(
+                lambda: self._client.v1.refunds.create(
+                    {
+                        "payment_intent": request.provider_reference,
+                        "amount": to_minor_units(request.amount, request.currency),
+                        "metadata": {"refund": str(request.refund_id)},
+                    },
+                    {"idempotency_key": str(request.refund_id)},
+                )
+            )
+        except NothingSent as error:
+            raise unavailable(error.__cause__ or error, "refund") from error
+        except ProviderFailure as error:
+            return RefundOutcome(kind="unknown", message=type(error.__cause__ or error).__name__)
+        except (stripe.InvalidRequestError, stripe.CardError) as error:
+            return RefundOutcome(kind="failed", message=(error.user_message or "")[:500])
+        except (stripe.AuthenticationError, stripe.PermissionError) as error:
+            raise unavailable(error, "refund", retry_after=60) from error
+        except stripe.StripeError as error:
+            return RefundOutcome(kind="unknown", message=type(error).__name__)
+        return _refund_outcome(_plain(refund))
+
+    def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
+        try:
+            event = self._client.construct_event(raw, signature, self._webhook_secret, SIGNATURE_TOLERANCE_SECONDS)
+            return event_of(_plain(event))
+        except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidSignature from error
+
+    def read_event(self, payload: dict[str, Any]) -> ProviderEvent:
+        return event_of(payload)
+
+    @property
+    def _intents(self) -> stripe.PaymentIntentService:
+        return self._client.v1.payment_intents
+
+    def _ask_intent(self, what: str, call: Callable[[], stripe.PaymentIntent]) -> Outcome:
+        try:
+            return outcome_of_intent(_plain(self._call(call)))
+        except NothingSent as error:
+            raise unavailable(error.__cause__ or error, what) from error
+        except ProviderFailure as error:
+            cause = type(error.__cause__ or error).__name__
+            logger.warning("The outcome of Stripe's %s is unknown: %s", what, cause)
+            return Outcome(kind="unknown", message=cause)
+        except stripe.StripeError as error:
+            return _outcome_of_answer(error, what)
+
+    def _call(self, call: Callable[[], Answer]) -> Answer:
+        """Make one call through the breaker. Raises NothingSent or NoAnswer where Stripe failed, PaymentUnavailable
+        where the breaker is open, and Stripe's own errors where it answered."""
+        refuse_in_transaction("Stripe")
+        try:
+            with breaker(self.name).calling():
+                try:
+                    return call()
+                except stripe.StripeError as error:
+                    failure = failure_of(error)
+                    if failure is None:
+                        raise
+                    raise failure from error
+        except BreakerOpen as error:
+            raise unavailable(error, "get called", retry_after=error.retry_after_seconds) from error
+
+    def _find(self, lost: LostAttempt) -> dict[str, Any] | None:
+        started_at = int(lost.started_at.timestamp())
+        params: PaymentIntentListParams = {
+            "created": {"gte": started_at - SEARCH_SECONDS_BEFORE, "lte": started_at + SEARCH_SECONDS_AFTER},
+            "limit": 100,
+        }
+        for _page in range(SEARCH_PAGES_AT_MOST):
+            page = _plain(self._call(lambda: self._intents.list(params)))
+            for intent in page["data"]:
+                if intent.get("metadata", {}).get("attempt") == str(lost.attempt_id):
+                    return dict(intent)
+            if not page["has_more"]:
+                return None
+            params["starting_after"] = page["data"][-1]["id"]
+        raise stripe.APIError("Too many payment intents to search.")
+
+    def _use_up_key(self, lost: LostAttempt) -> Outcome:
+        intent = self._call(
+            lambda: self._intents.create(
+                {
+                    "amount": to_minor_units(lost.amount, lost.currency),
+                    "currency": lost.currency.lower(),
+                    "allowed_payment_method_types": ["card"],
+                    "metadata": {"instead_of": str(lost.attempt_id)},
+                },
+                {"idempotency_key": str(lost.attempt_id)},
+            )
+        )
+        try:
+            self._call(lambda: self._intents.cancel(intent.id, {}, {"idempotency_key": f"{lost.attempt_id}:void"}))
+        except (ProviderFailure, stripe.StripeError):
+            logger.info("The placeholder %s stays open; without a payment method it charges nobody.", intent.id)
+        return Outcome(kind="cancelled", message="The provider never got the call.", captured=Decimal("0.00"))
+
+    def _find_refund(self, request: RefundRequest) -> dict[str, Any] | None:
+        refunds = self._client.v1.refunds.list({"payment_intent": request.provider_reference, "limit": 100})
+        for refund in _plain(refunds)["data"]:
+            if refund.get("metadata", {}).get("refund") == str(request.refund_id):
+                return dict(refund)
+        return None
+
+
+def _card_params(request: AuthorizeRequest) -> PaymentIntentCreateParams:
+    return {
+        **_common_params(request),
+        "payment_method": request.method_token,
+        "allowed_payment_method_types": ["card"],
+        "return_url": request.return_url,
+    }
+
+
+def _pix_params(request: AuthorizeRequest) -> PaymentIntentCreateParams:
+    params = _common_params(request)
+    params["allowed_payment_method_types"] = ["pix"]
+    params["payment_method_data"] = {"type": "pix"}
+    if request.expires_at is not None:
+        params["payment_method_options"] = {"pix": {"expires_at": _pix_expiry(request.expires_at)}}
+    return params
+
+
+def _common_params(request: AuthorizeRequest) -> PaymentIntentCreateParams:
+    capture_method: Literal["automatic", "manual"] = "automatic" if request.capture_now else "manual"
+    return {
+        "amount": to_minor_units(request.amount, request.currency),
+        "currency": request.currency.lower(),
+        "confirm": True,
+        "capture_method": capture_method,
+        "description": request.description,
+        "metadata": {**request.metadata, "attempt": str(request.attempt_id)},
+    }
+
+
+def _pix_expiry(expires_at: datetime) -> int:
+    return max(int(expires_at.timestamp()), int(time.time()) + PIX_SECONDS_AT_LEAST)
+
+
+def _outcome_of_answer(error: stripe.StripeError, what: str) -> Outcome:
+    """What an answer means that is an error but no failure of Stripe's. Raises PaymentUnavailable."""
+    document = _error_document(error)
+    intent = document.get("payment_intent")
+    if isinstance(error, stripe.CardError):
+        code, message = decline_of(document)
+        reference = str((intent or {}).get("id") or "")
+        return Outcome(kind="declined", provider_reference=reference, decline_code=code, message=message)
+    if intent:
+        # Cancelling what is already paid, say: the intent comes along and tells the truth.
+        return outcome_of_intent(intent)
+    if isinstance(error, stripe.IdempotencyError) or error.http_status == 409:
+        # The attempt's key is in use, or was used for something else: whatever came of that is the truth, not this.
+        logger.error("Stripe refused to %s with a key in use: request=%s", what, error.request_id)
+        return Outcome(kind="unknown", message=type(error).__name__)
+    if isinstance(error, stripe.InvalidRequestError) and str(error.param or "").startswith("payment_method"):
+        return Outcome(kind="declined", decline_code="invalid_payment_method", message=error.user_message or "")
+    raise unavailable(error, what, retry_after=60) from error
+
+
+def _error_document(error: stripe.StripeError) -> dict[str, Any]:
+    body = error.json_body
+    document = body.get("error") if isinstance(body, dict) else None
+    return document if isinstance(document, dict) else {}
+
+
+def _refund_outcome(refund: dict[str, Any]) -> RefundOutcome:
+    # A pending refund is on its way and only rarely fails; the money counts as paid back.
+    kinds: dict[str, RefundKind] = {"succeeded": "succeeded", "pending": "succeeded"}
+    kind = kinds.get(str(refund.get("status")), "failed")
+    return RefundOutcome(
+        kind=kind, provider_reference=str(refund["id"]), message=str(refund.get("failure_reason") or "")
+    )
+
+
+def _plain(document: stripe.StripeObject) -> dict[str, Any]:
+    """The SDK's object as the JSON that it was made from."""
+    return dict(document.to_dict())

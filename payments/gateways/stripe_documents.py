@@ -1,0 +1,88 @@
+"""Reading Stripe's documents: payment intents and events, as plain JSON, into outcomes."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from config.money import ZERO, from_minor_units
+from payments.gateways.base import Action, Outcome, ProviderEvent
+
+Document = dict[str, Any]
+
+# Left out of what is stored: secrets of the intent, and who the shopper is.
+_PRIVATE = frozenset({
+    "client_secret", "billing_details", "shipping", "receipt_email", "receipt_url", "customer_details",
+    "payment_method_details", "payment_method", "charges", "receipt_number",
+})  # fmt: skip
+
+# Others (`payment_intent.created`, say) are snapshots of a moment that decides nothing.
+_TELLING = frozenset(
+    f"payment_intent.{what}"
+    for what in ("succeeded", "payment_failed", "canceled", "requires_action", "amount_capturable_updated")
+)
+
+
+def outcome_of_intent(intent: Document) -> Outcome:
+    """What a payment intent says. A captured amount makes it approved, whatever else it says."""
+    reference = str(intent["id"])
+    captured = from_minor_units(intent.get("amount_received") or 0, intent["currency"])
+    status = intent.get("status")
+    if captured or status in {"succeeded", "requires_capture"}:
+        return Outcome(kind="approved", provider_reference=reference, captured=captured)
+    if status == "canceled":
+        return Outcome(kind="cancelled", provider_reference=reference, captured=ZERO)
+    if status == "requires_payment_method" and intent.get("last_payment_error"):
+        code, message = decline_of(intent["last_payment_error"])
+        return Outcome(kind="declined", provider_reference=reference, decline_code=code, message=message, captured=ZERO)
+    action = _action_of(intent.get("next_action") or {}) if status == "requires_action" else None
+    if action is not None:
+        return Outcome(kind="action", provider_reference=reference, action=action, captured=ZERO)
+    return Outcome(kind="unknown", provider_reference=reference, message=f"The intent is {status}.")
+
+
+def decline_of(error: Document) -> tuple[str, str]:
+    """The decline code and the provider's sentence of an error document."""
+    return str(error.get("decline_code") or error.get("code") or "declined"), str(error.get("message") or "")
+
+
+def _action_of(next_action: Document) -> Action | None:
+    redirect = next_action.get("redirect_to_url")
+    if redirect:
+        return Action(type="redirect", url=str(redirect["url"]))
+    pix = next_action.get("pix_display_qr_code")
+    if pix:
+        expires_at = datetime.fromtimestamp(int(pix["expires_at"]), UTC) if pix.get("expires_at") else None
+        return Action(type="pix", qr_code=str(pix.get("data") or ""), expires_at=expires_at)
+    return None
+
+
+def event_of(event: Document) -> ProviderEvent:
+    """A verified event, read. Its outcome is what the intent said at the moment of the event: later ones may differ."""
+    subject = event["data"]["object"]
+    is_intent = subject.get("object") == "payment_intent"
+    reference = subject.get("id") if is_intent else subject.get("payment_intent")
+    outcome = outcome_of_intent(subject) if event["type"] in _TELLING else None
+    return ProviderEvent(
+        event_id=str(event["id"]),
+        type=str(event["type"]),
+        payload=event,
+        provider_reference=str(reference or ""),
+        attempt_id=_attempt_id(subject.get("metadata") or {}),
+        outcome=outcome,
+    )
+
+
+def _attempt_id(metadata: Document) -> UUID | None:
+    try:
+        return UUID(str(metadata.get("attempt", "")))
+    except ValueError:
+        return None
+
+
+def without_private_data(value: Any) -> Any:
+    """`value` without secrets and personal data, at any depth, ready to be stored."""
+    if isinstance(value, dict):
+        return {key: without_private_data(item) for key, item in value.items() if key not in _PRIVATE}
+    if isinstance(value, list):
+        return [without_private_data(item) for item in value]
+    return value

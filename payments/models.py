@@ -1,0 +1,280 @@
+"""What is known about money: one payment an order, one attempt a provider call, one row a refund, one row an event.
+
+Amounts are `Decimal` with two places in the payment's currency. An attempt or refund row is committed before the
+provider is called, so that a crash leaves a question that can be asked, never a charge that nobody remembers.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from config.locks import require_transaction
+from config.money import ZERO
+
+
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    def with_attempts(self) -> PaymentQuerySet:
+        """Payments with their attempts and refunds: three statements, however many rows."""
+        return self.prefetch_related(
+            models.Prefetch("attempts", PaymentAttempt.objects.order_by("created_at", "pk")),
+            models.Prefetch("refunds", Refund.objects.order_by("created_at", "pk")),
+        )
+
+    def locked(self) -> PaymentQuerySet:
+        """Lock the rows in the order of their keys. Evaluate it at once; raises LockOutsideTransaction."""
+        require_transaction()
+        return self.order_by("pk").select_for_update(of=("self",))
+
+
+class Payment(models.Model):
+    """What one order owes and what came of it. `reference` is opaque: whoever opened the payment knows its meaning."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        PAID = "paid", _("paid")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+        PARTIALLY_REFUNDED = "partially_refunded", _("partially refunded")
+        REFUNDED = "refunded", _("refunded")
+
+    class Method(models.TextChoices):
+        CARD = "card", _("card")
+        PIX = "pix", "Pix"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reference = models.CharField(_("reference"), max_length=64, unique=True)
+    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+    currency = models.CharField(_("currency"), max_length=3)
+    status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PENDING)
+    provider = models.CharField(_("provider"), max_length=20)
+    method = models.CharField(_("method"), max_length=10, choices=Method.choices)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = PaymentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["status", "created_at"], name="payment_status_created")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(condition=Q(method__in=["card", "pix"]), name="payment_method_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=["pending", "paid", "failed", "cancelled", "partially_refunded", "refunded"]),
+                name="payment_status_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
+    def with_payment(self) -> PaymentAttemptQuerySet:
+        """Attempts with the payment they belong to, in one statement."""
+        return self.select_related("payment")
+
+    def unsettled(self) -> PaymentAttemptQuerySet:
+        """Attempts whose end is not known: started, waiting for the shopper, or unknown."""
+        return self.filter(status__in=PaymentAttempt.UNSETTLED)
+
+    def stale(self, before: datetime) -> PaymentAttemptQuerySet:
+        """Attempts started before `before` with no known answer: ask the provider. Oldest first, payment joined."""
+        statuses = [PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN]
+        return self.filter(status__in=statuses, created_at__lt=before).with_payment().order_by("created_at", "pk")
+
+    def expired(self, now: datetime) -> PaymentAttemptQuerySet:
+        """Attempts that still wait for the shopper after their time. Oldest first, payment joined."""
+        return self.unsettled().filter(expires_at__lte=now).with_payment().order_by("expires_at", "pk")
+
+    def locked(self, *, skip_locked: bool = False) -> PaymentAttemptQuerySet:
+        """Lock the attempts' rows in the order of their keys (the payment's row comes first: lock it before).
+
+        Evaluate it at once; raises LockOutsideTransaction.
+        """
+        require_transaction()
+        return self.order_by("pk").select_for_update(of=("self",), skip_locked=skip_locked)
+
+
+class PaymentAttempt(models.Model):
+    """One request for money to the provider. Its key is the provider's idempotency key."""
+
+    class Status(models.TextChoices):
+        STARTED = "started", _("started")
+        ACTION = "action", _("waiting for the shopper")
+        APPROVED = "approved", _("approved")
+        DECLINED = "declined", _("declined")
+        CANCELLED = "cancelled", _("cancelled")
+        UNKNOWN = "unknown", _("unknown")
+
+    UNSETTLED = (Status.STARTED, Status.ACTION, Status.UNKNOWN)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts", verbose_name=_("payment"))
+    method_token = models.CharField(
+        _("payment method"), max_length=255, help_text=_("The provider's token; never card data.")
+    )
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.STARTED)
+    provider_reference = models.CharField(_("provider reference"), max_length=255, blank=True, default="")
+    captured = models.DecimalField(_("captured"), max_digits=12, decimal_places=2, default=ZERO)
+    action = models.JSONField(_("action"), null=True, blank=True)
+    decline_code = models.CharField(_("decline code"), max_length=64, blank=True, default="")
+    error = models.CharField(_("error"), max_length=500, blank=True, default="")
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+
+    objects = PaymentAttemptQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("payment attempt")
+        verbose_name_plural = _("payment attempts")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="attempt_unsettled_created",
+                condition=Q(status__in=["started", "action", "unknown"]),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(status__in=["started", "action", "unknown"]),
+                name="attempt_one_unsettled_a_payment",
+            ),
+            models.UniqueConstraint(
+                fields=["provider_reference"],
+                condition=~Q(provider_reference=""),
+                name="attempt_provider_reference_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["started", "action", "approved", "declined", "cancelled", "unknown"]),
+                name="attempt_status_known",
+            ),
+            models.CheckConstraint(condition=Q(captured__gte=0), name="attempt_captured_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the end is known: approved, declined or cancelled."""
+        return self.status not in self.UNSETTLED
+
+
+class RefundQuerySet(models.QuerySet["Refund"]):
+    def holding_money(self) -> RefundQuerySet:
+        """Refunds that were or may yet be paid back: all but the failed."""
+        return self.exclude(status=Refund.Status.FAILED)
+
+    def stale(self, before: datetime) -> RefundQuerySet:
+        """Refunds started before `before` with no known answer: settle them. Oldest first, with attempt and payment."""
+        statuses = [Refund.Status.STARTED, Refund.Status.UNKNOWN]
+        return (
+            self.filter(status__in=statuses, created_at__lt=before)
+            .select_related("payment", "attempt")
+            .order_by("created_at", "pk")
+        )
+
+    def total(self) -> Decimal:
+        """The sum of the amounts, in one statement."""
+        return self.aggregate(total=models.Sum("amount"))["total"] or ZERO
+
+
+class Refund(models.Model):
+    """Money on its way back. `idempotency_key` is the caller's; the row's own key is the one that the provider sees."""
+
+    class Status(models.TextChoices):
+        STARTED = "started", _("started")
+        SUCCEEDED = "succeeded", _("succeeded")
+        FAILED = "failed", _("failed")
+        UNKNOWN = "unknown", _("unknown")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))
+    attempt = models.ForeignKey(PaymentAttempt, models.PROTECT, related_name="refunds", verbose_name=_("attempt"))
+    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.STARTED)
+    provider_reference = models.CharField(_("provider reference"), max_length=255, blank=True, default="")
+    reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
+    idempotency_key = models.CharField(_("idempotency key"), max_length=128)
+    error = models.CharField(_("error"), max_length=500, blank=True, default="")
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+
+    objects = RefundQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(status__in=["started", "succeeded", "failed", "unknown"]), name="refund_status_known"
+            ),
+            models.UniqueConstraint(fields=["payment", "idempotency_key"], name="refund_key_unique"),
+            models.UniqueConstraint(
+                fields=["provider_reference"],
+                condition=~Q(provider_reference=""),
+                name="refund_provider_reference_unique",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
+    def waiting(self) -> WebhookEventQuerySet:
+        """Events that nobody has settled yet, those tried least first, then the oldest."""
+        return self.filter(handled_at=None).order_by("tries", "received_at", "pk")
+
+    def locked(self, *, skip_locked: bool = True) -> WebhookEventQuerySet:
+        """Lock the rows, by default passing over those that another worker holds. Raises LockOutsideTransaction."""
+        require_transaction()
+        return self.select_for_update(of=("self",), skip_locked=skip_locked)
+
+
+class WebhookEvent(models.Model):
+    """What the provider told, verified and kept before it is answered; without personal data and secrets."""
+
+    provider = models.CharField(_("provider"), max_length=20)
+    event_id = models.CharField(_("event"), max_length=255)
+    type = models.CharField(_("type"), max_length=100)
+    payload: models.JSONField[Any, Any] = models.JSONField(_("payload"))
+    provider_reference = models.CharField(
+        _("provider reference"), max_length=255, blank=True, default="", db_index=True
+    )
+    received_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
+    handled_at = models.DateTimeField(_("handled"), null=True, blank=True)
+    tries = models.PositiveIntegerField(_("tries"), default=0)
+    last_error = models.CharField(_("last error"), max_length=500, blank=True, default="")
+
+    objects = WebhookEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("webhook event")
+        verbose_name_plural = _("webhook events")
+        ordering = ["-received_at"]
+        indexes = [
+            models.Index(fields=["tries", "received_at"], name="webhook_waiting", condition=Q(handled_at=None)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "event_id"], name="webhook_event_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"
