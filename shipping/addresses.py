@@ -44,9 +44,13 @@ class DeliveryFields(models.Model):
         """The address, or None where nobody has given one yet. A postal code alone is not an address."""
         if not self.street:
             return None
-        return Address(**{field: getattr(self, field) for field in Address.__dataclass_fields__})
+        return Address(**self.address_columns())
 
     @address.setter
     def address(self, address: Address) -> None:
         for field, value in asdict(address).items():
             setattr(self, field, value)
+
+    def address_columns(self) -> dict[str, str]:
+        """The columns of the address by name, to copy them to another document."""
+        return {field: getattr(self, field) for field in Address.__dataclass_fields__}

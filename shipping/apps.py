@@ -1,5 +1,17 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_save
+from django.utils.translation import gettext_lazy as _
 
 
 class ShippingConfig(AppConfig):
     name = "shipping"
+    verbose_name = _("Shipping")
+
+    def ready(self) -> None:
+        from shipping import receivers
+        from shipping.models import ShippingMethod, ShippingRate
+
+        for model in (ShippingMethod, ShippingRate):
+            uid = f"shipping.forget_rates.{model.__name__}"
+            post_save.connect(receivers.forget_rates, sender=model, dispatch_uid=uid)
+            post_delete.connect(receivers.forget_rates, sender=model, dispatch_uid=uid)

@@ -15,10 +15,18 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from config.locks import require_transaction
 from config.money import ZERO
 
 POSTAL_CODE_DIGITS = r"^[0-9]{8}$"
 postal_code_validator = RegexValidator(POSTAL_CODE_DIGITS, _("Enter 8 digits, without a dash."))
+
+
+class ShippingMethodQuerySet(models.QuerySet["ShippingMethod"]):
+    def for_update(self, codes: list[str]) -> list["ShippingMethod"]:
+        """These methods, their rows locked in order of their ids. Raises LockOutsideTransaction."""
+        require_transaction()
+        return list(self.filter(code__in=codes).order_by("pk").select_for_update())
 
 
 class ShippingMethod(models.Model):
@@ -28,6 +36,8 @@ class ShippingMethod(models.Model):
     name = models.CharField(_("name"), max_length=80)
     active = models.BooleanField(_("active"), default=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    objects = ShippingMethodQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("shipping method")

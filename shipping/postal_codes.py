@@ -1,14 +1,18 @@
-"""Brazilian postal codes (CEP): how they are typed and shown, which state they belong to, and the street behind them."""
+"""Brazilian postal codes (CEP): how they are typed and shown, the state they belong to, and the street behind them."""
 
 import json
 import logging
 import re
+import socket
 import unicodedata
 from bisect import bisect_right
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache as once
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -170,33 +174,51 @@ def _threads() -> ThreadPoolExecutor:
 
 def _within_deadline(path: str) -> dict[str, Any]:
     """The answer to GET `path`, in a thread of its own: socket time-outs cover neither DNS nor a trickling answer."""
-    asked: Future[dict[str, Any]] = _threads().submit(_get, settings.POSTAL_CODE_API_BASE, path)
+    address = urlsplit(settings.POSTAL_CODE_API_BASE)
+    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+    connection = kind(address.netloc, timeout=LOOK_UP_SECONDS)
+    asked: Future[dict[str, Any]] = _threads().submit(_get, connection, address.path.rstrip("/") + path)
     try:
         return asked.result(timeout=LOOK_UP_SECONDS)
-    except TimeoutError as error:
+    except FutureTimeoutError as error:
         asked.cancel()
+        _hang_up(connection)
         raise PostalCodesAway(f"no answer within {LOOK_UP_SECONDS} s") from error
 
 
-def _get(base: str, path: str) -> dict[str, Any]:
+def _hang_up(connection: HTTPConnection) -> None:
+    """End the wait of the thread that still reads, so that a trickling server keeps no thread busy."""
+    sock = connection.sock
+    if sock is not None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _get(connection: HTTPConnection, path: str) -> dict[str, Any]:
     """One GET without redirects. An unknown postal code (400, 404 or an answer with `erro`) is an empty answer."""
-    address = urlsplit(base)
-    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
     try:
-        connection = kind(address.netloc, timeout=LOOK_UP_SECONDS)
-        try:
-            connection.request("GET", address.path.rstrip("/") + path, headers={"Accept": "application/json"})
-            answer = connection.getresponse()
-            body = answer.read(MAX_ANSWER_BYTES + 1)
-        finally:
-            connection.close()
+        with closing(connection):
+            connection.request("GET", path, headers={"Accept": "application/json"})
+            with connection.getresponse() as answer:
+                body = _read(answer)
     except (OSError, HTTPException) as error:
         raise PostalCodesAway(type(error).__name__) from error
     if answer.status in (400, 404):
         return {}
-    if answer.status != 200 or len(body) > MAX_ANSWER_BYTES:
-        raise PostalCodesAway(f"status {answer.status}, {len(body)} bytes")
+    if answer.status != 200:
+        raise PostalCodesAway(f"status {answer.status}")
     return _parse(body)
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    """The body, piece by piece. Raises PostalCodesAway where it is too large or comes too slowly."""
+    give_up_at = monotonic() + LOOK_UP_SECONDS
+    body = b""
+    while piece := answer.read1(MAX_ANSWER_BYTES):
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES or monotonic() > give_up_at:
+            raise PostalCodesAway("the answer is too large or too slow")
+    return body
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -1,25 +1,28 @@
 """What it costs to bring a parcel, and the promise of that price."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from secrets import token_hex
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from config.cache import cached
+from config.cache import cached, drop_on_commit
 from config.money import round_money
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, ShippingUnavailable
-from shipping.models import Quote, ShippingRate
+from shipping.models import Quote, ShippingMethod, ShippingRate
 from shipping.parcels import Parcel
+from shipping.tariff import MethodTariff, RateRow
 
 CACHE_NAME = "shipping_options"
-RANGES_SECONDS = 60 * 60
-BANDS_SECONDS = 10 * 60
+CACHE_SECONDS = 10 * 60
+RANGES_KEY = "ranges"
 
 
 @dataclass(frozen=True)
@@ -119,15 +122,84 @@ def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: date
         raise ShippingQuoteExpired(reason="cart_changed")
 
 
+@dataclass(frozen=True)
+class RatesLoaded:
+    """How many rates a load wrote, and how many were right already."""
+
+    added: int
+    changed: int
+    removed: int
+    kept: int
+
+
+def load_rates(methods: Iterable[MethodTariff], rows: Iterable[RateRow], currency: str) -> RatesLoaded:
+    """Make the rates of `methods` in `currency` exactly `rows`; other methods and currencies are left alone.
+
+    One transaction, 7 statements at most beside the methods' own, whatever the number of rows. The method rows are
+    locked, so that two loads follow each other. Methods that are there keep their name and whether they are active.
+    """
+    with transaction.atomic():
+        by_code = _methods_for_update(methods)
+        wanted = {_case(by_code[row.method_code].pk, row): row for row in rows}
+        on_file = ShippingRate.objects.filter(method__in=by_code.values(), currency=currency)
+        present = {_case(rate.method_id, rate): rate for rate in on_file}
+        gone = [rate.pk for case, rate in present.items() if case not in wanted]
+        changed = [rate for case, rate in present.items() if case in wanted and _take_over(rate, wanted[case])]
+        new = [_rate(by_code[row.method_code], row, currency) for case, row in wanted.items() if case not in present]
+        # Removed first: a new rate may cover the case of an old one, and the database lets no two rates overlap.
+        ShippingRate.objects.filter(pk__in=gone).delete()
+        ShippingRate.objects.bulk_update(changed, _TERMS)
+        ShippingRate.objects.bulk_create(new)
+        forget_rates_on_commit()
+    return RatesLoaded(len(new), len(changed), len(gone), len(present) - len(gone) - len(changed))
+
+
+def forget_rates_on_commit() -> None:
+    """Drop the cached ranges once the transaction under way has committed; no cached band is found without them."""
+    drop_on_commit(CACHE_NAME, RANGES_KEY)
+
+
+_TERMS = ("state", "price", "min_days", "max_days")
+
+
+def _case(method_id: int, rate: RateRow | ShippingRate) -> tuple[int, str, str, int, int]:
+    """What a rate is for: no two rates of the file share it."""
+    return (method_id, rate.postal_code_from, rate.postal_code_to, rate.weight_from_grams, rate.weight_to_grams)
+
+
+def _take_over(rate: ShippingRate, row: RateRow) -> bool:
+    """Give `rate` the terms of `row`; whether that changed anything."""
+    changed = any(getattr(rate, term) != getattr(row, term) for term in _TERMS)
+    for term in _TERMS:
+        setattr(rate, term, getattr(row, term))
+    return changed
+
+
+def _rate(method: ShippingMethod, row: RateRow, currency: str) -> ShippingRate:
+    facts = asdict(row)
+    del facts["method_code"]
+    return ShippingRate(method=method, currency=currency, **facts)
+
+
+def _methods_for_update(methods: Iterable[MethodTariff]) -> dict[str, ShippingMethod]:
+    """The methods by code, made where they are missing, their rows locked in order."""
+    named = {method.code: method.name for method in methods}
+    ShippingMethod.objects.bulk_create(
+        [ShippingMethod(code=code, name=name, position=place) for place, (code, name) in enumerate(named.items(), 1)],
+        ignore_conflicts=True,
+    )
+    return {method.code: method for method in ShippingMethod.objects.for_update(list(named))}
+
+
 def _methods_reaching(postal_code: str, currency: str) -> list[MethodBands]:
-    ranges = cached(CACHE_NAME, f"ranges:{currency}", RANGES_SECONDS, lambda: _load_ranges(currency))
+    ranges = cached(CACHE_NAME, RANGES_KEY, CACHE_SECONDS, _load_ranges)
     start = ranges.start_of(postal_code)
-    key = f"bands:{currency}:{ranges.edition}:{start}"
-    return cached(CACHE_NAME, key, BANDS_SECONDS, lambda: _load_bands(start, currency))
+    key = f"bands:{ranges.edition}:{currency}:{start}"
+    return cached(CACHE_NAME, key, CACHE_SECONDS, lambda: _load_bands(start, currency))
 
 
-def _load_ranges(currency: str) -> Ranges:
-    found = ShippingRate.objects.on_offer(currency).boundaries()
+def _load_ranges() -> Ranges:
+    found = ShippingRate.objects.boundaries()
     after_last = {f"{int(code) + 1:08d}" for code in found["last"]}
     return Ranges(edition=token_hex(4), starts=tuple(sorted(after_last.union(found["first"]))))
 
