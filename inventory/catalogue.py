@@ -1,0 +1,195 @@
+"""What the shop shows: products, pages of them, and how many can be had. Cached reads that return plain values.
+
+Names under which reads are counted and kept: "product" (facts by id, and ids by slug and sku), "catalogue_page",
+"categories", "availability". Nothing here decides a sale: prices and stock are read again, from Postgres, under lock.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import uuid4
+
+from django.conf import settings
+
+from config.cache import cached, cached_many, drop_on_commit
+from inventory.exceptions import ProductNotFound
+from inventory.models import Category, Product
+from inventory.words import search_words
+
+PAGE_SIZE = 24
+AVAILABILITY_SECONDS = 5
+PAGES_AT_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """A product as other apps know it. `category` is the category's slug, both empty for a product without one."""
+
+    id: int
+    sku: str
+    slug: str
+    name: str
+    description: str
+    category: str
+    category_name: str
+    price: Decimal
+    currency: str
+    weight_grams: int
+    length_cm: int
+    width_cm: int
+    height_cm: int
+    picture_url: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFacts:
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguePage:
+    """One page of products for sale; `count` products are on `pages` pages (at least one), of which this is `page`."""
+
+    products: tuple[ProductFacts, ...]
+    count: int
+    page: int
+    pages: int
+    categories: tuple[CategoryFacts, ...]
+
+
+def product_facts(product: Product) -> ProductFacts:
+    """Needs `with_category`."""
+    category = product.category
+    return ProductFacts(
+        id=product.id,
+        sku=product.sku,
+        slug=product.slug,
+        name=product.name,
+        description=product.description,
+        category=category.slug if category else "",
+        category_name=category.name if category else "",
+        price=product.price,
+        currency=product.currency,
+        weight_grams=product.weight_grams,
+        length_cm=product.length_cm,
+        width_cm=product.width_cm,
+        height_cm=product.height_cm,
+        picture_url=product.picture_url,
+        active=product.active,
+    )
+
+
+def products_by_id(ids: Collection[int]) -> dict[int, ProductFacts]:
+    """The facts of these products, on sale or not; ids that nobody knows are left out. At most one query."""
+
+    def load(missing: list[str]) -> dict[str, ProductFacts]:
+        rows = Product.objects.with_category().filter(id__in=[int(key) for key in missing])
+        return {str(row.id): product_facts(row) for row in rows}
+
+    found = cached_many("product", [str(id_) for id_ in ids], settings.CATALOGUE_CACHE_SECONDS, load)
+    return {int(key): facts for key, facts in found.items()}
+
+
+def product_by_slug(slug: str) -> ProductFacts:
+    """Raises ProductNotFound, also for a product that is not for sale."""
+    return _product_by("slug", slug)
+
+
+def product_by_sku(sku: str) -> ProductFacts:
+    """Raises ProductNotFound, also for a product that is not for sale."""
+    return _product_by("sku", sku)
+
+
+def _product_by(field: str, value: str) -> ProductFacts:
+    # The name leads to an id, the id to the facts: so a change has one key to drop, whatever the product was called.
+    if "\0" in value:
+        raise ProductNotFound
+    key = f"{field}:{value}"
+    for _attempt in range(2):
+        id_ = cached("product", key, settings.CATALOGUE_CACHE_SECONDS, lambda: _id_of(field, value))
+        facts = products_by_id([id_]).get(id_)
+        if facts is not None and getattr(facts, field) == value:
+            if not facts.active:
+                break
+            return facts
+        drop_on_commit("product", key)
+    raise ProductNotFound
+
+
+def _id_of(field: str, value: str) -> int:
+    id_ = Product.objects.filter(**{field: value}).values_list("id", flat=True).first()
+    if id_ is None:
+        raise ProductNotFound
+    return id_
+
+
+def categories() -> tuple[CategoryFacts, ...]:
+    """All categories in the order in which the shop lists them."""
+
+    def load() -> tuple[CategoryFacts, ...]:
+        return tuple(CategoryFacts(slug, name) for slug, name in Category.objects.values_list("slug", "name"))
+
+    return cached("categories", "all", settings.CATALOGUE_CACHE_SECONDS, load)
+
+
+def catalogue_page(search: str = "", category: str | None = None, page: int = 1) -> CataloguePage:
+    """Products for sale that match, newest first; a page beyond the last is the last. No query where it is cached."""
+    words = " ".join(search_words(search)[:8])
+    blank = not search.strip()
+    page = min(max(page, 1), PAGES_AT_MOST)
+    key = f"{_catalogue_version()}:{category or ''}:{'' if blank else '/' + words}:{page}"
+    return cached("catalogue_page", key, settings.CATALOGUE_CACHE_SECONDS, lambda: _load_page(search, category, page))
+
+
+def _load_page(search: str, category: str | None, page: int) -> CataloguePage:
+    matching = Product.objects.active().search(search)
+    if category:
+        matching = matching.filter(category__slug=category)
+    count = matching.count()
+    pages = max(1, -(-count // PAGE_SIZE))
+    page = min(page, pages)
+    rows = matching.with_category()[(page - 1) * PAGE_SIZE : page * PAGE_SIZE] if count else []
+    return CataloguePage(tuple(product_facts(row) for row in rows), count, page, pages, categories())
+
+
+def _catalogue_version() -> str:
+    """Part of every page's key: a new one makes all pages of the catalogue cold at once, without looking for them."""
+    return cached("catalogue_page", "version", settings.CATALOGUE_CACHE_SECONDS, lambda: uuid4().hex)
+
+
+def availability(product_ids: Collection[int]) -> dict[int, int]:
+    """How many of each product can be had, for display: some seconds old."""
+
+    def load(missing: list[str]) -> dict[str, int]:
+        return {str(id_): free for id_, free in available_now([int(key) for key in missing]).items()}
+
+    found = cached_many("availability", [str(id_) for id_ in product_ids], AVAILABILITY_SECONDS, load)
+    return {int(key): free for key, free in found.items()}
+
+
+def available_now(product_ids: Collection[int]) -> dict[int, int]:
+    """How many of each product can be had at this moment, straight from Postgres. One statement."""
+    rows = Product.objects.filter(id__in=product_ids).with_available().order_by()
+    return dict(rows.values_list("id", "available_quantity"))  # type: ignore[misc]
+
+
+def forget_products(product_ids: Iterable[int]) -> None:
+    """Once the transaction has committed, nothing cached shows these products as they were before."""
+    keys = [str(id_) for id_ in product_ids]
+    if keys:
+        drop_on_commit("product", *keys)
+        drop_on_commit("availability", *keys)
+        drop_on_commit("catalogue_page", "version")
+
+
+def forget_availability(product_ids: Iterable[int]) -> None:
+    """Once the transaction has committed, these products' stock is counted anew."""
+    drop_on_commit("availability", *(str(id_) for id_ in product_ids))
+
+
+def forget_categories() -> None:
+    """Once the transaction has committed, categories and pages are read anew."""
+    drop_on_commit("categories", "all")
+    drop_on_commit("catalogue_page", "version")

@@ -1,0 +1,167 @@
+"""What the inventory does: hold goods, let them go, sell them, take them back, count them.
+
+Every verb on reservations runs inside the caller's transaction (LockOutsideTransaction where none is open) and takes
+its locks in the one order that `models` states. The number of statements does not depend on the number of lines.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from inventory.exceptions import (
+    InsufficientStock,
+    ReservationExpired,
+    RestockRefused,
+    Shortage,
+    StockRefused,
+)
+from inventory.models import Product, Reservation, ReservationLine, Stock, StockChange, Warehouse
+from inventory.picking import Demand, pick
+
+RECLAIMED_AT_ONCE = 500
+
+
+def reserve(reference: str, demand: Demand, *, expires_at: datetime, replacing: str | None = None) -> Reservation:
+    """Holds `demand` (product id → quantity) for `reference` until `expires_at`, all of it or nothing.
+
+    What `reference` and `replacing` held before is let go in the same step, so nobody stands in their own way; a
+    reference whose hold was released can be used again. Expired holds on the rows concerned are reclaimed.
+
+    Raises InsufficientStock with every shortage, ReservationClosed where `reference` was sold already, ValueError for
+    an empty demand or a quantity below one. After a refusal the caller's transaction must be rolled back.
+    Five statements.
+    """
+    if not demand or min(demand.values()) < 1:
+        raise ValueError("A reservation needs at least one product, and at least one of each.")
+    own = {reference} if replacing is None else {reference, replacing}
+    stocks = Stock.objects.of_products_and_references(demand.keys(), own).locked()
+    freed = ReservationLine.objects.free_on([stock.id for stock in stocks], timezone.now(), own)
+    free = {stock.id: stock.on_hand - stock.reserved + freed.get(stock.id, 0) for stock in stocks}
+    picks, short = pick(stocks, free, demand)
+    if short:
+        raise InsufficientStock(_shortages(demand, short))
+    Stock.objects.all().change([StockChange(stock_id, reserved=quantity) for stock_id, quantity in picks.items()])
+    reservation = Reservation.objects.hold(reference, expires_at)
+    ReservationLine.objects.bulk_create(
+        ReservationLine(reservation=reservation, stock_id=stock_id, quantity=quantity, expires_at=expires_at)
+        for stock_id, quantity in sorted(picks.items())
+    )
+    return reservation
+
+
+def _shortages(demand: Demand, short: Mapping[int, int]) -> list[Shortage]:
+    skus = dict(Product.objects.filter(id__in=short).values_list("id", "sku"))
+    return [
+        Shortage(sku=skus.get(product_id, str(product_id)), requested=demand[product_id], available=available)
+        for product_id, available in short.items()
+    ]
+
+
+def release(reference: str) -> None:
+    """Lets go of what `reference` holds. Does nothing where it holds nothing or was sold. Three statements."""
+    stocks = Stock.objects.of_products_and_references([], [reference]).locked()
+    ReservationLine.objects.free_on([stock.id for stock in stocks], timezone.now(), [reference])
+    Reservation.objects.filter(reference=reference, status=Reservation.Status.HELD).update(
+        status=Reservation.Status.RELEASED
+    )
+
+
+def commit(reference: str) -> None:
+    """Sells what `reference` holds: it leaves both `reserved` and `on_hand`. Safe to repeat. Three statements.
+
+    A hold past its time that nobody reclaimed yet is still good. Raises ReservationExpired where it was released or
+    reclaimed, or never existed.
+    """
+    Stock.objects.of_products_and_references([], [reference]).locked()
+    reservations = Reservation.objects.filter(reference=reference)
+    if reservations.filter(status=Reservation.Status.HELD).update(status=Reservation.Status.COMMITTED):
+        ReservationLine.objects.take(reference)
+    elif not reservations.filter(status=Reservation.Status.COMMITTED).exists():
+        raise ReservationExpired
+
+
+def restock(reference: str, quantities: Demand | None = None) -> None:
+    """Committed goods of `reference` come back on hand: those given (product id → quantity), or all that are still out.
+
+    With None it is safe to repeat. Raises RestockRefused, changing nothing, where more would come back than went out.
+    Three statements.
+    """
+    Stock.objects.of_products_and_references([], [reference]).locked()
+    lines = ReservationLine.objects.sold(reference)
+    back = _returns(lines, quantities) if quantities is not None else {line.id: line.out for line in lines if line.out}
+    if back:
+        ReservationLine.objects.put_back(back)
+
+
+def _returns(lines: list[ReservationLine], quantities: Demand) -> dict[int, int]:
+    """How much comes back to each line, filled in the order of the lines."""
+    if any(quantity < 0 for quantity in quantities.values()):
+        raise ValueError("A quantity that comes back is not negative.")
+    by_product: dict[int, list[ReservationLine]] = defaultdict(list)
+    for line in lines:
+        by_product[line.stock.product_id].append(line)
+    back: dict[int, int] = {}
+    for product_id, quantity in quantities.items():
+        missing = quantity
+        for line in by_product[product_id]:
+            if taken := min(missing, line.out):
+                back[line.id] = taken
+                missing -= taken
+        if missing:
+            raise RestockRefused
+    return back
+
+
+@transaction.atomic
+def reclaim_expired(limit: int = RECLAIMED_AT_ONCE) -> int:
+    """Ends up to about `limit` expired holds, so that their index stays small; returns how many units it freed.
+
+    Housekeeping: what is free is right without it. Rows that somebody else is working on are left to them.
+    """
+    now = timezone.now()
+    stock_ids = ReservationLine.objects.expired(now).order_by().values_list("stock", flat=True)[:limit]
+    stocks = Stock.objects.filter(id__in=set(stock_ids)).locked(skip_locked=True)
+    return sum(ReservationLine.objects.free_on([stock.id for stock in stocks], now).values())
+
+
+@transaction.atomic
+def set_stock(sku: str, quantity: int, warehouse_code: str | None = None) -> Stock:
+    """Sets how many of `sku` lie in the warehouse (without a code: the active one with the lowest priority number).
+
+    Raises StockRefused, saying why, for an unknown product or warehouse, a negative quantity, or one below what live
+    holds have promised to shoppers.
+    """
+    if not 0 <= quantity <= 2_147_483_647:
+        raise StockRefused(_("A stock of %(quantity)s is not possible.") % {"quantity": quantity})
+    product = Product.objects.filter(sku=sku).first()
+    if product is None:
+        raise StockRefused(_("There is no product with the SKU %(sku)s.") % {"sku": sku})
+    row, _created = Stock.objects.get_or_create(product=product, warehouse=find_warehouse(warehouse_code))
+    (stock,) = Stock.objects.filter(id=row.id).locked()
+    freed = ReservationLine.objects.free_on([stock.id], timezone.now())
+    stock.reserved -= freed.get(stock.id, 0)
+    if quantity < stock.reserved:
+        raise StockRefused(
+            _("%(sku)s cannot be set to %(quantity)s: %(reserved)s are held for shoppers who are paying.")
+            % {"sku": sku, "quantity": quantity, "reserved": stock.reserved}
+        )
+    stock.on_hand = quantity
+    stock.save(update_fields=["on_hand"])
+    return stock
+
+
+def find_warehouse(code: str | None) -> Warehouse:
+    """The warehouse with this code, or without one the active warehouse that goods leave first. Raises StockRefused."""
+    if code is None:
+        warehouse = Warehouse.objects.by_priority().first()
+        if warehouse is None:
+            raise StockRefused(_("There is no active warehouse yet. Make one in the admin, or run seed_demo."))
+        return warehouse
+    warehouse = Warehouse.objects.filter(code=code).first()
+    if warehouse is None:
+        raise StockRefused(_("There is no warehouse with the code %(code)s.") % {"code": code})
+    return warehouse
