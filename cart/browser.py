@@ -1,0 +1,73 @@
+"""Which cart a browser holds: a signed cookie with the cart's token for guests, the account's own cart for users."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from cart import services, snapshot
+from cart.exceptions import CartNotFound
+from cart.models import CartStatus
+from cart.snapshot import CartSnapshot
+
+COOKIE = "cart"
+SALT = "cart.browser"
+LIVE = {CartStatus.OPEN, CartStatus.CHECKING_OUT}
+
+
+def guest_token(request: HttpRequest) -> str:
+    """The token in the browser's cookie, or "" where there is none or it was tampered with."""
+    age = settings.CART_LIFETIME_DAYS * 24 * 60 * 60
+    return request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=age) or ""
+
+
+def user_id_of(request: HttpRequest) -> int | None:
+    return request.user.pk if request.user.is_authenticated else None
+
+
+def current_cart(request: HttpRequest) -> CartSnapshot | None:
+    """The live cart of whoever asks, read once per request; None where there is none."""
+    known = vars(request)
+    if "_cart" not in known:
+        known["_cart"] = _load(request)
+    cart: CartSnapshot | None = known["_cart"]
+    return cart
+
+
+def show(request: HttpRequest, cart: CartSnapshot | None) -> None:
+    """From now on this request sees `cart`: call it after a change, so that the header counts what is there."""
+    vars(request)["_cart"] = cart
+
+
+def _load(request: HttpRequest) -> CartSnapshot | None:
+    user_id = user_id_of(request)
+    if user_id is not None:
+        return snapshot.load_live(user_id)
+    token = guest_token(request)
+    if not token:
+        return None
+    try:
+        cart = snapshot.load(token, None)
+    except CartNotFound:
+        return None
+    return cart if cart.status in LIVE else None
+
+
+def ensure_cart(request: HttpRequest) -> CartSnapshot:
+    """The live cart, made where there is none. Answer with `keep_cart`, so that the browser remembers it."""
+    cart = current_cart(request) or services.create_cart(user_id_of(request))
+    show(request, cart)
+    return cart
+
+
+def keep_cart(response: HttpResponse, cart: CartSnapshot) -> HttpResponse:
+    """Let a guest's browser hold this cart for as long as the cart lives; a user's cart needs no cookie."""
+    if cart.user_id is None:
+        response.set_signed_cookie(
+            COOKIE,
+            cart.id,
+            salt=SALT,
+            max_age=settings.CART_LIFETIME_DAYS * 24 * 60 * 60,
+            httponly=True,
+            samesite="Lax",
+            secure=settings.HTTPS,
+        )
+    return response

@@ -1,0 +1,86 @@
+"""What people type into the cart."""
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from shipping import postal_codes
+from shipping.exceptions import InvalidPostalCode
+
+
+class PostalCodeField(forms.CharField):
+    """A CEP, typed in any way; the clean value is its eight digits."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(
+            **{
+                "label": _("CEP (postal code)"),
+                "max_length": 20,
+                "error_messages": {"required": _("Type your CEP, like 01310-200.")},
+                **options,
+            }  # type: ignore[arg-type]
+        )
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, str]:
+        return {
+            **super().widget_attrs(widget),
+            "inputmode": "numeric",
+            "autocomplete": "shipping postal-code",
+            "placeholder": "00000-000",
+            "data-missing": str(self.error_messages["required"]),
+        }
+
+    def clean(self, value: object) -> str:
+        text = super().clean(value)
+        try:
+            return postal_codes.normalise(text) if text else ""
+        except InvalidPostalCode as refusal:
+            raise ValidationError(str(refusal)) from None
+
+    def prepare_value(self, value: object) -> object:
+        text = str(value or "")
+        return postal_codes.display(text) if len(text) == 8 and text.isdigit() else value
+
+
+class PostalCodeForm(forms.Form):
+    postal_code = PostalCodeField()
+
+
+class AddForm(forms.Form):
+    sku = forms.CharField(max_length=64)
+    quantity = forms.IntegerField(
+        min_value=1,
+        max_value=settings.MAX_LINE_QUANTITY,
+        error_messages={
+            "invalid": _("Type a whole number."),
+            "min_value": _("Choose at least one."),
+            "max_value": _("You can order up to %(limit_value)s of each product."),
+        },
+    )
+
+
+class QuantityForm(forms.Form):
+    """`to` is what a button asks for and wins over the number in the field."""
+
+    to = forms.IntegerField(required=False, min_value=0, max_value=settings.MAX_LINE_QUANTITY)
+    quantity = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=settings.MAX_LINE_QUANTITY,
+        error_messages={
+            "invalid": _("Type a whole number."),
+            "min_value": _("Type 0 to remove it, or a larger number."),
+            "max_value": _("You can order up to %(limit_value)s of each product."),
+        },
+    )
+
+    def clean(self) -> dict[str, object]:
+        values = super().clean() or {}
+        if self.errors:
+            return values
+        asked = values.get("to") if values.get("to") is not None else values.get("quantity")
+        if asked is None:
+            self.add_error("quantity", _("Type how many you want."))
+        values["quantity"] = asked
+        return values

@@ -1,0 +1,128 @@
+"""Cart and CartLine: what someone wants. Postgres owns them; Redis holds a copy."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cart.exceptions import CartClosed, CartNotFound, CheckoutInProgress
+from config.locks import require_transaction
+from inventory.models import Product
+from shipping.addresses import DeliveryFields
+from shipping.models import Quote
+
+
+def new_token() -> str:
+    """43 characters that nobody guesses: whoever has them has the cart."""
+    return secrets.token_urlsafe(32)
+
+
+def next_expiry() -> datetime:
+    """When a cart that was touched now is forgotten."""
+    return timezone.now() + timedelta(days=settings.CART_LIFETIME_DAYS)
+
+
+class CartStatus(models.TextChoices):
+    OPEN = "open", _("open")
+    CHECKING_OUT = "checking_out", _("being paid for")
+    ORDERED = "ordered", _("ordered")
+    MERGED = "merged", _("merged into another cart")
+
+
+class CartQuerySet(models.QuerySet["Cart"]):
+    def visible_to(self, user_id: int | None) -> Self:
+        """A guest's cart opens to whoever has its token; a user's cart only to that user."""
+        return self.filter(models.Q(user__isnull=True) | models.Q(user_id=user_id))
+
+    def live(self) -> Self:
+        """Carts that can still become an order."""
+        return self.filter(status__in=[CartStatus.OPEN, CartStatus.CHECKING_OUT])
+
+    def with_quote(self) -> Self:
+        return self.select_related("quote")
+
+    def with_lines(self) -> Self:
+        """With quote, lines and their products: three statements for any number of lines."""
+        return self.with_quote().prefetch_related(
+            models.Prefetch("lines", CartLine.objects.select_related("product__category").order_by("position", "id"))
+        )
+
+    def fetch(self, token: str, user_id: int | None) -> "Cart":
+        """The cart behind `token` with its quote. Raises CartNotFound, also for a cart of somebody else."""
+        try:
+            return self.with_quote().visible_to(user_id).get(token=token)
+        except Cart.DoesNotExist:
+            raise CartNotFound from None
+
+    def fetch_locked(self, token: str, user_id: int | None) -> "Cart":
+        """As `fetch`, with the cart's row locked until the transaction ends."""
+        require_transaction()
+        return self.select_for_update(of=("self",)).fetch(token, user_id)
+
+
+class Cart(DeliveryFields):
+    """`token` is the cart's id to the outside; `version` grows with every change that a reader can see."""
+
+    token = models.CharField(max_length=43, unique=True, default=new_token, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="carts", verbose_name=_("user")
+    )
+    status = models.CharField(_("status"), max_length=12, choices=CartStatus, default=CartStatus.OPEN)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    currency = models.CharField(_("currency"), max_length=3, default="BRL")
+    quote = models.ForeignKey(
+        Quote, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("shipping quote")
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+    expires_at = models.DateTimeField(_("expires at"), default=next_expiry)
+
+    objects = CartQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("cart")
+        verbose_name_plural = _("carts")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=CartStatus.values), name="cart_status_is_known"),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(status__in=["open", "checking_out"]),
+                name="cart_one_live_cart_per_user",
+            ),
+        ]
+        indexes = [models.Index(fields=["-updated_at"], name="cart_by_update")]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"
+
+    def require_open(self) -> None:
+        """Raise CheckoutInProgress or CartClosed unless the cart can be changed."""
+        if self.status == CartStatus.CHECKING_OUT:
+            raise CheckoutInProgress
+        if self.status != CartStatus.OPEN:
+            raise CartClosed
+
+
+class CartLine(models.Model):
+    """One product and how many of it. Its price is the product's, read anew each time it matters."""
+
+    cart = models.ForeignKey(Cart, models.CASCADE, related_name="lines", verbose_name=_("cart"))
+    product = models.ForeignKey(Product, models.PROTECT, related_name="+", verbose_name=_("product"))
+    quantity = models.PositiveSmallIntegerField(_("quantity"))
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("line")
+        verbose_name_plural = _("lines")
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["cart", "product"], name="cart_line_once_per_product"),
+            models.CheckConstraint(condition=models.Q(quantity__gte=1), name="cart_line_quantity_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.product_id}"

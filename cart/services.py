@@ -1,0 +1,297 @@
+"""What can be done to a cart. Each verb is one transaction on the locked cart row and answers with the new snapshot.
+
+All raise CartNotFound where the token is unknown or the cart is somebody else's, and, where they change something,
+CheckoutInProgress or CartClosed unless the cart is open.
+"""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from cart import snapshot
+from cart.exceptions import AddressRequired, CartEmpty, InvalidQuantity, LineNotFound, TooManyLines
+from cart.models import Cart, CartLine, CartStatus, next_expiry
+from cart.snapshot import CartSnapshot
+from config.exceptions import Refusal
+from config.locks import require_transaction
+from inventory import catalogue
+from inventory.catalogue import ProductFacts
+from inventory.exceptions import InsufficientStock
+from inventory.models import Product
+from shipping import postal_codes
+from shipping import services as shipping
+from shipping.addresses import Address
+from shipping.exceptions import ShippingUnavailable
+from shipping.models import Quote
+from shipping.parcels import Parcel, ParcelItem
+from shipping.services import ShippingOption
+
+
+def parcel_of(goods: Iterable[tuple[ProductFacts | Product, int]], currency: str) -> Parcel:
+    """The parcel that `(product, quantity)` pairs make."""
+    return Parcel.of(
+        (
+            ParcelItem(
+                weight_grams=product.weight_grams,
+                length_cm=product.length_cm,
+                width_cm=product.width_cm,
+                height_cm=product.height_cm,
+                quantity=quantity,
+                unit_value=product.price,
+            )
+            for product, quantity in goods
+        ),
+        currency,
+    )
+
+
+def create_cart(user_id: int | None = None) -> CartSnapshot:
+    """A new guest cart, or the one live cart of a user, made where there is none."""
+    if user_id is None:
+        return snapshot.of_cart(Cart.objects.create())
+    return snapshot.of_cart(_live_cart_of(user_id))
+
+
+def _live_cart_of(user_id: int) -> Cart:
+    """Two tabs may ask at once: the unique constraint lets one of them create, the other finds it."""
+    cart, _created = Cart.objects.live().with_quote().get_or_create(user_id=user_id)
+    return cart
+
+
+def add_line(token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
+    """Put `quantity` more of a product into the cart.
+
+    Raises ProductNotFound, InvalidQuantity, TooManyLines, or InsufficientStock where fewer are free than the line
+    would then hold.
+    """
+    if quantity < 1:
+        raise InvalidQuantity(_("Choose at least one."), field="quantity")
+    product = catalogue.product_by_sku(sku)
+    with transaction.atomic():
+        cart = Cart.objects.fetch_locked(token, user_id)
+        cart.require_open()
+        lines = _lines_of(cart)
+        line = lines.get(product.id)
+        if line is None:
+            if len(lines) >= settings.MAX_CART_LINES:
+                raise TooManyLines(
+                    _("A cart holds at most %(most)d different products. Order these first.")
+                    % {"most": settings.MAX_CART_LINES}
+                )
+            line = lines[product.id] = CartLine(cart=cart, product_id=product.id, quantity=0, position=len(lines))
+        _adopt_currency(cart, product, alone=len(lines) == 1)
+        _put(line, line.quantity + quantity, sku)
+        _changed(cart, lines)
+    return snapshot.of_cart(cart)
+
+
+def set_quantity(token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
+    """Make a line hold exactly `quantity`; 0 removes it. Raises LineNotFound, InvalidQuantity, InsufficientStock."""
+    with transaction.atomic():
+        cart = Cart.objects.fetch_locked(token, user_id)
+        cart.require_open()
+        lines = _lines_of(cart)
+        line = next((line for line in lines.values() if line.product.sku == sku), None)
+        if line is None:
+            raise LineNotFound
+        if quantity == 0:
+            lines.pop(line.product_id).delete()
+        else:
+            _put(line, quantity, sku)
+        _changed(cart, lines)
+    return snapshot.of_cart(cart)
+
+
+def remove_line(token: str, sku: str, *, user_id: int | None = None) -> CartSnapshot:
+    """Take a line out. Raises LineNotFound."""
+    return set_quantity(token, sku, 0, user_id=user_id)
+
+
+def set_delivery(token: str, *, email: str, phone: str, address: Address, user_id: int | None = None) -> CartSnapshot:
+    """Say where it goes and whom to tell. The chosen shipping is kept where it serves the new address.
+
+    Raises InvalidPostalCode, or a refusal where the state and the postal code contradict each other.
+    """
+    postal_code = postal_codes.normalise(address.postal_code)
+    state = postal_codes.state_of(postal_code)
+    if state != address.state:
+        raise Refusal(
+            _("This postal code (CEP) is not in the state chosen. Check both."), field="state", postal_code_state=state
+        )
+    with transaction.atomic():
+        cart = Cart.objects.fetch_locked(token, user_id)
+        cart.require_open()
+        cart.email, cart.phone = email, phone
+        cart.address = address
+        cart.postal_code = postal_code
+        _changed(cart, _lines_of(cart))
+    return snapshot.of_cart(cart)
+
+
+def set_postal_code(token: str, postal_code: str, *, user_id: int | None = None) -> CartSnapshot:
+    """Ask for freight before there is an address: the cart remembers the postal code, nothing else.
+
+    Raises InvalidPostalCode.
+    """
+    postal_code = postal_codes.normalise(postal_code)
+    with transaction.atomic():
+        cart = Cart.objects.fetch_locked(token, user_id)
+        cart.require_open()
+        if cart.postal_code != postal_code:
+            cart.street = cart.number = cart.complement = cart.district = cart.city = ""
+            cart.postal_code, cart.state = postal_code, postal_codes.state_of(postal_code) or ""
+        _changed(cart, _lines_of(cart))
+    return snapshot.of_cart(cart)
+
+
+def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
+    """How the cart can travel, cheapest first. Raises AddressRequired where not even the postal code is known."""
+    if not cart.postal_code:
+        raise AddressRequired
+    goods = ((line.product, line.quantity) for line in cart.lines)
+    return shipping.options(parcel_of(goods, cart.currency), cart.postal_code)
+
+
+def choose_shipping(token: str, code: str, *, user_id: int | None = None) -> CartSnapshot:
+    """Fix the price of one method for a while. Raises AddressRequired, CartEmpty or ShippingUnavailable."""
+    with transaction.atomic():
+        cart = Cart.objects.fetch_locked(token, user_id)
+        cart.require_open()
+        if not cart.postal_code:
+            raise AddressRequired
+        lines = _lines_of(cart)
+        if not lines:
+            raise CartEmpty
+        cart.quote = shipping.make_quote(cart.token, code, _parcel_of_lines(cart, lines), cart.postal_code)
+        _save(cart)
+    return snapshot.of_cart(cart)
+
+
+def merge_carts(guest_token: str, user_id: int) -> None:
+    """Take a guest's cart into the user's: quantities of the same product are added, up to the most a line holds.
+
+    Does nothing where the guest's cart is gone, empty or being paid for, or the user's is being paid for.
+    Both rows are locked in the order of their ids, as everywhere.
+    """
+    with transaction.atomic():
+        mine = _live_cart_of(user_id)
+        carts = list(
+            Cart.objects.select_for_update(of=("self",))
+            .filter(status=CartStatus.OPEN)
+            .filter(pk__in=[mine.pk, *Cart.objects.filter(token=guest_token, user=None).values_list("pk", flat=True)])
+            .order_by("pk")
+        )
+        if len(carts) != 2:
+            return
+        guest, mine = sorted(carts, key=lambda cart: cart.pk == mine.pk)
+        _take_in(mine, guest)
+    snapshot.forget(guest)
+    snapshot.forget(mine)
+
+
+def _take_in(mine: Cart, guest: Cart) -> None:
+    lines = _lines_of(mine)
+    for guest_line in guest.lines.all():
+        line = lines.get(guest_line.product_id)
+        if line is None:
+            line = CartLine(cart=mine, product_id=guest_line.product_id, quantity=0, position=len(lines))
+            lines[guest_line.product_id] = line
+        line.quantity = min(line.quantity + guest_line.quantity, settings.MAX_LINE_QUANTITY)
+    CartLine.objects.bulk_create(
+        lines.values(), update_conflicts=True, unique_fields=["cart", "product"], update_fields=["quantity"]
+    )
+    if guest.address and not mine.address:
+        mine.email, mine.phone, mine.address = guest.email, guest.phone, guest.address
+    guest.status = CartStatus.MERGED
+    _save(guest)
+    _changed(mine, lines)
+
+
+# --- What the checkout does to a cart, inside its own transaction, on a cart that it has locked -----------------------
+
+
+def begin_payment(cart: Cart) -> None:
+    """Close the cart to changes while its order is being paid."""
+    _move(cart, CartStatus.CHECKING_OUT)
+
+
+def reopen(cart: Cart) -> None:
+    """Give the cart back as it was, after a declined or abandoned payment. A cart that moved on is left alone."""
+    if cart.status == CartStatus.CHECKING_OUT:
+        _move(cart, CartStatus.OPEN)
+
+
+def mark_ordered(cart: Cart) -> None:
+    """The cart has become a paid order."""
+    _move(cart, CartStatus.ORDERED)
+
+
+def _move(cart: Cart, status: CartStatus) -> None:
+    require_transaction()
+    cart.status = status
+    _save(cart)
+
+    def forget_copy() -> None:
+        snapshot.forget(cart)
+
+    transaction.on_commit(forget_copy, robust=True)
+
+
+# --- Steps shared by the verbs ----------------------------------------------------------------------------------------
+
+
+def _lines_of(cart: Cart) -> dict[int, CartLine]:
+    return {line.product_id: line for line in cart.lines.select_related("product")}
+
+
+def _adopt_currency(cart: Cart, product: ProductFacts, *, alone: bool) -> None:
+    """A cart has one currency: that of the first thing put into it."""
+    if alone:
+        cart.currency = product.currency
+    if product.currency != cart.currency:
+        raise Refusal(
+            _("%(name)s is sold in %(theirs)s and this cart is in %(ours)s. Order them apart.")
+            % {"name": product.name, "theirs": product.currency, "ours": cart.currency}
+        )
+
+
+def _put(line: CartLine, quantity: int, sku: str) -> None:
+    if not 1 <= quantity <= settings.MAX_LINE_QUANTITY:
+        raise InvalidQuantity(
+            _("Choose between 1 and %(most)d of each product.") % {"most": settings.MAX_LINE_QUANTITY},
+            field="quantity",
+        )
+    free = catalogue.available_now([line.product_id]).get(line.product_id, 0)
+    if quantity > max(free, line.quantity):
+        raise InsufficientStock([{"sku": sku, "requested": quantity, "available": free}])
+    line.quantity = quantity
+    line.save()
+
+
+def _changed(cart: Cart, lines: dict[int, CartLine]) -> None:
+    """Something that the freight depends on may have changed: promise a new price for the method chosen, or drop it."""
+    if cart.quote is not None:
+        parcel = _parcel_of_lines(cart, lines)
+        if cart.quote.parcel_fingerprint != parcel.fingerprint or cart.quote.postal_code != cart.postal_code:
+            cart.quote = _requote(cart, cart.quote.method_code, parcel)
+    _save(cart)
+
+
+def _requote(cart: Cart, code: str, parcel: Parcel) -> Quote | None:
+    try:
+        return shipping.make_quote(cart.token, code, parcel, cart.postal_code)
+    except ShippingUnavailable:
+        return None
+
+
+def _parcel_of_lines(cart: Cart, lines: dict[int, CartLine]) -> Parcel:
+    products = catalogue.products_by_id(lines.keys())
+    return parcel_of(((products[product_id], line.quantity) for product_id, line in lines.items()), cart.currency)
+
+
+def _save(cart: Cart) -> None:
+    cart.version += 1
+    cart.expires_at = next_expiry()
+    cart.save()

@@ -1,0 +1,212 @@
+"""What a reader sees of a cart: one immutable value, put together from the cart's copy and the catalogue.
+
+The copy holds only what the shopper chose. Prices and names come from the catalogue's own cache, so a changed product
+shows at once; availability is a hint that is seconds old. The order decides anew, on locked rows.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from cart import copies
+from cart.models import Cart, CartStatus
+from config import money
+from inventory import catalogue
+from inventory.catalogue import ProductFacts
+from shipping.addresses import Address
+
+
+@dataclass(frozen=True)
+class SnapshotLine:
+    """`problem` is empty, or says why the line cannot be ordered as it stands: `gone`, `sold_out` or `short`."""
+
+    product: ProductFacts
+    quantity: int
+    unit_price: Decimal
+    line_total: Decimal
+    available_quantity: int
+    problem: str
+
+    @property
+    def sku(self) -> str:
+        return self.product.sku
+
+    @property
+    def name(self) -> str:
+        return self.product.name
+
+    @property
+    def available(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True)
+class ChosenShipping:
+    code: str
+    name: str
+    price: Decimal
+    min_days: int
+    max_days: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class CartSnapshot:
+    """The cart as API.md prints it. `id` is its token; money has two places in `currency`."""
+
+    id: str
+    version: int
+    currency: str
+    status: str
+    user_id: int | None
+    lines: tuple[SnapshotLine, ...]
+    email: str
+    phone: str
+    address: Address | None
+    postal_code: str
+    shipping: ChosenShipping | None
+    expires_at: datetime
+
+    @property
+    def subtotal(self) -> Decimal:
+        return money.total(line.line_total for line in self.lines)
+
+    @property
+    def shipping_total(self) -> Decimal:
+        return self.shipping.price if self.shipping else money.ZERO
+
+    @property
+    def total(self) -> Decimal:
+        return self.subtotal + self.shipping_total
+
+    @property
+    def item_count(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def has_problems(self) -> bool:
+        return any(line.problem for line in self.lines)
+
+
+def load(token: str, user_id: int | None) -> CartSnapshot:
+    """The cart behind `token`. Raises CartNotFound, also for a cart of somebody else."""
+    if user_id is not None:
+        copy = copies.recall(copies.key_of(token, user_id))
+        if copy and copy.get("id") == token:
+            return _compose(copy)
+    else:
+        copy = copies.recall(copies.key_of(token, None))
+        if copy:
+            return _compose(copy)
+    return of_cart(Cart.objects.fetch(token, user_id))
+
+
+def load_live(user_id: int) -> CartSnapshot | None:
+    """The one cart that a user is filling, or None. That there is none is remembered too."""
+    key = copies.key_of("", user_id)
+    copy = copies.recall(key)
+    if copy:
+        return _compose(copy) if "id" in copy else None
+    cart = Cart.objects.live().with_quote().filter(user_id=user_id).first()
+    if cart is None:
+        copies.remember(key, copies.NO_CART, {})
+        return None
+    return of_cart(cart)
+
+
+def of_cart(cart: Cart) -> CartSnapshot:
+    """The snapshot of a cart that was just read with its quote; its copy is kept. One statement, for the lines.
+
+    Must not be called with changes that are not committed yet.
+    """
+    copy = _copy_of(cart)
+    copies.remember(copies.key_of(cart.token, cart.user_id), (cart.pk, cart.version), copy)
+    return _compose(copy)
+
+
+def forget(cart: Cart) -> None:
+    """Drop the cart's copy in Redis."""
+    copies.forget(copies.key_of(cart.token, cart.user_id), (cart.pk, cart.version))
+
+
+def _copy_of(cart: Cart) -> copies.Copy:
+    quote = cart.quote
+    return {
+        "id": cart.token,
+        "version": cart.version,
+        "currency": cart.currency,
+        "status": cart.status,
+        "user_id": cart.user_id,
+        "lines": list(cart.lines.values_list("product_id", "quantity")),
+        "email": cart.email,
+        "phone": cart.phone,
+        "address": asdict(cart.address) if cart.address else None,
+        "postal_code": cart.postal_code,
+        "shipping": quote
+        and {
+            "code": quote.method_code,
+            "name": quote.method_name,
+            "price": str(quote.price),
+            "min_days": quote.min_days,
+            "max_days": quote.max_days,
+            "expires_at": quote.expires_at.isoformat(),
+        },
+        "expires_at": cart.expires_at.isoformat(),
+    }
+
+
+def _compose(copy: copies.Copy) -> CartSnapshot:
+    product_ids = [product_id for product_id, _ in copy["lines"]]
+    products = catalogue.products_by_id(product_ids)
+    free = catalogue.availability(product_ids) if copy["status"] == CartStatus.OPEN else {}
+    return CartSnapshot(
+        id=copy["id"],
+        version=copy["version"],
+        currency=copy["currency"],
+        status=copy["status"],
+        user_id=copy["user_id"],
+        lines=tuple(
+            _line(products[product_id], quantity, free.get(product_id)) for product_id, quantity in copy["lines"]
+        ),
+        email=copy["email"],
+        phone=copy["phone"],
+        address=Address(**copy["address"]) if copy["address"] else None,
+        postal_code=copy["postal_code"],
+        shipping=_shipping(copy["shipping"]),
+        expires_at=_moment(copy["expires_at"]),
+    )
+
+
+def _line(product: ProductFacts, quantity: int, free: int | None) -> SnapshotLine:
+    """`free` is None where the goods are already held for this cart, so that nothing can be wrong with them."""
+    return SnapshotLine(
+        product=product,
+        quantity=quantity,
+        unit_price=product.price,
+        line_total=money.line_total(product.price, quantity),
+        available_quantity=quantity if free is None else free,
+        problem="" if free is None else _problem(product, quantity, free),
+    )
+
+
+def _problem(product: ProductFacts, quantity: int, free: int) -> str:
+    if not product.active:
+        return "gone"
+    if free <= 0:
+        return "sold_out"
+    return "short" if free < quantity else ""
+
+
+def _shipping(copy: dict[str, Any] | None) -> ChosenShipping | None:
+    if not copy:
+        return None
+    return ChosenShipping(**{**copy, "price": Decimal(copy["price"]), "expires_at": _moment(copy["expires_at"])})
+
+
+def _moment(text: str) -> datetime:
+    moment = parse_datetime(text)
+    assert moment is not None, text  # noqa: S101  we wrote it ourselves, with isoformat()
+    return moment

@@ -1,0 +1,16 @@
+"""The cart's page and what can be done on it."""
+
+from django.urls import path
+
+from cart import views
+
+app_name = "cart"
+
+urlpatterns = [
+    path("", views.cart, name="cart"),
+    path("add/", views.add, name="add"),
+    path("line/<path:sku>/", views.line, name="line"),
+    path("delivery/", views.delivery, name="delivery"),
+    path("shipping/", views.shipping, name="shipping"),
+    path("postal-code/", views.postal_code, name="postal_code"),
+]

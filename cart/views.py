@@ -1,0 +1,172 @@
+"""The cart's page: what is in it, how many of each, and what it costs to bring it."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from cart import services
+from cart.browser import current_cart, ensure_cart, keep_cart, show, user_id_of
+from cart.forms import AddForm, PostalCodeForm, QuantityForm
+from cart.models import CartStatus
+from cart.snapshot import CartSnapshot
+from config.exceptions import Refusal
+from inventory import catalogue
+from inventory.exceptions import InsufficientStock, ProductNotFound
+from shipping import postal_codes
+from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
+
+
+@require_safe
+@never_cache
+def cart(request: HttpRequest) -> HttpResponse:
+    return _page(request, current_cart(request))
+
+
+@require_POST
+def add(request: HttpRequest) -> HttpResponse:
+    """Put a product into the cart; with HTMX the product's page stays and says so."""
+    form = AddForm(request.POST)
+    if not form.is_valid():
+        return _not_added(
+            request, form.data.get("sku", ""), " ".join(form.errors.get("quantity", [_("Choose a product.")]))
+        )
+    found = ensure_cart(request)
+    sku, quantity = form.cleaned_data["sku"], form.cleaned_data["quantity"]
+    try:
+        found = services.add_line(found.id, sku, quantity, user_id=user_id_of(request))
+    except Refusal as refusal:
+        return keep_cart(_not_added(request, sku, _in_words(refusal)), found)
+    show(request, found)
+    line = next(line for line in found.lines if line.sku == sku)
+    if request.htmx:  # type: ignore[attr-defined]
+        return keep_cart(render(request, "cart/added.html", {"cart": found, "line": line}), found)
+    messages.success(request, _("In your cart: %(name)s.") % {"name": line.name})
+    return keep_cart(redirect("cart:cart"), found)
+
+
+def _not_added(request: HttpRequest, sku: str, reason: str) -> HttpResponse:
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "cart/not_added.html", {"reason": reason}, status=422)
+    messages.error(request, reason)
+    try:
+        return redirect("inventory:product", slug=catalogue.product_by_sku(sku).slug)
+    except ProductNotFound:
+        return redirect("inventory:catalogue")
+
+
+@require_POST
+def line(request: HttpRequest, sku: str) -> HttpResponse:
+    """Set how many of a product the cart holds; none takes it out."""
+    found = current_cart(request)
+    if found is None:
+        return redirect("cart:cart")
+    form = QuantityForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, line_error=(sku, " ".join(form.errors.get("quantity", form.errors.get("to", [])))))
+    try:
+        changed = services.set_quantity(found.id, sku, form.cleaned_data["quantity"], user_id=user_id_of(request))
+    except Refusal as refusal:
+        return _page(request, found, line_error=(sku, _in_words(refusal)))
+    gone = next((line for line in found.lines if line.sku == sku), None)
+    if form.cleaned_data["quantity"] == 0 and gone:
+        messages.info(request, _("Removed: %(name)s.") % {"name": gone.name})
+    return _done(request, changed)
+
+
+@require_POST
+def delivery(request: HttpRequest) -> HttpResponse:
+    """Ask what it costs to bring the cart to a CEP. The cheapest way is chosen until the shopper chooses."""
+    found = current_cart(request)
+    if found is None:
+        return redirect("cart:cart")
+    form = PostalCodeForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, postal_code_form=form)
+    user_id = user_id_of(request)
+    try:
+        found = services.set_postal_code(found.id, form.cleaned_data["postal_code"], user_id=user_id)
+        options = services.shipping_options(found)
+        if options and found.shipping is None:
+            found = services.choose_shipping(found.id, options[0].code, user_id=user_id)
+    except Refusal as refusal:
+        form.add_error("postal_code", _in_words(refusal))
+        return _page(request, found, postal_code_form=form)
+    return _done(request, found)
+
+
+@require_POST
+def shipping(request: HttpRequest) -> HttpResponse:
+    """Choose how the cart travels."""
+    found = current_cart(request)
+    if found is None:
+        return redirect("cart:cart")
+    try:
+        found = services.choose_shipping(found.id, request.POST.get("code", ""), user_id=user_id_of(request))
+    except Refusal as refusal:
+        messages.error(request, _in_words(refusal))
+    return _done(request, found)
+
+
+@require_GET
+@never_cache
+def postal_code(request: HttpRequest) -> HttpResponse:
+    """What is known of the address behind a CEP, for a form that fills itself in."""
+    try:
+        digits = postal_codes.normalise(request.GET.get("postal_code", ""))
+    except InvalidPostalCode as refusal:
+        return JsonResponse({"error": str(refusal)}, status=refusal.status)
+    hint = postal_codes.look_up(digits)
+    return JsonResponse({"street": hint.street, "district": hint.district, "city": hint.city, "state": hint.state})
+
+
+def _done(request: HttpRequest, changed: CartSnapshot) -> HttpResponse:
+    show(request, changed)
+    if request.htmx:  # type: ignore[attr-defined]
+        return _page(request, changed)
+    return redirect("cart:cart")
+
+
+def _page(
+    request: HttpRequest,
+    found: CartSnapshot | None,
+    *,
+    line_error: tuple[str, str] = ("", ""),
+    postal_code_form: PostalCodeForm | None = None,
+) -> HttpResponse:
+    """The whole page, or only its changing part for HTMX; 422 where something typed was refused."""
+    refused = bool(line_error[1]) or bool(postal_code_form)
+    context = {
+        "cart": found if found and found.lines else None,
+        "closed": found is not None and found.status == CartStatus.CHECKING_OUT,
+        "options": _options(found),
+        "postal_code_form": postal_code_form
+        or PostalCodeForm(initial={"postal_code": found.postal_code if found else ""}),
+        "line_error_sku": line_error[0],
+        "line_error": line_error[1],
+        "resume_url": reverse("checkout:resume"),
+    }
+    template = "cart/contents.html" if request.htmx else "cart/cart.html"  # type: ignore[attr-defined]
+    return render(request, template, context, status=422 if refused else 200)
+
+
+def _options(found: CartSnapshot | None) -> list[services.ShippingOption]:
+    if found is None or not found.lines or not found.postal_code:
+        return []
+    try:
+        return services.shipping_options(found)
+    except ShippingUnavailable:
+        return []
+
+
+def _in_words(refusal: Refusal) -> str:
+    """A refusal as the page says it: too few left is told with the number."""
+    if isinstance(refusal, InsufficientStock):
+        free = refusal.shortages[0]["available"]
+        if free:
+            return _("We have only %(free)d of this left. Choose %(free)d or fewer.") % {"free": free}
+        return _("This has just sold out. Remove it to go on.")
+    return str(refusal)

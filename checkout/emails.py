@@ -1,0 +1,34 @@
+"""Mails about an order, in the order's language, as text and HTML."""
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from checkout import links
+from checkout.models import Order
+
+
+def send_confirmation(order_id: int) -> None:
+    """Send the confirmation of an order. Raises what the mail server raises. Three statements."""
+    order = Order.objects.with_everything().get(pk=order_id)
+    with translation.override(order.language):
+        confirmation(order).send()
+
+
+def confirmation(order: Order) -> EmailMultiAlternatives:
+    """The confirmation mail in the active language. Its Message-ID is the same at each try, so a repeat is recognised."""
+    context = {"order": order, "order_url": links.order_url(order), "shop_name": settings.SHOP_NAME}
+    mail = EmailMultiAlternatives(
+        subject=_("Your order %(number)s is confirmed") % {"number": order.number},
+        body=render_to_string("checkout/email/confirmation.txt", context),
+        to=[order.email],
+        headers={"Message-ID": f"<order-{order.number}-confirmation@{_mail_domain()}>"},
+    )
+    mail.attach_alternative(render_to_string("checkout/email/confirmation.html", context), "text/html")
+    return mail
+
+
+def _mail_domain() -> str:
+    return settings.DEFAULT_FROM_EMAIL.rsplit("@", 1)[-1].rstrip(">")

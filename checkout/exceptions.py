@@ -1,0 +1,50 @@
+"""What the checkout refuses."""
+
+from decimal import Decimal
+
+from django.utils.translation import gettext_lazy as _
+
+from config.exceptions import Refusal
+
+
+class OrderNotFound(Refusal):
+    code = "not_found"
+    status = 404
+    message = _("There is no such order, or its link is incomplete. Open the link from your e-mail.")
+
+
+class PriceChanged(Refusal):
+    """What the cart costs now is more than what the shopper agreed to."""
+
+    code = "price_changed"
+    status = 409
+    message = _("The total has changed since you saw it. Nothing was charged. Check the new total and confirm it.")
+
+    def __init__(self, *, expected: Decimal, total: Decimal) -> None:
+        super().__init__(expected_total=str(expected), total=str(total))
+
+
+class PaymentDeclined(Refusal):
+    """The bank said no. Nothing was charged and the cart is open again."""
+
+    code = "payment_declined"
+    status = 402
+    message = _("The bank declined this card. Nothing was charged. Try another card, or pay with Pix.")
+
+
+class IdempotencyKeyRequired(Refusal):
+    code = "idempotency_key_required"
+    status = 400
+    message = _("Send an Idempotency-Key header, so that a repeated request cannot order twice.")
+
+
+class IdempotencyKeyReused(Refusal):
+    code = "idempotency_key_reused"
+    status = 422
+    message = _("This Idempotency-Key was used for another request. Use a new key for a new request.")
+
+
+class OrderNotCancellable(Refusal):
+    code = "order_not_cancellable"
+    status = 409
+    message = _("This order can no longer be cancelled.")

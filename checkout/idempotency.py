@@ -1,0 +1,85 @@
+"""A repeated request gets the first answer; it never runs twice.
+
+The key lives in Postgres and belongs to a cart. Only answers of requests that did something are kept: an order, or a
+declined card. A refusal that left everything as it was frees its key, so that the same request may be sent again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from cart.exceptions import CheckoutInProgress
+from cart.models import Cart
+from checkout.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
+from checkout.models import IdempotencyKey
+from config.exceptions import Refusal
+
+KEY_LENGTH = 255
+# A request that has not answered for so long has died: longer than any deadline on its way.
+ABANDONED_AFTER = timedelta(seconds=60)
+KEPT_FOR = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP status and a JSON body; `replayed` where another request had produced them before."""
+
+    status: int
+    body: dict[str, Any]
+    replayed: bool = False
+
+
+def answer_once(
+    *, cart_token: str, user_id: int | None, key: str, request: Mapping[str, str], run: Callable[[], Answer]
+) -> Answer:
+    """The answer of `run`, or the one that the first request with this key got.
+
+    `request` is what makes a request the same request. Raises IdempotencyKeyRequired, IdempotencyKeyReused,
+    CheckoutInProgress while the first one is at work, CartNotFound, and whatever `run` raises.
+    """
+    if not key or len(key) > KEY_LENGTH or "\0" in key:
+        raise IdempotencyKeyRequired
+    cart = Cart.objects.fetch(cart_token, user_id)
+    fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+    entry, first = _enter(cart, key, fingerprint)
+    if not first:
+        return Answer(entry.response_status or 0, entry.response_body, replayed=True)
+    try:
+        answer = run()
+    except Refusal:
+        entry.delete()
+        raise
+    entry.response_status, entry.response_body = answer.status, answer.body
+    entry.save(update_fields=["response_status", "response_body"])
+    return answer
+
+
+@transaction.atomic
+def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
+    """The key's row and whether this request is the one to run. One of several at once wins the insertion."""
+    now = timezone.now()
+    entry, created = IdempotencyKey.objects.select_for_update().get_or_create(
+        cart=cart, key=key, defaults={"fingerprint": fingerprint, "started_at": now}
+    )
+    if created:
+        return entry, True
+    if entry.fingerprint != fingerprint:
+        raise IdempotencyKeyReused
+    if entry.response_status is not None:
+        return entry, False
+    if entry.started_at > now - ABANDONED_AFTER:
+        raise CheckoutInProgress
+    entry.started_at = now
+    entry.save(update_fields=["started_at"])
+    return entry, True
+
+
+def forget_old_keys() -> int:
+    """Delete keys that no client repeats any more; returns how many."""
+    return IdempotencyKey.objects.filter(started_at__lt=timezone.now() - KEPT_FOR).delete()[0]

@@ -1,0 +1,233 @@
+"""Order and its lines; the outbox; the keys that make a repeated request harmless."""
+
+import secrets
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from cart.models import Cart, new_token
+from checkout.exceptions import OrderNotFound
+from config.locks import require_transaction
+from inventory.models import Product
+from payments.models import Payment, PaymentAttempt
+from shipping.addresses import DeliveryFields
+from shipping.models import Quote
+
+# Crockford's base 32: no letter that can be taken for a digit when read aloud.
+_NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_number() -> str:
+    """Ten characters that tell no one how many orders there are."""
+    return "".join(secrets.choice(_NUMBER_ALPHABET) for _ in range(10))
+
+
+class OrderStatus(models.TextChoices):
+    AWAITING_PAYMENT = "awaiting_payment", _("awaiting payment")
+    PAID = "paid", _("paid")
+    SHIPPED = "shipped", _("shipped")
+    DELIVERED = "delivered", _("delivered")
+    CANCELLED = "cancelled", _("cancelled")
+    REFUNDED = "refunded", _("refunded")
+
+
+# The statuses in which an order stands for its cart: a cart has at most one such order.
+LIVE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def with_payment(self) -> Self:
+        return self.select_related("payment").prefetch_related("payment__attempts")
+
+    def with_everything(self) -> Self:
+        """With all that an order's page, mail or document shows: three statements for any number of lines."""
+        return self.with_payment().select_related("quote").prefetch_related("lines")
+
+    def of_user(self, user_id: int) -> Self:
+        return self.filter(user_id=user_id).order_by("-placed_at")
+
+    def awaiting_payment(self) -> Self:
+        return self.filter(status=OrderStatus.AWAITING_PAYMENT)
+
+    def fetch(self, number: str, *, token: str = "", user_id: int | None = None) -> "Order":
+        """An order for whoever holds its token or owns it, with everything: three statements.
+
+        Raises OrderNotFound for everyone else.
+        """
+        order = self.with_everything().filter(number=number.upper()).first()
+        if order is None or not order.opens_to(token, user_id):
+            raise OrderNotFound
+        return order
+
+    def fetch_locked_by_attempt(self, attempt_id: UUID) -> "Order":
+        """The order that a payment attempt belongs to, with its cart, both locked until the transaction ends."""
+        require_transaction()
+        return self.select_related("cart").select_for_update(of=("cart", "self")).get(payment__attempts=attempt_id)
+
+    def fetch_awaiting(self, cart_token: str, user_id: int | None) -> "Order | None":
+        """The order of a cart whose payment is not settled, with its attempts."""
+        carts = Cart.objects.visible_to(user_id).filter(token=cart_token)
+        return self.awaiting_payment().with_payment().filter(cart__in=carts).first()
+
+
+class Order(DeliveryFields):
+    """What was agreed: lines, freight and total do not change once the order exists."""
+
+    number = models.CharField(_("order number"), max_length=10, unique=True, default=new_number, editable=False)
+    token = models.CharField(max_length=43, default=new_token, editable=False)
+    cart = models.ForeignKey(Cart, models.PROTECT, related_name="orders", verbose_name=_("cart"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="orders", verbose_name=_("user")
+    )
+    status = models.CharField(_("status"), max_length=16, choices=OrderStatus, default=OrderStatus.AWAITING_PAYMENT)
+    currency = models.CharField(_("currency"), max_length=3)
+    language = models.CharField(_("language"), max_length=10)
+    quote = models.ForeignKey(Quote, models.PROTECT, related_name="+", verbose_name=_("shipping quote"))
+    subtotal = models.DecimalField(_("subtotal"), max_digits=12, decimal_places=2)
+    shipping_total = models.DecimalField(_("delivery"), max_digits=10, decimal_places=2)
+    total = models.DecimalField(_("total"), max_digits=12, decimal_places=2)
+    payment = models.OneToOneField(Payment, models.PROTECT, related_name="+", verbose_name=_("payment"))
+    placed_at = models.DateTimeField(_("placed at"), auto_now_add=True)
+    paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
+    closed_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["-placed_at"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=OrderStatus.values), name="order_status_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(total=models.F("subtotal") + models.F("shipping_total")), name="order_total_adds_up"
+            ),
+            models.UniqueConstraint(
+                fields=["cart"], condition=models.Q(status__in=LIVE), name="order_one_live_order_per_cart"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-placed_at"], name="order_by_placed"),
+            models.Index(fields=["user", "-placed_at"], name="order_of_user"),
+            models.Index(fields=["email"], name="order_by_email"),
+            models.Index(
+                fields=["placed_at"], condition=models.Q(status="awaiting_payment"), name="order_awaiting_payment"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    def opens_to(self, token: str, user_id: int | None) -> bool:
+        """Whether somebody with this token, or this user, may see the order."""
+        if token and secrets.compare_digest(self.token.encode(), token.encode()):
+            return True
+        return user_id is not None and self.user_id == user_id
+
+    @property
+    def current_attempt(self) -> PaymentAttempt | None:
+        """The latest call to the provider. Reads what `with_payment` has loaded."""
+        return max(self.payment.attempts.all(), key=lambda attempt: attempt.created_at, default=None)
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE
+
+
+class OrderLine(models.Model):
+    """A line as it was sold: its name and price stay, whatever becomes of the product."""
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="lines", verbose_name=_("order"))
+    product = models.ForeignKey(Product, models.PROTECT, related_name="+", verbose_name=_("product"))
+    sku = models.CharField(_("SKU"), max_length=64)
+    name = models.CharField(_("name"), max_length=200)
+    quantity = models.PositiveSmallIntegerField(_("quantity"))
+    unit_price = models.DecimalField(_("unit price"), max_digits=10, decimal_places=2)
+    line_total = models.DecimalField(_("line total"), max_digits=12, decimal_places=2)
+
+    class Meta:
+        verbose_name = _("line")
+        verbose_name_plural = _("lines")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "product"], name="order_line_once_per_product"),
+            models.CheckConstraint(condition=models.Q(quantity__gte=1), name="order_line_quantity_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name}"
+
+
+class MessageKind(models.TextChoices):
+    CONFIRMATION = "confirmation", _("order confirmation")
+    REFUND_DUE = "refund_due", _("refund of money that arrived too late")
+
+
+class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
+    def unsent(self) -> Self:
+        return self.filter(sent_at=None)
+
+    def due_locked(self, now: datetime, limit: int) -> Self:
+        """The oldest messages whose time has come and that no other relay holds."""
+        require_transaction()
+        return (
+            self.unsent()
+            .filter(due_at__lte=now)
+            .select_related("order__payment")
+            .select_for_update(of=("self",), skip_locked=True)
+            .order_by("due_at", "id")[:limit]
+        )
+
+
+class OutboxMessage(models.Model):
+    """Something that must happen because an order changed, written in the order's own transaction.
+
+    `due_at` is when a relay may take it next: taking it moves `due_at` on, so a relay that dies loses only its turn.
+    """
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="messages", verbose_name=_("order"))
+    kind = models.CharField(_("kind"), max_length=20, choices=MessageKind)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    due_at = models.DateTimeField(_("due at"))
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    last_error = models.CharField(_("last error"), max_length=200, blank=True)
+
+    objects = OutboxQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("outgoing message")
+        verbose_name_plural = _("outgoing messages")
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["order", "kind"], name="outbox_once_per_order_and_kind")]
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(sent_at=None), name="outbox_unsent")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.order_id}"
+
+
+class IdempotencyKey(models.Model):
+    """A request that was seen before: its fingerprint and, once it is known, the first answer.
+
+    `response_status` is NULL while the first request is still at work.
+    """
+
+    cart = models.ForeignKey(Cart, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    response_status = models.PositiveSmallIntegerField(null=True)
+    response_body = models.JSONField(null=True)
+    started_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("idempotency key")
+        verbose_name_plural = _("idempotency keys")
+        constraints = [models.UniqueConstraint(fields=["cart", "key"], name="idempotency_key_once_per_cart")]
+        indexes = [models.Index(fields=["started_at"], name="idempotency_key_by_age")]
+
+    def __str__(self) -> str:
+        return self.key

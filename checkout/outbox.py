@@ -1,0 +1,62 @@
+"""The relay of the outbox: what an order's transaction promised is done here, at least once and in practice once.
+
+A message is taken by moving its `due_at` on and committing that; then it is sent with no transaction open, and marked.
+A relay that dies in between loses only its turn: the message comes up again after its back-off.
+"""
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from checkout import emails
+from checkout.models import MessageKind, OutboxMessage
+from payments import services as payments
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50
+FIRST_WAIT_SECONDS = 60
+LONGEST_WAIT_SECONDS = 60 * 60
+
+
+def relay() -> int:
+    """Send what is due, at most one batch; returns how many were sent. Safe to run in several workers at once."""
+    return sum(_send(message) for message in _take())
+
+
+def _take() -> list[OutboxMessage]:
+    now = timezone.now()
+    with transaction.atomic():
+        messages = list(OutboxMessage.objects.due_locked(now, BATCH))
+        for message in messages:
+            message.tries += 1
+            message.due_at = now + timedelta(seconds=_wait_seconds(message.tries))
+        OutboxMessage.objects.bulk_update(messages, ["tries", "due_at"])
+    return messages
+
+
+def _wait_seconds(tries: int) -> int:
+    return int(min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS))
+
+
+def _send(message: OutboxMessage) -> bool:
+    try:
+        if message.kind == MessageKind.CONFIRMATION:
+            emails.send_confirmation(message.order_id)
+        else:
+            _refund(message)
+    except Exception as error:  # whatever stops one message must not stop the others
+        logger.exception("Message %s of order %s was not sent", message.kind, message.order_id)
+        OutboxMessage.objects.filter(pk=message.pk).update(last_error=f"{type(error).__name__}: {error}"[:200])
+        return False
+    OutboxMessage.objects.filter(pk=message.pk).update(sent_at=timezone.now(), last_error="")
+    return True
+
+
+def _refund(message: OutboxMessage) -> None:
+    payment = message.order.payment
+    payments.refund(
+        payment.pk, payment.amount, reason="paid too late", idempotency_key=f"{message.order.number}-too-late"
+    )

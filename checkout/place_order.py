@@ -1,0 +1,171 @@
+"""Where a cart becomes an order.
+
+The order and its payment attempt are committed before any money moves; the provider is called with no transaction open;
+whatever it answers goes through `settle`. A crash at any point leaves rows from which the sweeper finishes the work.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from cart import services as carts
+from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
+from cart.models import Cart, CartLine
+from checkout import links
+from checkout.exceptions import PaymentDeclined, PriceChanged
+from checkout.models import Order, OrderLine, new_number
+from checkout.settle import settle
+from config import money
+from config.locks import redis_lock
+from inventory import services as inventory
+from inventory.exceptions import InsufficientStock
+from payments import services as payments
+from payments.exceptions import PaymentUnavailable
+from payments.gateways.base import Outcome
+from payments.models import PaymentAttempt
+from shipping import services as shipping
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOrder:
+    """What the shopper agreed to. `expected_total` has two places in the cart's currency; `payment_method` is the
+    provider's token, or `pix`; `language` is the one that mails will be written in."""
+
+    cart_token: str
+    payment_method: str
+    expected_total: Decimal
+    language: str
+    user_id: int | None = None
+
+
+def place_order(command: PlaceOrder) -> Order:
+    """Make the cart an order and ask for its money.
+
+    Answers with the order `paid`, or `awaiting_payment` where the shopper has to act or the outcome is not known yet.
+    Must not be called inside a transaction. Raises, with nothing charged and the cart as it was: CartNotFound,
+    CheckoutInProgress, CartClosed, CartEmpty, AddressRequired, ShippingRequired, ShippingQuoteExpired,
+    InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined, PaymentUnavailable.
+    """
+    with redis_lock(f"checkout:{command.cart_token}", settings.CHECKOUT_LOCK_SECONDS) as owned:
+        if not owned:
+            raise CheckoutInProgress
+        try:
+            order, attempt = _commit_order(command)
+        except CheckoutInProgress:
+            give_up_waiting_order(command.cart_token, command.user_id)
+            order, attempt = _commit_order(command)
+        return _ask_for_money(order, attempt)
+
+
+def give_up_waiting_order(cart_token: str, user_id: int | None) -> None:
+    """Withdraw the payment that still waits for the shopper, so that the cart is open again.
+
+    Raises CheckoutInProgress where the provider has not answered yet: that money may be on its way. An order that turns
+    out to be paid stays paid.
+    """
+    order = Order.objects.fetch_awaiting(cart_token, user_id)
+    attempt = order and order.current_attempt
+    if attempt is None:
+        return
+    if attempt.status != PaymentAttempt.Status.ACTION:
+        raise CheckoutInProgress
+    settle(attempt.pk, payments.void(attempt))
+
+
+@transaction.atomic(durable=True)
+def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
+    """Decide on locked rows and write down what is about to be paid. Nothing has been charged when this returns."""
+    cart = Cart.objects.fetch_locked(command.cart_token, command.user_id)
+    cart.require_open()
+    lines = _sellable_lines(cart)
+    subtotal = money.total(money.line_total(line.product.price, line.quantity) for line in lines)
+    shipping_total = _agreed_shipping(cart, lines)
+    total = subtotal + shipping_total
+    if total > command.expected_total:
+        raise PriceChanged(expected=command.expected_total, total=total)
+
+    number, now = new_number(), timezone.now()
+    inventory.reserve(
+        number,
+        {line.product_id: line.quantity for line in lines},
+        expires_at=now + timedelta(minutes=settings.STOCK_HOLD_MINUTES),
+    )
+    attempt = payments.open_payment(
+        number,
+        total,
+        cart.currency,
+        command.payment_method,
+        expires_at=now + timedelta(minutes=settings.PAYMENT_MINUTES),
+    )
+    order = Order.objects.create(
+        number=number,
+        cart=cart,
+        user_id=cart.user_id,
+        currency=cart.currency,
+        language=command.language,
+        email=cart.email,
+        phone=cart.phone,
+        quote=cart.quote,
+        subtotal=subtotal,
+        shipping_total=shipping_total,
+        total=total,
+        payment=attempt.payment,
+        **cart.address_columns(),
+    )
+    OrderLine.objects.bulk_create(_sold(order, line) for line in lines)
+    carts.begin_payment(cart)
+    return order, attempt
+
+
+def _sellable_lines(cart: Cart) -> list[CartLine]:
+    """The cart's lines with their products as they are now. Raises CartEmpty, or InsufficientStock for goods withdrawn."""
+    lines = list(cart.lines.select_related("product"))
+    if not lines:
+        raise CartEmpty
+    gone = [line for line in lines if not line.product.active]
+    if gone:
+        raise InsufficientStock(
+            [{"sku": line.product.sku, "requested": line.quantity, "available": 0} for line in gone]
+        )
+    return lines
+
+
+def _agreed_shipping(cart: Cart, lines: list[CartLine]) -> Decimal:
+    """The price of the quote that the shopper saw. Raises AddressRequired, ShippingRequired or ShippingQuoteExpired."""
+    if cart.address is None or not cart.email:
+        raise AddressRequired
+    parcel = carts.parcel_of(((line.product, line.quantity) for line in lines), cart.currency)
+    shipping.check_quote(cart.quote, parcel, cart.postal_code, timezone.now())
+    return cart.quote.price
+
+
+def _sold(order: Order, line: CartLine) -> OrderLine:
+    return OrderLine(
+        order=order,
+        product_id=line.product_id,
+        sku=line.product.sku,
+        name=line.product.name,
+        quantity=line.quantity,
+        unit_price=line.product.price,
+        line_total=money.line_total(line.product.price, line.quantity),
+    )
+
+
+def _ask_for_money(order: Order, attempt: PaymentAttempt) -> Order:
+    """Call the provider and settle what it says. Raises PaymentDeclined or PaymentUnavailable once that is settled."""
+    try:
+        outcome = payments.authorize(attempt, description=order.number, return_url=links.return_url(order))
+    except PaymentUnavailable as refusal:
+        settle(attempt.pk, Outcome(kind="cancelled", message=str(refusal)))
+        raise
+    order = settle(attempt.pk, outcome)
+    if outcome.kind == "declined":
+        raise PaymentDeclined(decline_code=outcome.decline_code)
+    return order

@@ -1,0 +1,102 @@
+"""What an answer of the provider does to an order: the one place where an order is paid or given up.
+
+Browser, app, webhook and sweeper all end here, in any order and any number of times, with the same final state.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from cart import services as carts
+from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
+from checkout.signals import order_placed
+from inventory import services as inventory
+from inventory.exceptions import InsufficientStock, ReservationExpired
+from payments import services as payments
+from payments.gateways.base import Outcome
+from payments.models import PaymentAttempt
+
+logger = logging.getLogger(__name__)
+
+
+def settle(attempt_id: UUID, outcome: Outcome) -> Order:
+    """Record what the provider said of an attempt and move the order with it. Safe to repeat.
+
+    One transaction; locks the cart and the order, then the payment, then stock. Must not be called inside another one
+    that may still roll back. Raises Order.DoesNotExist where the attempt belongs to no order.
+    """
+    with transaction.atomic():
+        order = Order.objects.fetch_locked_by_attempt(attempt_id)
+        attempt = payments.record_outcome(attempt_id, outcome)
+        if attempt.status == PaymentAttempt.Status.APPROVED:
+            _accept_money(order)
+        elif attempt.status in (PaymentAttempt.Status.DECLINED, PaymentAttempt.Status.CANCELLED):
+            _give_up(order)
+    logger.info("Order %s is %s, attempt %s is %s", order.number, order.status, attempt.pk, attempt.status)
+    return order
+
+
+def _accept_money(order: Order) -> None:
+    """Paid goods become a sale; money for goods that are no longer to be had goes back."""
+    if order.status == OrderStatus.AWAITING_PAYMENT:
+        if _take_goods(order):
+            _pay(order)
+        else:
+            _give_up(order)
+            _owe_refund(order)
+    elif order.status == OrderStatus.CANCELLED:
+        _owe_refund(order)
+
+
+def _take_goods(order: Order) -> bool:
+    """Turn the hold into a sale. A hold that has run out is taken anew where the goods are still there."""
+    try:
+        inventory.commit(order.number)
+    except ReservationExpired:
+        demand = {line.product_id: line.quantity for line in order.lines.all()}
+        try:
+            with transaction.atomic():
+                inventory.reserve(order.number, demand, expires_at=_hold_expiry())
+        except InsufficientStock:
+            return False
+        inventory.commit(order.number)
+    return True
+
+
+def _hold_expiry() -> datetime:
+    return timezone.now() + timedelta(minutes=settings.STOCK_HOLD_MINUTES)
+
+
+def _pay(order: Order) -> None:
+    now = timezone.now()
+    order.status = OrderStatus.PAID
+    order.paid_at = now
+    order.save(update_fields=["status", "paid_at"])
+    carts.mark_ordered(order.cart)
+    OutboxMessage.objects.create(order=order, kind=MessageKind.CONFIRMATION, due_at=now)
+
+    def announce() -> None:
+        order_placed.send(sender=Order, order=order)
+
+    transaction.on_commit(announce, robust=True)
+
+
+def _give_up(order: Order) -> None:
+    """The order will not be paid: its goods are free again and its cart is open again, with nothing lost."""
+    if order.status != OrderStatus.AWAITING_PAYMENT:
+        return
+    inventory.release(order.number)
+    order.status = OrderStatus.CANCELLED
+    order.closed_at = timezone.now()
+    order.save(update_fields=["status", "closed_at"])
+    carts.reopen(order.cart)
+
+
+def _owe_refund(order: Order) -> None:
+    """Have the money sent back: by the outbox, since no provider is called inside a transaction."""
+    logger.warning("Order %s was paid too late, its money goes back", order.number)
+    OutboxMessage.objects.get_or_create(order=order, kind=MessageKind.REFUND_DUE, defaults={"due_at": timezone.now()})

@@ -1,0 +1,61 @@
+"""The sweeper: asks the provider about every payment whose end is not known here, and settles what it answers.
+
+Each round is bounded and safe to run in several workers at once, since `settle` is.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from django.utils import timezone
+
+from checkout.models import Order
+from checkout.settle import settle
+from config.breakers import BreakerOpen
+from payments import services as payments
+from payments.exceptions import PaymentUnavailable
+from payments.gateways.base import Outcome
+from payments.models import PaymentAttempt
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50
+# Longer than the deadline of a call under way, whose own answer is about to come.
+STALE_AFTER = timedelta(seconds=60)
+
+
+def settle_stale_attempts() -> int:
+    """Bring the truth for attempts that were started or unknown for a while; returns how many were settled."""
+    stale = PaymentAttempt.objects.stale(timezone.now() - STALE_AFTER)[:BATCH]
+    return _settle_each(stale, payments.ask_provider)
+
+
+def expire_unpaid() -> int:
+    """Withdraw payments that the shopper did not finish in time; returns how many were settled."""
+    return _settle_each(PaymentAttempt.objects.expired(timezone.now())[:BATCH], payments.void)
+
+
+def refresh(order: Order) -> Order:
+    """Ask the provider about one order that awaits its payment, for a shopper who is looking at it.
+
+    Answers with the order as it was where the provider cannot be asked now.
+    """
+    attempt = order.current_attempt
+    if attempt is None or attempt.is_settled:
+        return order
+    _settle_each([attempt], payments.ask_provider)
+    return Order.objects.with_everything().get(pk=order.pk)
+
+
+def _settle_each(attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttempt], Outcome]) -> int:
+    settled = 0
+    for attempt in attempts:
+        try:
+            settle(attempt.pk, ask(attempt))
+        except (PaymentUnavailable, BreakerOpen):
+            logger.info("Attempt %s stays open: the provider cannot be asked now", attempt.pk)
+        except Exception:  # one attempt that cannot be settled must not keep the others waiting
+            logger.exception("Attempt %s could not be settled", attempt.pk)
+        else:
+            settled += 1
+    return settled
