@@ -14,7 +14,7 @@ from django.conf import settings
 from config.cache import cached, cached_many, drop_on_commit
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
-from inventory.words import search_words
+from inventory.words import query_words
 
 PAGE_SIZE = 24
 AVAILABILITY_SECONDS = 5
@@ -136,14 +136,20 @@ def categories() -> tuple[CategoryFacts, ...]:
 
 def catalogue_page(search: str = "", category: str | None = None, page: int = 1) -> CataloguePage:
     """Products for sale that match, newest first; a page beyond the last is the last. No query where it is cached."""
-    words = " ".join(search_words(search)[:8])
-    blank = not search.strip()
+    wanted = " ".join(query_words(search)) or ("!" if search.strip() else "*")  # nothing, everything
+    in_category = category or ""
+    if len(in_category) > 100 or not in_category.isprintable():
+        in_category = "nowhere/"  # no slug has a slash
     page = min(max(page, 1), PAGES_AT_MOST)
-    key = f"{_catalogue_version()}:{category or ''}:{'' if blank else '/' + words}:{page}"
-    return cached("catalogue_page", key, settings.CATALOGUE_CACHE_SECONDS, lambda: _load_page(search, category, page))
+    return cached(
+        "catalogue_page",
+        f"{_catalogue_version()}:{in_category}:{wanted}:{page}",
+        settings.CATALOGUE_CACHE_SECONDS,
+        lambda: _load_page(search, in_category, page),
+    )
 
 
-def _load_page(search: str, category: str | None, page: int) -> CataloguePage:
+def _load_page(search: str, category: str, page: int) -> CataloguePage:
     matching = Product.objects.active().search(search)
     if category:
         matching = matching.filter(category__slug=category)

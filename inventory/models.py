@@ -20,9 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from config.locks import require_transaction
 from inventory import pictures
 from inventory.exceptions import ReservationClosed
-from inventory.words import search_words, searchable
-
-SEARCH_WORDS_AT_MOST = 8
+from inventory.words import query_words, searchable
 
 
 class Category(models.Model):
@@ -52,7 +50,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
         A word of one or two letters has to begin a word: only so can the trigram index find it.
         A blank text finds everything, one of nothing but signs finds nothing.
         """
-        words = search_words(text)[:SEARCH_WORDS_AT_MOST]
+        words = query_words(text)
         if not words:
             return self.none() if text.strip() else self
         found = self

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from inventory import catalogue
 from inventory.exceptions import (
     InsufficientStock,
     ReservationExpired,
@@ -19,10 +20,11 @@ from inventory.exceptions import (
     Shortage,
     StockRefused,
 )
-from inventory.models import Product, Reservation, ReservationLine, Stock, StockChange, Warehouse
+from inventory.models import Category, Product, Reservation, ReservationLine, Stock, StockChange, Warehouse
 from inventory.picking import Demand, pick
 
 RECLAIMED_AT_ONCE = 500
+WRITTEN_AT_ONCE = 1_000
 
 
 def reserve(reference: str, demand: Demand, *, expires_at: datetime, replacing: str | None = None) -> Reservation:
@@ -151,7 +153,18 @@ def set_stock(sku: str, quantity: int, warehouse_code: str | None = None) -> Sto
         )
     stock.on_hand = quantity
     stock.save(update_fields=["on_hand"])
+    catalogue.forget_availability([product.id])
     return stock
+
+
+@transaction.atomic
+def refresh_category(category: Category) -> None:
+    """Brings what its products repeat of `category` (search words, the cached facts) in step with it."""
+    products = list(Product.objects.with_category().filter(category=category).only("sku", "name", "category"))
+    for product in products:
+        product.refresh_search_text()
+    Product.objects.bulk_update(products, ["search_text"], batch_size=WRITTEN_AT_ONCE)
+    catalogue.forget_products(product.id for product in products)
 
 
 def find_warehouse(code: str | None) -> Warehouse:

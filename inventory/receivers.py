@@ -1,0 +1,27 @@
+"""Keeps what is derived from a product, category or stock row in step with it, whoever saves it (mostly the admin).
+
+Bulk writers send no signals; they call `catalogue.forget_products` themselves.
+"""
+
+from typing import Any
+
+from inventory import catalogue, services
+from inventory.models import Category, Product, Stock
+
+
+def product_changed(instance: Product, **_kwargs: Any) -> None:
+    catalogue.forget_products([instance.id])
+
+
+def stock_changed(instance: Stock, **_kwargs: Any) -> None:
+    catalogue.forget_availability([instance.product_id])
+
+
+def category_changed(instance: Category, created: bool = False, **_kwargs: Any) -> None:
+    catalogue.forget_categories()
+    if not created:
+        services.refresh_category(instance)
+
+
+def category_deleted(**_kwargs: Any) -> None:
+    catalogue.forget_categories()

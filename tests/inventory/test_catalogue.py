@@ -1,0 +1,194 @@
+"""What the shop shows: facts, pages, search, availability; where they come from, and when they are read anew."""
+
+import json
+import pickle
+from dataclasses import asdict
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from inventory import catalogue, services
+from inventory.exceptions import ProductNotFound
+from inventory.models import Category, Product
+from tests.inventory.factories import CategoryFactory, ProductFactory, WarehouseFactory
+
+# Real commits: what is cached is dropped after them.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def names(**query):
+    return [product.name for product in catalogue.catalogue_page(**query).products]
+
+
+def found(text):
+    return set(Product.objects.search(text).values_list("name", flat=True))
+
+
+def test_facts_are_plain_values():
+    product = ProductFactory(category=CategoryFactory(name="Café", slug="cafe"), price=Decimal("39.90"))
+    facts = catalogue.products_by_id([product.id, 999_999])
+    assert list(facts) == [product.id]
+    (only,) = facts.values()
+    assert (only.sku, only.category, only.category_name, only.price) == (product.sku, "cafe", "Café", Decimal("39.90"))
+    assert pickle.loads(pickle.dumps(only)) == only
+    assert json.dumps(asdict(only), default=str)
+
+
+def test_facts_are_read_once(django_assert_num_queries):
+    products = ProductFactory.create_batch(20)
+    ids = [product.id for product in products]
+    with django_assert_num_queries(1):
+        catalogue.products_by_id(ids[:10])
+    with django_assert_num_queries(1):
+        catalogue.products_by_id(ids)
+    with django_assert_num_queries(0):
+        assert len(catalogue.products_by_id(ids)) == 20
+
+
+@pytest.mark.parametrize("find", [catalogue.product_by_slug, catalogue.product_by_sku])
+def test_a_product_is_found_by_its_names_and_warm_without_a_query(find, django_assert_num_queries):
+    product = ProductFactory(sku="caneca", slug="caneca")
+    assert find("caneca").id == product.id
+    with django_assert_num_queries(0):
+        find("caneca")
+
+
+@pytest.mark.parametrize("name", ["missing", "parado", "nul\0", "", "x" * 5000])
+def test_what_is_not_for_sale_is_not_found(name):
+    ProductFactory(sku="parado", slug="parado", active=False)
+    for find in (catalogue.product_by_slug, catalogue.product_by_sku):
+        with pytest.raises(ProductNotFound):
+            find(name)
+
+
+def test_a_changed_product_shows_at_once():
+    product = ProductFactory(slug="antigo", name="Antes", price=Decimal("10.00"))
+    assert names() == ["Antes"]
+    assert catalogue.product_by_slug("antigo").price == Decimal("10.00")
+    product.name, product.price, product.slug = "Depois", Decimal("12.00"), "novo"
+    product.save()
+    assert names() == ["Depois"]
+    assert catalogue.product_by_slug("novo").price == Decimal("12.00")
+    with pytest.raises(ProductNotFound):
+        catalogue.product_by_slug("antigo")
+    # The old address may be given to another product.
+    other = ProductFactory(slug="antigo")
+    assert catalogue.product_by_slug("antigo").id == other.id
+
+
+def test_a_change_that_is_rolled_back_drops_nothing(django_assert_num_queries):
+    product = ProductFactory()
+    catalogue.products_by_id([product.id])
+    with transaction.atomic():
+        product.save()
+        transaction.set_rollback(True)
+    with django_assert_num_queries(0):
+        catalogue.products_by_id([product.id])
+
+
+def test_a_renamed_category_shows_at_once_and_is_searched_by_its_new_name():
+    category = CategoryFactory(name="Cozinha", slug="cozinha")
+    product = ProductFactory(name="Panela", category=category)
+    assert catalogue.catalogue_page().categories[0].name == "Cozinha"
+    assert catalogue.product_by_sku(product.sku).category == "cozinha"
+    category.name, category.slug = "Mesa posta", "mesa-posta"
+    category.save()
+    assert catalogue.catalogue_page().categories[0].name == "Mesa posta"
+    assert catalogue.product_by_sku(product.sku).category == "mesa-posta"
+    assert names(search="mesa") == ["Panela"]
+    assert names(search="cozinha") == []
+
+
+def test_a_page_needs_no_query_when_it_is_warm(django_assert_num_queries):
+    ProductFactory.create_batch(30, category=CategoryFactory())
+    with django_assert_num_queries(3):
+        catalogue.catalogue_page("produto", page=2)
+    with django_assert_num_queries(0):
+        page = catalogue.catalogue_page("PRODUTO", page=2)
+    assert (page.count, page.page, page.pages, len(page.products)) == (30, 2, 2, 6)
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(-3, 1), (0, 1), (1, 1), (2, 2), (999, 2), (10**30, 2)])
+def test_any_page_number_leads_to_a_page(asked, shown):
+    ProductFactory.create_batch(25)
+    assert catalogue.catalogue_page(page=asked).page == shown
+
+
+def test_an_empty_shop_has_one_empty_page():
+    page = catalogue.catalogue_page()
+    assert (page.count, page.page, page.pages, page.products) == (0, 1, 1, ())
+
+
+def test_newest_first_and_only_what_is_for_sale():
+    ProductFactory(name="Velho")
+    ProductFactory(name="Parado", active=False)
+    ProductFactory(name="Novo", category=CategoryFactory(slug="nova"))
+    assert names() == ["Novo", "Velho"]
+    assert names(category="nova") == ["Novo"]
+    for nowhere in ("nenhuma", "\0", "x" * 5000, "a b", "💥"):
+        assert names(category=nowhere) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["café", "CAFE", "Ágata cafe", "caf-250", "caf 250", "esp", "especial", "bebidas", "g", "  ", ""],
+)
+def test_search_forgives_accents_case_and_signs(text):
+    category = CategoryFactory(name="Bebidas quentes")
+    ProductFactory(sku="CAF-250-G", name="Café Especial da Ágata", category=category)
+    assert found(text) == {"Café Especial da Ágata"}
+
+
+@pytest.mark.parametrize("text", ["chá", "café chá", "%", "_", "50", "ecial especialissimo", "\0", "💥", "' OR 1=1"])
+def test_search_finds_only_what_holds_every_word(text):
+    ProductFactory(sku="CAF-250-G", name="Café Especial")
+    assert found(text) == set()
+
+
+def test_search_survives_a_megabyte():
+    ProductFactory(name="Café")
+    assert names(search="café " * 200_000) == ["Café"]
+
+
+def test_search_uses_its_index():
+    Product.objects.bulk_create(
+        Product(sku=f"S{n}", slug=f"s{n}", name="x", price=1, weight_grams=1, length_cm=1, width_cm=1, height_cm=1,
+                search_text=f" produto {n}")
+        for n in range(5000)
+    )  # fmt: skip
+    for text in ("4321", "49"):
+        with transaction.atomic(), connection.cursor() as cursor:
+            # The table is small; the question is whether the index can answer.
+            cursor.execute("ANALYZE inventory_product; SET LOCAL enable_seqscan = off")
+            plan = Product.objects.active().search(text).order_by().explain()
+        assert "product_search" in plan
+
+
+def test_availability_for_display_is_some_seconds_old_and_the_other_is_not(django_assert_num_queries):
+    product, without = ProductFactory(stock=5), ProductFactory()
+    ids = [product.id, without.id]
+    assert catalogue.availability(ids) == {product.id: 5, without.id: 0}
+    with transaction.atomic():
+        services.reserve("a", {product.id: 2}, expires_at=timezone.now() + timedelta(minutes=1))
+    with django_assert_num_queries(0):
+        assert catalogue.availability(ids) == {product.id: 5, without.id: 0}
+    with django_assert_num_queries(1):
+        assert catalogue.available_now(ids) == {product.id: 3, without.id: 0}
+
+
+def test_set_stock_shows_at_once():
+    WarehouseFactory()
+    product = ProductFactory()
+    assert catalogue.availability([product.id]) == {product.id: 0}
+    services.set_stock(product.sku, 7)
+    assert catalogue.availability([product.id]) == {product.id: 7}
+
+
+def test_a_deleted_category_leaves_the_list():
+    category = CategoryFactory()
+    assert len(catalogue.categories()) == 1
+    Category.objects.get(id=category.id).delete()
+    assert catalogue.categories() == ()
