@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 
@@ -9,8 +10,10 @@ class ShippingConfig(AppConfig):
 
     def ready(self) -> None:
         from shipping import receivers
+        from shipping.checks import check_postal_code_service
         from shipping.models import ShippingMethod, ShippingRate
 
+        checks.register(check_postal_code_service)
         for model in (ShippingMethod, ShippingRate):
             uid = f"shipping.forget_rates.{model.__name__}"
             post_save.connect(receivers.forget_rates, sender=model, dispatch_uid=uid)

@@ -122,6 +122,12 @@ def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: date
         raise ShippingQuoteExpired(reason="cart_changed")
 
 
+def forget_quotes(expired_before: datetime, limit: int = 1000) -> int:
+    """Delete at most `limit` quotes that expired before that moment; how many went. Whoever points at one loses it."""
+    expired = Quote.objects.expired_before(expired_before).order_by("expires_at").values("pk")[:limit]
+    return Quote.objects.filter(pk__in=expired).delete()[0]
+
+
 @dataclass(frozen=True)
 class RatesLoaded:
     """How many rates a load wrote, and how many were right already."""
