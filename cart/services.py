@@ -140,7 +140,7 @@ def set_postal_code(token: str, postal_code: str, *, user_id: int | None = None)
         cart = Cart.objects.fetch_locked(token, user_id)
         cart.require_open()
         if cart.postal_code != postal_code:
-            cart.street = cart.number = cart.complement = cart.district = cart.city = ""
+            cart.street = cart.street_number = cart.complement = cart.district = cart.city = ""
             cart.postal_code, cart.state = postal_code, postal_codes.state_of(postal_code) or ""
         _changed(cart, _lines_of(cart))
     return snapshot.of_cart(cart)

@@ -18,7 +18,7 @@ def send_confirmation(order_id: int) -> None:
 
 
 def confirmation(order: Order) -> EmailMultiAlternatives:
-    """The confirmation mail in the active language. Its Message-ID is the same at each try, so a repeat is recognised."""
+    """The confirmation in the active language. Its Message-ID is the same at each try, so a repeat is recognised."""
     context = {"order": order, "order_url": links.order_url(order), "shop_name": settings.SHOP_NAME}
     mail = EmailMultiAlternatives(
         subject=_("Your order %(number)s is confirmed") % {"number": order.number},
@@ -31,4 +31,4 @@ def confirmation(order: Order) -> EmailMultiAlternatives:
 
 
 def _mail_domain() -> str:
-    return settings.DEFAULT_FROM_EMAIL.rsplit("@", 1)[-1].rstrip(">")
+    return str(settings.DEFAULT_FROM_EMAIL).rsplit("@", 1)[-1].rstrip(">")

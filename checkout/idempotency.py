@@ -49,7 +49,7 @@ def answer_once(
     fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
     entry, first = _enter(cart, key, fingerprint)
     if not first:
-        return Answer(entry.response_status or 0, entry.response_body, replayed=True)
+        return Answer(entry.response_status or 0, entry.response_body or {}, replayed=True)
     try:
         answer = run()
     except Refusal:

@@ -1,1 +1,40 @@
-"""The webhook inbox, read: what the provider told by itself is settled here, whenever it came and however often."""
+"""The webhook inbox, read: what the provider told by itself is settled here, in any order and any number of times."""
+
+import logging
+
+from checkout.models import Order
+from checkout.settle import settle
+from payments import services as payments
+from payments.models import WebhookEvent
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+
+
+def settle_waiting_events() -> int:
+    """Settle the events that wait, those tried least first; returns how many are done with.
+
+    Safe to run in several workers at once, since `settle` is. An event that matches no attempt yet keeps waiting.
+    """
+    return sum(_settle_event(event) for event in WebhookEvent.objects.waiting()[:BATCH])
+
+
+def _settle_event(event: WebhookEvent) -> bool:
+    try:
+        told = payments.read_event(event)
+        if told.outcome is not None:
+            attempt = payments.attempt_of_event(told)
+            if attempt is None:
+                payments.mark_event_failed(event, "No attempt matches yet.")
+                return False
+            settle(attempt.pk, told.outcome)
+    except Order.DoesNotExist:
+        payments.mark_event_failed(event, "The attempt belongs to no order.")
+        return False
+    except Exception as error:  # one event that cannot be read must not keep the others waiting
+        logger.exception("Webhook event %s could not be settled", event.pk)
+        payments.mark_event_failed(event, type(error).__name__)
+        return False
+    payments.mark_event_handled(event)
+    return True

@@ -26,9 +26,9 @@ from inventory import services as inventory
 from inventory.exceptions import InsufficientStock
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
-from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt
 from shipping import services as shipping
+from shipping.models import Quote
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def give_up_waiting_order(cart_token: str, user_id: int | None) -> None:
     out to be paid stays paid.
     """
     order = Order.objects.fetch_awaiting(cart_token, user_id)
-    attempt = order and order.current_attempt
+    attempt = order.current_attempt if order else None
     if attempt is None:
         return
     if attempt.status != PaymentAttempt.Status.ACTION:
@@ -86,8 +86,8 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     cart.require_open()
     lines = _sellable_lines(cart)
     subtotal = money.total(money.line_total(line.product.price, line.quantity) for line in lines)
-    shipping_total = _agreed_shipping(cart, lines)
-    total = subtotal + shipping_total
+    quote = _agreed_quote(cart, lines)
+    total = subtotal + quote.price
     if total > command.expected_total:
         raise PriceChanged(expected=command.expected_total, total=total)
 
@@ -112,9 +112,9 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
         language=command.language,
         email=cart.email,
         phone=cart.phone,
-        quote=cart.quote,
+        quote=quote,
         subtotal=subtotal,
-        shipping_total=shipping_total,
+        shipping_total=quote.price,
         total=total,
         payment=attempt.payment,
         **cart.address_columns(),
@@ -125,7 +125,7 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
 
 
 def _sellable_lines(cart: Cart) -> list[CartLine]:
-    """The cart's lines with their products as they are now. Raises CartEmpty, or InsufficientStock for goods withdrawn."""
+    """The cart's lines with their products as they are now. Raises CartEmpty, or InsufficientStock for what is gone."""
     lines = list(cart.lines.select_related("product"))
     if not lines:
         raise CartEmpty
@@ -137,13 +137,12 @@ def _sellable_lines(cart: Cart) -> list[CartLine]:
     return lines
 
 
-def _agreed_shipping(cart: Cart, lines: list[CartLine]) -> Decimal:
-    """The price of the quote that the shopper saw. Raises AddressRequired, ShippingRequired or ShippingQuoteExpired."""
+def _agreed_quote(cart: Cart, lines: list[CartLine]) -> Quote:
+    """The freight that the shopper saw. Raises AddressRequired, ShippingRequired or ShippingQuoteExpired."""
     if cart.address is None or not cart.email:
         raise AddressRequired
     parcel = carts.parcel_of(((line.product, line.quantity) for line in lines), cart.currency)
-    shipping.check_quote(cart.quote, parcel, cart.postal_code, timezone.now())
-    return cart.quote.price
+    return shipping.check_quote(cart.quote, parcel, cart.postal_code, timezone.now())
 
 
 def _sold(order: Order, line: CartLine) -> OrderLine:
@@ -162,8 +161,8 @@ def _ask_for_money(order: Order, attempt: PaymentAttempt) -> Order:
     """Call the provider and settle what it says. Raises PaymentDeclined or PaymentUnavailable once that is settled."""
     try:
         outcome = payments.authorize(attempt, description=order.number, return_url=links.return_url(order))
-    except PaymentUnavailable as refusal:
-        settle(attempt.pk, Outcome(kind="cancelled", message=str(refusal)))
+    except PaymentUnavailable:
+        settle(attempt.pk, payments.not_sent())
         raise
     order = settle(attempt.pk, outcome)
     if outcome.kind == "declined":

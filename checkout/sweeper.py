@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from checkout.models import Order
 from checkout.settle import settle
-from config.breakers import BreakerOpen
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
@@ -52,7 +51,7 @@ def _settle_each(attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttem
     for attempt in attempts:
         try:
             settle(attempt.pk, ask(attempt))
-        except (PaymentUnavailable, BreakerOpen):
+        except PaymentUnavailable:
             logger.info("Attempt %s stays open: the provider cannot be asked now", attempt.pk)
         except Exception:  # one attempt that cannot be settled must not keep the others waiting
             logger.exception("Attempt %s could not be settled", attempt.pk)

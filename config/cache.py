@@ -49,7 +49,7 @@ def cached_many(
     return found
 
 
-def _get_many(name: str, keys: Collection[str]) -> dict[str, T]:  # type: ignore[type-var]
+def _get_many(name: str, keys: Collection[str]) -> dict[str, T]:
     full_keys = {f"{name}:{key}": key for key in keys}
     answer = cache.get_many(full_keys) if full_keys else {}
     return {full_keys[full_key]: value for full_key, value in (answer or {}).items()}

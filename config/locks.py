@@ -37,7 +37,7 @@ def refuse_in_transaction(what: str) -> None:
 
 def _open_transactions() -> int:
     """How many atomic blocks the code under way has opened; the one that a test wraps itself in does not count."""
-    return sum(1 for block in connection.atomic_blocks if not block._from_testcase)  # type: ignore[attr-defined]
+    return len([block for block in connection.atomic_blocks if not block._from_testcase])  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -7,4 +7,5 @@ from django.views.i18n import set_language
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
+    path("webhooks/", include("payments.urls")),
 ]

@@ -21,6 +21,11 @@ class Address:
     country: str = "BR"
 
 
+ADDRESS_COLUMNS = (
+    "name", "street", "street_number", "complement", "district", "city", "state", "postal_code", "country",
+)  # fmt: skip
+
+
 class DeliveryFields(models.Model):
     """The columns of a document that is delivered: a cart, later the order made of it."""
 
@@ -28,7 +33,7 @@ class DeliveryFields(models.Model):
     phone = models.CharField(_("phone"), max_length=20, blank=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     street = models.CharField(_("street"), max_length=120, blank=True)
-    number = models.CharField(_("number"), max_length=20, blank=True)
+    street_number = models.CharField(_("number"), max_length=20, blank=True)
     complement = models.CharField(_("complement"), max_length=80, blank=True)
     district = models.CharField(_("district"), max_length=80, blank=True)
     city = models.CharField(_("city"), max_length=80, blank=True)
@@ -44,13 +49,16 @@ class DeliveryFields(models.Model):
         """The address, or None where nobody has given one yet. A postal code alone is not an address."""
         if not self.street:
             return None
-        return Address(**self.address_columns())
+        columns = self.address_columns()
+        return Address(number=columns.pop("street_number"), **columns)
 
     @address.setter
     def address(self, address: Address) -> None:
-        for field, value in asdict(address).items():
-            setattr(self, field, value)
+        values = asdict(address)
+        self.street_number = values.pop("number")
+        for column, value in values.items():
+            setattr(self, column, value)
 
     def address_columns(self) -> dict[str, str]:
         """The columns of the address by name, to copy them to another document."""
-        return {field: getattr(self, field) for field in Address.__dataclass_fields__}
+        return {column: getattr(self, column) for column in ADDRESS_COLUMNS}

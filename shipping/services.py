@@ -107,8 +107,8 @@ def make_quote(reference: str, code: str, parcel: Parcel, postal_code: str) -> Q
     )
 
 
-def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: datetime) -> None:
-    """Refuse a quote that does not hold for this parcel, this postal code and this moment. No statements.
+def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: datetime) -> Quote:
+    """The quote, if it holds for this parcel, this postal code and this moment. No statements.
 
     Raises ShippingRequired where there is none, ShippingQuoteExpired where it no longer holds.
     """
@@ -120,6 +120,7 @@ def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: date
         raise ShippingQuoteExpired(reason="address_changed")
     if quote.parcel_fingerprint != parcel.fingerprint or quote.currency != parcel.currency:
         raise ShippingQuoteExpired(reason="cart_changed")
+    return quote
 
 
 def forget_quotes(expired_before: datetime, limit: int = 1000) -> int:
