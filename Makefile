@@ -1,0 +1,65 @@
+# Two commands: `make demo` opens a shop at http://127.0.0.1:8000/, `make test` runs every test.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
+TYPED := config cart checkout inventory payments shipping
+
+.PHONY: help demo servers test check format lock messages clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) $(CATALOGUES) ## Open the shop; PORT=8000 and ESTEIRA_DATA=.data may be changed
+	@exec $(BIN)/python -m config.embedded demo
+
+servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and payment sandbox alone
+	@exec $(BIN)/python -m config.embedded servers
+
+test: $(INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
+	@$(BIN)/python -m tests.chromium
+	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto $(ARGS)
+
+# `check --deploy` looks at what production would run with: nothing from a demo, a long key, no server needed.
+check: export ESTEIRA_DATA = .data/none
+check: export SECRET_KEY = check-only-nothing-is-ever-signed-with-this-Kq7Zt2Wd9Xv4
+check: export DATABASE_URL = postgres://nobody@127.0.0.1:1/nothing
+check: export DATABASE_POOL_SIZE = 0
+check: $(INSTALLED) ## Format, lint, types, import contracts, migrations, deployment settings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+format: $(INSTALLED) ## Put the code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+lock: ## Renew requirements/*.txt from *.in (needs uv)
+	$(LOCK) requirements/runtime.in -o requirements/runtime.txt
+	$(LOCK) -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt
+
+messages: $(INSTALLED) ## Renew config/locale/*.po from the sources (needs GNU gettext)
+	$(BIN)/python manage.py makemessages --locale pt_BR --locale en --no-obsolete --ignore .venv --ignore tests
+
+clean: ## Remove the virtual environment, compiled files and test data; the demo's data stays
+	rm -rf .venv .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f $(CATALOGUES)
+
+$(INSTALLED): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Esteira needs Python 3.11 or newer; name one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+%.mo: %.po $(INSTALLED)
+	@$(BIN)/pybabel --quiet compile -i $< -o $@

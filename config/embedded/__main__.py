@@ -1,0 +1,84 @@
+"""The command line: `python -m config.embedded demo`. The Makefile and the Procfile are its users."""
+
+import argparse
+import sys
+
+from config.embedded.refusal import CannotStart
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a refusal to start is a sentence on standard error and exit code 1."""
+    given = _parser().parse_args(arguments)
+    try:
+        return int(given.run(given) or 0)
+    except CannotStart as refusal:
+        print(f"\n{refusal}\n", file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m config.embedded", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, run: object) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    command("demo", "Run the whole shop (make demo).", _demo)
+    command("servers", "Run the servers alone, for an engineer who runs the rest (make servers).", _servers)
+    trial = command("trial", "Run a command beside fast servers of its own (make test).", _trial)
+    trial.add_argument("command", nargs=argparse.REMAINDER)
+    serve = command("serve", "A line of the Procfile: one embedded server.", _serve)
+    serve.add_argument("name", choices=["postgres", "valkey"])
+    become = command("become", "A line of the Procfile: hold the lease NAME and turn into a command.", _become)
+    become.add_argument("--when-open", action="store_true", help="wait until the doorman has filled the database")
+    become.add_argument("name")
+    become.add_argument("command", nargs=argparse.REMAINDER)
+    command("open", "A line of the Procfile: fill the shop, announce it, stand by.", _open)
+    return parser
+
+
+# What only some commands need is imported by them: a line of the Procfile should start at once.
+
+
+def _demo(_given: argparse.Namespace) -> int:
+    from config.embedded import demo
+
+    return demo.run(servers_only=False)
+
+
+def _servers(_given: argparse.Namespace) -> int:
+    from config.embedded import demo
+
+    return demo.run(servers_only=True)
+
+
+def _trial(given: argparse.Namespace) -> int:
+    from config.embedded import trial
+
+    return trial.run(given.command)
+
+
+def _serve(given: argparse.Namespace) -> int:
+    from config.embedded import lines
+
+    return lines.serve(given.name)
+
+
+def _become(given: argparse.Namespace) -> None:
+    from config.embedded import lines
+
+    lines.become(given.name, given.command, when_open=given.when_open)
+
+
+def _open(_given: argparse.Namespace) -> None:
+    from config.embedded import doorman
+
+    doorman.open_shop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

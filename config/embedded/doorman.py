@@ -1,0 +1,113 @@
+"""The doorman: fills an empty shop once its database stands, and says so when it is open."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from config.embedded import leases, ports
+from config.embedded.data import PROJECT, DataFolder
+from config.embedded.refusal import CannotStart
+
+_PATIENCE_SECONDS = 120.0
+
+
+def open_shop() -> None:
+    """Migrate, load the catalogue and the shipping rates on the first start, announce the shop; then stand by.
+
+    Runs as a line of the Procfile: when it ends, everything ends. Raises CannotStart where the shop does not open.
+    """
+    leases.die_with_parent(signal.SIGTERM)
+    data = DataFolder.chosen()
+    if leases.take(data.leases, "doorman", wait_seconds=3.0) is None:
+        raise CannotStart(f"Another doorman is at work on {data.root}.")
+    _end_when_make_is_interrupted()
+    _wait_until(_database_answers, "The database does not answer. Its lines above say why.")
+    _manage("migrate", "--no-input")
+    if _is_empty():
+        # The rates come last and all at once: where they are, the first start was completed.
+        _manage("seed_demo")
+        _manage("load_shipping_rates")
+    data.opened.touch()
+    address = f"http://{ports.HOST}:{os.environ['PORT']}/"
+    _wait_until(lambda: _is_served(address), f"The shop does not answer at {address}. Its lines above say why.")
+    _announce(address, data)
+    signal.pause()
+
+
+def _announce(address: str, data: DataFolder) -> None:
+    mail = (
+        f"kept in {data.mail}" if os.environ["EMAIL_URL"].startswith("filemail:") else "sent by the server in EMAIL_URL"
+    )
+    print(f"\nEsteira is open: {address}\n  Admin: {address}admin/\n  Mail is {mail}\n  Ctrl-C stops everything.\n")
+
+
+def _manage(*arguments: str) -> None:
+    command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
+    if subprocess.run(command, cwd=PROJECT, check=False).returncode:  # noqa: S603 (our own command)
+        raise CannotStart(f"manage.py {' '.join(arguments)} failed; its lines above say why.")
+
+
+def _database_answers() -> bool:
+    try:
+        psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _is_empty() -> bool:
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        return connection.execute("SELECT 1 FROM shipping_shippingrate LIMIT 1").fetchone() is None
+
+
+def _is_served(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 (our own http address)
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as error:
+        raise CannotStart(f"The shop answers {error.code} at {address}. Its lines above say why.") from error
+    except OSError:
+        return False
+
+
+def _wait_until(met: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not met():
+        if time.monotonic() > deadline:
+            raise CannotStart(complaint)
+        time.sleep(0.1)
+
+
+def _end_when_make_is_interrupted() -> None:
+    """Heed a SIGINT that reaches make alone.
+
+    Ctrl-C reaches make and us; but `kill -INT` of make by its number reaches only make, which then waits for us for
+    ever and tells us nothing. What shows is that it no longer catches the signal.
+    """
+    make = int(os.environ.get("ESTEIRA_MAKE") or 0)
+
+    def watch() -> None:
+        while _catches_interrupt(make):
+            time.sleep(0.5)
+        os.killpg(os.getpgrp(), signal.SIGTERM)
+
+    if make and _catches_interrupt(make):
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _catches_interrupt(process: int) -> bool:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (signal.SIGINT - 1) & 1)

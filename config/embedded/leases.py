@@ -1,0 +1,111 @@
+"""Who is running: each process holds a lock on a file of its own, and its children hold it with it.
+
+The kernel lets go of the lock when the last of them is gone, however it went. So a lease that is taken means a living
+process (its group is written in the file), and a lease that is free means that nothing of it is left: no guessing from
+process ids, which are reused.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.embedded.refusal import CannotStart
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lock that is held. It is given back when every process that inherited `descriptor` has ended or closed it."""
+
+    path: Path
+    descriptor: int
+
+    def name_group(self, group: int) -> None:
+        """Write down whom to signal: the process group `group`."""
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, f"{group}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let go in this process."""
+        os.close(self.descriptor)
+
+
+def take(folder: Path, name: str, *, wait_seconds: float = 1.0) -> Lease | None:
+    """Take the lease `name` for this process's group, or None where another one still holds it after waiting.
+
+    Wait a little even for one that should be free: to look at a lease is to hold it for a moment.
+    """
+    path = folder / f"{name}.lease"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + wait_seconds
+    while not _lock(descriptor):
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            return None
+        time.sleep(0.1)
+    lease = Lease(path, descriptor)
+    lease.name_group(os.getpgrp())
+    return lease
+
+
+def holder(folder: Path, name: str) -> int | None:
+    """The process group that holds the lease, or None where it is free. 0 where it was taken this very moment."""
+    path = folder / f"{name}.lease"
+    if not path.exists():
+        return None
+    with path.open() as file:
+        return None if _lock(file.fileno()) else int(file.read().strip() or 0)
+
+
+def wait_until_free(folder: Path, names: Iterable[str], *, seconds: float) -> bool:
+    """Whether all of `names` were given back within the time."""
+    deadline = time.monotonic() + seconds
+    while any(holder(folder, name) is not None for name in names):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def reclaim(folder: Path, *, patience_seconds: float = 12.0) -> None:
+    """End whatever a former start left behind: first politely, all at once, then by force.
+
+    Raises CannotStart where something does not go even so.
+    """
+    names = [path.stem for path in folder.glob("*.lease")]
+    for sign, seconds in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, 5.0)):
+        for name in names:
+            _signal_holder(folder, name, sign)
+        if wait_until_free(folder, names, seconds=seconds):
+            return
+    left = {name: group for name in names if (group := holder(folder, name)) is not None}
+    raise CannotStart(f"A former start is still running and does not end: {left} (name: process group). End it first.")
+
+
+def die_with_parent(sign: signal.Signals) -> None:
+    """Have the kernel send `sign` to this process when its parent ends, even by kill -9. Only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(sign))
+
+
+def _signal_holder(folder: Path, name: str, sign: signal.Signals) -> None:
+    group = holder(folder, name)
+    if group and group != os.getpgrp():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, sign)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

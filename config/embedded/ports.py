@@ -1,0 +1,28 @@
+"""Which TCP ports on the loopback are free."""
+
+import secrets
+import socket
+
+HOST = "127.0.0.1"
+# Below the range from which Linux and macOS draw ports for outgoing connections, so that none of those sits on ours.
+_CANDIDATES = range(20_000, 32_000)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on `port` now. Connections of a former server that linger do not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen()
+        except OSError:
+            return False
+    return True
+
+
+def choose() -> int:
+    """A free port. Nobody holds it for the caller: ask again where it has been taken meanwhile."""
+    while True:
+        port = secrets.choice(_CANDIDATES)
+        if is_free(port):
+            return port

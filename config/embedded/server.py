@@ -1,0 +1,117 @@
+"""What the embedded servers share: start, wait until they answer, stop."""
+
+import contextlib
+import signal
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import IO, ClassVar
+
+from config.embedded import leases
+from config.embedded.data import DataFolder
+from config.embedded.refusal import CannotStart
+
+_SECONDS_TO_ANSWER = 60.0
+_SECONDS_TO_STOP = 10.0
+
+
+class EmbeddedServer(ABC):
+    """One server on a data folder; its lease (see `leases`) keeps a second one away.
+
+    `durable=False` trades safety for speed, for data that nobody will miss: the tests.
+    """
+
+    name: ClassVar[str]
+    # The polite way, and what ends it at once where that takes too long: its next start recovers.
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    kill_signal: ClassVar[signal.Signals] = signal.SIGKILL
+
+    def __init__(self, data: DataFolder, *, durable: bool = True) -> None:
+        self.data = data
+        self.durable = durable
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Lay down what the server needs before its first start; nothing where that was done. Called with the lease."""
+
+    @abstractmethod
+    def command(self) -> Sequence[str]:
+        """The command line that runs it in the foreground."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it takes work now."""
+
+    def configuration(self) -> str:
+        """What it reads from its standard input: here no other user of the machine can see it."""
+        return ""
+
+    def start(self, *, log: IO[bytes] | None = None) -> "subprocess.Popen[bytes]":
+        """Start it; returns once it answers. It prints to `log`, else where we print.
+
+        It lives in a session of its own, so that Ctrl-C reaches only us, and stops when we die (on Linux).
+        Raises CannotStart where the lease is taken, or where it ends or stays silent for a minute.
+        """
+        lease = leases.take(self.data.leases, self.name, wait_seconds=3.0)
+        if lease is None:
+            raise CannotStart(f"Another {self.name} is running on {self.data.root}. Stop it first.")
+        try:
+            self.prepare()
+            process = subprocess.Popen(  # noqa: S603 (our own binary and arguments)
+                self.command(),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self.data.root,
+                pass_fds=[lease.descriptor],
+                start_new_session=True,
+                preexec_fn=self._before_exec,
+            )
+            lease.name_group(process.pid)
+        finally:
+            lease.release()
+        try:
+            self._feed(process)
+            self._wait_until_it_answers(process)
+        except BaseException:
+            self.stop(process)
+            raise
+        return process
+
+    def stop(self, process: "subprocess.Popen[bytes]") -> None:
+        """Stop it in good order; by force where that takes too long. Nothing where it has ended."""
+        for sign in (self.stop_signal, self.kill_signal, signal.SIGKILL):
+            if process.poll() is not None:
+                return
+            process.send_signal(sign)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_SECONDS_TO_STOP)
+
+    @contextlib.contextmanager
+    def running(self, *, log: IO[bytes] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+        """Have it run for as long as the block lasts."""
+        process = self.start(log=log)
+        try:
+            yield process
+        finally:
+            self.stop(process)
+
+    def _before_exec(self) -> None:
+        leases.die_with_parent(self.stop_signal)
+
+    def _feed(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None  # noqa: S101 (it was asked for)
+        with contextlib.suppress(BrokenPipeError), process.stdin as configuration:
+            configuration.write(self.configuration().encode())
+
+    def _wait_until_it_answers(self, process: "subprocess.Popen[bytes]") -> None:
+        deadline = time.monotonic() + _SECONDS_TO_ANSWER
+        while not self.answers():
+            if process.poll() is not None:
+                raise CannotStart(f"{self.name} ended at once (code {process.returncode}); its last lines say why.")
+            if time.monotonic() > deadline:
+                raise CannotStart(
+                    f"{self.name} has been silent for {_SECONDS_TO_ANSWER:.0f} s; its last lines say why."
+                )
+            time.sleep(0.05)
