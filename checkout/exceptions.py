@@ -48,3 +48,9 @@ class OrderNotCancellable(Refusal):
     code = "order_not_cancellable"
     status = 409
     message = _("This order can no longer be cancelled.")
+
+
+class OrderNotAdvanced(Refusal):
+    code = "order_not_advanced"
+    status = 409
+    message = _("This order cannot take this step now.")

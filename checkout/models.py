@@ -63,6 +63,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
             raise OrderNotFound
         return order
 
+    def locked(self) -> Self:
+        """Locks the orders' rows, in the order of their ids, until the transaction ends."""
+        require_transaction()
+        return self.select_for_update(of=("self",)).order_by("pk")
+
     def fetch_locked_by_attempt(self, attempt_id: UUID) -> "Order":
         """The order that a payment attempt belongs to, with its cart, both locked until the transaction ends."""
         require_transaction()

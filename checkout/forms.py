@@ -1,0 +1,167 @@
+"""What people type on the checkout page."""
+
+import re
+import uuid
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from cart.forms import PostalCodeField
+from cart.snapshot import CartSnapshot
+from shipping import postal_codes
+from shipping.addresses import Address
+
+PIX = "pix"
+CARD = "card"
+
+
+def text_field(label: Any, most: int, autocomplete: str, missing: Any = None, **options: Any) -> forms.CharField:
+    """A one-line text with its autofill token; `missing` is what to say where a needed one is left empty."""
+    attrs = {"autocomplete": autocomplete, **({"data-missing": missing} if missing else {}), **options.pop("attrs", {})}
+    return forms.CharField(
+        label=label,
+        max_length=most,
+        required=bool(missing),
+        error_messages={"required": missing} if missing else None,
+        widget=forms.TextInput(attrs=attrs),
+        **options,
+    )
+
+
+class PhoneField(forms.CharField):
+    """A Brazilian phone with its area code, typed in any way; the clean value is its ten or eleven digits."""
+
+    def clean(self, value: Any) -> str:
+        text = super().clean(value)
+        digits = re.sub(r"\D", "", text)
+        if digits.startswith("55") and len(digits) in (12, 13):
+            digits = digits[2:]
+        if text and not re.fullmatch(r"[1-9][0-9]{9,10}", digits):
+            raise ValidationError(_("Type the area code and the number, like (11) 98765-4321."))
+        return digits
+
+
+class DeliveryForm(forms.Form):
+    """Whom to tell and where to bring it. As few fields as the parcel needs."""
+
+    email = forms.EmailField(
+        label=_("E-mail"),
+        help_text=_("For the confirmation and the tracking link."),
+        error_messages={
+            "required": _("Type your e-mail: the confirmation goes there."),
+            "invalid": _("This e-mail looks incomplete. It should read like name@example.com."),
+        },
+        widget=forms.EmailInput(
+            attrs={
+                "autocomplete": "email",
+                "data-missing": _("Type your e-mail: the confirmation goes there."),
+                "data-wrong": _("This e-mail looks incomplete. It should read like name@example.com."),
+            }
+        ),
+    )
+    name = text_field(_("Full name"), 120, "shipping name", _("Type the name of whoever receives the parcel."))
+    postal_code = PostalCodeField()
+    street = text_field(_("Street"), 120, "shipping address-line1", _("Type the street or avenue."))
+    number = text_field(
+        _("Number"), 20, "off", _("Type the number, or s/n where there is none."), help_text=_("None? Type s/n.")
+    )
+    complement = text_field(_("Flat, block, reference"), 80, "shipping address-line2")
+    district = text_field(_("District"), 80, "shipping address-level3", _("Type the district (bairro)."))
+    city = text_field(_("City"), 80, "shipping address-level2", _("Type the city."))
+    state = forms.ChoiceField(
+        label=_("State"),
+        choices=[("", "—"), *sorted(postal_codes.state_names.items(), key=lambda state: state[1])],
+        error_messages={"required": _("Choose the state.")},
+        widget=forms.Select(attrs={"autocomplete": "shipping address-level1", "data-missing": _("Choose the state.")}),
+    )
+    phone = PhoneField(
+        label=_("Phone"),
+        required=False,
+        max_length=20,
+        help_text=_("Only for the courier, in case they cannot find you."),
+        widget=forms.TextInput(attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel-national"}),
+    )
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(self._with_state(data), **options)
+
+    def _with_state(self, data: Any) -> Any:
+        """Where no state was chosen the CEP tells it."""
+        if data is None or data.get("state"):
+            return data
+        try:
+            state = postal_codes.state_of(postal_codes.normalise(data.get("postal_code", "")))
+        except Exception:  # noqa: BLE001, S110 - the field itself says what is wrong with it
+            return data
+        return {**data.dict(), "state": state}
+
+    @staticmethod
+    def initial_of(cart: CartSnapshot) -> dict[str, str]:
+        """What the cart knows already; empty values left out."""
+        known: dict[str, str] = {"email": cart.email, "phone": cart.phone, "postal_code": cart.postal_code}
+        if cart.address:
+            known |= {name: getattr(cart.address, name) for name in cart.address.__dataclass_fields__}
+        elif cart.postal_code:
+            known["state"] = postal_codes.state_of(cart.postal_code)
+        return {name: value for name, value in known.items() if value}
+
+    def address(self) -> Address:
+        """Needs a valid form."""
+        names = ("name", "street", "number", "complement", "district", "city", "state", "postal_code")
+        return Address(**{name: self.cleaned_data[name] for name in names})
+
+
+class PaymentForm(forms.Form):
+    """How it is paid and what was agreed to. `payment_method` is filled in by the provider's script for cards."""
+
+    method = forms.ChoiceField(
+        choices=[(CARD, _("Card")), (PIX, _("Pix"))],
+        error_messages={
+            "required": _("Choose how you want to pay."),
+            "invalid_choice": _("Choose how you want to pay."),
+        },
+    )
+    payment_method = forms.CharField(required=False, max_length=255)
+    expected_total = forms.DecimalField(max_digits=12, decimal_places=2, localize=False)
+    cart = forms.CharField(max_length=43)
+    idempotency_key = forms.UUIDField()
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("method") == CARD and not values.get("payment_method"):
+            self.add_error(
+                "method", _("The card's data did not reach the payment provider. Type it again, or pay with Pix.")
+            )
+        return values
+
+    @property
+    def token(self) -> str:
+        """What the payment provider knows the chosen method by. Needs a valid form."""
+        return PIX if self.cleaned_data["method"] == PIX else self.cleaned_data["payment_method"]
+
+    @staticmethod
+    def new_key() -> str:
+        return str(uuid.uuid4())
+
+
+class FindOrderForm(forms.Form):
+    number = forms.CharField(
+        label=_("Order number"),
+        max_length=20,
+        help_text=_("Ten letters and digits, in the confirmation's subject."),
+        error_messages={"required": _("Type the order's number.")},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
+    )
+    email = forms.EmailField(
+        label=_("E-mail"),
+        error_messages={
+            "required": _("Type the e-mail that you ordered with."),
+            "invalid": _("This e-mail looks incomplete. It should read like name@example.com."),
+        },
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+    def clean_number(self) -> str:
+        return str(self.cleaned_data["number"]).strip().upper().lstrip("#")

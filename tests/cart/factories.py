@@ -1,0 +1,52 @@
+"""Carts as other suites need them, made through the cart's own verbs."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from cart import services
+from cart.snapshot import CartSnapshot
+from inventory.models import Product
+from shipping.addresses import Address
+from shipping.models import ShippingMethod
+from tests.inventory.factories import ProductFactory
+from tests.shipping.factories import SAO_PAULO, ShippingMethodFactory, ShippingRateFactory
+
+ADDRESS = Address(
+    name="Ana Souza",
+    street="Avenida Paulista",
+    number="1000",
+    complement="ap. 12",
+    district="Bela Vista",
+    city="São Paulo",
+    state="SP",
+    postal_code=SAO_PAULO,
+)
+
+
+def flat_shipping(price: str = "10.00") -> ShippingMethod:
+    """One method that brings any box up to 30 kg anywhere for `price`."""
+    method = ShippingMethod.objects.filter(code="flat").first()
+    if method is None:
+        method = ShippingMethodFactory(code="flat", name="Flat")
+        ShippingRateFactory(method=method, price=Decimal(price))
+    return method
+
+
+def filled_cart(
+    products: Sequence[Product] | int = 1, *, quantity: int = 1, user_id: int | None = None
+) -> CartSnapshot:
+    """A cart with one line per product (or that many new products with 10 in stock each)."""
+    if isinstance(products, int):
+        products = [ProductFactory(stock=10) for _ in range(products)]
+    cart = services.create_cart(user_id)
+    for product in products:
+        cart = services.add_line(cart.id, product.sku, quantity, user_id=user_id)
+    return cart
+
+
+def ready_cart(products: Sequence[Product] | int = 1, *, quantity: int = 1, user_id: int | None = None) -> CartSnapshot:
+    """A filled cart with an address and a shipping quote: all that `place_order` asks for."""
+    flat_shipping()
+    cart = filled_cart(products, quantity=quantity, user_id=user_id)
+    services.set_delivery(cart.id, email="ana@example.com", phone="11987654321", address=ADDRESS, user_id=user_id)
+    return services.choose_shipping(cart.id, "flat", user_id=user_id)
