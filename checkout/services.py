@@ -31,7 +31,7 @@ def cancel_waiting_payment(order: Order) -> None:
 
 
 def cancel_order(order: Order, *, reason: str, idempotency_key: str) -> Order:
-    """Call an order off: an unpaid one is withdrawn, a paid one that has not left is refunded and goes back on the shelf.
+    """Call an order off: an unpaid one is withdrawn, a paid one that has not left is refunded and restocked.
 
     Raises OrderNotCancellable, PaymentUnavailable, RefundRefused.
     """
@@ -74,7 +74,7 @@ def refund_order(order: Order, *, amount: Decimal, reason: str, restock: bool, i
 
 @transaction.atomic
 def record_refund(order_id: int, *, restock: bool) -> Order:
-    """Let the order follow its payment: fully refunded money makes a refunded order. Safe to repeat. Locks the order."""
+    """Let the order follow its payment: all money back makes a refunded order. Safe to repeat. Locks the order."""
     order = Order.objects.select_related("payment").locked().get(pk=order_id)
     if order.payment.status != Payment.Status.REFUNDED or order.status not in REFUNDABLE:
         return order
