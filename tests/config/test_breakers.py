@@ -1,0 +1,65 @@
+"""A service that fails is left alone for a while; an answer that we do not like is not a failure."""
+
+import pytest
+import time_machine
+
+from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, Breaker, BreakerOpen, ProviderFailure
+
+
+class Declined(Exception):
+    pass
+
+
+def fail(breaker: Breaker, error: type[Exception] = ProviderFailure) -> None:
+    with pytest.raises(error), breaker.calling():
+        raise error
+
+
+def test_it_opens_after_enough_failures_and_says_when_to_come_back() -> None:
+    breaker = Breaker("test")
+    for _ in range(FAILURES_BEFORE_OPENING):
+        fail(breaker)
+    assert breaker.state == "open"
+    with pytest.raises(BreakerOpen) as refusal, breaker.calling():
+        pytest.fail("the call must not go through")
+    assert 0 < refusal.value.retry_after_seconds <= OPEN_SECONDS
+
+
+def test_a_declined_card_is_no_failure() -> None:
+    breaker = Breaker("test")
+    for _ in range(FAILURES_BEFORE_OPENING * 3):
+        fail(breaker, Declined)
+    assert breaker.state == "closed"
+
+
+def test_a_success_in_between_begins_the_count_anew() -> None:
+    breaker = Breaker("test")
+    for _ in range(FAILURES_BEFORE_OPENING * 2):
+        fail(breaker)
+        with breaker.calling():
+            pass
+    assert breaker.state == "closed"
+
+
+def test_after_its_time_one_call_decides() -> None:
+    breaker = Breaker("test")
+    with time_machine.travel("2026-11-23 12:00:00+00:00", tick=False) as clock:
+        for _ in range(FAILURES_BEFORE_OPENING):
+            fail(breaker)
+        clock.shift(OPEN_SECONDS + 1)
+        fail(breaker)
+        assert breaker.state == "open"
+        clock.shift(OPEN_SECONDS + 1)
+        with breaker.calling():
+            pass
+        assert breaker.state == "closed"
+
+
+def test_a_refusal_of_another_breaker_inside_is_passed_on_as_it_is() -> None:
+    outer, inner = Breaker("outer"), Breaker("inner")
+    for _ in range(FAILURES_BEFORE_OPENING):
+        fail(inner)
+    with pytest.raises(BreakerOpen) as refusal, outer.calling(), inner.calling():
+        pass
+    assert refusal.value.name == "inner"
+    assert outer.state == "closed"
