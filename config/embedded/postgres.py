@@ -116,7 +116,7 @@ class Postgres(EmbeddedServer):
         above = {*self.cluster.parents, *_binary("postgres").parents}
         if all(folder.stat().st_mode & 0o001 for folder in above):
             return []
-        return ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        return ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
 
 
 def _server_user() -> pwd.struct_passwd | None:
