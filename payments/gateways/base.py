@@ -91,7 +91,8 @@ class RefundRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderEvent:
-    """A verified message of the provider. `attempt_id` and `outcome` are set where it tells of an attempt."""
+    """A verified message of the provider. `payload` is fit to be stored; `attempt_id` and `outcome` are set where it
+    tells of an attempt."""
 
     event_id: str
     type: str

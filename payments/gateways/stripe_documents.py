@@ -65,7 +65,7 @@ def event_of(event: Document) -> ProviderEvent:
     return ProviderEvent(
         event_id=str(event["id"]),
         type=str(event["type"]),
-        payload=event,
+        payload=without_private_data(event),
         provider_reference=str(reference or ""),
         attempt_id=_attempt_id(subject.get("metadata") or {}),
         outcome=outcome,

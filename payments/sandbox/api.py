@@ -1,0 +1,168 @@
+"""The API behind `/v1/`: who may call, which function answers, and what an idempotency key replays."""
+
+import base64
+import binascii
+import hashlib
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from payments.sandbox import intents, payment_methods, refunds
+from payments.sandbox.intents import Context
+from payments.sandbox.store import Document, Store
+from payments.sandbox.wire import ApiError, Params, invalid, parse_form
+
+Handler = Callable[..., Document]
+
+ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
+    ("POST", re.compile(r"/v1/payment_intents"), intents.create),
+    ("GET", re.compile(r"/v1/payment_intents"), intents.list_),
+    ("GET", re.compile(r"/v1/payment_intents/(\w+)"), intents.retrieve),
+    ("POST", re.compile(r"/v1/payment_intents/(\w+)/confirm"), intents.confirm),
+    ("POST", re.compile(r"/v1/payment_intents/(\w+)/capture"), intents.capture),
+    ("POST", re.compile(r"/v1/payment_intents/(\w+)/cancel"), intents.cancel),
+    ("POST", re.compile(r"/v1/refunds"), refunds.create),
+    ("GET", re.compile(r"/v1/refunds"), refunds.list_),
+    ("GET", re.compile(r"/v1/refunds/(\w+)"), refunds.retrieve),
+    ("POST", re.compile(r"/v1/payment_methods"), lambda context, params: payment_methods.create(context.store, params)),
+]
+PUBLIC_PATHS = frozenset({"/v1/payment_methods"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    query: str
+    body: str
+    authorization: str
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: Document
+    replayed: bool = False
+
+
+class Api:
+    """Answers requests one after the other, each in one transaction of the store."""
+
+    def __init__(self, store: Store, *, secret_key: str = "", publishable_key: str = "") -> None:
+        self._store = store
+        self._secret_key, self._publishable_key = secret_key, publishable_key
+        self._in_flight: set[str] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def in_flight(self, request: Request) -> Iterator[None]:
+        """Hold the request's idempotency key while it is worked on. Raises ApiError 409 where another request does."""
+        key = request.idempotency_key if request.method == "POST" else ""
+        if not key:
+            yield
+            return
+        with self._lock:
+            if key in self._in_flight:
+                raise ApiError(
+                    409,
+                    "idempotency_error",
+                    "There is currently another in-progress request using this Idempotency Key.",
+                    code="idempotency_key_in_use",
+                )
+            self._in_flight.add(key)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight.discard(key)
+
+    def answer(self, request: Request, public_url: str) -> Answer:
+        """Do what is asked; it is kept before this returns. Errors of the caller are answers too."""
+        try:
+            self._check_key(request)
+            with self._store.transaction():
+                return self._answer_once(request, Context(self._store, public_url))
+        except ApiError as error:
+            return Answer(error.status, error.body)
+
+    def _answer_once(self, request: Request, context: Context) -> Answer:
+        key = request.idempotency_key if request.method == "POST" else ""
+        fingerprint = hashlib.sha256(f"{request.path}\n{sorted(parse_qsl(request.body))}".encode()).hexdigest()
+        known = self._store.answer_of(key) if key else None
+        if known is not None:
+            first, status, body = known
+            if first != fingerprint:
+                raise ApiError(
+                    400,
+                    "idempotency_error",
+                    "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+                )
+            return Answer(status, body, replayed=True)
+        answer = self._work(request, context)
+        if key:
+            self._store.keep_answer(key, fingerprint, answer.status, answer.body)
+        return answer
+
+    def _work(self, request: Request, context: Context) -> Answer:
+        handler, arguments = _route(request)
+        params: Params = parse_form(request.body if request.method == "POST" else request.query)
+        try:
+            return Answer(200, intents.public(handler(context, params, *arguments)))
+        except ApiError as error:
+            if not error.saved:
+                raise
+            return Answer(error.status, error.body)
+
+    def _check_key(self, request: Request) -> None:
+        key = _api_key(request.authorization)
+        if key.startswith("pk_") and request.path in PUBLIC_PATHS and key == (self._publishable_key or key):
+            return
+        if not key.startswith("sk_") or key != (self._secret_key or key):
+            raise ApiError(401, "invalid_request_error", "Invalid API Key provided.", code="api_key_invalid")
+
+
+def _route(request: Request) -> tuple[Handler, tuple[str, ...]]:
+    for method, pattern, handler in ROUTES:
+        match = pattern.fullmatch(request.path)
+        if match and method == request.method:
+            return handler, match.groups()
+    raise invalid(f"Unrecognized request URL ({request.method}: {request.path}).", status=404)
+
+
+def _api_key(authorization: str) -> str:
+    scheme, _space, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return ""
+
+
+def ledger(store: Store) -> dict[str, Any]:
+    """The sandbox's books in minor units: what balance checks compare with."""
+    statuses: dict[str, int] = {}
+    captured = 0
+    orders: dict[str, int] = {}
+    for intent in store.all("payment_intent"):
+        statuses[intent["status"]] = statuses.get(intent["status"], 0) + 1
+        captured += intent["amount_received"]
+        if intent["amount_received"]:
+            order = str(intent["metadata"].get("order", ""))
+            orders[order] = orders.get(order, 0) + 1
+    refunded = sum(refund["amount"] for refund in store.all("refund"))
+    return {
+        "captured": captured,
+        "refunded": refunded,
+        "balance": captured - refunded,
+        "intents": statuses,
+        "charged_orders": len(orders),
+        "orders_charged_twice": sorted(order for order, charges in orders.items() if charges > 1),
+    }

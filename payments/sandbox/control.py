@@ -1,0 +1,120 @@
+"""The switches, under `/_sandbox/`: faults, the books, the clock, events, and forgetting everything.
+
+GET, POST, DELETE faults      what is on; switch one on (see `faults.py`); switch all off
+GET  ledger                   the books in minor units
+GET  events                   every event, with how often it was tried
+POST events/{id}/redeliver    deliver once more
+POST webhooks                 {"url", "secret"}: where events go from now on
+POST clock                    {"advance_seconds"}: set the sandbox's clock forward
+POST reset                    forget everything, all faults off
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from payments.sandbox import intents
+from payments.sandbox.api import ledger
+from payments.sandbox.wire import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from payments.sandbox.server import Handler
+
+_REDELIVER = re.compile(r"/_sandbox/events/(\w+)/redeliver")
+
+
+def serve(handler: Handler, path: str) -> bool:
+    """Answer if the address is one of these; whether it was."""
+    if handler.command == "POST" and (match := _REDELIVER.fullmatch(path)):
+        _redeliver(handler, match[1])
+        return True
+    answer = _ROUTES.get((handler.command, path.rstrip("/")))
+    if answer is None:
+        return False
+    answer(handler)
+    return True
+
+
+def _faults(handler: Handler) -> None:
+    handler.send_json(200, {"faults": handler.application.faults.listing()})
+
+
+def _add_fault(handler: Handler) -> None:
+    fault = handler.application.faults.add(handler.json())
+    if fault.kind == "refused":
+        handler.close_connection = True
+        handler.application.refuse(fault.seconds, but=handler.connection)
+    _faults(handler)
+
+
+def _clear_faults(handler: Handler) -> None:
+    handler.application.faults.clear()
+    _faults(handler)
+
+
+def _ledger(handler: Handler) -> None:
+    store = handler.application.store
+    with store.transaction():
+        books = ledger(store)
+    handler.send_json(200, books)
+
+
+def _events(handler: Handler) -> None:
+    store = handler.application.store
+    with store.transaction():
+        events = store.events()
+    handler.send_json(200, {"events": events})
+
+
+def _redeliver(handler: Handler, event_id: str) -> None:
+    store = handler.application.store
+    with store.transaction():
+        found = store.redeliver(event_id)
+    handler.send_json(200 if found else 404, {"redelivered": found})
+
+
+def _webhooks(handler: Handler) -> None:
+    document, courier = handler.json(), handler.application.courier
+    courier.url = str(document.get("url", courier.url))
+    courier.secret = str(document.get("secret", courier.secret))
+    handler.send_json(200, {"url": courier.url})
+
+
+def _clock(handler: Handler) -> None:
+    seconds = handler.json().get("advance_seconds")
+    if not isinstance(seconds, int | float) or seconds < 0:
+        raise invalid("advance_seconds must be a number of seconds, forward.")
+    store = handler.application.store
+    with store.transaction():
+        store.remember("clock_offset", str(float(store.fact("clock_offset", "0")) + seconds))
+        intents.expire_pix(intents.Context(store, handler.public_url))
+        now = store.now()
+    handler.send_json(200, {"now": now})
+
+
+def _reset(handler: Handler) -> None:
+    store = handler.application.store
+    handler.application.faults.clear()
+    with store.transaction():
+        store.forget_everything()
+    handler.send_json(200, {})
+
+
+def _index(handler: Handler) -> None:
+    handler.send_json(200, {"name": "Esteira's sandbox provider", "controls": (__doc__ or "").splitlines()})
+
+
+_ROUTES: dict[tuple[str, str], Callable[[Handler], None]] = {
+    ("GET", ""): _index,
+    ("GET", "/_sandbox/faults"): _faults,
+    ("POST", "/_sandbox/faults"): _add_fault,
+    ("DELETE", "/_sandbox/faults"): _clear_faults,
+    ("GET", "/_sandbox/ledger"): _ledger,
+    ("GET", "/_sandbox/events"): _events,
+    ("POST", "/_sandbox/webhooks"): _webhooks,
+    ("POST", "/_sandbox/clock"): _clock,
+    ("POST", "/_sandbox/reset"): _reset,
+}

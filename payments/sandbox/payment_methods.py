@@ -1,0 +1,69 @@
+"""Payment methods: the documented test tokens, and cards typed into the stand-in fields."""
+
+from datetime import UTC, datetime
+
+from payments.sandbox.cards import CARDS, DECLINE_MESSAGES, TOKENS, TestCard, number_problem
+from payments.sandbox.store import Document, Store, new_id
+from payments.sandbox.wire import ApiError, Params, integer, mapping, missing, required
+
+
+def create(store: Store, params: Params) -> Document:
+    """Keep a card as a token. The number itself is not kept, only how its test card behaves."""
+    if required(params, "type") != "card":
+        raise ApiError(400, "invalid_request_error", "The sandbox knows only cards here.", param="type")
+    card = mapping(params, "card")
+    number = required(card, "number").replace(" ", "").replace("-", "")
+    _check(number, card, datetime.fromtimestamp(store.now(), UTC))
+    # Any other well-formed number is a card that its bank does not know.
+    behaves_as = number if number in CARDS else "4000000000000002"
+    document: Document = {
+        "id": new_id("pm"),
+        "object": "payment_method",
+        "type": "card",
+        "created": store.now(),
+        "livemode": False,
+        "billing_details": mapping(params, "billing_details"),
+        "card": {"brand": CARDS[behaves_as].brand, "last4": number[-4:]},
+        "_sandbox": {"card": behaves_as},
+    }
+    return store.add("payment_method", document)
+
+
+def behaviour(store: Store, token: str) -> TestCard:
+    """How the card behind `token` behaves. Raises ApiError where there is none."""
+    number = TOKENS.get(token)
+    if number is None:
+        document = store.get("payment_method", token)
+        if document is None:
+            raise missing("PaymentMethod", token, param="payment_method", status=400)
+        number = str(document["_sandbox"]["card"])
+    return CARDS[number]
+
+
+def decline(card: TestCard, intent: Document) -> Document:
+    """The error document of a charge that the bank declined."""
+    return {
+        "type": "card_error",
+        "code": card.code,
+        "decline_code": card.decline_code,
+        "message": DECLINE_MESSAGES.get(card.decline_code, "Your card was declined."),
+        "charge": intent.get("latest_charge"),
+    }
+
+
+def _check(number: str, card: Params, today: datetime) -> None:
+    if number_problem(number):
+        raise _card_error("Your card number is incorrect.", "incorrect_number", "number")
+    month, year = integer(card, "exp_month"), integer(card, "exp_year")
+    if month is None or not 1 <= month <= 12:
+        raise _card_error("Your card's expiration month is invalid.", "invalid_expiry_month", "exp_month")
+    year = year + 2000 if year is not None and year < 100 else year
+    if year is None or (year, month) < (today.year, today.month) or year > today.year + 50:
+        raise _card_error("Your card's expiration year is invalid.", "invalid_expiry_year", "exp_year")
+    cvc = str(card.get("cvc", ""))
+    if not (cvc.isascii() and cvc.isdigit() and len(cvc) in {3, 4}):
+        raise _card_error("Your card's security code is invalid.", "invalid_cvc", "cvc")
+
+
+def _card_error(message: str, code: str, param: str) -> ApiError:
+    return ApiError(402, "card_error", message, code=code, param=param)

@@ -1,0 +1,83 @@
+"""Refunds of payment intents. All functions run inside the store's transaction."""
+
+from payments.sandbox.intents import Context, public
+from payments.sandbox.store import Document, new_id
+from payments.sandbox.wire import Params, integer, invalid, mapping, missing, required
+
+REASONS = (None, "", "duplicate", "fraudulent", "requested_by_customer")
+
+
+def create(context: Context, params: Params) -> Document:
+    """Pay back. More than what is left of the charge is refused."""
+    store = context.store
+    identifier = required(params, "payment_intent")
+    intent = store.get("payment_intent", identifier)
+    if intent is None:
+        raise missing("payment_intent", identifier, param="payment_intent", status=400)
+    if params.get("reason") not in REASONS:
+        raise invalid("Invalid reason.", param="reason")
+    left = intent["amount_received"] - refunded(context, intent)
+    if not intent["amount_received"]:
+        raise invalid("This PaymentIntent does not have a successful charge to refund.", param="payment_intent")
+    if left == 0:
+        raise invalid(f"Charge {intent['latest_charge']} has already been refunded.", code="charge_already_refunded")
+    amount = integer(params, "amount")
+    amount = left if amount is None else amount
+    if not 0 < amount <= left:
+        raise invalid(f"Refund amount ({amount}) is not between 1 and what is left ({left}).", param="amount")
+    refund: Document = {
+        "id": new_id("re"),
+        "object": "refund",
+        "amount": amount,
+        "charge": intent["latest_charge"],
+        "created": store.now(),
+        "currency": intent["currency"],
+        "failure_reason": None,
+        "metadata": mapping(params, "metadata"),
+        "payment_intent": intent["id"],
+        "reason": params.get("reason") or None,
+        "status": "succeeded",
+    }
+    store.add("refund", refund, parent=intent["id"])
+    store.add_event("charge.refunded", _charge(context, intent))
+    return refund
+
+
+def retrieve(context: Context, _params: Params, identifier: str) -> Document:
+    refund = context.store.get("refund", identifier)
+    if refund is None:
+        raise missing("refund", identifier)
+    return refund
+
+
+def list_(context: Context, params: Params) -> Document:
+    limit = integer(params, "limit") or 10
+    if not 1 <= limit <= 100:
+        raise invalid("The limit must be between 1 and 100.", param="limit")
+    refunds, more = context.store.page(
+        "refund", limit=limit, after=params.get("starting_after") or None, parent=params.get("payment_intent") or None
+    )
+    return {"object": "list", "url": "/v1/refunds", "has_more": more, "data": [public(refund) for refund in refunds]}
+
+
+def refunded(context: Context, intent: Document) -> int:
+    """What was paid back of an intent, in minor units."""
+    refunds, more = context.store.page("refund", limit=1000, parent=intent["id"])
+    if more:
+        raise invalid("Too many refunds of one charge.")
+    return sum(refund["amount"] for refund in refunds)
+
+
+def _charge(context: Context, intent: Document) -> Document:
+    amount_refunded = refunded(context, intent)
+    return {
+        "id": intent["latest_charge"],
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": intent["amount_received"],
+        "amount_refunded": amount_refunded,
+        "currency": intent["currency"],
+        "metadata": intent["metadata"],
+        "payment_intent": intent["id"],
+        "refunded": amount_refunded == intent["amount_received"],
+    }

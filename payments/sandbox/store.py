@@ -1,0 +1,197 @@
+"""What the sandbox remembers: documents, idempotency keys and events, in SQLite, so that it survives kill -9.
+
+One connection under one lock: a request is handled in one transaction, and its answer leaves after the commit.
+"""
+
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
+    parent TEXT, body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS documents_listed ON documents (kind, created, seq);
+CREATE INDEX IF NOT EXISTS documents_of_parent ON documents (parent) WHERE parent IS NOT NULL;
+CREATE INDEX IF NOT EXISTS documents_expiring ON documents
+    (json_extract(body, '$.next_action.pix_display_qr_code.expires_at')) WHERE kind = 'payment_intent';
+CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    id TEXT PRIMARY KEY, body TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, delivered_at REAL
+);
+CREATE INDEX IF NOT EXISTS events_due ON events (next_at) WHERE delivered_at IS NULL;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""  # noqa: E501
+
+
+class Store:
+    """The sandbox's memory in `directory`. Every method must run inside `transaction()`."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(
+            directory / "sandbox.sqlite3", check_same_thread=False, isolation_level=None, timeout=10
+        )
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        # A killed process loses nothing; only a power cut could.
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.executescript(_SCHEMA)
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that happens inside is kept together or not at all. One at a time."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    # --- Time ---
+
+    def now(self) -> int:
+        """The sandbox's clock, in seconds: it can be set forward."""
+        return int(time.time() + float(self.fact("clock_offset", "0")))
+
+    def fact(self, name: str, default: str) -> str:
+        row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else default
+
+    def remember(self, name: str, value: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    # --- Documents ---
+
+    def add(self, kind: str, document: Document, *, parent: str | None = None) -> Document:
+        self._connection.execute(
+            "INSERT INTO documents (id, kind, created, parent, body) VALUES (?, ?, ?, ?, ?)",
+            (document["id"], kind, document["created"], parent, json.dumps(document)),
+        )
+        return document
+
+    def save(self, document: Document) -> Document:
+        self._connection.execute("UPDATE documents SET body = ? WHERE id = ?", (json.dumps(document), document["id"]))
+        return document
+
+    def get(self, kind: str, identifier: str) -> Document | None:
+        row = self._connection.execute(
+            "SELECT body FROM documents WHERE id = ? AND kind = ?", (identifier, kind)
+        ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def page(
+        self,
+        kind: str,
+        *,
+        limit: int,
+        after: str | None = None,
+        created: tuple[int, int] | None = None,
+        parent: str | None = None,
+    ) -> tuple[list[Document], bool]:
+        """Newest first, and whether there are more."""
+        low, high = created or (0, 2**53)
+        rows = self._connection.execute(
+            "SELECT body FROM documents WHERE kind = :kind AND created BETWEEN :low AND :high"
+            " AND (:parent IS NULL OR parent = :parent)"
+            " AND (:after IS NULL OR seq < (SELECT seq FROM documents WHERE id = :after))"
+            " ORDER BY seq DESC LIMIT :limit",
+            {"kind": kind, "low": low, "high": high, "parent": parent, "after": after, "limit": limit + 1},
+        ).fetchall()
+        documents = [json.loads(row[0]) for row in rows]
+        return documents[:limit], len(documents) > limit
+
+    def all(self, kind: str) -> Iterator[Document]:
+        for (body,) in self._connection.execute("SELECT body FROM documents WHERE kind = ? ORDER BY seq", (kind,)):
+            yield json.loads(body)
+
+    def intents_due(self, now: int) -> list[Document]:
+        """Intents whose Pix charge has expired unpaid."""
+        rows = self._connection.execute(
+            "SELECT body FROM documents WHERE kind = 'payment_intent'"
+            " AND json_extract(body, '$.status') = 'requires_action'"
+            " AND json_extract(body, '$.next_action.pix_display_qr_code.expires_at') <= ?",
+            (now,),
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    # --- Idempotency ---
+
+    def answer_of(self, key: str) -> tuple[str, int, Document] | None:
+        """Fingerprint, status and body of the first answer given for `key`."""
+        row = self._connection.execute("SELECT fingerprint, status, body FROM answers WHERE key = ?", (key,)).fetchone()
+        return (row[0], row[1], json.loads(row[2])) if row else None
+
+    def keep_answer(self, key: str, fingerprint: str, status: int, body: Document) -> None:
+        self._connection.execute(
+            "INSERT INTO answers VALUES (?, ?, ?, ?)", (key, fingerprint, status, json.dumps(body))
+        )
+
+    # --- Events ---
+
+    def add_event(self, type_: str, subject: Document) -> Document:
+        event = {
+            "id": new_id("evt"),
+            "object": "event",
+            "api_version": "2026-10-28.endive",
+            "created": self.now(),
+            "type": type_,
+            "livemode": False,
+            "pending_webhooks": 1,
+            "data": {"object": subject},
+        }
+        self._connection.execute(
+            "INSERT INTO events (id, body, next_at) VALUES (?, ?, ?)", (event["id"], json.dumps(event), time.time())
+        )
+        return event
+
+    def due_events(self, limit: int, without: set[str]) -> list[tuple[str, str, int]]:
+        """Events to deliver now: id, body and how often that was tried. `without` are being delivered already."""
+        rows = self._connection.execute(
+            "SELECT id, body, tries FROM events WHERE delivered_at IS NULL AND next_at <= ? ORDER BY rowid LIMIT ?",
+            (time.time(), limit + len(without)),
+        ).fetchall()
+        return [(row[0], row[1], row[2]) for row in rows if row[0] not in without][:limit]
+
+    def mark_delivered(self, event_id: str) -> None:
+        self._connection.execute(
+            "UPDATE events SET delivered_at = ?, tries = tries + 1 WHERE id = ?", (time.time(), event_id)
+        )
+
+    def postpone(self, event_id: str, seconds: float) -> None:
+        self._connection.execute(
+            "UPDATE events SET tries = tries + 1, next_at = ? WHERE id = ?", (time.time() + seconds, event_id)
+        )
+
+    def redeliver(self, event_id: str) -> bool:
+        updated = self._connection.execute(
+            "UPDATE events SET delivered_at = NULL, next_at = ? WHERE id = ?", (time.time(), event_id)
+        )
+        return updated.rowcount > 0
+
+    def events(self) -> list[Document]:
+        rows = self._connection.execute("SELECT body, tries, delivered_at FROM events ORDER BY rowid")
+        return [{**json.loads(body), "tries": tries, "delivered": bool(at)} for body, tries, at in rows]
+
+    def forget_everything(self) -> None:
+        for table in ("documents", "answers", "events", "facts"):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  (names from the line above)
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(12)}"

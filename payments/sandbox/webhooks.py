@@ -1,0 +1,91 @@
+"""Delivery of events: signed, in the background, again and again until the shop answers with 2xx."""
+
+import hashlib
+import hmac
+import logging
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+from payments.sandbox import intents
+from payments.sandbox.faults import Faults
+from payments.sandbox.store import Store
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 4
+TIMEOUT_SECONDS = 10
+LONGEST_PAUSE_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 0.1
+
+
+class Courier:
+    """Delivers what the store holds. Each event leaves after the transaction that made it; a restart forgets none."""
+
+    def __init__(self, store: Store, faults: Faults, *, url: str, secret: str) -> None:
+        self.url, self.secret = url, secret
+        self._store, self._faults = store, faults
+        self._under_way: set[str] = set()
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="webhook")
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=2)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_EVERY_SECONDS):
+            try:
+                self._look()
+            except Exception:
+                logger.exception("The courier stumbled and goes on.")
+
+    def _look(self) -> None:
+        with self._store.transaction():
+            intents.expire_pix(intents.Context(self._store, public_url=""))
+            if not self.url or self._faults.on("webhooks_held"):
+                return
+            due = self._store.due_events(WORKERS * 4, set(self._under_way))
+        for event_id, body, tries in due:
+            self._under_way.add(event_id)
+            self._pool.submit(self._deliver, event_id, body, tries)
+
+    def _deliver(self, event_id: str, body: str, tries: int) -> None:
+        try:
+            answers = [self._post(body) for _ in range(2 if self._faults.on("webhooks_doubled") else 1)]
+            accepted = all(answers)
+            with self._store.transaction():
+                if accepted:
+                    self._store.mark_delivered(event_id)
+                else:
+                    self._store.postpone(event_id, min(0.5 * 2**tries, LONGEST_PAUSE_SECONDS))
+        finally:
+            self._under_way.discard(event_id)
+
+    def _post(self, body: str) -> bool:
+        request = urllib.request.Request(  # noqa: S310  (the operator gives the address)
+            self.url,
+            data=body.encode(),
+            headers={"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": sign(body, self.secret)},
+            method="POST",
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+                return 200 <= int(response.status) < 300
+        except (OSError, urllib.error.URLError) as error:
+            logger.info("The shop did not take the webhook: %s", error)
+            return False
+
+
+def sign(body: str, secret: str, moment: int | None = None) -> str:
+    """The `Stripe-Signature` header of a body."""
+    moment = int(time.time()) if moment is None else moment
+    signature = hmac.new(secret.encode(), f"{moment}.{body}".encode(), hashlib.sha256).hexdigest()
+    return f"t={moment},v1={signature}"

@@ -1,0 +1,188 @@
+"""The sandbox provider for tests: a real process on a free port, one a test session and worker.
+
+`sandbox` points the settings at it and starts each test with empty books; `sandbox_process` starts one of a test's own,
+that can be killed and started again.
+"""
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as project_settings
+
+from config.breakers import breaker
+
+SECRET_KEY = "sk_test_sandbox"
+PUBLISHABLE_KEY = "pk_test_sandbox"
+WEBHOOK_SECRET = "whsec_sandbox"
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class Sandbox:
+    """One sandbox process and its controls."""
+
+    secret_key = SECRET_KEY
+    publishable_key = PUBLISHABLE_KEY
+    webhook_secret = WEBHOOK_SECRET
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._port = 0
+        self._process: subprocess.Popen[str] | None = None
+        self.start()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it, on the same port as before if there was one; it can be called when this returns."""
+        command = [
+            sys.executable, "-m", "payments.sandbox", "--port", str(self._port), "--data", str(self._data),
+            "--webhook-secret", WEBHOOK_SECRET, "--until-stdin-closes",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith("Sandbox provider is open: "), f"The sandbox did not start: {line!r}"
+        self._port = int(line.rsplit(":", 1)[1].strip().rstrip("/"))
+
+    def kill(self) -> None:
+        """End it as kill -9 does."""
+        assert self._process is not None
+        self._process.kill()
+        self._end()
+
+    def stop(self) -> None:
+        """End it as SIGTERM does."""
+        assert self._process is not None
+        self._process.terminate()
+        self._end()
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self._process.wait(timeout=10)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+        self._process = None
+
+    def fault(self, kind: str, **fields: Any) -> None:
+        """Switch a fault on: see payments/sandbox/faults.py."""
+        self._call("POST", "faults", {"kind": kind, **fields})
+
+    def no_faults(self) -> None:
+        self._call("DELETE", "faults")
+
+    def ledger(self) -> dict[str, Any]:
+        """The provider's books in minor units: captured, refunded, balance, intents by status."""
+        return self._call("GET", "ledger")
+
+    def events(self) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = self._call("GET", "events")["events"]
+        return events
+
+    def redeliver(self, event_id: str) -> None:
+        self._call("POST", f"events/{event_id}/redeliver")
+
+    def deliver_to(self, url: str) -> None:
+        """Send webhooks to `url` from now on; an empty one keeps them back."""
+        self._call("POST", "webhooks", {"url": url, "secret": WEBHOOK_SECRET})
+
+    def advance_clock(self, seconds: float) -> None:
+        self._call("POST", "clock", {"advance_seconds": seconds})
+
+    def reset(self) -> None:
+        """Forget everything; no faults, no webhooks."""
+        self._call("POST", "reset")
+        self.deliver_to("")
+
+    def pay_pix(self, provider_reference: str) -> bool:
+        """Pay a Pix charge in the bank's app; whether it was taken."""
+        return self._submit(f"pix/{provider_reference}", "answer=pay")
+
+    def answer_challenge(self, provider_reference: str, *, authenticate: bool) -> str:
+        """Answer the 3-D Secure question; the address that the browser is sent to."""
+        answer = "authenticate" if authenticate else "refuse"
+        request = urllib.request.Request(
+            f"{self.base_url}/_sandbox/3ds/{provider_reference}", data=f"answer={answer}".encode(), method="POST"
+        )
+        try:
+            _without_redirects().open(request, timeout=10)
+        except urllib.error.HTTPError as answered:
+            with answered:
+                return answered.headers["Location"]
+        raise AssertionError("The page did not redirect.")
+
+    def _submit(self, page: str, form: str) -> bool:
+        request = urllib.request.Request(f"{self.base_url}/_sandbox/{page}", data=form.encode(), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=10):
+                return True
+        except urllib.error.HTTPError as error:
+            with error:
+                return False
+
+    def _call(self, method: str, what: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = json.dumps(document).encode() if document is not None else None
+        request = urllib.request.Request(f"{self.base_url}/_sandbox/{what}", data=data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+
+
+def _without_redirects() -> urllib.request.OpenerDirector:
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_args: Any) -> None:
+            return None
+
+    return urllib.request.build_opener(Stay)
+
+
+@pytest.fixture(scope="session")
+def session_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    running = Sandbox(tmp_path_factory.mktemp("sandbox"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def sandbox(session_sandbox: Sandbox, settings: Any) -> Sandbox:
+    """The provider with empty books, and the settings that lead to it. Its breaker is closed."""
+    session_sandbox.reset()
+    use_sandbox(session_sandbox, settings)
+    return session_sandbox
+
+
+@pytest.fixture
+def sandbox_process(tmp_path: Path, settings: Any) -> Iterator[Callable[[], Sandbox]]:
+    """Starts a sandbox of the test's own, with the settings that lead to it."""
+    started: list[Sandbox] = []
+
+    def start() -> Sandbox:
+        running = Sandbox(tmp_path / f"sandbox{len(started)}")
+        started.append(running)
+        use_sandbox(running, settings)
+        return running
+
+    yield start
+    for running in started:
+        if running._process is not None:
+            running.stop()
+
+
+def use_sandbox(running: Sandbox, settings: Any = project_settings) -> None:
+    settings.STRIPE_API_BASE = running.base_url
+    settings.STRIPE_JS_URL = f"{running.base_url}/v3/"
+    settings.STRIPE_SECRET_KEY = SECRET_KEY
+    settings.STRIPE_PUBLISHABLE_KEY = PUBLISHABLE_KEY
+    settings.STRIPE_WEBHOOK_SECRET = WEBHOOK_SECRET
+    breaker("stripe").close()
