@@ -9,27 +9,23 @@ from shipping import postal_codes
 from shipping.exceptions import InvalidPostalCode
 
 
+TYPE_YOUR_CEP = _("Type your CEP, like 01310-200.")
+
+
 class PostalCodeField(forms.CharField):
     """A CEP, typed in any way; the clean value is its eight digits."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(
-            **{
-                "label": _("CEP (postal code)"),
-                "max_length": 20,
-                "error_messages": {"required": _("Type your CEP, like 01310-200.")},
-                **options,
-            }  # type: ignore[arg-type]
-        )
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, str]:
-        return {
-            **super().widget_attrs(widget),
+    widget = forms.TextInput(
+        attrs={
             "inputmode": "numeric",
             "autocomplete": "shipping postal-code",
             "placeholder": "00000-000",
-            "data-missing": str(self.error_messages["required"]),
+            "data-missing": TYPE_YOUR_CEP,
         }
+    )
+
+    def __init__(self) -> None:
+        super().__init__(label=_("CEP (postal code)"), max_length=20, error_messages={"required": TYPE_YOUR_CEP})
 
     def clean(self, value: object) -> str:
         text = super().clean(value)

@@ -1,6 +1,7 @@
 """The checkout page and the pages of an order. Each view parses, calls one verb and renders."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -31,7 +32,8 @@ from checkout.exceptions import OrderNotFound, PaymentDeclined, PriceChanged
 from checkout.forms import CARD, DeliveryForm, FindOrderForm, PaymentForm
 from checkout.idempotency import Answer, answer_once
 from checkout.models import Order, OrderStatus
-from checkout.place_order import PlaceOrder, give_up_waiting_order, place_order
+from checkout.place_order import PlaceOrder, place_order
+from checkout.services import cancel_waiting_payment
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock
 from payments.models import PaymentAttempt
@@ -186,7 +188,7 @@ def _known_delivery(request: HttpRequest, cart: CartSnapshot) -> dict[str, str]:
         return known
     latest = Order.objects.of_user(request.user.pk).first()
     if latest and latest.address and cart.postal_code in ("", latest.postal_code):
-        known = {name: getattr(latest, name) for name in DeliveryForm.base_fields} | known
+        known = {"phone": latest.phone} | asdict(latest.address) | known
     return {"email": request.user.email, "name": request.user.full_name} | known
 
 
@@ -375,7 +377,7 @@ def another_way(request: HttpRequest, number: str) -> HttpResponse:
     """Withdraw a payment that waits for the shopper, and go back to choosing."""
     found = _fetch(request, number)
     try:
-        give_up_waiting_order(found.cart.token, user_id_of(request))
+        cancel_waiting_payment(found)
     except Refusal as refusal:
         messages.warning(request, str(refusal))
         return redirect(_address(found))

@@ -4,8 +4,18 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
+from config import views
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
+    path("help/", views.help_page, name="help"),
+    path("mail/", views.demo_mailbox, name="demo_mailbox"),
+    path("mail/<slug:name>/", views.demo_mail, name="demo_mail"),
+    path("mail/<slug:name>/html/", views.demo_mail_html, name="demo_mail_html"),
+    path("account/", include("config.accounts.urls")),
+    path("cart/", include("cart.urls")),
+    path("", include("checkout.urls")),
+    path("", include("inventory.urls")),
     path("webhooks/", include("payments.urls")),
 ]

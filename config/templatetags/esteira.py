@@ -1,0 +1,150 @@
+"""How money, dates, postal codes and states read on a page, in the shopper's language."""
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import segno
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_currency
+from django import forms, template
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, gettext, to_locale
+from django.utils.translation import gettext_lazy as _
+
+register = template.Library()
+
+# A space after the symbol in every language, as Brazilians write it; it does not break at the end of a line.
+MONEY_PATTERN = "¤\u00a0#,##0.00"
+
+ORDER_STATUSES: Mapping[str, str | Promise] = {
+    "awaiting_payment": _("Awaiting payment"),
+    "paid": _("Paid"),
+    "shipped": _("On its way"),
+    "delivered": _("Delivered"),
+    "cancelled": _("Cancelled"),
+    "refunded": _("Refunded"),
+}
+STATUS_TAGS: Mapping[str, str] = {
+    "paid": "tag--green",
+    "shipped": "tag--green",
+    "delivered": "tag--green",
+    "cancelled": "tag--grey",
+    "refunded": "tag--grey",
+}
+
+
+def _locale() -> Locale:
+    return Locale.parse(to_locale(get_language() or "en"))
+
+
+@register.filter
+def money(amount: Decimal | str | None, currency: str = "BRL") -> str:
+    """`R$ 1.234,56` in Portuguese, `R$ 1,234.56` in English; nothing where there is no amount."""
+    if amount in (None, ""):
+        return ""
+    return format_currency(Decimal(str(amount)), currency, MONEY_PATTERN, locale=_locale())
+
+
+@register.filter
+def cep(postal_code: str | None) -> str:
+    """`01310200` as it is written: `01310-200`."""
+    digits = postal_code or ""
+    return f"{digits[:5]}-{digits[5:]}" if len(digits) == 8 else digits
+
+
+@register.filter
+def phone(number: str | None) -> str:
+    """`11987654321` as it is written: `(11) 98765-4321`; anything else as it was typed."""
+    digits = number or ""
+    if digits.isdigit() and len(digits) in (10, 11):
+        return f"({digits[:2]}) {digits[2:-4]}-{digits[-4:]}"
+    return digits
+
+
+def add_business_days(start: dt.date, days: int) -> dt.date:
+    """The day that is `days` working days (Monday to Friday) after `start`; holidays are not counted."""
+    day = start
+    while days > 0:
+        day += dt.timedelta(days=1)
+        days -= day.weekday() < 5
+    return day
+
+
+@register.simple_tag
+def arrival(min_days: int, max_days: int, start: dt.datetime | None = None) -> str:
+    """`arrives between Dec 3 and 5`, counted in working days from `start` (now, where none is given)."""
+    origin = timezone.localtime(start).date() if start else timezone.localdate()
+    first, last = add_business_days(origin, min_days), add_business_days(origin, max_days)
+    locale = _locale()
+    parts = {
+        "first": str(first.day),
+        "last": str(last.day),
+        "first_month": format_date(first, "MMM", locale=locale),
+        "last_month": format_date(last, "MMM", locale=locale),
+    }
+    if first == last:
+        return gettext("arrives on %(last_month)s %(last)s") % parts
+    if first.month == last.month:
+        return gettext("arrives between %(last_month)s %(first)s and %(last)s") % parts
+    return gettext("arrives between %(first_month)s %(first)s and %(last_month)s %(last)s") % parts
+
+
+@register.filter
+def day(moment: dt.datetime | dt.date | None) -> str:
+    """A date as people say it: `3 de dezembro de 2026`, `December 3, 2026`."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment) if isinstance(moment, dt.datetime) else moment
+    return format_date(local, "long", locale=_locale())
+
+
+@register.filter
+def order_status(status: str) -> str:
+    return str(ORDER_STATUSES.get(status, status))
+
+
+@register.filter
+def order_status_tag(status: str) -> str:
+    return STATUS_TAGS.get(status, "")
+
+
+@register.simple_tag
+def icon(name: str, variant: str = "") -> SafeString:
+    """A drawing from icons.svg; it says nothing to a screen reader, so words must stand beside it."""
+    from django.templatetags.static import static
+
+    classes = f"icon icon--{variant}" if variant else "icon"
+    return format_html(
+        '<svg class="{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        classes,
+        static("esteira/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def qr_code(text: str) -> SafeString:
+    """`text` as a QR code, drawn as inline SVG without any style of its own."""
+    drawing = segno.make(text, error="m", micro=False).svg_inline(
+        border=2, dark="#000000", light="#ffffff", omitsize=True, svgclass=None, lineclass=None
+    )
+    return mark_safe(drawing)  # noqa: S308 - segno draws modules; the text itself is not part of the markup
+
+
+@register.inclusion_tag("esteira/field.html")
+def field(bound: forms.BoundField, **options: Any) -> dict[str, Any]:
+    """A form field with its label above, its hint, and its errors beside it. `optional=True` says so in the label."""
+    return {"field": bound, "optional": not bound.field.required, **options}
+
+
+@register.inclusion_tag("esteira/form_errors.html")
+def form_errors(form: forms.BaseForm) -> dict[str, Any]:
+    """What has to be mended, listed at the top with a link to each field."""
+    listed = [(form[name], message) for name, messages in form.errors.items() if name in form.fields for message in messages]
+    return {"listed": listed, "general": form.non_field_errors()}
