@@ -5,14 +5,16 @@ its locks in the one order that `models` states. The number of statements does n
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from inventory import catalogue
+from inventory import catalogue, demo
+from inventory.bulk import BulkWriter
 from inventory.exceptions import (
     InsufficientStock,
     ReservationExpired,
@@ -22,9 +24,11 @@ from inventory.exceptions import (
 )
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, StockChange, Warehouse
 from inventory.picking import Demand, pick
+from inventory.product_rows import ProductRow, ProductsWritten
 
 RECLAIMED_AT_ONCE = 500
 WRITTEN_AT_ONCE = 1_000
+DEMO_ADMIN = "admin@esteira.example"
 
 
 def reserve(reference: str, demand: Demand, *, expires_at: datetime, replacing: str | None = None) -> Reservation:
@@ -155,6 +159,52 @@ def set_stock(sku: str, quantity: int, warehouse_code: str | None = None) -> Sto
     stock.save(update_fields=["on_hand"])
     catalogue.forget_availability([product.id])
     return stock
+
+
+@transaction.atomic
+def write_products(
+    rows: Sequence[ProductRow],
+    *,
+    update_stock: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int], None] = lambda _done: None,
+) -> ProductsWritten:
+    """Creates or updates the products with these SKUs, in bulk, all or nothing; safe to repeat.
+
+    A quantity becomes stock where the product has none in that warehouse yet. Stock that is there has been sold from
+    since, so it is left alone and named in the answer, unless `update_stock` is set (even then not below what is held).
+    `progress` is told how many rows are done. With `dry_run` the answer is the same and nothing is written.
+    Raises StockRefused for an unknown warehouse.
+    """
+    warehouses = {code: find_warehouse(code) for code in {code for row in rows for code in row.stock}}
+    writer = BulkWriter(rows, warehouses, update_stock=update_stock, dry_run=dry_run)
+    for start in range(0, len(rows), WRITTEN_AT_ONCE):
+        batch = rows[start : start + WRITTEN_AT_ONCE]
+        writer.write(batch)
+        progress(start + len(batch))
+    return writer.written
+
+
+@transaction.atomic
+def seed_demo(password: str) -> tuple[ProductsWritten, bool]:
+    """Fills the demo shop: warehouses, categories, a thousand products with stock, a staff user. Safe to repeat.
+
+    Returns what was written, and whether the staff user is new; one that is there keeps its password.
+    """
+    Warehouse.objects.bulk_create(
+        [Warehouse(**warehouse) for warehouse in demo.vocabulary()["warehouses"]], ignore_conflicts=True
+    )
+    categories = demo.vocabulary()["categories"]
+    Category.objects.bulk_create(
+        [Category(position=place, **category) for place, category in enumerate(categories)], ignore_conflicts=True
+    )
+    catalogue.forget_categories()
+    written = write_products(demo.demo_rows())
+    users = get_user_model()._default_manager
+    if users.filter(email=DEMO_ADMIN).exists():
+        return written, False
+    users.create_superuser(email=DEMO_ADMIN, password=password)
+    return written, True
 
 
 @transaction.atomic

@@ -1,0 +1,30 @@
+"""`manage.py seed_demo`: fills a believable Brazilian shop."""
+
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from inventory import services
+
+
+class Command(BaseCommand):
+    help = "Fill a demo shop: two warehouses, a thousand products with stock, and a staff user. Safe to run again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--password",
+            default=os.environ.get("DEMO_ADMIN_PASSWORD") or "esteira-demo",
+            help="of the staff user, if it has to be made (default: DEMO_ADMIN_PASSWORD, else esteira-demo)",
+        )
+
+    def handle(self, *_args: Any, password: str, **_options: Any) -> None:
+        written, new_admin = services.seed_demo(password)
+        self.stdout.write(
+            f"Products: {written.created} created, {written.changed} changed, {written.unchanged} unchanged."
+        )
+        if new_admin:
+            self.stdout.write(f"Admin: {services.DEMO_ADMIN}, password: {password}")
+        else:
+            self.stdout.write(f"Admin: {services.DEMO_ADMIN}, with the password it has.")

@@ -1,0 +1,28 @@
+"""`manage.py set_stock SKU QUANTITY`: says how many of a product lie in a warehouse."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from inventory import services
+from inventory.exceptions import StockRefused
+
+
+class Command(BaseCommand):
+    help = "Set how many of a product lie in a warehouse, whatever the system believed before."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("sku")
+        parser.add_argument("quantity", type=int)
+        parser.add_argument("--warehouse", help="its code; without it, the active one that goods leave first")
+
+    def handle(self, *_args: Any, sku: str, quantity: int, warehouse: str | None, **_options: Any) -> None:
+        try:
+            stock = services.set_stock(sku, quantity, warehouse)
+        except StockRefused as refusal:
+            raise CommandError(str(refusal)) from None
+        self.stdout.write(
+            f"{sku} in {stock.warehouse.code}: {stock.on_hand} on hand, {stock.reserved} held, "
+            f"{stock.on_hand - stock.reserved} free."
+        )
