@@ -1,0 +1,16 @@
+"""Data folders for the embedded servers: empty, and ours alone."""
+
+from pathlib import Path
+
+import pytest
+
+from config.embedded.data import DataFolder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataFolder:
+    folder = DataFolder(tmp_path / "data with spaces")
+    folder.create()
+    for server in ("postgres", "valkey"):
+        folder.free_port(server)
+    return folder
