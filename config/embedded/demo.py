@@ -84,7 +84,11 @@ def _lines() -> dict[str, str]:
 
 
 def _line_environment(data: DataFolder, variables: Mapping[str, str], port: int) -> dict[str, str]:
-    ours = {"PORT": str(port), "ESTEIRA_MAKE": str(os.getppid()) if under_make() else ""}
+    ours = {
+        "PORT": str(port),
+        "ESTEIRA_MAKE": str(os.getppid()) if under_make() else "",
+        "DEMO_ADMIN_PASSWORD": os.environ.get("DEMO_ADMIN_PASSWORD") or data.secret("admin")[:12],
+    }
     if "sandbox" in environment.needed_servers(os.environ):
         ours["SANDBOX_PORT"] = str(data.port("sandbox"))
     return environment.process_environment(data, variables) | ours

@@ -18,6 +18,8 @@ from config.embedded.data import PROJECT, DataFolder
 from config.embedded.refusal import CannotStart
 
 _PATIENCE_SECONDS = 120.0
+# The staff user that `seed_demo` makes, with the password in DEMO_ADMIN_PASSWORD.
+ADMIN = "admin@esteira.example"
 
 
 def open_shop() -> None:
@@ -44,10 +46,15 @@ def open_shop() -> None:
 
 
 def _announce(address: str, data: DataFolder) -> None:
-    mail = (
-        f"kept in {data.mail}" if os.environ["EMAIL_URL"].startswith("filemail:") else "sent by the server in EMAIL_URL"
+    in_files = os.environ["EMAIL_URL"].startswith("filemail:")
+    mail = f"{address}mail/ (kept in {data.mail})" if in_files else "sent by the server in EMAIL_URL"
+    print(
+        f"\nEsteira is open: {address}\n"
+        f"  Admin: {address}admin/  user {ADMIN}  password {os.environ['DEMO_ADMIN_PASSWORD']}\n"
+        f"  Mail:  {mail}\n"
+        "  Ctrl-C stops everything.\n",
+        flush=True,
     )
-    print(f"\nEsteira is open: {address}\n  Admin: {address}admin/\n  Mail is {mail}\n  Ctrl-C stops everything.\n")
 
 
 def _manage(*arguments: str) -> None:

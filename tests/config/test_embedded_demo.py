@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import urllib.request
 
 import psycopg
 import pytest
+from django.contrib.auth.hashers import check_password
 
 from config.embedded import environment, leases, ports
 from config.embedded.data import PROJECT
@@ -74,6 +76,15 @@ def counted_products(data):
         return connection.execute("SELECT count(*) FROM inventory_product").fetchone()[0]
 
 
+def the_announced_admin_can_sign_in(data):
+    announced = re.search(r"user (?P<email>\S+)  password (?P<password>\S+)\n", (data.root / "output").read_text())
+    with psycopg.connect(servers_env(data)["DATABASE_URL"]) as connection:
+        password, is_staff = connection.execute(
+            "SELECT password, is_staff FROM accounts_user WHERE email = %s", [announced["email"]]
+        ).fetchone()
+    return is_staff and check_password(announced["password"], password)
+
+
 def servers_env(data):
     lines = data.servers_env.read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
@@ -86,6 +97,7 @@ def test_a_demo_opens_stops_and_goes_on_after_kill_9(data):
             assert answer.status == 200
         products = counted_products(data)
         assert products >= 1000
+        assert the_announced_admin_can_sign_in(data)
         with psycopg.connect(servers_env(data)["DATABASE_URL"]) as connection:
             connection.execute(
                 "UPDATE inventory_product SET name = 'Renamed' WHERE id = (SELECT min(id) FROM inventory_product)"
