@@ -254,30 +254,89 @@ class Stock(models.Model):
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
-    def hold(self, reference: str, expires_at: datetime) -> "Reservation":
-        """The reservation with this reference, held until `expires_at`: new, or one that had ended. One statement.
+    def hold(self, reference: str, picks: Mapping[int, int], expires_at: datetime) -> "Reservation | None":
+        """Holds `picks` (stock id → quantity) under `reference`: reservation, lines and stock in one statement.
 
-        Raises ReservationClosed where it was committed.
+        The reservation is new, or one that had ended. Returns None, having changed nothing, where `reference` holds
+        goods still. Raises ReservationClosed where it was committed. The caller has locked the stock rows.
         """
         reservation = Reservation(reference=reference, expires_at=expires_at, created_at=timezone.now())
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                INSERT INTO inventory_reservation AS reservation (reference, status, expires_at, created_at)
-                VALUES (%s, 'held', %s, %s)
-                ON CONFLICT (reference) DO UPDATE SET status = 'held', expires_at = excluded.expires_at
-                WHERE reservation.status <> 'committed'
-                RETURNING id, created_at
+                WITH picked AS (
+                    SELECT *
+                    FROM unnest(%(stock_ids)s::bigint[], %(quantities)s::integer[]) AS pick (stock_id, quantity)
+                ), held AS (
+                    INSERT INTO inventory_reservation AS reservation (reference, status, expires_at, created_at)
+                    VALUES (%(reference)s, 'held', %(expires_at)s, %(created_at)s)
+                    ON CONFLICT (reference) DO UPDATE SET status = 'held', expires_at = excluded.expires_at
+                    WHERE reservation.status = 'released'
+                    RETURNING id, created_at
+                ), lines AS (
+                    INSERT INTO inventory_reservationline
+                        (reservation_id, stock_id, quantity, returned, held, expires_at)
+                    SELECT held.id, picked.stock_id, picked.quantity, 0, true, %(expires_at)s FROM held, picked
+                ), stock AS (
+                    UPDATE inventory_stock AS stock SET reserved = stock.reserved + picked.quantity
+                    FROM held, picked WHERE stock.id = picked.stock_id
+                )
+                SELECT id, created_at FROM held
                 """,
-                [reference, expires_at, reservation.created_at],
+                {
+                    "stock_ids": list(picks.keys()),
+                    "quantities": list(picks.values()),
+                    "reference": reference,
+                    "expires_at": expires_at,
+                    "created_at": reservation.created_at,
+                },
             )
             row = cursor.fetchone()
         if row is None:
-            raise ReservationClosed
+            if self.filter(reference=reference, status=Reservation.Status.COMMITTED).exists():
+                raise ReservationClosed
+            return None
         reservation.id, reservation.created_at = row
         reservation._state.adding = False
         reservation._state.db = connection.alias
         return reservation
+
+    def commit(self, reference: str) -> bool:
+        """Sells what `reference` holds: reservation, lines and stock in one statement. Whether it held anything.
+
+        Locks the stock rows first, in the order in which everybody locks them. A hold that was ended while this waited
+        for them is seen as ended: the update of the reservation looks at its row anew.
+        """
+        require_transaction()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH locked AS MATERIALIZED (
+                    SELECT stock.id FROM inventory_stock AS stock
+                    WHERE stock.id IN (
+                        SELECT line.stock_id FROM inventory_reservationline AS line
+                        JOIN inventory_reservation AS reservation ON reservation.id = line.reservation_id
+                        WHERE reservation.reference = %(reference)s AND line.held
+                    )
+                    ORDER BY stock.id FOR UPDATE OF stock
+                ), sold AS (
+                    UPDATE inventory_reservation SET status = 'committed'
+                    WHERE reference = %(reference)s AND status = 'held' AND (SELECT count(*) FROM locked) > 0
+                    RETURNING id
+                ), taken AS (
+                    UPDATE inventory_reservationline AS line SET held = false
+                    FROM sold WHERE line.reservation_id = sold.id AND line.held
+                    RETURNING line.stock_id, line.quantity
+                ), stock AS (
+                    UPDATE inventory_stock AS stock
+                    SET on_hand = stock.on_hand - taken.quantity, reserved = stock.reserved - taken.quantity
+                    FROM taken WHERE stock.id = taken.stock_id
+                )
+                SELECT 1 FROM sold
+                """,
+                {"reference": reference},
+            )
+            return cursor.fetchone() is not None
 
 
 class Reservation(models.Model):
@@ -347,27 +406,6 @@ class ReservationLineQuerySet(models.QuerySet["ReservationLine"]):
                 {"stock_ids": list(stock_ids), "now": now, "references": list(references)},
             )
             return {stock_id: int(quantity) for stock_id, quantity in cursor.fetchall()}
-
-    def take(self, reference: str) -> None:
-        """The held goods of `reference` leave: they count neither as reserved nor as on hand any more. One statement.
-
-        The caller has locked the stock rows.
-        """
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                WITH taken AS (
-                    UPDATE inventory_reservationline AS line SET held = false
-                    FROM inventory_reservation AS reservation
-                    WHERE reservation.id = line.reservation_id AND reservation.reference = %s AND line.held
-                    RETURNING line.stock_id, line.quantity
-                )
-                UPDATE inventory_stock AS stock
-                SET on_hand = stock.on_hand - taken.quantity, reserved = stock.reserved - taken.quantity
-                FROM taken WHERE stock.id = taken.stock_id
-                """,
-                [reference],
-            )
 
     def put_back(self, quantities: Mapping[int, int]) -> None:
         """Committed goods of these lines come back on hand: `quantities` by line id. One statement.
