@@ -271,7 +271,11 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
                     INSERT INTO inventory_reservation AS reservation (reference, status, expires_at, created_at)
                     VALUES (%(reference)s, 'held', %(expires_at)s, %(created_at)s)
                     ON CONFLICT (reference) DO UPDATE SET status = 'held', expires_at = excluded.expires_at
-                    WHERE reservation.status = 'released'
+                    WHERE reservation.status = 'released' AND NOT EXISTS (
+                        -- What an expired hold left on rows that nobody has locked since.
+                        SELECT 1 FROM inventory_reservationline AS line
+                        WHERE line.reservation_id = reservation.id AND line.held
+                    )
                     RETURNING id, created_at
                 ), lines AS (
                     INSERT INTO inventory_reservationline

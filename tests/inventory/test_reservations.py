@@ -138,6 +138,21 @@ def test_a_reference_can_hold_again_after_its_release():
     assert (numbers(product), numbers(other)) == ([(2, 1)], [(2, 1)])
 
 
+@pytest.mark.parametrize("wanted", [["kept"], ["kept", "lost"], ["other"]])
+def test_a_reference_whose_hold_was_reclaimed_in_part_starts_afresh(wanted):
+    products = {name: ProductFactory(stock=2) for name in ("kept", "lost", "other")}
+    hold("late", {products["kept"].id: 1, products["lost"].id: 1}, expires_at=past())
+    hold("next", {products["lost"].id: 2})
+    with transaction.atomic():
+        services.release("next")
+    hold("late", {products[name].id: 1 for name in wanted})
+    with transaction.atomic():
+        services.commit("late")
+    assert {name: numbers(product) for name, product in products.items()} == {
+        name: [(1, 0)] if name in wanted else [(2, 0)] for name in products
+    }
+
+
 def test_a_reference_that_holds_changes_its_mind():
     product = ProductFactory(stock=3)
     hold("a", {product.id: 3})
