@@ -17,5 +17,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cart/", include("cart.urls")),
     path("", include("checkout.urls")),
     path("", include("inventory.urls")),
+    path("api/v1/", include("config.api")),
     path("webhooks/", include("payments.urls")),
 ]
+
+handler400 = "config.problems.bad_request"
+handler404 = "config.problems.page_not_found"
+handler500 = "config.problems.server_error"

@@ -1,0 +1,258 @@
+"""Carts, for apps: each view reads the body, calls one verb, shows the cart as it is then."""
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import path
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cart import services, snapshot
+from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress, LineNotFound
+from cart.models import CartStatus
+from cart.snapshot import CartSnapshot
+from config.exceptions import Refusal
+from config.rest import Email, Input, Moment, Money, PrivateView, Text, WholeNumber, read_body, user_id_of
+from config.rest_schema import refusals
+from inventory.exceptions import InsufficientStock, ProductNotFound
+from shipping import postal_codes
+from shipping.addresses import Address
+from shipping.documents import AddressSerializer, ChosenShippingSerializer
+from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
+
+# --- What comes in ----------------------------------------------------------------------------------------------------
+
+
+class NothingSerializer(Input):
+    """An empty object, or no body at all."""
+
+
+class NewLineSerializer(Input):
+    sku = Text(max_length=64)
+    quantity = WholeNumber(min_value=1, max_value=settings.MAX_LINE_QUANTITY)
+
+
+class QuantitySerializer(Input):
+    quantity = WholeNumber(min_value=0, max_value=settings.MAX_LINE_QUANTITY, help_text="0 removes the line.")
+
+
+class PostalCode(Text):
+    """A CEP, written in any way; the clean value is its eight digits."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return postal_codes.normalise(super().to_internal_value(data))
+        except InvalidPostalCode as refusal:
+            raise serializers.ValidationError(str(refusal)) from refusal
+
+
+class NewAddressSerializer(Input):
+    name = Text(max_length=120)
+    street = Text(max_length=120)
+    number = Text(max_length=20)
+    complement = Text(max_length=80, required=False, allow_blank=True, default="")
+    district = Text(max_length=80)
+    city = Text(max_length=80)
+    state = serializers.ChoiceField([*postal_codes.state_names])
+    postal_code = PostalCode(max_length=20, help_text="The CEP, with or without its dash.")
+    country = serializers.ChoiceField(["BR"])
+
+
+class DeliverySerializer(Input):
+    email = Email(max_length=254)
+    phone = Text(max_length=20, required=False, allow_blank=True, default="")
+    address = NewAddressSerializer()
+
+
+class ShippingChoiceSerializer(Input):
+    code = Text(max_length=64)
+
+
+# --- What goes out ----------------------------------------------------------------------------------------------------
+
+
+class CartLineSerializer(serializers.Serializer[snapshot.SnapshotLine]):
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = Money()
+    line_total = Money()
+    available = serializers.BooleanField(help_text="Whether the line can be ordered as it stands; some seconds old.")
+
+
+class CartSerializer(serializers.Serializer[CartSnapshot]):
+    id = serializers.CharField(help_text="Whoever knows it has the cart: keep it secret.")
+    version = serializers.IntegerField(help_text="Grows with every change.")
+    currency = serializers.CharField(help_text="ISO 4217, of every amount on this document.")
+    status = serializers.ChoiceField(CartStatus.choices)
+    lines = CartLineSerializer(many=True)
+    email = serializers.CharField(help_text="Empty until the delivery is set.")
+    address = AddressSerializer(allow_null=True)
+    shipping = ChosenShippingSerializer(allow_null=True)
+    subtotal = Money()
+    shipping_total = Money()
+    total = Money()
+    expires_at = Moment(help_text="When the cart is forgotten, unless it changes before.")
+
+
+class ShippingOptionSerializer(ChosenShippingSerializer):
+    min_days = serializers.IntegerField(help_text="Working days.")
+    max_days = serializers.IntegerField(help_text="Working days.")
+
+
+class ShippingOptionsSerializer(serializers.Serializer[Any]):
+    options = ShippingOptionSerializer(many=True, help_text="Cheapest first; empty where nothing reaches the address.")
+
+
+def _answer(cart: CartSnapshot, status_code: int = status.HTTP_200_OK) -> Response:
+    return Response(CartSerializer(cart).data, status=status_code)
+
+
+# --- Views ------------------------------------------------------------------------------------------------------------
+
+UNCHANGEABLE = (CartNotFound, CartClosed, CheckoutInProgress)
+SHORT = InsufficientStock([{"sku": "CANECA-AGATA-AZUL", "requested": 2, "available": 1}])
+
+
+class Carts(PrivateView):
+    @extend_schema(
+        operation_id="carts_create",
+        summary="Start a cart",
+        description="A new guest cart; signed in, the one cart that the person is filling.",
+        request=NothingSerializer,
+        responses={201: CartSerializer, **refusals(Refusal)},
+        tags=["carts"],
+    )
+    def post(self, request: Request) -> Response:
+        read_body(NothingSerializer, request)
+        return _answer(services.create_cart(user_id_of(request)), status.HTTP_201_CREATED)
+
+
+class CartDetail(PrivateView):
+    @extend_schema(
+        operation_id="carts_retrieve",
+        summary="Read a cart",
+        responses={200: CartSerializer, **refusals(CartNotFound)},
+        tags=["carts"],
+    )
+    def get(self, request: Request, id: str) -> Response:  # noqa: A002  the contract's own name
+        return _answer(snapshot.load(id, user_id_of(request)))
+
+
+class CartLines(PrivateView):
+    @extend_schema(
+        operation_id="carts_lines_create",
+        summary="Put a product into a cart",
+        description="Adds to the line where the product is in the cart already.",
+        request=NewLineSerializer,
+        responses={201: CartSerializer, **refusals(*UNCHANGEABLE, ProductNotFound, SHORT, Refusal)},
+        examples=[OpenApiExample("Two mugs", {"sku": "CANECA-AGATA-AZUL", "quantity": 2}, request_only=True)],
+        tags=["carts"],
+    )
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002
+        line = read_body(NewLineSerializer, request)
+        cart = services.add_line(id, line["sku"], line["quantity"], user_id=user_id_of(request))
+        return _answer(cart, status.HTTP_201_CREATED)
+
+
+class CartLineDetail(PrivateView):
+    @extend_schema(
+        operation_id="carts_lines_partial_update",
+        summary="Change how many of a product a cart holds",
+        request=QuantitySerializer,
+        responses={200: CartSerializer, **refusals(*UNCHANGEABLE, LineNotFound, SHORT, Refusal)},
+        tags=["carts"],
+    )
+    def patch(self, request: Request, id: str, sku: str) -> Response:  # noqa: A002
+        quantity = read_body(QuantitySerializer, request)["quantity"]
+        return _answer(services.set_quantity(id, sku, quantity, user_id=user_id_of(request)))
+
+    @extend_schema(
+        operation_id="carts_lines_destroy",
+        summary="Take a product out of a cart",
+        request=None,
+        responses={200: CartSerializer, **refusals(*UNCHANGEABLE, LineNotFound)},
+        tags=["carts"],
+    )
+    def delete(self, request: Request, id: str, sku: str) -> Response:  # noqa: A002
+        return _answer(services.remove_line(id, sku, user_id=user_id_of(request)))
+
+
+class Delivery(PrivateView):
+    field_paths = {"state": "address.state"}
+
+    @extend_schema(
+        operation_id="carts_delivery_update",
+        summary="Say where a cart goes",
+        description="The shipping that was chosen is kept, at its new price, where it reaches the new address.",
+        request=DeliverySerializer,
+        responses={200: CartSerializer, **refusals(*UNCHANGEABLE, Refusal)},
+        examples=[
+            OpenApiExample(
+                "Avenida Paulista",
+                {
+                    "email": "ana@example.com",
+                    "phone": "11 98765-4321",
+                    "address": {
+                        "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "complement": "ap. 42",
+                        "district": "Bela Vista", "city": "São Paulo", "state": "SP", "postal_code": "01310-100",
+                        "country": "BR",
+                    },
+                },
+                request_only=True,
+            )
+        ],
+        tags=["carts"],
+    )  # fmt: skip
+    def put(self, request: Request, id: str) -> Response:  # noqa: A002
+        delivery = read_body(DeliverySerializer, request)
+        cart = services.set_delivery(
+            id,
+            email=delivery["email"],
+            phone=delivery["phone"],
+            address=Address(**delivery["address"]),
+            user_id=user_id_of(request),
+        )
+        return _answer(cart)
+
+
+class ShippingOptions(PrivateView):
+    @extend_schema(
+        operation_id="carts_shipping_options_retrieve",
+        summary="How a cart can travel",
+        responses={200: ShippingOptionsSerializer, **refusals(CartNotFound, AddressRequired)},
+        tags=["carts"],
+    )
+    def get(self, request: Request, id: str) -> Response:  # noqa: A002
+        options = services.shipping_options(snapshot.load(id, user_id_of(request)))
+        return Response(ShippingOptionsSerializer({"options": options}).data)
+
+
+class ShippingChoice(PrivateView):
+    @extend_schema(
+        operation_id="carts_shipping_update",
+        summary="Choose how a cart travels",
+        description="Fixes the price for a while; choosing anew fixes the price of that moment.",
+        request=ShippingChoiceSerializer,
+        responses={
+            200: CartSerializer,
+            **refusals(*UNCHANGEABLE, ShippingUnavailable, AddressRequired, CartEmpty, Refusal),
+        },
+        tags=["carts"],
+    )
+    def put(self, request: Request, id: str) -> Response:  # noqa: A002
+        code = read_body(ShippingChoiceSerializer, request)["code"]
+        return _answer(services.choose_shipping(id, code, user_id=user_id_of(request)))
+
+
+urlpatterns = [
+    path("carts/", Carts.as_view(), name="carts"),
+    path("carts/<cart_id:id>/", CartDetail.as_view(), name="cart"),
+    path("carts/<cart_id:id>/lines/", CartLines.as_view(), name="cart_lines"),
+    path("carts/<cart_id:id>/lines/<path:sku>/", CartLineDetail.as_view(), name="cart_line"),
+    path("carts/<cart_id:id>/delivery/", Delivery.as_view(), name="cart_delivery"),
+    path("carts/<cart_id:id>/shipping-options/", ShippingOptions.as_view(), name="cart_shipping_options"),
+    path("carts/<cart_id:id>/shipping/", ShippingChoice.as_view(), name="cart_shipping"),
+]

@@ -1,0 +1,286 @@
+"""Where an app's cart becomes an order, and the orders it may read."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.urls import path
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
+from checkout.exceptions import (
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    OrderNotFound,
+    PaymentDeclined,
+    PriceChanged,
+)
+from checkout.idempotency import Answer, answer_once
+from checkout.models import Order, OrderQuerySet, OrderStatus
+from checkout.place_order import PlaceOrder, place_order
+from config.exceptions import Refusal
+from config.problems import NotFound, problem_of, problem_response
+from config.rest import Input, Moment, Money, PrivateView, Text, read_body, user_id_of
+from config.rest_schema import refusals
+from inventory.exceptions import InsufficientStock
+from payments import services as payments
+from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable
+from payments.models import Payment, PaymentAttempt
+from shipping.documents import AddressSerializer, ChosenShippingSerializer
+from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
+
+# --- What comes in ----------------------------------------------------------------------------------------------------
+
+
+class CheckoutSerializer(Input):
+    payment_method = Text(max_length=255, help_text="The provider's token, such as `pm_card_visa`, or `pix`.")
+    expected_total = Money(help_text="The cart's `total` that the shopper agreed to. A lower total is passed on.")
+
+    def validate_payment_method(self, value: str) -> str:
+        try:
+            return payments.check_method_token(value)
+        except InvalidPaymentMethod as refusal:
+            raise serializers.ValidationError(str(refusal)) from refusal
+
+
+# --- What goes out ----------------------------------------------------------------------------------------------------
+
+
+class PaymentStatus(models.TextChoices):
+    """How far the payment of an order is, in words for apps."""
+
+    PENDING = "pending", _("the bank has not answered yet; nothing has to be done again")
+    AWAITING_ACTION = "awaiting_action", _("the shopper has to do what `action` says")
+    PAID = "paid", _("the money is there")
+    DECLINED = "declined", _("the bank said no; nothing was charged")
+    CANCELLED = "cancelled", _("given up; nothing was charged")
+    PARTIALLY_REFUNDED = "partially_refunded", _("part of the money went back")
+    REFUNDED = "refunded", _("all of the money went back")
+
+
+_FROM_PAYMENT = {
+    Payment.Status.PENDING: PaymentStatus.PENDING,
+    Payment.Status.PAID: PaymentStatus.PAID,
+    Payment.Status.FAILED: PaymentStatus.DECLINED,
+    Payment.Status.CANCELLED: PaymentStatus.CANCELLED,
+    Payment.Status.PARTIALLY_REFUNDED: PaymentStatus.PARTIALLY_REFUNDED,
+    Payment.Status.REFUNDED: PaymentStatus.REFUNDED,
+}
+
+
+class ActionSerializer(serializers.Serializer[Any]):
+    """`redirect`: open `url`. `pix`: pay `qr_code`, the copy-and-paste text of the QR code, until `expires_at`."""
+
+    type = serializers.ChoiceField([("redirect", "redirect"), ("pix", "pix")])
+    url = serializers.CharField(required=False, help_text="With `redirect`.")
+    qr_code = serializers.CharField(required=False, help_text="With `pix`.")
+    expires_at = serializers.CharField(required=False, help_text="With `pix`: RFC 3339 in UTC.")
+
+
+class PaymentSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(PaymentStatus.choices)
+    method = serializers.ChoiceField(Payment.Method.choices)
+    action = ActionSerializer(allow_null=True)
+
+
+class OrderLineSerializer(serializers.Serializer[Any]):
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = Money()
+    line_total = Money()
+
+
+class OrderSerializer(serializers.Serializer[Order]):
+    """Reads what `with_everything` has loaded."""
+
+    number = serializers.CharField()
+    token = serializers.CharField(help_text="Opens the order to a guest, as `Order-Token`: keep it secret.")
+    status = serializers.ChoiceField(OrderStatus.choices)
+    currency = serializers.CharField(help_text="ISO 4217, of every amount on this document.")
+    placed_at = Moment()
+    lines = OrderLineSerializer(many=True)
+    email = serializers.CharField()
+    address = AddressSerializer()
+    shipping = ChosenShippingSerializer()
+    subtotal = Money()
+    shipping_total = Money()
+    total = Money()
+    payment = PaymentSerializer()
+
+    def to_representation(self, instance: Order) -> dict[str, Any]:
+        """The order's own columns, with what stands in other rows beside them."""
+        facts = {name: getattr(instance, name) for name in _OWN_COLUMNS}
+        beside = {
+            "lines": instance.lines.all(),
+            "shipping": {
+                "code": instance.quote.method_code,
+                "name": instance.quote.method_name,
+                "price": instance.shipping_total,
+            },
+            "payment": _payment_facts(instance),
+        }
+        document: dict[str, Any] = super().to_representation(facts | beside)  # type: ignore[arg-type]
+        return document
+
+
+_OWN_COLUMNS = (
+    "number", "token", "status", "currency", "placed_at", "email", "address", "subtotal", "shipping_total", "total",
+)  # fmt: skip
+
+
+def _payment_facts(order: Order) -> dict[str, Any]:
+    attempt = order.current_attempt
+    waiting = attempt is not None and attempt.status == PaymentAttempt.Status.ACTION
+    known = _FROM_PAYMENT[Payment.Status(order.payment.status)]
+    return {
+        "status": PaymentStatus.AWAITING_ACTION if waiting else known,
+        "method": order.payment.method,
+        "action": attempt.action if attempt is not None and waiting else None,
+    }
+
+
+class OrderPages(PageNumberPagination):
+    page_size = 20
+
+
+# --- Views ------------------------------------------------------------------------------------------------------------
+
+REPLAYED = OpenApiParameter(
+    "Idempotent-Replayed",
+    str,
+    OpenApiParameter.HEADER,
+    enum=["true"],
+    description="Set where this is the first answer to the same key, given again.",
+    response=[201, 202, 402],
+)
+
+
+class Checkout(PrivateView):
+    throttle_scope = "checkout"
+
+    @extend_schema(
+        operation_id="carts_checkout_create",
+        summary="Make a cart an order and pay for it",
+        description=(
+            "Send a new `Idempotency-Key` for each decision of the shopper, and the same one when you repeat a request "
+            "whose answer was lost: the first answer comes again, and nothing is charged twice.\n\n"
+            "After `payment_declined` the cart is as it was; use a new key for the next card. On 202 look at "
+            "`payment.action`, or read the order again later."
+        ),
+        request=CheckoutSerializer,
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                required=True,
+                description="Unique in the cart, 1 to 255 characters, such as a UUID; kept for two days.",
+            ),
+            REPLAYED,
+        ],
+        responses={
+            201: OpenApiResponse(OrderSerializer, description="The order, paid."),
+            202: OpenApiResponse(
+                OrderSerializer, description="The order awaits its payment: an action, Pix, or the bank's answer."
+            ),
+            **refusals(
+                IdempotencyKeyRequired, PaymentDeclined, CartNotFound,
+                InsufficientStock([{"sku": "CANECA-AGATA-AZUL", "requested": 2, "available": 1}]),
+                PriceChanged(expected=Decimal("109.80"), total=Decimal("119.80")),
+                ShippingQuoteExpired(reason="expired"), CartEmpty, CartClosed, AddressRequired, ShippingRequired,
+                CheckoutInProgress, Refusal, IdempotencyKeyReused, PaymentUnavailable,
+            ),
+        },
+        examples=[
+            OpenApiExample("Card", {"payment_method": "pm_card_visa", "expected_total": "109.80"}, request_only=True),
+            OpenApiExample("Pix", {"payment_method": "pix", "expected_total": "109.80"}, request_only=True),
+        ],
+        tags=["checkout"],
+    )  # fmt: skip
+    def post(self, request: Request, id: str) -> Any:  # noqa: A002  the contract's own name
+        key = request.headers.get("Idempotency-Key", "")
+        if not key:
+            raise IdempotencyKeyRequired
+        wish = read_body(CheckoutSerializer, request)
+        command = PlaceOrder(
+            cart_token=id,
+            payment_method=wish["payment_method"],
+            expected_total=wish["expected_total"],
+            language=get_language() or "pt-br",
+            user_id=user_id_of(request),
+        )
+        answer = answer_once(
+            cart_token=id,
+            user_id=command.user_id,
+            key=key,
+            request={"payment_method": command.payment_method, "expected_total": str(command.expected_total)},
+            run=lambda: _place(command),
+        )
+        headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
+        if answer.status >= status.HTTP_400_BAD_REQUEST:
+            return problem_response(answer.body, headers)
+        return Response(answer.body, status=answer.status, headers=headers)
+
+
+def _place(command: PlaceOrder) -> Answer:
+    """The answer to keep under the key: an order, or that its card was declined."""
+    try:
+        placed = place_order(command)
+    except PaymentDeclined as refusal:
+        return Answer(refusal.status, problem_of(refusal))
+    order = Order.objects.with_everything().get(pk=placed.pk)
+    code = status.HTTP_201_CREATED if order.status == OrderStatus.PAID else status.HTTP_202_ACCEPTED
+    return Answer(code, dict(OrderSerializer(order).data))
+
+
+class Orders(ListAPIView[Order], PrivateView):
+    permission_classes = (IsAuthenticated,)
+    serializer_class = OrderSerializer
+    pagination_class = OrderPages
+
+    @extend_schema(
+        operation_id="orders_list",
+        summary="My orders",
+        description="The orders of whoever is signed in, newest first.",
+        responses={200: OrderSerializer(many=True), **refusals(NotFound)},
+        tags=["orders"],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> OrderQuerySet:
+        return Order.objects.of_user(self.request.user.pk or 0).with_everything()
+
+
+class OrderDetail(PrivateView):
+    @extend_schema(
+        operation_id="orders_retrieve",
+        summary="One order",
+        description="Opens to its owner, signed in, and to whoever sends its token.",
+        parameters=[
+            OpenApiParameter(
+                "Order-Token", str, OpenApiParameter.HEADER, description="The order's `token`, for guests."
+            )
+        ],
+        responses={200: OrderSerializer, **refusals(OrderNotFound)},
+        tags=["orders"],
+    )
+    def get(self, request: Request, number: str) -> Response:
+        order = Order.objects.fetch(number, token=request.headers.get("Order-Token", ""), user_id=user_id_of(request))
+        return Response(OrderSerializer(order).data)
+
+
+urlpatterns = [
+    path("carts/<cart_id:id>/checkout/", Checkout.as_view(), name="checkout"),
+    path("orders/", Orders.as_view(), name="orders"),
+    path("orders/<order_number:number>/", OrderDetail.as_view(), name="order"),
+]

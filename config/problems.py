@@ -1,0 +1,264 @@
+"""Every refusal as RFC 9457 `application/problem+json`.
+
+`{"type", "title", "status", "detail", "code", "errors"?}`: clients switch on `code`, people read `detail`, and `errors`
+maps a field (dotted where it is nested) to messages. Whatever goes wrong under `/api/` is answered from here.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views import defaults
+from rest_framework import exceptions as drf
+
+from config.exceptions import Refusal
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+API_ROOT = "/api/"
+# Field names that a client made up are repeated to it, but not at any length.
+_NAME_LENGTH = 100
+
+TITLES: dict[str, str | Promise] = {
+    "invalid": _("The request is not valid"),
+    "not_found": _("Not found"),
+    "not_authenticated": _("Not signed in"),
+    "permission_denied": _("Not allowed"),
+    "method_not_allowed": _("Method not allowed"),
+    "not_acceptable": _("No such representation"),
+    "too_large": _("The request is too large"),
+    "unsupported_media_type": _("Unsupported media type"),
+    "rate_limited": _("Too many requests"),
+    "internal_error": _("Something went wrong"),
+    "insufficient_stock": _("Not enough in stock"),
+    "price_changed": _("The total has changed"),
+    "address_required": _("The address is missing"),
+    "shipping_required": _("The way of shipping is missing"),
+    "shipping_unavailable": _("No such way of shipping"),
+    "shipping_quote_expired": _("The shipping price is out of date"),
+    "cart_empty": _("The cart is empty"),
+    "cart_closed": _("The cart is closed"),
+    "checkout_in_progress": _("A payment is under way"),
+    "idempotency_key_required": _("The Idempotency-Key is missing"),
+    "idempotency_key_reused": _("The Idempotency-Key was used before"),
+    "payment_declined": _("The payment was declined"),
+    "payment_unavailable": _("Payments are not available"),
+}
+
+# Facts of a refusal that clients may see beside the sentence; all others stay here.
+MEMBERS = ("expected_total", "total", "shortages", "reason")
+
+
+# --- What the protocol refuses, before any rule of the shop is asked --------------------------------------------------
+
+
+class Malformed(Refusal):
+    status = 400
+    message = _("The body is not JSON in UTF-8.")
+
+
+class NotFound(Refusal):
+    code = "not_found"
+    status = 404
+    message = _("There is nothing at this address.")
+
+
+class NotAuthenticated(Refusal):
+    code = "not_authenticated"
+    status = 401
+    message = _("Sign in first, or send a token that is valid.")
+
+
+class Forbidden(Refusal):
+    code = "permission_denied"
+    status = 403
+    message = _("You may not do this.")
+
+
+class MethodNotAllowed(Refusal):
+    code = "method_not_allowed"
+    status = 405
+    message = _("This address does not take this method.")
+
+
+class NotAcceptable(Refusal):
+    code = "not_acceptable"
+    status = 406
+    message = _("Answers come as application/json only.")
+
+
+class TooLarge(Refusal):
+    code = "too_large"
+    status = 413
+    message = _("The body is larger than what is read here.")
+
+
+class UnsupportedMediaType(Refusal):
+    code = "unsupported_media_type"
+    status = 415
+    message = _("Send application/json.")
+
+
+class RateLimited(Refusal):
+    """`retry_after` is in seconds."""
+
+    code = "rate_limited"
+    status = 429
+    message = _("Too many requests in a short time. Wait a little and try again.")
+
+
+class InternalError(Refusal):
+    code = "internal_error"
+    status = 500
+    message = _("Something went wrong on our side. Please try again in a moment.")
+
+
+_BY_STATUS: dict[int, type[Refusal]] = {
+    kind.status: kind
+    for kind in (
+        Malformed, NotFound, NotAuthenticated, Forbidden, MethodNotAllowed, NotAcceptable, TooLarge,
+        UnsupportedMediaType, RateLimited,
+    )
+}  # fmt: skip
+
+
+# --- The document -----------------------------------------------------------------------------------------------------
+
+
+def problem_of(refusal: Refusal, field_paths: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The problem document of a refusal, in the language of the request.
+
+    `field_paths` says under which name a request carries a field that the refusal calls otherwise.
+    """
+    document: dict[str, Any] = {
+        "type": f"urn:esteira:problem:{refusal.code}",
+        "title": str(TITLES.get(refusal.code) or HTTPStatus(refusal.status).phrase),
+        "status": refusal.status,
+        "detail": str(refusal),
+        "code": refusal.code,
+    }
+    errors = _errors_of(refusal, field_paths or {})
+    if errors:
+        document["errors"] = errors
+    document |= {member: refusal.details[member] for member in MEMBERS if member in refusal.details}
+    return document
+
+
+def _errors_of(refusal: Refusal, field_paths: Mapping[str, str]) -> object:
+    if "errors" in refusal.details:
+        return refusal.details["errors"]
+    field = refusal.details.get("field")
+    return {field_paths.get(str(field), str(field)): [str(refusal)]} if field else None
+
+
+def problem_response(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """A problem document on its way, whatever renderer the view would have used."""
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return HttpResponse(body, content_type=CONTENT_TYPE, status=document["status"], headers=headers)
+
+
+def refuse(
+    refusal: Refusal, headers: Mapping[str, str] | None = None, field_paths: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """The answer to a refused request, with `Retry-After` where the refusal knows when to come back."""
+    retry_after = refusal.details.get("retry_after")
+    waiting = {"Retry-After": str(retry_after)} if retry_after else {}
+    return problem_response(problem_of(refusal, field_paths), {**waiting, **(headers or {})})
+
+
+# --- From exceptions --------------------------------------------------------------------------------------------------
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """DRF's hook: the answer to what a view raised, or None for a fault of ours, which `server_error` answers."""
+    refusal = refusal_of(error)
+    if refusal is None:
+        return None
+    headers = {"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else {}
+    return refuse(refusal, headers, getattr(context.get("view"), "field_paths", None))
+
+
+def refusal_of(error: Exception) -> Refusal | None:
+    """`error` as a refusal, or None where it is none."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, drf.ValidationError):
+        return Refusal(_("Some of what was sent is not valid. Each field says why."), errors=_flattened(error.detail))
+    if isinstance(error, drf.Throttled):
+        return RateLimited(retry_after=max(1, math.ceil(error.wait or 1)))
+    if isinstance(error, drf.APIException):
+        return _of_api_exception(error)
+    return _of_django_error(error)
+
+
+def _of_api_exception(error: drf.APIException) -> Refusal | None:
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        return None
+    if isinstance(error, drf.NotFound) and error.detail == drf.NotFound.default_detail:
+        return kind()
+    return kind(str(error.detail))
+
+
+def _of_django_error(error: Exception) -> Refusal | None:
+    if isinstance(error, Http404):
+        return NotFound()
+    if isinstance(error, PermissionDenied):
+        return Forbidden()
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge()
+    if isinstance(error, (SuspiciousOperation, UnreadablePostError)):
+        return Malformed(_("The request could not be read."))
+    return None
+
+
+def _flattened(detail: object) -> dict[str, list[str]]:
+    """DRF's tree of messages as one level: `{"address.street": ["…"]}`."""
+    errors: dict[str, list[str]] = {}
+    for path, message in _leaves(detail, ()):
+        errors.setdefault(".".join(path) or "non_field_errors", []).append(message)
+    return errors
+
+
+def _leaves(detail: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            yield from _leaves(inner, (*path, str(name)[:_NAME_LENGTH]))
+    elif isinstance(detail, list | tuple):
+        for position, inner in enumerate(detail):
+            nested = isinstance(inner, Mapping | list | tuple)
+            yield from _leaves(inner, (*path, str(position)) if nested else path)
+    else:
+        yield path, str(detail)
+
+
+# --- Outside of any view: addresses that nobody has, faults of ours ---------------------------------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler400`: a problem document under `/api/`, the shop's page elsewhere."""
+    if not request.path.startswith(API_ROOT):
+        return defaults.bad_request(request, exception)
+    return refuse(refusal_of(exception) or Malformed(_("The request could not be read.")))
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """`handler404`, likewise."""
+    if not request.path.startswith(API_ROOT):
+        return defaults.page_not_found(request, exception)
+    return refuse(NotFound())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """`handler500`, likewise; says nothing of what happened, which is in the log."""
+    if not request.path.startswith(API_ROOT):
+        return defaults.server_error(request)
+    return refuse(InternalError())

@@ -1,0 +1,128 @@
+"""What every `api.py` stands on: strict input, the forms of money and time, and answers that nobody may keep."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.money import round_money
+
+MONEY_PATTERN = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
+# More names than this are not all repeated to whoever made them up.
+_NAMES_AT_MOST = 20
+
+
+# --- Input ------------------------------------------------------------------------------------------------------------
+
+
+class Input(serializers.Serializer[Any]):
+    """The body of a request. A field that nobody knows is an error: it is a typing mistake more often than not."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [str(name) for name in data if name not in self.fields][:_NAMES_AT_MOST]
+            if unknown:
+                raise serializers.ValidationError({name: [_("There is no such field.")] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """A JSON string on one line: no number is taken for one. Where it may be missing, null means empty."""
+
+    default_error_messages = {"control": _("Write this on one line, without control characters.")}
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if data is None and self.allow_blank:
+            return ""
+        return super().run_validation(data)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        value = super().to_internal_value(data)
+        if any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in value):
+            self.fail("control")
+        return value
+
+
+class Email(Text, serializers.EmailField):
+    """An e-mail address."""
+
+
+class WholeNumber(serializers.IntegerField):
+    """A JSON integer: neither a string nor a fraction nor a truth value."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "pattern": MONEY_PATTERN, "example": "109.80"})
+class Money(serializers.RegexField):
+    """An amount as a string with two decimals; its currency stands on the document."""
+
+    default_error_messages = {"invalid": _('Send the amount as text with two decimals, like "109.80".')}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(MONEY_PATTERN, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        value = super().run_validation(data)
+        return round_money(Decimal(value)) if isinstance(value, str) else value
+
+    def to_representation(self, value: Decimal) -> str:
+        return f"{value:.2f}"
+
+
+class Translated(serializers.CharField):
+    """A stored English text as the reader's language has it. Not for empty texts."""
+
+    def to_representation(self, value: str) -> str:
+        return gettext(value)
+
+
+@extend_schema_field({"type": "string", "format": "date-time", "example": "2026-03-14T15:09:26Z"})
+class Moment(serializers.Field[datetime, str, str, Any]):
+    """A time as RFC 3339 in UTC, to the second."""
+
+    def to_representation(self, value: datetime) -> str:
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+# --- Views ------------------------------------------------------------------------------------------------------------
+
+
+class PrivateView(APIView):
+    """A view whose answers belong to one person: no cache on the way keeps them."""
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+def read_body(form: type[Input], request: Request) -> dict[str, Any]:
+    """The body's clean values. Raises ValidationError."""
+    body = form(data=request.data)
+    body.is_valid(raise_exception=True)
+    values: dict[str, Any] = body.validated_data
+    return values
+
+
+def user_id_of(request: Request) -> int | None:
+    return request.user.pk if request.user.is_authenticated else None

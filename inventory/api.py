@@ -1,0 +1,132 @@
+"""What the shop sells, for apps."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+from rest_framework.views import APIView
+
+from config.exceptions import Refusal
+from config.problems import NotFound
+from config.rest import Money, Text
+from config.rest_schema import refusals
+from inventory import catalogue
+from inventory.catalogue import CataloguePage, ProductFacts
+from inventory.exceptions import ProductNotFound
+
+
+class ProductSerializer(serializers.Serializer[ProductFacts]):
+    """Needs `free` (units by product id) and `request` in its context."""
+
+    sku = serializers.CharField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    price = Money()
+    currency = serializers.CharField(help_text="ISO 4217.")
+    available = serializers.SerializerMethodField(help_text="Whether at least one can be had; some seconds old.")
+    image = serializers.SerializerMethodField(help_text="An absolute address.")
+
+    def get_available(self, product: ProductFacts) -> bool:
+        return bool(self.context["free"].get(product.id, 0) > 0)
+
+    @extend_schema_field({"type": "string", "format": "uri"})
+    def get_image(self, product: ProductFacts) -> str:
+        return str(self.context["request"].build_absolute_uri(product.picture_url))
+
+
+class ProductPageSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="How many products match, on all pages.")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ProductSerializer(many=True)
+
+
+class SearchSerializer(serializers.Serializer[Any]):
+    """What a list of products is asked for."""
+
+    search = Text(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=200,
+        help_text="Words of which a product holds every one; case and accents do not matter.",
+    )
+    page = serializers.IntegerField(required=False, default=1, min_value=1, help_text="From 1.")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where the pages before and after this one are."""
+
+    address: str
+    page: int
+    pages: int
+
+    @property
+    def next(self) -> str | None:
+        return replace_query_param(self.address, "page", self.page + 1) if self.page < self.pages else None
+
+    @property
+    def previous(self) -> str | None:
+        if self.page == 1:
+            return None
+        if self.page == 2:
+            return remove_query_param(self.address, "page")
+        return replace_query_param(self.address, "page", self.page - 1)
+
+
+class Products(APIView):
+    @extend_schema(
+        operation_id="products_list",
+        summary="Products for sale",
+        parameters=[SearchSerializer],
+        responses={200: ProductPageSerializer, **refusals(NotFound, Refusal)},
+        tags=["products"],
+    )
+    def get(self, request: Request) -> Response:
+        """A page of the products that match, newest first. A page that is not there is `not_found`."""
+        query = SearchSerializer(data=request.query_params)
+        if not query.is_valid() and "page" in query.errors:
+            raise NotFound
+        query.is_valid(raise_exception=True)
+        found = catalogue.catalogue_page(query.validated_data["search"], None, query.validated_data["page"])
+        if query.validated_data["page"] != found.page:
+            raise NotFound
+        return Response(_page_document(found, request))
+
+
+class ProductDetail(APIView):
+    @extend_schema(
+        operation_id="products_retrieve",
+        summary="One product",
+        responses={200: ProductSerializer, **refusals(ProductNotFound)},
+        tags=["products"],
+    )
+    def get(self, request: Request, sku: str) -> Response:
+        return Response(_documents([catalogue.product_by_sku(sku)], request)[0])
+
+
+def _page_document(found: CataloguePage, request: Request) -> dict[str, Any]:
+    links = Links(request.build_absolute_uri(), found.page, found.pages)
+    results = _documents(found.products, request)
+    return {"count": found.count, "next": links.next, "previous": links.previous, "results": results}
+
+
+def _documents(products: list[ProductFacts] | tuple[ProductFacts, ...], request: Request) -> list[dict[str, Any]]:
+    free = catalogue.availability([product.id for product in products])
+    documents: list[dict[str, Any]] = ProductSerializer(
+        products, many=True, context={"free": free, "request": request}
+    ).data
+    return documents
+
+
+urlpatterns = [
+    path("products/", Products.as_view(), name="products"),
+    path("products/<path:sku>/", ProductDetail.as_view(), name="product"),
+]
