@@ -25,6 +25,7 @@ test: $(INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of i
 
 # `check --deploy` looks at what production would run with: nothing from a demo, a long key, no server needed.
 check: export ESTEIRA_DATA = .data/none
+check: export ESTEIRA_DEMO = 0
 check: export SECRET_KEY = check-only-nothing-is-ever-signed-with-this-Kq7Zt2Wd9Xv4
 check: export DATABASE_URL = postgres://nobody@127.0.0.1:1/nothing
 check: export DATABASE_POOL_SIZE = 0
