@@ -1,0 +1,11 @@
+"""The accounts' part of `/api/v1/`."""
+
+from django.urls import path
+
+from config.accounts import api
+
+urlpatterns = [
+    path("accounts/", api.Accounts.as_view(), name="accounts"),
+    path("tokens/", api.Tokens.as_view(), name="tokens"),
+    path("me/", api.Me.as_view(), name="me"),
+]

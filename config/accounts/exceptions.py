@@ -1,0 +1,22 @@
+"""What accounts refuse, each with the code that the API shows."""
+
+from django.utils.translation import gettext_lazy as _
+
+from config.exceptions import Refusal
+
+
+class EmailTaken(Refusal):
+    """Somebody has an account with this address already."""
+
+    code = "invalid"
+    status = 422
+    message = _("There is already an account with this e-mail. Sign in, or ask for a new password.")
+
+
+class WrongCredentials(Refusal):
+    """No active account has this address and this password; which of the two is wrong is not told."""
+
+    code = "wrong_credentials"
+    status = 401
+    auth_header = "Token"  # what RFC 9110 wants beside a 401
+    message = _("This e-mail and password do not match. Check both, or ask for a new password.")

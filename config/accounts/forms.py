@@ -1,0 +1,115 @@
+"""What people type about themselves. A password is typed once; the page lets them look at it."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from config.accounts import services
+from config.accounts.exceptions import EmailTaken, WrongCredentials
+from config.accounts.models import User
+
+MAX_PASSWORD_LENGTH = 256
+
+
+def _email(autocomplete: str) -> forms.EmailField:
+    return forms.EmailField(
+        label=_("E-mail"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": autocomplete, "inputmode": "email", "autocapitalize": "none"}),
+        error_messages={
+            "required": _("Type your e-mail."),
+            "invalid": _("This is not an e-mail address yet. It looks like name@example.com."),
+        },
+    )
+
+
+def _password(autocomplete: str, **options: Any) -> forms.CharField:
+    return forms.CharField(
+        label=_("Password"),
+        max_length=MAX_PASSWORD_LENGTH,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
+        error_messages={"required": _("Type a password.")},
+        **options,
+    )
+
+
+class SignUpForm(forms.Form):
+    full_name = forms.CharField(
+        label=_("Full name"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": _("Type your name as it should stand on the parcel.")},
+    )
+    email = _email("email")
+    password = _password("new-password", help_text=_("At least 8 characters, and not one that is easily guessed."))
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+    def clean(self) -> None:
+        password = self.cleaned_data.get("password")
+        if password:
+            try:
+                services.check_password(
+                    password, self.cleaned_data.get("email", ""), self.cleaned_data.get("full_name", "")
+                )
+            except ValidationError as weak:
+                self.add_error("password", weak)
+
+    def save(self) -> User | None:
+        """The new user; None, with an error at the address, where somebody has it already."""
+        try:
+            return services.sign_up(**self.cleaned_data)
+        except EmailTaken as refusal:
+            self.add_error("email", str(refusal))
+            return None
+
+
+class SignInForm(forms.Form):
+    email = _email("username")
+    password = _password("current-password")
+    remember = forms.BooleanField(label=_("Keep me signed in on this device"), required=False, initial=True)
+
+    def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        self.user: User | None = None
+        super().__init__(*args, **kwargs)
+
+    def clean(self) -> None:
+        email, password = self.cleaned_data.get("email"), self.cleaned_data.get("password")
+        if not email or not password:
+            return
+        try:
+            self.user = services.check_credentials(self.request, email, password)
+        except WrongCredentials as refusal:
+            raise ValidationError(str(refusal), code=refusal.code) from None
+
+    def get_user(self) -> User | None:
+        return self.user
+
+
+class PasswordResetForm(forms.Form):
+    email = _email("username")
+
+
+class NewPasswordForm(forms.Form):
+    """The new password of `user`, behind the link in the mail."""
+
+    password = _password("new-password", help_text=_("At least 8 characters, and not one that is easily guessed."))
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        self.user = user
+        super().__init__(*args, **kwargs)
+
+    def clean_password(self) -> str:
+        password = str(self.cleaned_data["password"])
+        services.check_password(password, self.user.email, self.user.full_name)
+        return password
+
+    def save(self) -> User:
+        services.change_password(self.user, self.cleaned_data["password"])
+        return self.user

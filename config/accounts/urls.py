@@ -1,0 +1,17 @@
+"""The pages of an account."""
+
+from django.urls import path
+
+from config.accounts import views
+
+app_name = "accounts"
+
+urlpatterns = [
+    path("sign-in/", views.SignIn.as_view(), name="sign_in"),
+    path("sign-up/", views.SignUp.as_view(), name="sign_up"),
+    path("sign-out/", views.SignOut.as_view(), name="sign_out"),
+    path("password/", views.PasswordReset.as_view(), name="password_reset"),
+    path("password/sent/", views.PasswordResetDone.as_view(), name="password_reset_done"),
+    path("password/<uidb64>/<token>/", views.PasswordResetConfirm.as_view(), name="password_reset_confirm"),
+    path("password/changed/", views.PasswordResetComplete.as_view(), name="password_reset_complete"),
+]

@@ -1,0 +1,126 @@
+"""Signing up, in and out, and a new password by mail."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth import views as auth_views
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse, reverse_lazy
+from django.utils.decorators import method_decorator
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import FormView, TemplateView
+
+from config.accounts import tasks
+from config.accounts.forms import NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
+from config.throttling import RateLimit
+
+
+class NextPage(auth_views.RedirectURLMixin):
+    """Afterwards to `next` where that is a page of this shop, and none of those that led here."""
+
+    request: HttpRequest
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        target = str(super().get_redirect_url())
+        entrances = {reverse(f"accounts:{name}") for name in ("sign_in", "sign_up", "sign_out")}
+        return "" if urlsplit(target).path in entrances else target
+
+
+class ThrottledPost(FormView[Any]):
+    """A form that one network address may not send too often."""
+
+    throttle_scope: str
+
+    @method_decorator(sensitive_post_parameters("password"))
+    @method_decorator(never_cache)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return super().dispatch(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        limit = RateLimit()
+        if limit.allow_request(request, self):  # type: ignore[arg-type]
+            return super().post(request, *args, **kwargs)
+        messages.error(request, _("Too many tries from your connection. Wait a minute, then try again."))
+        # Unbound, so that nothing is checked, but with what was typed; password fields never show theirs.
+        form = self.get_form_class()(initial=request.POST.dict())
+        answer = self.render_to_response(self.get_context_data(form=form), status=429)
+        answer["Retry-After"] = str(limit.seconds_left)
+        return answer
+
+
+class SignIn(NextPage, ThrottledPost, auth_views.LoginView):
+    template_name = "accounts/sign_in.html"
+    form_class = SignInForm  # type: ignore[assignment]
+    redirect_authenticated_user = True
+    throttle_scope = "sign_in"
+
+    def form_valid(self, form: SignInForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        if not form.cleaned_data["remember"]:
+            self.request.session.set_expiry(0)  # until the browser closes
+        return answer
+
+
+class SignUp(NextPage, ThrottledPost):
+    template_name = "accounts/sign_up.html"
+    form_class = SignUpForm
+    next_page = "checkout:orders"
+    throttle_scope = "sign_up"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            return HttpResponseRedirect(self.get_success_url())
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {self.redirect_field_name: self.get_redirect_url()}
+
+    def form_valid(self, form: SignUpForm) -> HttpResponse:
+        user = form.save()
+        if user is None:
+            return self.form_invalid(form)
+        login(self.request, user)
+        messages.success(self.request, _("Welcome, %(name)s. Your account is ready.") % {"name": user.get_short_name()})
+        return super().form_valid(form)
+
+
+class SignOut(NextPage, auth_views.LogoutView):
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer = super().post(request, *args, **kwargs)
+        messages.success(request, _("You have signed out. See you soon."))
+        return answer
+
+
+class PasswordReset(ThrottledPost):
+    template_name = "accounts/password_reset.html"
+    form_class = PasswordResetForm
+    success_url = reverse_lazy("accounts:password_reset_done")
+    throttle_scope = "sign_up"
+
+    def form_valid(self, form: PasswordResetForm) -> HttpResponse:
+        tasks.send_password_reset_soon(form.cleaned_data["email"], get_language() or "pt-br")
+        return super().form_valid(form)
+
+
+class PasswordResetDone(TemplateView):
+    """The same words whether or not there is such an account."""
+
+    template_name = "accounts/password_reset_done.html"
+
+
+class PasswordResetConfirm(auth_views.PasswordResetConfirmView):
+    template_name = "accounts/password_reset_confirm.html"
+    form_class = NewPasswordForm  # type: ignore[assignment]
+    success_url = reverse_lazy("accounts:password_reset_complete")
+    post_reset_login = True
+
+
+class PasswordResetComplete(TemplateView):
+    template_name = "accounts/password_reset_complete.html"

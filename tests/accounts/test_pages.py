@@ -1,0 +1,180 @@
+"""Signing up, in and out on the pages."""
+
+import pytest
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.signals import user_logged_in
+from django.test import Client
+from django.urls import reverse
+
+from config.accounts.models import User
+from tests.accounts.factories import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+SIGN_IN, SIGN_UP, SIGN_OUT = (reverse(f"accounts:{name}") for name in ("sign_in", "sign_up", "sign_out"))
+NEW = {"full_name": "João Souza", "email": "Joao@Example.com", "password": PASSWORD}
+HELP = reverse("help")
+
+
+def _signed_in_as(client: Client) -> User | None:
+    return User.objects.filter(pk=client.session.get(SESSION_KEY)).first()
+
+
+@pytest.mark.parametrize("address", [SIGN_IN, SIGN_UP])
+def test_pages_open_in_both_languages(client, address):
+    assert 'lang="pt-BR"' in client.get(address, headers={"accept-language": "pt-BR"}).text
+    page = client.get(address, headers={"accept-language": "en"})
+    assert 'lang="en"' in page.text
+    assert "no-store" in page["Cache-Control"]
+
+
+def test_signing_up_makes_an_account_and_signs_in(visitor):
+    answer = visitor.post(SIGN_UP, {**NEW, "next": HELP})
+    assert answer.status_code == 302
+    assert answer["Location"] == HELP
+    user = User.objects.get()
+    assert (user.email, user.full_name, user.check_password(PASSWORD)) == ("joao@example.com", "João Souza", True)
+    assert _signed_in_as(visitor) == user
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"email": "MARIA@example.COM"}, "email", "already an account"),
+        ({"email": "nobody"}, "email", "name@example.com"),
+        ({"email": ""}, "email", "Type your e-mail"),
+        ({"full_name": ""}, "full_name", "on the parcel"),
+        ({"full_name": "x" * 121}, "full_name", "120"),
+        ({"password": "short"}, "password", "too short"),
+        ({"password": "password123"}, "password", "too common"),
+        ({"password": "joao@example.com"}, "password", "similar"),
+        ({"password": "x" * 257}, "password", "256"),
+        ({"full_name": "a\x00b"}, "full_name", "Null characters"),
+    ],
+)
+def test_what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost(visitor, person, change, field, words):
+    answer = visitor.post(SIGN_UP, {**NEW, **change})
+    assert answer.status_code == 200
+    form = answer.context["form"]
+    assert words in " ".join(form.errors[field])
+    assert list(form.errors) == [field]
+    assert form["full_name"].value() == {**NEW, **change}["full_name"]
+    assert PASSWORD not in answer.text
+    assert User.objects.count() == 1
+
+
+def test_signing_in_takes_the_address_in_any_case(visitor, person):
+    visitor.get(HELP)
+    answer = visitor.post(SIGN_IN, {"email": " MARIA@Example.com ", "password": PASSWORD, "next": HELP})
+    assert answer["Location"] == HELP
+    assert _signed_in_as(visitor) == person
+
+
+def test_without_a_next_page_to_ones_orders(visitor, person):
+    answer = visitor.post(SIGN_IN, {"email": person.email, "password": PASSWORD})
+    assert answer["Location"] == reverse("checkout:orders")
+
+
+@pytest.mark.parametrize("credentials", [("maria@example.com", "wrong"), ("nobody@example.com", PASSWORD)])
+def test_wrong_address_and_wrong_password_look_the_same(visitor, person, credentials):
+    answer = visitor.post(SIGN_IN, dict(zip(("email", "password"), credentials, strict=True)))
+    assert answer.status_code == 200
+    assert answer.context["form"].non_field_errors() == [
+        "This e-mail and password do not match. Check both, or ask for a new password."
+    ]
+    assert _signed_in_as(visitor) is None
+
+
+def test_a_closed_account_does_not_open(visitor):
+    UserFactory(email="gone@example.com", is_active=False)
+    assert visitor.post(SIGN_IN, {"email": "gone@example.com", "password": PASSWORD}).status_code == 200
+    assert _signed_in_as(visitor) is None
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "http://testserver.evil.example/",
+        SIGN_IN,
+        f"{SIGN_UP}?next=/",
+        SIGN_OUT,
+        "\x00",
+    ],
+)
+@pytest.mark.parametrize("entrance", [SIGN_IN, SIGN_UP])
+def test_next_leads_only_to_pages_of_this_shop(visitor, person, target, entrance):
+    typed = NEW if entrance == SIGN_UP else {"email": person.email, "password": PASSWORD}
+    assert visitor.post(entrance, {**typed, "next": target})["Location"] == reverse("checkout:orders")
+    # And once signed in, the entrances lead on at once: no loop, no way out.
+    assert visitor.get(entrance, {"next": target})["Location"] == reverse("checkout:orders")
+
+
+def test_the_session_key_changes_at_sign_in_so_that_a_planted_one_is_worth_nothing(visitor, person):
+    session = visitor.session
+    session["planted"] = True
+    session.save()
+    before = session.session_key
+    visitor.cookies["sessionid"] = before
+    visitor.post(SIGN_IN, {"email": person.email, "password": PASSWORD})
+    assert visitor.session.session_key != before
+    assert visitor.session["planted"]
+
+
+@pytest.mark.parametrize(("remember", "until_the_browser_closes"), [({"remember": "on"}, False), ({}, True)])
+def test_remembering_is_a_choice(visitor, person, remember, until_the_browser_closes):
+    visitor.post(SIGN_IN, {"email": person.email, "password": PASSWORD, **remember})
+    assert visitor.session.get_expire_at_browser_close() is until_the_browser_closes
+
+
+def test_signing_out_takes_a_post(visitor, person):
+    visitor.force_login(person)
+    assert visitor.get(SIGN_OUT).status_code == 405
+    assert _signed_in_as(visitor) == person
+    answer = visitor.post(SIGN_OUT, follow=True)
+    assert "You have signed out" in answer.text
+    assert _signed_in_as(visitor) is None
+
+
+def test_forms_need_the_csrf_token(person):
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.post(SIGN_IN, {"email": person.email, "password": PASSWORD}).status_code == 403
+
+
+@pytest.mark.parametrize(("scope", "address"), [("sign_in", SIGN_IN), ("sign_up", SIGN_UP)])
+def test_too_many_tries_are_told_to_wait_with_what_was_typed_kept(visitor, person, scope, address, settings):
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, scope: "2/h"}
+    typed = {"full_name": "João", "email": "joao@example.com", "password": "wrong"}
+    assert [visitor.post(address, typed).status_code for _ in range(3)] == [200, 200, 429]
+    right = {**NEW, "email": person.email} if address == SIGN_IN else NEW
+    answer = visitor.post(address, right)
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 3600
+    assert "Too many tries" in answer.text
+    assert right["email"] in answer.text
+    assert PASSWORD not in answer.text
+    assert _signed_in_as(visitor) is None
+    # Another address is not concerned, and a header of the visitor's own making makes nobody another.
+    assert visitor.post(address, typed, headers={"x-forwarded-for": "10.9.8.7"}).status_code == 429
+    assert visitor.post(address, typed, REMOTE_ADDR="10.9.8.7").status_code == 200
+
+
+def test_signing_in_is_announced_so_that_carts_merge(visitor, person):
+    heard = []
+
+    def listen(sender, request, user, **kwargs):
+        heard.append((user, request.COOKIES.get("guest")))
+
+    user_logged_in.connect(listen)
+    try:
+        visitor.cookies["guest"] = "cart"
+        visitor.post(SIGN_IN, {"email": person.email, "password": PASSWORD})
+        visitor.post(SIGN_OUT)
+        visitor.cookies["guest"] = "cart"
+        visitor.post(SIGN_UP, NEW)
+    finally:
+        user_logged_in.disconnect(listen)
+    assert [cookie for _user, cookie in heard] == ["cart", "cart"]

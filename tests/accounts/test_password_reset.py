@@ -1,0 +1,112 @@
+"""A new password by mail: nobody learns who has an account, and nobody waits for the mail server."""
+
+import re
+import smtplib
+import time
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+from rest_framework.authtoken.models import Token
+
+from config.accounts import services
+from tests.accounts.factories import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+RESET = reverse("accounts:password_reset")
+DONE = reverse("accounts:password_reset_done")
+NEW_PASSWORD = "a stapled donkey"
+
+
+def _link(body: str) -> str:
+    return re.search(r"https?://\S+", body).group()
+
+
+def _path(link: str, settings) -> str:
+    assert link.startswith(settings.SITE_URL)
+    return link.removeprefix(settings.SITE_URL)
+
+
+def test_the_whole_way(visitor, person, mailoutbox, settings):
+    other_browser = Client()
+    other_browser.force_login(person)
+    token = Token.objects.create(user=person)
+
+    assert visitor.post(RESET, {"email": "MARIA@example.com"})["Location"] == DONE
+    assert "on its way" in visitor.get(DONE).text
+    (sent,) = mailoutbox
+    assert (sent.to, sent.subject) == (["maria@example.com"], "A new password for Esteira")
+    assert "Hello, Ana," in sent.body
+
+    path = _path(_link(sent.body), settings)
+    form_page = visitor.get(path, follow=True)
+    assert form_page.context["validlink"]
+    form_address = form_page.request["PATH_INFO"]
+    weak = visitor.post(form_address, {"password": "12345"})
+    assert "too short" in str(weak.context["form"].errors["password"])
+    answer = visitor.post(form_address, {"password": NEW_PASSWORD})
+    assert answer["Location"] == reverse("accounts:password_reset_complete")
+    assert visitor.get(answer["Location"]).status_code == 200
+
+    person.refresh_from_db()
+    assert person.check_password(NEW_PASSWORD)
+    assert visitor.session["_auth_user_id"] == str(person.pk)
+    assert not Token.objects.filter(pk=token.pk).exists(), "an app that knew the old password is out"
+    assert other_browser.get(reverse("accounts:sign_in")).status_code == 200, "so is every other visitor"
+    assert not Client().get(path, follow=True).context["validlink"], "the link works once"
+
+
+@pytest.mark.parametrize("make", [None, {"is_active": False}, {"password": None}])
+def test_the_answer_does_not_tell_who_has_an_account(visitor, make, mailoutbox):
+    if make is not None:
+        UserFactory(email="joao@example.com", **make)
+    assert visitor.post(RESET, {"email": "joao@example.com"})["Location"] == DONE
+    assert mailoutbox == []
+
+
+@pytest.mark.parametrize(
+    "path", ["password/x/y/", "password/MQ/set-password/", "password/%00/%00/", "password/MQ/a-b/"]
+)
+def test_a_link_that_is_none_says_so(visitor, person, path):
+    page = visitor.get(reverse("accounts:sign_in").replace("sign-in/", path))
+    assert page.status_code == 200
+    assert not page.context["validlink"]
+    assert "does not work any more" in page.text
+
+
+def test_the_link_leads_to_this_shop_whatever_host_was_asked(person, mailoutbox, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    Client().post(RESET, {"email": person.email}, headers={"host": "evil.example"})
+    assert "evil" not in mailoutbox[0].body
+
+
+def test_in_the_readers_language(person, mailoutbox):
+    Client().post(RESET, {"email": person.email}, headers={"accept-language": "pt-BR"})
+    Client().post(RESET, {"email": person.email}, headers={"accept-language": "en"})
+    assert mailoutbox[1].subject == "A new password for Esteira"
+    assert len(mailoutbox) == 2
+
+
+def test_where_nobody_can_be_reached_the_page_still_answers(visitor, person, monkeypatch, caplog, broker_away):
+    def refuse(*args, **kwargs):
+        raise smtplib.SMTPServerDisconnected("gone")
+
+    monkeypatch.setattr(mail.backends.locmem.EmailBackend, "send_messages", refuse)
+    assert visitor.post(RESET, {"email": person.email})["Location"] == DONE
+    assert "Neither the broker nor the mail server" in caplog.text
+
+
+@pytest.mark.parametrize("broker_away", ["refused", "hanging"], indirect=True)
+def test_where_the_broker_is_away_the_mail_goes_out_in_the_request(visitor, person, mailoutbox, broker_away):
+    started = time.monotonic()
+    assert visitor.post(RESET, {"email": person.email})["Location"] == DONE
+    assert time.monotonic() - started < 2
+    assert len(mailoutbox) == 1
+
+
+def test_statements_for_a_mail(person, mailoutbox, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        services.send_password_reset(person.email, "en")
+    assert PASSWORD not in mailoutbox[0].body
