@@ -6,12 +6,14 @@ provider is called, so that a crash leaves a question that can be asked, never a
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -96,6 +98,40 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
     def expired(self, now: datetime) -> PaymentAttemptQuerySet:
         """Attempts that still wait for the shopper after their time. Oldest first, payment joined."""
         return self.unsettled().filter(expires_at__lte=now).with_payment().order_by("expires_at", "pk")
+
+    def fetch_locked_with_payment(self, attempt_id: UUID) -> PaymentAttempt:
+        """The attempt and its payment, both rows locked until the transaction ends; one statement."""
+        require_transaction()
+        return self.with_payment().select_for_update(of=("self", "payment")).get(pk=attempt_id)
+
+    def write_with_payment(self, attempt: PaymentAttempt) -> None:
+        """Write what was learned of a locked attempt, and its payment's status, in one statement."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH attempt AS (
+                    UPDATE payments_paymentattempt
+                    SET status = %(status)s, provider_reference = %(provider_reference)s, captured = %(captured)s,
+                        action = %(action)s::jsonb, decline_code = %(decline_code)s, error = %(error)s,
+                        settled_at = %(settled_at)s
+                    WHERE id = %(attempt)s
+                )
+                UPDATE payments_payment SET status = %(payment_status)s, updated_at = %(now)s WHERE id = %(payment)s
+                """,
+                {
+                    "attempt": attempt.pk,
+                    "status": attempt.status,
+                    "provider_reference": attempt.provider_reference,
+                    "captured": attempt.captured,
+                    "action": json.dumps(attempt.action) if attempt.action else None,
+                    "decline_code": attempt.decline_code,
+                    "error": attempt.error,
+                    "settled_at": attempt.settled_at,
+                    "payment": attempt.payment_id,
+                    "payment_status": attempt.payment.status,
+                    "now": timezone.now(),
+                },
+            )
 
     def locked(self, *, skip_locked: bool = False) -> PaymentAttemptQuerySet:
         """Lock the attempts' rows in the order of their keys (the payment's row comes first: lock it before).

@@ -175,15 +175,12 @@ def _may_be_under_way(attempt: PaymentAttempt) -> bool:
 
 
 def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
-    """Write what came of an attempt, in the caller's transaction; locks the payment, then the attempt. Safe to repeat.
+    """Write what came of an attempt, in the caller's transaction; locks attempt and payment. Safe to repeat.
 
     Returns the attempt with its payment, as they are afterwards. A settled attempt stays as it is, with one exception:
     captured money is a fact, so `approved` overrules `declined` and `cancelled` (a late Pix, say).
     """
-    require_transaction()
-    payment = Payment.objects.locked().get(attempts=attempt_id)
-    attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
-    attempt.payment = payment
+    attempt = PaymentAttempt.objects.fetch_locked_with_payment(attempt_id)
     if not _may_become(attempt, outcome):
         return attempt
     attempt.status = PaymentAttempt.Status(outcome.kind)
@@ -193,12 +190,12 @@ def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
     attempt.decline_code = outcome.decline_code[:64]
     attempt.error = outcome.message[:500]
     attempt.settled_at = timezone.now() if attempt.is_settled else None
-    attempt.save(
-        update_fields=[
-            "status", "provider_reference", "captured", "action", "decline_code", "error", "settled_at",
-        ]
-    )  # fmt: skip
-    _refresh_status(payment, attempt)
+    if attempt.status == PaymentAttempt.Status.APPROVED and attempt.payment.status == Payment.Status.PENDING:
+        # The first money of a payment: nothing can have been refunded yet, so there is nothing to add up.
+        attempt.payment.status = Payment.Status.PAID
+    else:
+        attempt.payment.status = _status_after(attempt)
+    PaymentAttempt.objects.write_with_payment(attempt)
     return attempt
 
 
@@ -211,24 +208,21 @@ def _may_become(attempt: PaymentAttempt, outcome: Outcome) -> bool:
     return outcome.kind != "unknown" or attempt.status != PaymentAttempt.Status.ACTION
 
 
-def _refresh_status(payment: Payment, latest: PaymentAttempt) -> None:
-    """Derive a locked payment's status from its rows: money first, then its latest attempt."""
-    captured = _captured(payment)
+def _status_after(latest: PaymentAttempt) -> Payment.Status:
+    """A locked payment's status by its rows and its latest attempt, which need not be written yet: money first."""
+    others = latest.payment.attempts.exclude(pk=latest.pk).aggregate(total=Sum("captured"))["total"] or ZERO
+    captured = others + latest.captured
     if captured:
         refunded = (
-            payment.refunds.filter(status=Refund.Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or ZERO
+            latest.payment.refunds.filter(status=Refund.Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"]
+            or ZERO
         )
         if refunded >= captured:
-            status = Payment.Status.REFUNDED
-        else:
-            status = Payment.Status.PARTIALLY_REFUNDED if refunded else Payment.Status.PAID
-    elif latest.status == PaymentAttempt.Status.APPROVED:
-        status = Payment.Status.PAID
-    else:
-        status = _STATUS_OF_ATTEMPT.get(PaymentAttempt.Status(latest.status), Payment.Status.PENDING)
-    if status != payment.status:
-        payment.status = status
-        payment.save(update_fields=["status", "updated_at"])
+            return Payment.Status.REFUNDED
+        return Payment.Status.PARTIALLY_REFUNDED if refunded else Payment.Status.PAID
+    if latest.status == PaymentAttempt.Status.APPROVED:
+        return Payment.Status.PAID
+    return _STATUS_OF_ATTEMPT.get(PaymentAttempt.Status(latest.status), Payment.Status.PENDING)
 
 
 def _captured(payment: Payment) -> Decimal:
@@ -319,7 +313,9 @@ def _record_refund(row: Refund, outcome: RefundOutcome) -> Refund:
     current.save(update_fields=["status", "provider_reference", "error", "settled_at"])
     if outcome.kind == "failed":
         logger.error("Refund %s failed at the provider.", current.pk)
-    _refresh_status(payment, current.attempt)
+    current.attempt.payment = payment
+    payment.status = _status_after(current.attempt)
+    payment.save(update_fields=["status", "updated_at"])
     return current
 
 
