@@ -7,7 +7,7 @@ a hash of the sku picks the colours. Every picture brings its own background: it
 from hashlib import blake2b
 from pathlib import Path
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 NO_CATEGORY = "outros"
 
@@ -81,8 +81,4 @@ def draw(category_slug: str, sku: str) -> str:
 
 def url(category_slug: str, sku: str) -> str:
     """Where the drawing of this product is served."""
-    arguments = [category_slug or NO_CATEGORY, sku]
-    try:
-        return reverse("inventory:picture", args=arguments)
-    except NoReverseMatch:  # until the pages are there
-        return "/pictures/{}/{}.svg".format(*arguments)
+    return reverse("inventory:picture", args=[category_slug or NO_CATEGORY, sku])

@@ -1,0 +1,305 @@
+"""`manage.py import_products`: Shopify's CSV, good and bad."""
+
+import csv
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory import catalogue, services
+from inventory.models import Category, Product, Stock
+from inventory.shopify import plain_text
+from tests.inventory.factories import ProductFactory, WarehouseFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SAMPLE = Path(__file__).parent / "data" / "shopify-sample.csv"
+
+
+@pytest.fixture(autouse=True)
+def warehouse():
+    return WarehouseFactory(code="cajamar")
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    """Writes a CSV of these rows (dictionaries by column) and returns its path."""
+
+    def write(
+        *rows, columns=("Handle", "Title", "Option1 Value", "Variant SKU", "Variant Inventory Qty", "Variant Price")
+    ):
+        path = tmp_path / "products.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [*columns, *({key for row in rows for key in row} - set(columns))])
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    return write
+
+
+def row(handle="vaso", title="Vaso", price="10.00", **more):
+    return {"Handle": handle, "Title": title, "Variant Price": price, **more}
+
+
+def import_file(path, capsys=None, **options):
+    call_command("import_products", str(path), **options)
+    return capsys.readouterr().out if capsys else ""
+
+
+def state():
+    return [list(model.objects.order_by("id").values()) for model in (Product, Stock, Category)]
+
+
+def test_variants_become_products_that_can_be_bought(capsys):
+    out = import_file(SAMPLE, capsys)
+    assert "6 created, 0 changed, 0 unchanged, 6 stock entries set." in out
+    assert "6 of 6 products" in out
+    found = {
+        product.sku: (product.name, product.price, product.weight_grams, product.active, product.available_quantity)
+        for product in Product.objects.with_available()
+    }
+    assert found == {
+        "AVENTAL-DE-LINHO": ("Avental de linho", Decimal("79.90"), 500, True, 12),
+        "JAQUETA-DE-SARJA-P-AZUL": ("Jaqueta de sarja – P / Azul", Decimal("249.00"), 650, True, 3),
+        "JAQUETA-DE-SARJA-M-AZUL": ("Jaqueta de sarja – M / Azul", Decimal("249.00"), 700, True, 0),
+        "JAQ-M-AREIA": ("Jaqueta de sarja – M / Areia", Decimal("259.50"), 700, True, 5),
+        "BULE-FORA-DE-LINHA": ("Bule fora de linha", Decimal("99.00"), 500, False, 1),
+        "RASCUNHO": ("Rascunho de produto", Decimal("10.00"), 500, False, 1),
+    }
+    assert list(Category.objects.values_list("slug", "name")) == [
+        ("cozinha", "Cozinha"),
+        ("casacos", "Casacos"),
+    ]
+    assert catalogue.product_by_slug("jaqueta-de-sarja-m-areia").description == "Corte reto e forro leve."
+    with transaction.atomic():
+        product = Product.objects.get(sku="JAQ-M-AREIA")
+        services.reserve("order", {product.id: 5}, expires_at=timezone.now() + timedelta(minutes=5))
+
+
+def test_markup_becomes_text():
+    import_file(SAMPLE)
+    text = Product.objects.get(sku="AVENTAL-DE-LINHO").description
+    assert text == "Linho lavado,\nalça ajustável.\nDois bolsos\nLava & seca"
+
+
+def test_a_second_run_changes_nothing(capsys):
+    import_file(SAMPLE)
+    before = state()
+    assert "0 created, 0 changed, 6 unchanged, 0 stock entries set." in import_file(SAMPLE, capsys)
+    assert state() == before
+
+
+def test_a_dry_run_writes_nothing_and_says_what_it_would_do(capsys):
+    before = state()
+    out = import_file(SAMPLE, capsys, dry_run=True)
+    assert "Dry run, nothing was written: it would have been 6 created" in out
+    assert state() == before
+    import_file(SAMPLE)
+    before = state()
+    assert "6 unchanged" in import_file(SAMPLE, capsys, dry_run=True)
+    assert state() == before
+
+
+def test_a_changed_row_changes_its_product_and_what_the_shop_shows(sheet):
+    import_file(sheet(row(price="10.00"), row("copo", "Copo")))
+    assert catalogue.product_by_slug("vaso").price == Decimal("10.00")
+    assert catalogue.catalogue_page().count == 2
+    Product.objects.filter(sku="VASO").update(weight_grams=900)
+    import_file(sheet(row(price="12.00", Published="false"), row("copo", "Copo")))
+    product = Product.objects.get(sku="VASO")
+    assert (product.price, product.active, product.weight_grams) == (Decimal("12.00"), False, 900)
+    assert catalogue.catalogue_page().count == 1
+    assert Product.objects.count() == 2
+
+
+def test_stock_that_is_there_stays_unless_it_is_asked_for(sheet, capsys):
+    def imported(quantity, **options):
+        return import_file(sheet(row(**{"Variant Inventory Qty": quantity})), capsys, **options)
+
+    def on_hand():
+        return Stock.objects.get().on_hand
+
+    imported("10")
+    services.set_stock("VASO", 4)
+    assert "stock of 1 products" in imported("10")
+    assert on_hand() == 4
+    assert "1 stock entries set" in imported("10", update_stock=True)
+    assert on_hand() == 10
+    product = Product.objects.get()
+    with transaction.atomic():
+        services.reserve("held", {product.id: 6}, expires_at=timezone.now() + timedelta(minutes=5))
+    assert "VASO" in imported("5", update_stock=True)
+    assert on_hand() == 10
+    imported("6", update_stock=True)
+    assert on_hand() == 6
+
+
+def test_goods_lie_where_it_is_said(sheet):
+    WarehouseFactory(code="recife", priority=5)
+    import_file(sheet(row(**{"Variant Inventory Qty": "2"})), warehouse="recife")
+    assert Stock.objects.get().warehouse.code == "recife"
+    with pytest.raises(CommandError, match="no warehouse with the code marte"):
+        import_file(SAMPLE, warehouse="marte")
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (row(price="dez"), "the price “dez” is not a plain number"),
+        (row(price="10,00"), "the price “10,00” is not a plain number"),
+        (row(price="-1"), " is not a plain number"),
+        (row(price="1e3"), " is not a plain number"),
+        (row(price="١٠"), " is not a plain number"),
+        (row(price="10.999"), " is not a plain number"),
+        (row(price="999999999.00"), " is not a plain number"),
+        (row(price=""), "it has no price"),
+        (row(handle=""), "it has no handle"),
+        (row(handle="órfão", title="", price="1.00"), "no row above it gives the title of orfao"),
+        (row(**{"Variant Inventory Qty": "-3"}), "Variant Inventory Qty is “-3”"),
+        (row(**{"Variant Inventory Qty": "muitos"}), "Variant Inventory Qty is “muitos”"),
+        (row(**{"Variant Grams": "9999999"}), "Variant Grams is “9999999”"),
+        (row(title="x" * 201), "its name has 201 characters"),
+        (row(**{"Variant SKU": "x" * 65}), "its SKU is longer than 64 characters"),
+        (row(Published="talvez"), "Published is “talvez”"),
+        (row("bom", "Bom de novo"), "the SKU BOM is already used on line 2"),
+    ],
+)
+def test_a_bad_row_is_named_with_its_line_and_the_good_ones_are_imported(bad, reason, sheet, capsys):
+    with pytest.raises(CommandError, match="1 of 3 rows were left out"):
+        import_file(sheet(row("bom", "Bom\ncom quebra"), bad, row("outro", "Outro")))
+    reported = capsys.readouterr().err
+    assert reported.startswith("Line 4: ")
+    assert reason in reported
+    assert set(Product.objects.values_list("sku", flat=True)) == {"BOM", "OUTRO"}
+
+
+def test_a_bad_variant_does_not_take_its_siblings_with_it(sheet):
+    with pytest.raises(CommandError):
+        import_file(
+            sheet(
+                row(price="caro", **{"Option1 Value": "P"}),
+                row(title="", **{"Option1 Value": "M"}),
+                row(title="", **{"Option1 Value": "G"}),
+            )
+        )
+    assert set(Product.objects.values_list("name", flat=True)) == {"Vaso – M", "Vaso – G"}
+
+
+HEAD = b"Handle,Title,Variant Price\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"Handle,Name\nvaso,Vaso\n", "missing: Title, Variant Price"),
+        (b"Handle;Title;Variant Price\nvaso;Vaso;10\n", "separated by commas; missing"),
+        (HEAD + b"vaso,Vaso,10\ncopo,Ch\xe1vena,10\n", "is not UTF-8: line 3 cannot be read"),
+        ("Handle,Title,Variant Price\nvaso,Vaso,10\n".encode("utf-16"), "is not UTF-8"),
+        (HEAD + b"vaso,Va\0so,10\n", "holds NUL characters"),
+        (HEAD + b'vaso,"Vaso,10\n', "not well-formed CSV near line 2"),
+        (HEAD + b"vaso," + b"x" * 200_000 + b",10\n", "not well-formed CSV near line 2"),
+    ],
+)
+def test_a_file_that_cannot_be_read_gets_a_sentence_and_changes_nothing(content, sentence, tmp_path):
+    path = tmp_path / "products.csv"
+    path.write_bytes(content)
+    before = state()
+    with pytest.raises(CommandError, match=sentence):
+        import_file(path)
+    assert state() == before
+
+
+def test_a_file_that_is_not_there_gets_a_sentence(tmp_path):
+    with pytest.raises(CommandError, match="There is no file"):
+        import_file(tmp_path / "nowhere.csv")
+    with pytest.raises(CommandError, match="cannot be read"):
+        import_file(tmp_path)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_byte_order_mark_and_any_line_ending_are_fine(newline, tmp_path, capsys):
+    path = tmp_path / "products.csv"
+    text = newline.join(["Handle,Title,Variant Price", "vaso,Vaso,10", "", 'copo,"Copo', 'alto",x', ""])
+    path.write_bytes(text.encode("utf-8-sig"))
+    with pytest.raises(CommandError):
+        import_file(path)
+    assert Product.objects.get().name == "Vaso"
+    assert "Line 4: the price" in capsys.readouterr().err
+
+
+def test_a_surplus_cell_is_a_bad_row(tmp_path, capsys):
+    path = tmp_path / "products.csv"
+    path.write_bytes(HEAD + b"vaso,Vaso, azul,10\n")
+    with pytest.raises(CommandError):
+        import_file(path)
+    assert "Line 2: it has more cells" in capsys.readouterr().err
+
+
+def test_another_products_address_is_not_taken_away(sheet):
+    ProductFactory(slug="vaso", sku="OUTRO")
+    import_file(sheet(row()))
+    import_file(sheet(row()))
+    slug = Product.objects.get(sku="VASO").slug
+    assert slug.startswith("vaso-")
+    assert Product.objects.count() == 2
+
+
+def test_long_handles_give_distinct_skus(sheet):
+    handle = "h" * 100
+    import_file(sheet(row(handle, **{"Option1 Value": "P"}), row(handle, title="", **{"Option1 Value": "M"})))
+    assert Product.objects.count() == 2
+
+
+def test_the_number_of_statements_does_not_depend_on_the_rows(sheet, django_assert_max_num_queries):
+    rows = [row(f"vaso-{n}", f"Vaso {n}", Type="Vasos") for n in range(500)]
+    with django_assert_max_num_queries(20):
+        import_file(sheet(*rows))
+    with django_assert_max_num_queries(20):
+        import_file(sheet(*rows))
+
+
+def test_set_stock_by_command(capsys):
+    product = ProductFactory(sku="VASO", stock={"cajamar": 5})
+    with transaction.atomic():
+        services.reserve("held", {product.id: 2}, expires_at=timezone.now() + timedelta(minutes=5))
+        services.reserve("late", {product.id: 2}, expires_at=timezone.now() - timedelta(minutes=5))
+    call_command("set_stock", "VASO", "2")
+    assert "VASO in cajamar: 2 on hand, 2 held, 0 free." in capsys.readouterr().out
+    for arguments, sentence in [
+        (["VASO", "1"], "2 are held"),
+        (["VASO", "--", "-1"], "-1 is not possible"),
+        (["VASO", "99999999999"], "not possible"),
+        (["COPO", "1"], "no product with the SKU COPO"),
+        (["VASO", "1", "--warehouse", "marte"], "no warehouse with the code marte"),
+    ]:
+        with pytest.raises(CommandError, match=sentence):
+            call_command("set_stock", *arguments)
+    assert Stock.objects.get().on_hand == 2
+
+
+@given(st.text())
+def test_plain_text_takes_anything(html):
+    assert "\n\n" not in plain_text(html)
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("a &lt;b&gt; c", "a <b> c"),
+        ("<p>um</p>\n\n<p>dois <b>três</b></p>", "um\ndois três"),
+        ("<style>p{}</style>x<script>y</script >z", "xz"),
+        ("1 < 2", "1 < 2"),
+        ("<script>solto", ""),
+    ],
+)
+def test_plain_text(html, text):
+    assert plain_text(html) == text
