@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 from shipping import postal_codes
 from shipping.exceptions import InvalidPostalCode
 
-
 TYPE_YOUR_CEP = _("Type your CEP, like 01310-200.")
 
 
@@ -43,7 +42,14 @@ class PostalCodeForm(forms.Form):
     postal_code = PostalCodeField()
 
 
-class AddForm(forms.Form):
+class LineForm(forms.Form):
+    """A form so small that its page has room for one complaint."""
+
+    def first_error(self) -> str:
+        return str(next(iter(self.errors.values()))[0])
+
+
+class AddForm(LineForm):
     sku = forms.CharField(max_length=64)
     quantity = forms.IntegerField(
         min_value=1,
@@ -56,7 +62,7 @@ class AddForm(forms.Form):
     )
 
 
-class QuantityForm(forms.Form):
+class QuantityForm(LineForm):
     """`to` is what a button asks for and wins over the number in the field."""
 
     to = forms.IntegerField(required=False, min_value=0, max_value=settings.MAX_LINE_QUANTITY)

@@ -18,6 +18,7 @@ from inventory import catalogue
 from inventory.exceptions import InsufficientStock, ProductNotFound
 from shipping import postal_codes
 from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
+from shipping.services import ShippingOption
 
 
 @require_safe
@@ -31,9 +32,8 @@ def add(request: HttpRequest) -> HttpResponse:
     """Put a product into the cart; with HTMX the product's page stays and says so."""
     form = AddForm(request.POST)
     if not form.is_valid():
-        return _not_added(
-            request, form.data.get("sku", ""), " ".join(form.errors.get("quantity", [_("Choose a product.")]))
-        )
+        reason = form.first_error() if "quantity" in form.errors else _("Choose a product.")
+        return _not_added(request, form.data.get("sku", ""), reason)
     found = ensure_cart(request)
     sku, quantity = form.cleaned_data["sku"], form.cleaned_data["quantity"]
     try:
@@ -66,7 +66,7 @@ def line(request: HttpRequest, sku: str) -> HttpResponse:
         return redirect("cart:cart")
     form = QuantityForm(request.POST)
     if not form.is_valid():
-        return _page(request, found, line_error=(sku, " ".join(form.errors.get("quantity", form.errors.get("to", [])))))
+        return _page(request, found, line_error=(sku, form.first_error()))
     try:
         changed = services.set_quantity(found.id, sku, form.cleaned_data["quantity"], user_id=user_id_of(request))
     except Refusal as refusal:
@@ -153,7 +153,7 @@ def _page(
     return render(request, template, context, status=422 if refused else 200)
 
 
-def _options(found: CartSnapshot | None) -> list[services.ShippingOption]:
+def _options(found: CartSnapshot | None) -> list[ShippingOption]:
     if found is None or not found.lines or not found.postal_code:
         return []
     try:

@@ -12,6 +12,7 @@ from cart.forms import PostalCodeField
 from cart.snapshot import CartSnapshot
 from shipping import postal_codes
 from shipping.addresses import Address
+from shipping.exceptions import InvalidPostalCode
 
 PIX = "pix"
 CARD = "card"
@@ -93,7 +94,7 @@ class DeliveryForm(forms.Form):
             return data
         try:
             state = postal_codes.state_of(postal_codes.normalise(data.get("postal_code", "")))
-        except Exception:  # noqa: BLE001, S110 - the field itself says what is wrong with it
+        except InvalidPostalCode:  # the field itself says what is wrong with it
             return data
         return {**data.dict(), "state": state}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -39,9 +39,7 @@ from inventory.exceptions import InsufficientStock
 from payments.models import PaymentAttempt
 from shipping import postal_codes
 from shipping.exceptions import InvalidPostalCode, ShippingQuoteExpired, ShippingRequired, ShippingUnavailable
-
-P = ParamSpec("P")
-CartView = Callable[Concatenate[HttpRequest, CartSnapshot, P], HttpResponse]
+from shipping.services import ShippingOption
 
 # A shopper's page asks for news every two seconds; the provider is asked no oftener than this.
 ASK_PROVIDER_EVERY_SECONDS = 10
@@ -50,11 +48,11 @@ ORDERS_PER_PAGE = 20
 JUST_NOW = timedelta(hours=1)
 
 
-def with_open_cart(view: CartView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def with_open_cart(view: Callable[[HttpRequest, CartSnapshot], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Give the view a cart that can be paid for, or send the shopper where things stand."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest) -> HttpResponse:
         cart = current_cart(request)
         if cart is None or cart.status != CartStatus.OPEN:
             return redirect("checkout:resume")
@@ -63,7 +61,7 @@ def with_open_cart(view: CartView[P]) -> Callable[Concatenate[HttpRequest, P], H
         if cart.has_problems:
             messages.warning(request, _("Something in your cart has changed. Please look at the marked lines first."))
             return redirect("cart:cart")
-        return view(request, cart, *args, **kwargs)
+        return view(request, cart)
 
     return wrapped
 
@@ -90,14 +88,14 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
         return _page(request, cart, edit="contact", form=form, status=422)
     found = form.cleaned_data
     try:
-        carts.set_delivery(
+        cart = carts.set_delivery(
             cart.id, email=found["email"], phone=found["phone"], address=form.address(), user_id=user_id_of(request)
         )
     except Refusal as refusal:
         field = refusal.details.get("field")
         form.add_error(str(field) if field in form.fields else None, str(refusal))
         return _page(request, cart, edit="contact", form=form, status=422)
-    return _on_to(request, "delivery")
+    return _on_to(_open_part(cart))
 
 
 def _filled_from_cep(request: HttpRequest) -> DeliveryForm:
@@ -123,11 +121,11 @@ def delivery(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
         carts.choose_shipping(cart.id, request.POST.get("code", ""), user_id=user_id_of(request))
     except Refusal as refusal:
         messages.error(request, str(refusal))
-        return _on_to(request, "delivery", edit="delivery")
-    return _on_to(request, "payment")
+        return _on_to("delivery", edit="delivery")
+    return _on_to("payment")
 
 
-def _on_to(request: HttpRequest, part: str, edit: str = "") -> HttpResponse:
+def _on_to(part: str, edit: str = "") -> HttpResponse:
     query = f"?{urlencode({'edit': edit})}" if edit else ""
     return redirect(f"{reverse('checkout:checkout')}{query}#{part}")
 
@@ -158,6 +156,7 @@ def _page(
             "method": (payment_form and payment_form.data.get("method")) or CARD,
             "idempotency_key": PaymentForm.new_key(),
             "stripe_js_url": settings.STRIPE_JS_URL if open_part == "payment" else "",
+            "payment_minutes": settings.PAYMENT_MINUTES,
             "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
             **more,
         },
@@ -165,7 +164,7 @@ def _page(
     )
 
 
-def _open_part(cart: CartSnapshot, edit: str) -> str:
+def _open_part(cart: CartSnapshot, edit: str = "") -> str:
     if edit == "contact" or not _has_contact(cart):
         return "contact"
     if edit == "delivery" or not _has_shipping(cart):
@@ -192,7 +191,7 @@ def _known_delivery(request: HttpRequest, cart: CartSnapshot) -> dict[str, str]:
     return {"email": request.user.email, "name": request.user.full_name} | known
 
 
-def _options(cart: CartSnapshot) -> list[carts.ShippingOption]:
+def _options(cart: CartSnapshot) -> list[ShippingOption]:
     try:
         return carts.shipping_options(cart)
     except (AddressRequired, ShippingUnavailable):
@@ -230,7 +229,7 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
 
     def run() -> Answer:
         try:
-            return Answer(303, {"url": _address(place_order(command), forward=True)})
+            return Answer(303, {"url": _address(place_order(command), placed_now=True)})
         except PaymentDeclined as refusal:
             return Answer(402, {"message": str(refusal)})
 
@@ -263,9 +262,9 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
         return redirect("cart:cart")
     if isinstance(refusal, ShippingQuoteExpired | ShippingRequired):
         messages.warning(request, str(refusal))
-        return _on_to(request, "delivery", edit="delivery")
+        return _on_to("delivery", edit="delivery")
     if isinstance(refusal, AddressRequired):
-        return _on_to(request, "contact", edit="contact")
+        return _on_to("contact", edit="contact")
     if isinstance(refusal, PriceChanged):
         return _page(request, cart, status=409, price_changed=True, previous_total=form.cleaned_data["expected_total"])
     form.add_error("method", str(refusal))
@@ -294,9 +293,9 @@ def _latest_order(request: HttpRequest, cart: CartSnapshot | None) -> Order | No
 # --- The order's pages ------------------------------------------------------------------------------------------------
 
 
-def _address(order: Order, *, forward: bool = False) -> str:
-    """The order's page as a path; `forward` sends a shopper whose bank wants to see them straight there."""
-    query = {"token": order.token, **({"forward": "1"} if forward else {})}
+def _address(order: Order, *, placed_now: bool = False) -> str:
+    """The order's page as a path. Where the bank wants to see a shopper who has just paid, it sends them there."""
+    query = {"token": order.token, **({"forward": "1"} if placed_now and _state(order) == "bank" else {})}
     return f"{reverse('checkout:order', args=[order.number])}?{urlencode(query)}"
 
 
@@ -365,7 +364,7 @@ def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
         messages.error(
             request,
             _(
-                "Your bank did not confirm the payment. Nothing was charged. Try again, use another card or pay with Pix."
+                "Your bank did not confirm the payment. Nothing was charged. Try again, or pay with Pix."
             ),
         )
         return redirect("checkout:checkout")

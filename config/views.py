@@ -45,7 +45,7 @@ def demo_mailbox(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-@csp_update({"frame-src": [SELF]})
+@csp_update({"frame-src": [SELF]})  # type: ignore[arg-type]  # it takes any view, its annotation only one shape
 def demo_mail(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "pages/mail.html", {"mail": _mail(name)})
 
@@ -53,7 +53,7 @@ def demo_mail(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 @never_cache
 @xframe_options_sameorigin
-@csp_replace({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})
+@csp_replace({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})  # type: ignore[arg-type]
 def demo_mail_html(request: HttpRequest, name: str) -> HttpResponse:
     """The HTML part alone, for a frame in which nothing may run; its styles are its own, as mail programs want them."""
     return HttpResponse(_mail(name).html)

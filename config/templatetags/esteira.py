@@ -146,5 +146,7 @@ def field(bound: forms.BoundField, **options: Any) -> dict[str, Any]:
 @register.inclusion_tag("esteira/form_errors.html")
 def form_errors(form: forms.BaseForm) -> dict[str, Any]:
     """What has to be mended, listed at the top with a link to each field."""
-    listed = [(form[name], message) for name, messages in form.errors.items() if name in form.fields for message in messages]
+    listed = [
+        (form[name], message) for name, messages in form.errors.items() if name in form.fields for message in messages
+    ]
     return {"listed": listed, "general": form.non_field_errors()}
