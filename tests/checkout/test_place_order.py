@@ -1,7 +1,5 @@
 """The one path, against a provider that answers over HTTP: what its answers do to cart, stock, order and mail."""
 
-import time
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -18,7 +16,6 @@ from cart.snapshot import CartSnapshot
 from checkout import inbox, outbox, sweeper
 from checkout.exceptions import PaymentDeclined, PriceChanged
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
-from checkout.place_order import PlaceOrder, place_order
 from checkout.services import cancel_waiting_payment
 from config.locks import redis_lock
 from inventory.exceptions import InsufficientStock
@@ -29,36 +26,10 @@ from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 from shipping.models import Quote, ShippingRate
 from tests.accounts.factories import UserFactory
 from tests.cart.factories import filled_cart, flat_shipping, ready_cart
+from tests.checkout.support import AUTHENTICATE, DECLINED, eventually, order_of, stock_of
 from tests.inventory.factories import ProductFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
-
-VISA = "pm_card_visa"
-DECLINED = "pm_card_chargeDeclined"
-AUTHENTICATE = "pm_card_authenticationRequired"
-
-
-def order_of(cart: CartSnapshot, method: str = VISA, **changes: object) -> Order:
-    command = {
-        "cart_token": cart.id,
-        "payment_method": method,
-        "expected_total": cart.total,
-        "language": "pt-br",
-        "user_id": cart.user_id,
-    }
-    return place_order(PlaceOrder(**{**command, **changes}))
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "It did not happen in time."
-        time.sleep(0.05)
-
-
-def stock_of(product: Product) -> tuple[int, int]:
-    return Stock.objects.values_list("on_hand", "reserved").get(product=product)
 
 
 def status_of(cart: CartSnapshot) -> str:

@@ -1,0 +1,124 @@
+"""A repeated request gets the first answer and never runs twice, with or without Redis."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Event
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from cart.exceptions import CheckoutInProgress
+from checkout.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
+from checkout.idempotency import ABANDONED_AFTER, KEPT_FOR, Answer, answer_once, forget_old_keys
+from checkout.models import IdempotencyKey
+from config.exceptions import Refusal
+from tests.cart.factories import filled_cart
+
+FIRST_ANSWER = Answer(201, {"number": "A1"})
+REQUEST = {"payment_method": "pm_card_visa", "expected_total": "10.00"}
+
+
+class Work:
+    """Something that must run once; counts how often it did."""
+
+    def __init__(self, answer: Answer | Exception = FIRST_ANSWER) -> None:
+        self.answer = answer
+        self.runs = 0
+
+    def __call__(self) -> Answer:
+        self.runs += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def ask(cart, work: Work, key: str = "key-1", request: dict[str, str] = REQUEST) -> Answer:
+    return answer_once(cart_token=cart.id, user_id=None, key=key, request=request, run=work)
+
+
+@pytest.mark.django_db
+class TestOneAfterTheOther:
+    def test_the_second_gets_the_firsts_answer(self) -> None:
+        cart, work = filled_cart(), Work()
+        assert ask(cart, work) == Answer(201, {"number": "A1"})
+        assert ask(cart, work) == Answer(201, {"number": "A1"}, replayed=True)
+        assert work.runs == 1
+
+    def test_another_body_under_the_same_key_is_a_mistake(self) -> None:
+        cart, work = filled_cart(), Work()
+        ask(cart, work)
+        with pytest.raises(IdempotencyKeyReused):
+            ask(cart, work, request={**REQUEST, "expected_total": "11.00"})
+        assert work.runs == 1
+
+    def test_keys_belong_to_their_cart(self) -> None:
+        work = Work()
+        assert not ask(filled_cart(), work).replayed
+        assert not ask(filled_cart(), work).replayed
+        assert work.runs == 2
+
+    @pytest.mark.parametrize("key", ["", "x" * 256, "nul\0"])
+    def test_a_request_needs_a_key(self, key: str) -> None:
+        with pytest.raises(IdempotencyKeyRequired):
+            ask(filled_cart(), Work(), key=key)
+
+    def test_a_refusal_that_did_nothing_frees_the_key(self) -> None:
+        cart = filled_cart()
+        with pytest.raises(Refusal):
+            ask(cart, Work(Refusal()))
+        assert ask(cart, Work()) == Answer(201, {"number": "A1"})
+
+    def test_while_the_first_is_at_work_the_second_is_told_so(self) -> None:
+        cart = filled_cart()
+        with pytest.raises(RuntimeError):
+            ask(cart, Work(RuntimeError("the process died here")))
+        with pytest.raises(CheckoutInProgress):
+            ask(cart, Work())
+
+    def test_a_request_that_died_is_run_again_after_a_while(self) -> None:
+        cart = filled_cart()
+        with pytest.raises(RuntimeError):
+            ask(cart, Work(RuntimeError("the process died here")))
+        IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
+        assert ask(cart, Work()) == Answer(201, {"number": "A1"})
+
+    def test_keys_are_kept_for_more_than_a_day(self) -> None:
+        cart = filled_cart()
+        ask(cart, Work())
+        IdempotencyKey.objects.update(started_at=timezone.now() - timedelta(hours=25))
+        forget_old_keys()
+        assert ask(cart, Work()).replayed
+        IdempotencyKey.objects.update(started_at=timezone.now() - KEPT_FOR - timedelta(seconds=1))
+        assert forget_old_keys() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_twenty_at_once_one_runs() -> None:
+    cart, started, go_on = filled_cart(), Event(), Event()
+
+    class Slow(Work):
+        def __call__(self) -> Answer:
+            started.set()
+            assert go_on.wait(10)
+            return super().__call__()
+
+    work = Slow()
+
+    def attempt(_number: int) -> str:
+        try:
+            return str(ask(cart, work).status)
+        except CheckoutInProgress as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        attempts = [pool.submit(attempt, number) for number in range(20)]
+        assert started.wait(10)
+        while sum(each.done() for each in attempts) < 19:
+            go_on.wait(0.01)
+        go_on.set()
+        answers = sorted(each.result() for each in attempts)
+    assert answers == ["201"] + ["checkout_in_progress"] * 19
+    assert work.runs == 1

@@ -1,0 +1,65 @@
+"""What was promised is sent: once, later when it cannot be now, and by one relay at a time."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.utils import timezone
+
+from checkout import outbox
+from checkout.models import OutboxMessage
+from tests.cart.factories import ready_cart
+from tests.checkout.support import order_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
+
+
+def test_a_mail_server_that_is_away_delays_the_mail_and_staff_can_see_why(settings) -> None:
+    order_of(ready_cart())
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    assert outbox.relay() == 0
+    message = OutboxMessage.objects.get()
+    assert message.sent_at is None
+    assert message.tries == 1
+    assert "ConnectionRefusedError" in message.last_error
+    assert message.due_at > timezone.now() + timedelta(seconds=30)
+
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert outbox.relay() == 0, "it waits for its turn"
+    OutboxMessage.objects.update(due_at=timezone.now())
+    assert outbox.relay() == 1
+    assert len(mail.outbox) == 1
+    message.refresh_from_db()
+    assert (message.last_error, message.tries) == ("", 2)
+
+
+def test_a_relay_that_died_loses_only_its_turn() -> None:
+    order_of(ready_cart())
+    (taken,) = outbox._take()
+    assert outbox.relay() == 0
+    OutboxMessage.objects.filter(pk=taken.pk).update(due_at=timezone.now())
+    assert outbox.relay() == 1
+
+
+def test_several_relays_send_each_mail_once() -> None:
+    for _ in range(6):
+        order_of(ready_cart())
+
+    def relay(_number: int) -> int:
+        try:
+            return outbox.relay()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(relay, range(4))) == 6
+    assert len(mail.outbox) == 6
+    assert len({message.extra_headers["Message-ID"] for message in mail.outbox}) == 6
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(1, 60), (2, 120), (3, 240), (7, 3600), (60, 3600)])
+def test_it_waits_longer_each_time_and_an_hour_at_the_most(tries: int, seconds: int) -> None:
+    assert outbox._wait_seconds(tries) == seconds
