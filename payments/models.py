@@ -100,9 +100,9 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
         return self.unsettled().filter(expires_at__lte=now).with_payment().order_by("expires_at", "pk")
 
     def fetch_locked_with_payment(self, attempt_id: UUID) -> PaymentAttempt:
-        """The attempt and its payment, both rows locked until the transaction ends; one statement."""
+        """The attempt and its payment, the payment's row locked first, until the transaction ends; one statement."""
         require_transaction()
-        return self.with_payment().select_for_update(of=("self", "payment")).get(pk=attempt_id)
+        return self.with_payment().select_for_update(of=("payment", "self")).get(pk=attempt_id)
 
     def write_with_payment(self, attempt: PaymentAttempt) -> None:
         """Write what was learned of a locked attempt, and its payment's status, in one statement."""

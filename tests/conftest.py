@@ -9,6 +9,9 @@ from django.core.cache import cache
 
 from tests import chromium
 
+# The stand-in provider of payments, for whoever asks for `sandbox`.
+pytest_plugins = ["tests.sandbox"]
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:

@@ -42,6 +42,8 @@ class Faults:
 
     def add(self, document: dict[str, Any]) -> Fault:
         """Switch on. `seed` makes the choices of `probability` repeatable. Raises ApiError where it is misspelt."""
+        if not document:
+            raise invalid(f"Say which fault: a JSON object with a kind, one of {sorted(KINDS)}.")
         values = dict(document)
         seed = values.pop("seed", None)
         values.setdefault("kind", "slow" if "latency_ms" in values and "error_status" not in values else "error")

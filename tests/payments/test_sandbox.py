@@ -1,0 +1,250 @@
+"""The sandbox behaves as Stripe documents it. Driven by Stripe's own SDK and by plain HTTP."""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import stripe
+
+from tests.sandbox import Sandbox
+
+
+def client(sandbox: Sandbox, key: str = "") -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key or sandbox.secret_key, base_addresses={"api": sandbox.base_url}, max_network_retries=0
+    )
+
+
+def post(
+    sandbox: Sandbox, path: str, form: dict[str, str], *, key: str = "", idempotency_key: str = ""
+) -> tuple[int, dict[str, str], dict[str, Any]]:
+    connection = http.client.HTTPConnection(sandbox.base_url.removeprefix("http://"), timeout=10)
+    headers = {
+        "Authorization": f"Bearer {key or sandbox.secret_key}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    if idempotency_key:
+        headers["Idempotency-Key"] = idempotency_key
+    connection.request("POST", path, urlencode(form), headers)
+    response = connection.getresponse()
+    document = json.loads(response.read())
+    connection.close()
+    return response.status, dict(response.headers), document
+
+
+CHARGE = {"amount": "1000", "currency": "brl", "confirm": "true", "payment_method": "pm_card_visa"}
+
+
+@pytest.mark.parametrize("token", ["pm_card_visa", "pm_card_chargeDeclined"])
+def test_the_same_key_replays_the_first_answer(sandbox: Sandbox, token: str) -> None:
+    form = {**CHARGE, "payment_method": token}
+    first = post(sandbox, "/v1/payment_intents", form, idempotency_key="a")
+    second = post(sandbox, "/v1/payment_intents", form, idempotency_key="a")
+
+    assert (second[0], second[2]) == (first[0], first[2])
+    assert "Idempotent-Replayed" not in first[1]
+    assert second[1]["Idempotent-Replayed"] == "true"
+    assert sum(sandbox.ledger()["intents"].values()) == 1
+
+
+def test_the_same_key_with_other_parameters_is_an_error(sandbox: Sandbox) -> None:
+    post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")
+    status, _headers, document = post(sandbox, "/v1/payment_intents", {**CHARGE, "amount": "1001"}, idempotency_key="a")
+
+    assert (status, document["error"]["type"]) == (400, "idempotency_error")
+    with pytest.raises(stripe.IdempotencyError):
+        client(sandbox).v1.payment_intents.create({"amount": 999, "currency": "brl"}, {"idempotency_key": "a"})
+
+
+def test_a_refused_request_does_not_use_up_its_key(sandbox: Sandbox) -> None:
+    assert post(sandbox, "/v1/payment_intents", {**CHARGE, "amount": "x"}, idempotency_key="a")[0] == 400
+    assert post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")[0] == 200
+
+
+def test_a_key_that_is_in_flight_is_a_conflict(sandbox: Sandbox) -> None:
+    sandbox.fault("slow", latency_ms=600, times=1)
+    statuses: list[int] = []
+
+    def charge() -> None:
+        statuses.append(post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")[0])
+
+    slow = threading.Thread(target=charge)
+    slow.start()
+    time.sleep(0.2)
+    charge()
+    slow.join()
+
+    assert statuses == [409, 200]
+    assert sandbox.ledger()["captured"] == 1000
+
+
+def test_simultaneous_requests_with_one_key_charge_once(sandbox: Sandbox) -> None:
+    def charge() -> None:
+        post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")
+
+    threads = [threading.Thread(target=charge) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sandbox.ledger()["captured"] == 1000
+
+
+@pytest.mark.parametrize("key", ["sk_live_wrong_kind_of_key"[3:], "pk_test_sandbox"])
+def test_a_wrong_key_is_turned_away(sandbox: Sandbox, key: str) -> None:
+    with pytest.raises(stripe.AuthenticationError):
+        client(sandbox, key).v1.payment_intents.retrieve("pi_1")
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({**CHARGE, "amount": "49"}, "amount_too_small"),
+        ({**CHARGE, "amount": ""}, "parameter_missing"),
+        ({**CHARGE, "amount": "1e3"}, "parameter_invalid_integer"),
+        ({**CHARGE, "payment_method": "pm_nothing"}, "resource_missing"),
+        ({**CHARGE, "payment_method_types[0]": "card"}, "payment_method_types_no_longer_supported"),
+    ],
+)
+def test_what_stripe_refuses_is_refused(sandbox: Sandbox, form: dict[str, str], code: str) -> None:
+    status, _headers, document = post(sandbox, "/v1/payment_intents", form)
+
+    assert (status, document["error"]["code"]) == (400, code)
+    assert sandbox.ledger()["intents"] == {}
+
+
+def test_an_intent_is_confirmed_in_a_second_call(sandbox: Sandbox) -> None:
+    intents = client(sandbox).v1.payment_intents
+    intent = intents.create({"amount": 1000, "currency": "brl"})
+    assert intent.status == "requires_payment_method"
+
+    assert intents.confirm(intent.id, {"payment_method": "pm_card_mastercard"}).status == "succeeded"
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        intents.confirm(intent.id, {"payment_method": "pm_card_visa"})
+    assert refusal.value.code == "payment_intent_unexpected_state"
+    with pytest.raises(stripe.InvalidRequestError):
+        intents.retrieve("pi_nothing")
+
+
+def test_the_list_pages_backwards_and_filters_by_time(sandbox: Sandbox) -> None:
+    intents = client(sandbox).v1.payment_intents
+    made = [intents.create({"amount": 1000 + number, "currency": "brl"}).id for number in range(5)]
+    now = int(time.time())
+
+    page = intents.list({"limit": 2})
+    assert [intent.id for intent in page.data] == made[:2:-1]
+    assert [intent.id for intent in page.auto_paging_iter()] == made[::-1]
+    assert intents.list({"created": {"gte": now + 60}}).data == []
+    assert len(intents.list({"created": {"lte": now + 60, "gt": now - 60}}).data) == 5
+
+
+def test_a_card_is_kept_as_a_token_without_its_number(sandbox: Sandbox) -> None:
+    form = {
+        "type": "card",
+        "card[number]": "4242 4242 4242 4242",
+        "card[exp_month]": "12",
+        "card[exp_year]": "40",
+        "card[cvc]": "123",
+    }
+    status, _headers, method = post(sandbox, "/v1/payment_methods", form, key=sandbox.publishable_key)
+
+    assert status == 200
+    assert "4242424242424242" not in json.dumps(method)
+    assert post(sandbox, "/v1/payment_intents", {**CHARGE, "payment_method": method["id"]})[2]["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [("4000000000000002", 402), ("4000000000009995", 402), ("4000002500003155", 200), ("4111111111111111", 402)],
+)
+def test_cards_behave_as_documented(sandbox: Sandbox, number: str, status: int) -> None:
+    form = {
+        "type": "card",
+        "card[number]": number,
+        "card[exp_month]": "1",
+        "card[exp_year]": "2040",
+        "card[cvc]": "123",
+    }
+    method = post(sandbox, "/v1/payment_methods", form, key=sandbox.publishable_key)[2]
+    charge = {**CHARGE, "payment_method": method["id"], "return_url": "https://shop.example/"}
+
+    assert post(sandbox, "/v1/payment_intents", charge)[0] == status
+    assert sandbox.ledger()["captured"] == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("number", "4242424242424241", "incorrect_number"),
+        ("exp_month", "13", "invalid_expiry_month"),
+        ("exp_year", "20", "invalid_expiry_year"),
+        ("cvc", "12", "invalid_cvc"),
+    ],
+)
+def test_a_mistyped_card_is_refused_at_its_field(sandbox: Sandbox, field: str, value: str, code: str) -> None:
+    card = {"number": "4242424242424242", "exp_month": "12", "exp_year": "40", "cvc": "123", field: value}
+    form = {"type": "card", **{f"card[{name}]": typed for name, typed in card.items()}}
+    status, _headers, document = post(sandbox, "/v1/payment_methods", form, key=sandbox.publishable_key)
+
+    assert (status, document["error"]["code"], document["error"]["param"]) == (402, code, field)
+
+
+@pytest.mark.parametrize("end", [Sandbox.kill, Sandbox.stop])
+def test_a_restart_forgets_nothing(sandbox_process: Callable[[], Sandbox], end: Callable[[Sandbox], None]) -> None:
+    sandbox = sandbox_process()
+    first = post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")
+    books = sandbox.ledger()
+
+    end(sandbox)
+    sandbox.start()
+
+    assert sandbox.ledger() == books
+    assert books["captured"] == 1000
+    again = post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")
+    assert again[2] == first[2]
+    assert again[1]["Idempotent-Replayed"] == "true"
+    assert [event["type"] for event in sandbox.events()] == ["payment_intent.succeeded"]
+
+
+def test_faults_strike_as_often_as_asked(sandbox: Sandbox) -> None:
+    sandbox.fault("error", error_status=503, times=2, path="/v1/payment_intents", method="POST")
+
+    assert [post(sandbox, "/v1/payment_intents", CHARGE)[0] for _ in range(3)] == [503, 503, 200]
+
+
+def test_random_faults_repeat_with_their_seed(sandbox: Sandbox) -> None:
+    runs = []
+    for _ in range(2):
+        sandbox.no_faults()
+        sandbox.fault("error", probability=0.5, seed=7)
+        runs.append([post(sandbox, "/v1/payment_intents", CHARGE)[0] for _ in range(20)])
+
+    assert runs[0] == runs[1]
+    assert set(runs[0]) == {200, 500}
+
+
+def test_a_misspelt_fault_is_refused(sandbox: Sandbox) -> None:
+    status, _headers, document = post(sandbox, "/_sandbox/faults", {})
+    assert status == 400
+    assert "JSON" in document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("pt-BR,pt;q=0.9", "Confirme a compra"), ("en-US", "Confirm the purchase")]
+)
+def test_the_3d_secure_page_speaks_the_shoppers_language(sandbox: Sandbox, language: str, words: str) -> None:
+    charge = {**CHARGE, "payment_method": "pm_card_authenticationRequired", "return_url": "https://shop.example/"}
+    intent = post(sandbox, "/v1/payment_intents", charge)[2]
+    connection = http.client.HTTPConnection(sandbox.base_url.removeprefix("http://"), timeout=10)
+    connection.request("GET", f"/_sandbox/3ds/{intent['id']}", headers={"Accept-Language": language})
+    page = connection.getresponse().read().decode()
+    connection.close()
+
+    assert words in page
+    assert "10,00" in page or "10.00" in page

@@ -1,0 +1,164 @@
+"""Messages of the provider: delivered until taken, verified on the raw body, stored once and without secrets."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import include, path
+
+from payments import services
+from payments.exceptions import InvalidSignature
+from payments.gateways import gateway
+from payments.models import WebhookEvent
+from payments.sandbox.webhooks import sign
+from tests.payments.conftest import Shop
+from tests.payments.factories import PaymentAttemptFactory
+from tests.payments.requests import a_charge
+from tests.sandbox import WEBHOOK_SECRET, Sandbox
+
+pytestmark = pytest.mark.django_db
+
+urlpatterns = [path("webhooks/", include("payments.urls"))]
+
+
+def an_event(sandbox: Sandbox, token: str = "pm_card_visa") -> str:
+    """The body of the event that one charge causes."""
+    gateway().authorize(a_charge(token))
+    event = sandbox.events()[-1]
+    return json.dumps({key: value for key, value in event.items() if key not in {"tries", "delivered"}}, indent=2)
+
+
+def test_events_reach_the_shop_signed_and_again_until_they_are_taken(sandbox: Sandbox, shop: Shop) -> None:
+    shop.statuses = [500, 404]
+    sandbox.deliver_to(shop.url)
+    gateway().authorize(a_charge())
+
+    messages = shop.wait_for(3)
+
+    assert len({body for body, _signature in messages}) == 1
+    body, signature = messages[-1]
+    told = gateway().parse_webhook(body, signature)
+    assert told.type == "payment_intent.succeeded"
+    assert told.outcome is not None
+    assert told.outcome.kind == "approved"
+
+
+def test_events_survive_kill_9_of_the_provider(sandbox_process: Callable[[], Sandbox], shop: Shop) -> None:
+    sandbox = sandbox_process()
+    gateway().authorize(a_charge())
+    sandbox.kill()
+    sandbox.start()
+    sandbox.deliver_to(shop.url)
+
+    [(body, _signature)] = shop.wait_for(1)
+    assert json.loads(body)["type"] == "payment_intent.succeeded"
+
+
+def test_events_are_held_doubled_and_delivered_once_more(sandbox: Sandbox, shop: Shop) -> None:
+    sandbox.fault("webhooks_held")
+    sandbox.deliver_to(shop.url)
+    gateway().authorize(a_charge())
+    time.sleep(0.4)
+    assert shop.received == []
+
+    sandbox.no_faults()
+    sandbox.fault("webhooks_doubled")
+    shop.wait_for(2)
+    sandbox.no_faults()
+    time.sleep(0.3)
+    sandbox.redeliver(sandbox.events()[0]["id"])
+    assert len({body for body, _signature in shop.wait_for(3)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "type_", "kind"),
+    [
+        ("pm_card_visa", "payment_intent.succeeded", "approved"),
+        ("pm_card_chargeDeclined", "payment_intent.payment_failed", "declined"),
+        ("pm_card_authenticationRequired", "payment_intent.requires_action", "action"),
+        ("pix", "payment_intent.requires_action", "action"),
+    ],
+)
+def test_a_stored_event_tells_its_attempt_and_outcome(sandbox: Sandbox, token: str, type_: str, kind: str) -> None:
+    attempt = PaymentAttemptFactory()
+    gateway().authorize(a_charge(token, attempt_id=attempt.pk))
+    body = json.dumps(sandbox.events()[-1])
+
+    event = services.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
+    told = services.read_event(WebhookEvent.objects.get(pk=event.pk))
+
+    assert event.type == type_
+    assert told.outcome is not None
+    assert told.outcome.kind == kind
+    assert services.attempt_of_event(told) == attempt
+
+
+def test_a_snapshot_of_creation_decides_nothing(sandbox: Sandbox) -> None:
+    document = json.loads(an_event(sandbox, "pm_card_chargeDeclined"))
+    document["type"] = "payment_intent.created"
+
+    assert gateway().read_event(document).outcome is None
+
+
+def test_an_event_is_stored_once_without_secrets(sandbox: Sandbox) -> None:
+    body = an_event(sandbox)
+    for _ in range(3):
+        event = services.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
+
+    assert WebhookEvent.objects.get() == event
+    assert "client_secret" in body
+    assert "client_secret" not in json.dumps(event.payload)
+
+
+FORGERIES: dict[str, Callable[[], tuple[str, str]]] = {
+    "unsigned": lambda: ("{}", ""),
+    "invented": lambda: ("{}", "t=1,v1=00"),
+    "nonsense": lambda: ("{}", "nonsense"),
+    "another secret": lambda: ("{}", sign("{}", "whsec_other")),
+    "another body": lambda: ("{} ", sign("{}", WEBHOOK_SECRET)),
+    "no event": lambda: ("{}", sign("{}", WEBHOOK_SECRET)),
+    "a list": lambda: ("[1]", sign("[1]", WEBHOOK_SECRET)),
+    "no JSON": lambda: ("no json", sign("no json", WEBHOOK_SECRET)),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_what_the_provider_did_not_sign_is_refused(sandbox: Sandbox, forgery: str) -> None:
+    body, signature = FORGERIES[forgery]()
+    with pytest.raises(InvalidSignature):
+        services.store_webhook("stripe", body.encode(), signature)
+
+    assert not WebhookEvent.objects.exists()
+
+
+@pytest.mark.parametrize(("age", "taken"), [(0, True), (290, True), (310, False)])
+def test_an_old_signature_is_refused(sandbox: Sandbox, age: int, taken: bool) -> None:
+    body = an_event(sandbox)
+    signature = sign(body, WEBHOOK_SECRET, int(time.time()) - age)
+
+    if not taken:
+        with pytest.raises(InvalidSignature):
+            services.store_webhook("stripe", body.encode(), signature)
+    else:
+        services.store_webhook("stripe", body.encode(), signature)
+    assert WebhookEvent.objects.exists() is taken
+
+
+@pytest.mark.urls("tests.payments.test_webhooks")
+def test_the_address_answers_after_storing_and_refuses_forgeries(sandbox: Sandbox, client: Client) -> None:
+    body = an_event(sandbox)
+
+    def send(signature: str | None) -> int:
+        headers = {"Stripe-Signature": signature} if signature else {}
+        return client.post(
+            "/webhooks/stripe/", body.encode(), content_type="application/json", headers=headers
+        ).status_code
+
+    assert send(None) == 400
+    assert send(sign(body + " ", WEBHOOK_SECRET)) == 400
+    assert not WebhookEvent.objects.exists()
+    assert [send(sign(body, WEBHOOK_SECRET)) for _ in range(2)] == [200, 200]
+    assert WebhookEvent.objects.count() == 1
+    assert client.get("/webhooks/stripe/").status_code == 405
