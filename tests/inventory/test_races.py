@@ -1,0 +1,253 @@
+"""Several connections want the same goods at the same moment, on real PostgreSQL."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from inventory import services
+from inventory.exceptions import InsufficientStock, ReservationExpired
+from inventory.models import Reservation, ReservationLine, Stock, StockQuerySet
+from tests.inventory.factories import ProductFactory, WarehouseFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE_SECONDS = 20
+
+
+def soon():
+    return timezone.now() + timedelta(minutes=35)
+
+
+def hold(reference, demand, expires_at=None, replacing=None):
+    with transaction.atomic():
+        services.reserve(reference, demand, expires_at=expires_at or soon(), replacing=replacing)
+
+
+def sell(reference, demand):
+    """One buyer: holds, then buys. Returns whether it got the goods."""
+    try:
+        hold(reference, demand)
+    except InsufficientStock:
+        return False
+    with transaction.atomic():
+        services.commit(reference)
+    return True
+
+
+def at_once(*calls):
+    """Runs each call in a thread, on a connection of its own, all starting together; returns results or exceptions."""
+    start = threading.Barrier(len(calls))
+
+    def run(call):
+        try:
+            connection.ensure_connection()
+            start.wait(PATIENCE_SECONDS)
+            return call()
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(PATIENCE_SECONDS) for future in [pool.submit(run, call) for call in calls]]
+
+
+def assert_balanced():
+    for stock in Stock.objects.all():
+        held = sum(ReservationLine.objects.filter(stock=stock, held=True).values_list("quantity", flat=True))
+        assert stock.reserved == held
+        assert 0 <= stock.reserved <= stock.on_hand
+
+
+@contextmanager
+def everybody_reads_before_anybody_writes(readers, *, lock):
+    """Makes the race certain: whoever has read stock waits until all have. With the lock on, nobody else can have."""
+    together = threading.Barrier(readers)
+    locked = StockQuerySet.locked
+
+    def read(self, **options):
+        rows = locked(self, **options) if lock else list(self.select_related("warehouse").order_by("id"))
+        try:
+            together.wait(0.7 if lock else PATIENCE_SECONDS)
+        except threading.BrokenBarrierError:
+            assert lock
+        return rows
+
+    with mock.patch.object(StockQuerySet, "locked", read):
+        yield
+
+
+def test_two_connections_want_the_last_unit_and_one_gets_it():
+    product = ProductFactory(stock=1)
+    with everybody_reads_before_anybody_writes(2, lock=True):
+        results = at_once(lambda: hold("a", {product.id: 1}), lambda: hold("b", {product.id: 1}))
+    assert {type(result) for result in results} == {InsufficientStock, type(None)}
+    assert Reservation.objects.count() == 1
+    assert_balanced()
+
+
+def test_without_the_lock_both_believe_to_have_it():
+    """The control: the race without the lock. Only the database's constraint stands between it and a double sale."""
+    product = ProductFactory(stock=1)
+    with everybody_reads_before_anybody_writes(2, lock=False):
+        results = at_once(lambda: hold("a", {product.id: 1}), lambda: hold("b", {product.id: 1}))
+    (error,) = [result for result in results if result is not None]
+    assert "stock_reserved_within_on_hand" in str(error)
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE inventory_stock DROP CONSTRAINT stock_reserved_within_on_hand")
+    try:
+        Stock.objects.update(on_hand=1, reserved=0)
+        with everybody_reads_before_anybody_writes(2, lock=False):
+            results = at_once(lambda: hold("c", {product.id: 1}), lambda: hold("d", {product.id: 1}))
+        assert results == [None, None]
+        assert Stock.objects.get().reserved == 2
+    finally:
+        ReservationLine.objects.all().delete()
+        Stock.objects.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER TABLE inventory_stock ADD CONSTRAINT stock_reserved_within_on_hand "
+                "CHECK (reserved >= 0 AND reserved <= on_hand)"
+            )
+
+
+def test_many_buyers_with_lines_in_opposite_order_sell_what_is_there_and_nobody_deadlocks():
+    WarehouseFactory(code="primeiro", priority=1)
+    WarehouseFactory(code="segundo", priority=2)
+    products = [ProductFactory(stock={"segundo": 4, "primeiro": 6}) for _ in range(5)]
+    ids = [product.id for product in products]
+
+    def buyer(number):
+        order = ids if number % 2 else ids[::-1]
+        return lambda: sell(f"buyer-{number}", dict.fromkeys(order, 1))
+
+    results = at_once(*(buyer(number) for number in range(30)))
+    assert [result for result in results if isinstance(result, Exception)] == []
+    assert sum(results) == 10
+    assert set(Stock.objects.values_list("on_hand", "reserved")) == {(0, 0)}
+    assert Reservation.objects.filter(status="committed").count() == 10
+
+
+def test_buyers_who_reclaim_each_others_expired_holds_do_not_deadlock():
+    products = [ProductFactory(stock=10) for _ in range(4)]
+    ids = [product.id for product in products]
+    for number in range(10):
+        hold(f"late-{number}", dict.fromkeys(ids, 1), expires_at=timezone.now() - timedelta(seconds=1))
+
+    def buyer(number):
+        # Different stock rows, the same expired reservations.
+        return lambda: sell(f"buyer-{number}", {ids[number % 4]: 1})
+
+    results = at_once(*(buyer(number) for number in range(16)), services.reclaim_expired, services.reclaim_expired)
+    assert [result for result in results if isinstance(result, Exception)] == []
+    assert all(results[:16])
+    assert Reservation.objects.filter(status="held").count() == 0
+    services.reclaim_expired()
+    assert set(Stock.objects.values_list("on_hand", "reserved")) == {(6, 0)}
+
+
+@contextmanager
+def holding_the_lock_of(product):
+    """A thread of its own keeps the product's stock rows locked; `let_go(action)` runs `action` there and commits."""
+    locked, finish = threading.Event(), threading.Event()
+    actions = []
+
+    def keep():
+        try:
+            with transaction.atomic():
+                Stock.objects.filter(product=product).locked()
+                locked.set()
+                assert finish.wait(PATIENCE_SECONDS)
+                for action in actions:
+                    action()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(keep)
+        assert locked.wait(PATIENCE_SECONDS)
+
+        def let_go(action):
+            actions.append(action)
+            finish.set()
+            future.result(PATIENCE_SECONDS)
+
+        yield let_go
+
+
+def wait_until_blocked(count=1):
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0] >= count:
+                return
+        threading.Event().wait(0.02)
+    raise AssertionError("nobody waits for a lock")
+
+
+def in_thread(pool, call):
+    def run():
+        try:
+            with transaction.atomic():
+                return call()
+        finally:
+            connection.close()
+
+    return pool.submit(run)
+
+
+def test_a_sale_that_waited_while_its_hold_was_reclaimed_is_refused():
+    product = ProductFactory(stock=1)
+    hold("late", {product.id: 1}, expires_at=timezone.now() - timedelta(seconds=1))
+    with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as let_go:
+        sale = in_thread(pool, lambda: services.commit("late"))
+        wait_until_blocked()
+        let_go(lambda: services.reserve("next", {product.id: 1}, expires_at=soon()))
+        with pytest.raises(ReservationExpired):
+            sale.result(PATIENCE_SECONDS)
+    stock = Stock.objects.get()
+    assert (stock.on_hand, stock.reserved) == (1, 1)
+    assert_balanced()
+
+
+@pytest.mark.parametrize("verb", [services.commit, services.release])
+def test_a_verb_that_waited_works_on_the_numbers_of_after_the_wait(verb):
+    product = ProductFactory(stock=10)
+    hold("mine", {product.id: 2})
+    with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as let_go:
+        waiting = in_thread(pool, lambda: verb("mine"))
+        wait_until_blocked()
+        let_go(lambda: services.reserve("theirs", {product.id: 3}, expires_at=soon()))
+        waiting.result(PATIENCE_SECONDS)
+    stock = Stock.objects.get()
+    assert (stock.on_hand, stock.reserved) == ((8, 3) if verb is services.commit else (10, 3))
+    assert_balanced()
+
+
+def test_selling_and_releasing_the_same_hold_at_once_does_one_of_them():
+    product = ProductFactory(stock=10)
+
+    def in_transaction(verb, reference):
+        def run():
+            with transaction.atomic():
+                verb(reference)
+
+        return run
+
+    for number in range(8):
+        reference = f"r{number}"
+        hold(reference, {product.id: 1})
+        results = at_once(*(in_transaction(verb, reference) for verb in (services.commit, services.release) * 2))
+        assert {type(result) for result in results} <= {type(None), ReservationExpired}
+    sold = Reservation.objects.filter(status="committed").count()
+    stock = Stock.objects.get()
+    assert (stock.on_hand, stock.reserved) == (10 - sold, 0)
