@@ -5,13 +5,16 @@ A relay that dies in between loses only its turn: the message comes up again aft
 """
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from checkout import emails
-from checkout.models import MessageKind, OutboxMessage
+from checkout.exceptions import OrderNotAdvanced
+from checkout.models import MessageKind, Order, OutboxMessage
 from payments import services as payments
 
 logger = logging.getLogger(__name__)
@@ -60,3 +63,18 @@ def _refund(message: OutboxMessage) -> None:
     payments.refund(
         payment.pk, payment.amount, reason="paid too late", idempotency_key=f"{message.order.number}-too-late"
     )
+
+
+def resend(order: Order) -> None:
+    """Have the confirmation sent once more, at the relay's next round. Raises OrderNotAdvanced where it has none."""
+    confirmations = OutboxMessage.objects.filter(order=order, kind=MessageKind.CONFIRMATION)
+    if not confirmations.update(sent_at=None, due_at=timezone.now(), tries=0, last_error=""):
+        raise OrderNotAdvanced(
+            _("Order %(number)s is %(status)s and was never confirmed: there is no mail to send again.")
+            % {"number": order.number, "status": order.get_status_display()}
+        )
+
+
+def hasten(message_ids: Collection[int]) -> int:
+    """Let those of these messages that are not sent go at the relay's next round; returns how many. One statement."""
+    return OutboxMessage.objects.unsent().filter(pk__in=message_ids).update(due_at=timezone.now())

@@ -1,0 +1,152 @@
+"""Carts, as staff see them: read-only, with what is in them and what it costs today.
+
+A cart's token opens the cart, so only its first characters are shown.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, DecimalField, F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from cart.models import Cart, CartLine, CartStatus
+from config import money
+from config.admin import NOTHING, ChoiceFilter, PageAdmin, amount, facts, moment, status_tag
+from config.templatetags.esteira import cep, phone
+from inventory import catalogue
+
+TOKEN_SHOWN = 8
+
+
+class AgeFilter(ChoiceFilter):
+    title = _("last touched")
+    parameter_name = "touched"
+    choices_offered = (
+        ("hour", _("within an hour")),
+        ("day", _("within a day")),
+        ("idle", _("more than a day ago")),
+        ("old", _("more than a week ago")),
+    )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
+        now = timezone.now()
+        bounds: dict[str, dict[str, Any]] = {
+            "hour": {"updated_at__gte": now - timedelta(hours=1)},
+            "day": {"updated_at__gte": now - timedelta(days=1)},
+            "idle": {"updated_at__lt": now - timedelta(days=1)},
+            "old": {"updated_at__lt": now - timedelta(days=7)},
+        }
+        return queryset.filter(**bounds.get(self.value() or "", {}))
+
+
+class ContentsFilter(ChoiceFilter):
+    title = _("contents")
+    parameter_name = "contents"
+    choices_offered = (("some", _("with goods")), ("none", _("empty")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
+        wanted = {"some": {"units__gt": 0}, "none": {"units": 0}}.get(self.value() or "", {})
+        return queryset.filter(**wanted)
+
+
+@admin.register(Cart)
+class CartAdmin(PageAdmin[Cart]):
+    list_display = ("short_token", "whose", "status_shown", "units_shown", "goods", "place", "updated_at")
+    list_filter = ("status", AgeFilter, ContentsFilter)
+    list_select_related = ("user",)
+    ordering = ("-updated_at",)
+    search_fields = ("token__startswith", "email__istartswith", "user__email__istartswith", "name__icontains")
+    search_help_text = _("The beginning of the e-mail or of the cart's id, or the name.")
+    page_template = "admin/cart/cart/page.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
+        """Annotates `units` and `subtotal`, at today's prices."""
+        lines = CartLine.objects.filter(cart=OuterRef("pk")).order_by().values("cart")
+        price = Sum(F("quantity") * F("product__price"), output_field=DecimalField(max_digits=12, decimal_places=2))
+        return Cart.objects.annotate(
+            units=Coalesce(Subquery(lines.annotate(units=Sum("quantity")).values("units")), 0),
+            subtotal=Subquery(lines.annotate(price=price).values("price")),
+        )
+
+    def page_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
+        return Cart.objects.with_lines().select_related("user", "quote").annotate(order_count=Count("orders"))
+
+    def page_context(self, request: HttpRequest, cart: Cart) -> dict[str, Any]:
+        lines = [_line(line) for line in cart.lines.all()]
+        free = catalogue.available_now([line["product"].pk for line in lines])
+        for line in lines:
+            line["free"] = free.get(line["product"].pk, 0)
+        subtotal = money.total(line["total"] for line in lines)
+        return {
+            "title": _("Cart %(token)s…") % {"token": cart.token[:TOKEN_SHOWN]},
+            "lines": lines,
+            "subtotal": subtotal,
+            "total": subtotal + (cart.quote.price if cart.quote else Decimal(0)),
+            "facts": self._facts(cart),
+            "delivery": self._delivery(cart),
+            "hold_matters": cart.status == CartStatus.OPEN,
+            "orders_url": f"{reverse('admin:checkout_order_changelist')}?cart={cart.pk}",
+        }
+
+    def _facts(self, cart: Cart) -> list[Any]:
+        return facts(
+            (_("status"), status_tag(cart)),
+            (_("user"), cart.user and cart.user.get_username()),
+            (_("version"), cart.version),
+            (_("created at"), moment(cart.created_at)),
+            (_("updated at"), moment(cart.updated_at)),
+            (_("expires at"), moment(cart.expires_at)),
+        )
+
+    def _delivery(self, cart: Cart) -> list[Any]:
+        quote = cart.quote
+        return facts(
+            (_("e-mail"), cart.email),
+            (_("phone"), phone(cart.phone)),
+            (_("name"), cart.name),
+            (_("place"), self.place(cart)),
+            (_("CEP"), cep(cart.postal_code)),
+            (_("delivery"), quote and f"{quote.name}, {quote.min_days}–{quote.max_days} {_('working days')}"),
+            (_("price holds until"), quote and moment(quote.expires_at)),
+        )
+
+    @admin.display(description=_("cart"), ordering="pk")
+    def short_token(self, cart: Cart) -> SafeString:
+        return format_html("<code>{}…</code>", cart.token[:TOKEN_SHOWN])
+
+    @admin.display(description=_("whose"), ordering="email")
+    def whose(self, cart: Cart) -> str:
+        return (cart.user.get_username() if cart.user else cart.email) or str(_("a guest"))
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_shown(self, cart: Cart) -> SafeString:
+        return status_tag(cart)
+
+    @admin.display(description=_("units"), ordering="units")
+    def units_shown(self, cart: Cart) -> int:
+        return cart.units  # type: ignore[attr-defined,no-any-return]
+
+    @admin.display(description=_("goods"), ordering="subtotal")
+    def goods(self, cart: Cart) -> SafeString | str:
+        return amount(cart.subtotal, cart.currency)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("place"), ordering="state")
+    def place(self, cart: Cart) -> str:
+        return " · ".join(part for part in (cart.city, cart.state) if part) or NOTHING
+
+
+def _line(line: CartLine) -> dict[str, Any]:
+    return {
+        "product": line.product,
+        "quantity": line.quantity,
+        "price": line.product.price,
+        "total": money.line_total(line.product.price, line.quantity),
+    }

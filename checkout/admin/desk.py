@@ -1,0 +1,186 @@
+"""The buttons of an order's page: each changes something by POST, calls one verb, tells what happened and logs it."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from checkout.admin import verbs
+from checkout.admin.forms import ReasonForm, RefundForm, new_key
+from checkout.admin.verbs import VERBS, Told
+from checkout.models import Order, OrderStatus
+from checkout.services import REFUNDABLE
+from config.admin import PageAdmin
+from config.exceptions import Refusal
+from config.money import ZERO
+from config.templatetags.esteira import money
+from payments import services as payments
+from payments.exceptions import PaymentUnavailable
+from payments.models import Refund
+
+CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
+
+
+class OrderDesk(PageAdmin[Order]):
+    """Whoever may change orders may press the buttons; nobody edits an order by hand."""
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("checkout.change_order")
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("by-number/<str:number>/", wrap(self.by_number_view), name="checkout_order_by_number"),
+            path("<int:order_id>/refund/", wrap(self.refund_view), name="checkout_order_refund"),
+            path("<int:order_id>/cancel/", wrap(self.cancel_view), name="checkout_order_cancel"),
+            path("<int:order_id>/do/<slug:verb>/", wrap(self.verb_view), name="checkout_order_do"),
+            *super().get_urls(),
+        ]
+
+    def by_number_view(self, request: HttpRequest, number: str) -> HttpResponse:
+        """Where the other apps' admins lead, which know an order only by its number."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self._to_page(get_object_or_404(Order, number=number.upper()))
+
+    def verb_view(self, request: HttpRequest, order_id: int, verb: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if verb not in VERBS:
+            raise Http404
+        order = self._order_to_act_on(request, order_id)
+        self.carry_out(request, order, VERBS[verb].do)
+        return self._to_page(order)
+
+    def carry_out(self, request: HttpRequest, order: Order, do: Callable[[Order], Told]) -> bool:
+        """Do it, tell it, keep it in the order's history; returns whether it was done. A refusal is told, no more."""
+        try:
+            told = do(order)
+        except Refusal as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return False
+        self.message_user(request, told.text, told.level)
+        self.log_change(request, order, told.text)
+        return True
+
+    def refund_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """Asks how much and why, then pays back. `?again=<refund>` continues a refund whose end is not known."""
+        order = self._order_to_act_on(request, order_id)
+        known = _known_refund(order, request.POST.get("key", ""))
+        if known is not None and known.settled_at:
+            self.message_user(request, _("This refund was made before; nothing was paid twice."), messages.INFO)
+            return self._to_page(order)
+        again = known or _open_refund(order, request.GET.get("again", ""))
+        left = payments.refundable(order.payment) + (again.amount if again else ZERO)
+        form = RefundForm(request.POST or None, initial=_refund_initial(again, left), left=left)
+        if request.method == "POST" and form.is_valid():
+            cleaned = form.cleaned_data
+
+            def do(order: Order) -> Told:
+                return verbs.refund(
+                    order,
+                    amount=cleaned["amount"],
+                    reason=cleaned["reason"],
+                    restock=cleaned["restock"],
+                    key=cleaned["key"],
+                )
+
+            if self._move_money(request, order, form, do):
+                return self._to_page(order)
+        return self._ask_person(
+            request,
+            order,
+            form,
+            "admin/checkout/order/refund.html",
+            {"step": _("Refund"), "left": left, "again": again, "possible": order.status in REFUNDABLE},
+        )
+
+    def cancel_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """Asks why, then cancels: what is unpaid is withdrawn, what is paid is paid back and restocked."""
+        order = self._order_to_act_on(request, order_id)
+        known = _known_refund(order, request.POST.get("key", ""))
+        if known is not None and known.settled_at:
+            self.message_user(request, _("This refund was made before; nothing was paid twice."), messages.INFO)
+            return self._to_page(order)
+        form = ReasonForm(request.POST or None, initial={"key": new_key()})
+        if request.method == "POST" and form.is_valid():
+            cleaned = form.cleaned_data
+
+            def do(order: Order) -> Told:
+                return verbs.cancel(order, reason=cleaned["reason"], key=cleaned["key"])
+
+            if self._move_money(request, order, form, do):
+                return self._to_page(order)
+        return self._ask_person(
+            request,
+            order,
+            form,
+            "admin/checkout/order/cancel.html",
+            {
+                "step": _("Cancel"),
+                "left": payments.refundable(order.payment),
+                "possible": order.status in CANCELLABLE,
+                "paid": order.status == OrderStatus.PAID,
+            },
+        )
+
+    def _move_money(self, request: HttpRequest, order: Order, form: ReasonForm, do: Callable[[Order], Told]) -> bool:
+        """As `carry_out`, but a refusal stands at the form, whose key stays: sending it again cannot pay twice."""
+        reason = form.cleaned_data["reason"]
+        try:
+            told = do(order)
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
+            if isinstance(refusal, PaymentUnavailable):
+                self.log_change(request, order, _("%(told)s Reason: %(reason)s") % {"told": refusal, "reason": reason})
+            return False
+        self.message_user(request, told.text, told.level)
+        self.log_change(request, order, _("%(told)s Reason: %(reason)s") % {"told": told.text, "reason": reason})
+        return True
+
+    def _ask_person(
+        self, request: HttpRequest, order: Order, form: ReasonForm, template: str, context: dict[str, Any]
+    ) -> HttpResponse:
+        title = _("%(step)s: order %(number)s, %(total)s") % {
+            "step": context["step"],
+            "number": order.number,
+            "total": money(order.total, order.currency),
+        }
+        return self.render_page(
+            request, order, template, {"title": title, "form": form, **context}, status=409 if form.errors else 200
+        )
+
+    def _order_to_act_on(self, request: HttpRequest, order_id: int) -> Order:
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        return get_object_or_404(self.page_queryset(request), pk=order_id)
+
+    def _to_page(self, order: Order) -> HttpResponseRedirect:
+        return HttpResponseRedirect(reverse("admin:checkout_order_change", args=[order.pk]))
+
+
+def _known_refund(order: Order, key: str) -> Refund | None:
+    return next((refund for refund in order.payment.refunds.all() if refund.idempotency_key == key), None)
+
+
+def _open_refund(order: Order, refund_id: str) -> Refund | None:
+    """The refund that staff want to ask about again, if its end is not known."""
+    refunds = order.payment.refunds.all()
+    return next((refund for refund in refunds if str(refund.pk) == refund_id and not refund.settled_at), None)
+
+
+def _refund_initial(again: Refund | None, left: Decimal) -> dict[str, Any]:
+    if again is None:
+        return {"amount": left, "restock": True, "key": new_key()}
+    return {
+        "amount": again.amount,
+        "reason": again.reason,
+        "restock": again.amount == left,
+        "key": again.idempotency_key,
+    }

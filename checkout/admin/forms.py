@@ -1,0 +1,54 @@
+"""What staff say before money moves: how much, why, and whether the goods come back."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from config.money import CENT
+
+
+def new_key() -> str:
+    """A key for one refund: the form carries it, so that sending the form twice pays once."""
+    return f"staff-{uuid4()}"
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+        help_text=_("It is kept in the order's history."),
+    )
+    key = forms.CharField(max_length=128, widget=forms.HiddenInput)
+
+
+class RefundForm(ReasonForm):
+    """`left` is what can be paid back; goods return to stock only with the last of it."""
+
+    amount = forms.DecimalField(
+        label=_("Amount"), min_value=CENT, max_digits=12, decimal_places=2, localize=True, help_text=""
+    )
+    restock = forms.BooleanField(
+        label=_("The goods go back into stock"),
+        required=False,
+        help_text=_("Only when all that is left is paid back; they can be sold again at once."),
+    )
+    field_order = ("amount", "reason", "restock", "key")
+
+    def __init__(self, *args: Any, left: Decimal, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.left = left
+        self.fields["amount"].widget.attrs["inputmode"] = "decimal"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        amount = cleaned.get("amount")
+        if amount is not None and cleaned.get("restock") and amount < self.left:
+            self.add_error(
+                "restock",
+                _("The goods go back only with the last refund. Refund all that is left, or leave this empty."),
+            )
+        return cleaned

@@ -1,0 +1,202 @@
+"""Orders: a list by which staff decide, and one page with everything that is known of an order."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from checkout import links
+from checkout.admin.desk import CANCELLABLE, OrderDesk
+from checkout.admin.filters import AwaitingFilter, search_orders
+from checkout.admin.verbs import VERBS, Told
+from checkout.models import Order, OutboxMessage
+from checkout.services import REFUNDABLE
+from config import money
+from config.admin import Fact, amount, facts, moment, status_tag
+from config.exceptions import Refusal
+from config.templatetags.esteira import cep, phone
+from inventory.models import Reservation
+from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+
+
+@admin.register(Order)
+class OrderAdmin(OrderDesk):
+    list_display = ("number", "placed", "customer", "place", "total_shown", "status_shown", "payment_shown")
+    list_filter = ("status", AwaitingFilter, "payment__method", "payment__status")
+    list_select_related = ("payment",)
+    date_hierarchy = "placed_at"
+    search_fields = ("number",)  # shows the box; what it finds is in `search_orders`
+    search_help_text = _("Number, e-mail, name, CEP, SKU, or the provider's reference.")
+    actions = ("mark_shipped", "mark_delivered", "ask_provider", "resend_confirmation")
+    page_template = "admin/checkout/order/page.html"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        return search_orders(queryset, search_term), False
+
+    # --- The list ---
+
+    @admin.display(description=_("placed at"), ordering="placed_at")
+    def placed(self, order: Order) -> str:
+        return moment(order.placed_at)
+
+    @admin.display(description=_("customer"), ordering="name")
+    def customer(self, order: Order) -> SafeString:
+        return format_html("{}<small>{}</small>", order.name, order.email)
+
+    @admin.display(description=_("place"), ordering="city")
+    def place(self, order: Order) -> str:
+        return f"{order.city}/{order.state}"
+
+    @admin.display(description=_("total"), ordering="total")
+    def total_shown(self, order: Order) -> SafeString | str:
+        return amount(order.total, order.currency)
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_shown(self, order: Order) -> SafeString:
+        return status_tag(order)
+
+    @admin.display(description=_("payment"), ordering="payment__status")
+    def payment_shown(self, order: Order) -> SafeString:
+        return format_html("{} {}", order.payment.get_method_display(), status_tag(order.payment))
+
+    # --- What can be done with several at once ---
+
+    @admin.action(description=_("Mark the selected orders as shipped"), permissions=["act"])
+    def mark_shipped(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, VERBS["ship"].do)
+
+    @admin.action(description=_("Mark the selected orders as delivered"), permissions=["act"])
+    def mark_delivered(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, VERBS["deliver"].do)
+
+    @admin.action(description=_("Ask the provider about the selected orders"), permissions=["act"])
+    def ask_provider(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, VERBS["ask"].do)
+
+    @admin.action(description=_("Send the confirmation of the selected orders again"), permissions=["act"])
+    def resend_confirmation(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, VERBS["resend"].do)
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Order], do: Callable[[Order], Told]) -> None:
+        """One after the other; an order that is refused keeps none of the others back."""
+        done = 0
+        for order in Order.objects.with_payment().filter(pk__in=queryset.values("pk")):
+            try:
+                told = do(order)
+            except Refusal as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+                continue
+            self.log_change(request, order, told.text)
+            if told.level == messages.SUCCESS:
+                done += 1
+            else:
+                self.message_user(request, told.text, told.level)
+        if done:
+            text = ngettext("Done for %(count)s order.", "Done for %(count)s orders.", done) % {"count": done}
+            self.message_user(request, text, messages.SUCCESS)
+
+    # --- The page ---
+
+    def page_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        """With all that the page shows; the number of statements does not depend on the number of rows."""
+        return (
+            Order.objects.with_everything()
+            .select_related("user", "cart")
+            .prefetch_related(
+                Prefetch("payment__refunds", Refund.objects.order_by("created_at", "pk")),
+                Prefetch("messages", OutboxMessage.objects.order_by("created_at", "pk")),
+            )
+        )
+
+    def page_context(self, request: HttpRequest, order: Order) -> dict[str, Any]:
+        payment = order.payment
+        attempts = sorted(payment.attempts.all(), key=lambda attempt: attempt.created_at)
+        refunds = list(payment.refunds.all())
+        left = _left(attempts, refunds)
+        may_act = self.has_act_permission(request)
+        return {
+            "title": _("Order %(number)s") % {"number": order.number},
+            "status": status_tag(order),
+            "facts": self._facts(order),
+            "delivery": self._delivery(order),
+            "payment_facts": self._payment_facts(payment, attempts, refunds),
+            "attempts": [{"row": attempt, "status": status_tag(attempt)} for attempt in attempts],
+            "refunds": [
+                {"row": refund, "status": status_tag(refund), "open": not refund.settled_at} for refund in refunds
+            ],
+            "events": _events(attempts),
+            "messages_out": order.messages.all(),
+            "history": _history(order),
+            "may_act": may_act,
+            "may_refund": order.status in REFUNDABLE and left > money.ZERO,
+            "may_continue": order.status in REFUNDABLE,
+            "may_cancel": order.status in CANCELLABLE,
+            "verbs": {name: verb.label for name, verb in VERBS.items() if verb.offered(order)},
+            "shop_url": links.order_url(order) if may_act else "",
+        }
+
+    def _facts(self, order: Order) -> list[Fact]:
+        goods = Reservation.objects.filter(reference=order.number).first()
+        return facts(
+            (_("status"), status_tag(order)),
+            (_("placed at"), moment(order.placed_at)),
+            (_("paid at"), moment(order.paid_at)),
+            (_("closed at"), moment(order.closed_at)),
+            (_("goods"), goods and status_tag(goods)),
+            (_("language"), order.language),
+        )
+
+    def _delivery(self, order: Order) -> list[Fact]:
+        quote = order.quote
+        street = ", ".join(part for part in (order.street, order.street_number, order.complement) if part)
+        return facts(
+            (_("name"), order.name),
+            (_("e-mail"), order.email),
+            (_("phone"), phone(order.phone)),
+            (_("street"), street),
+            (_("district"), order.district),
+            (_("place"), self.place(order)),
+            (_("CEP"), cep(order.postal_code)),
+            (_("delivery"), f"{quote.name}, {quote.min_days}–{quote.max_days} {_('working days')}"),
+            (_("user"), order.user and order.user.get_username()),
+        )
+
+    def _payment_facts(self, payment: Payment, attempts: list[PaymentAttempt], refunds: list[Refund]) -> list[Fact]:
+        back = money.total(refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED)
+        return facts(
+            (_("status"), status_tag(payment)),
+            (_("method"), payment.get_method_display()),
+            (_("amount"), amount(payment.amount, payment.currency)),
+            (_("captured"), amount(money.total(attempt.captured for attempt in attempts), payment.currency)),
+            (_("paid back"), amount(back, payment.currency) if back else ""),
+            (_("provider"), payment.provider),
+        )
+
+
+def _left(attempts: list[PaymentAttempt], refunds: list[Refund]) -> Any:
+    """What can still be paid back: as `payments.services.refundable`, from rows that are at hand."""
+    held = [refund.amount for refund in refunds if refund.status != Refund.Status.FAILED]
+    return money.total(attempt.captured for attempt in attempts) - money.total(held)
+
+
+def _events(attempts: list[PaymentAttempt]) -> list[WebhookEvent]:
+    """What the provider told of these attempts by itself, oldest first."""
+    references = [attempt.provider_reference for attempt in attempts if attempt.provider_reference]
+    return list(WebhookEvent.objects.filter(provider_reference__in=references).order_by("received_at", "pk"))
+
+
+def _history(order: Order) -> QuerySet[LogEntry]:
+    """What staff did with the order, newest first."""
+    kind = ContentType.objects.get_for_model(Order)
+    entries = LogEntry.objects.filter(content_type=kind, object_id=str(order.pk))
+    return entries.select_related("user").order_by("-action_time")

@@ -1,0 +1,57 @@
+"""Outgoing messages: what is still to be sent stands first, with what stopped it."""
+
+from django.contrib import admin, messages
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from checkout import outbox
+from checkout.admin.filters import SentFilter
+from checkout.models import OutboxMessage
+from config.admin import BAD, BUSY, GOOD, FactsAdmin, order_link, tag
+
+
+@admin.register(OutboxMessage)
+class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
+    list_display = ("created_at", "kind", "order_shown", "email", "state", "tries", "last_error", "due_at", "sent_at")
+    list_filter = (SentFilter, "kind")
+    list_select_related = ("order",)
+    ordering = (F("sent_at").desc(nulls_first=True), "-id")
+    search_fields = ("order__number__istartswith", "order__email__istartswith")
+    search_help_text = _("The order's number, or the beginning of the e-mail.")
+    actions = ("send_now",)
+    fields = readonly_fields = (
+        "kind", "order_shown", "email", "state", "created_at", "due_at", "sent_at", "tries", "last_error",
+    )  # fmt: skip
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("checkout.change_outboxmessage")
+
+    @admin.action(description=_("Send the selected messages now"), permissions=["send"])
+    def send_now(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
+        unsent = list(queryset.filter(sent_at=None).order_by())
+        outbox.hasten([message.pk for message in unsent])
+        for message in unsent:
+            self.log_change(request, message, str(_("Sent off at once.")))
+        text = ngettext(
+            "%(count)s message goes out within a minute; those already sent are left alone.",
+            "%(count)s messages go out within a minute; those already sent are left alone.",
+            len(unsent),
+        )
+        self.message_user(request, text % {"count": len(unsent)}, messages.SUCCESS)
+
+    @admin.display(description=_("order"), ordering="order__number")
+    def order_shown(self, message: OutboxMessage) -> SafeString | str:
+        return order_link(message.order.number)
+
+    @admin.display(description=_("e-mail"), ordering="order__email")
+    def email(self, message: OutboxMessage) -> str:
+        return message.order.email
+
+    @admin.display(description=_("state"), ordering="sent_at")
+    def state(self, message: OutboxMessage) -> SafeString:
+        if message.sent_at:
+            return tag(_("sent"), GOOD)
+        return tag(_("failing"), BAD) if message.last_error else tag(_("waiting"), BUSY)

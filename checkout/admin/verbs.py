@@ -1,0 +1,132 @@
+"""What staff do with an order, and how it is told afterwards: the services do it, these say what happened.
+
+Each raises the service's Refusal. What is told is also what the order's history keeps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.contrib import messages
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from checkout import outbox, services, sweeper
+from checkout.models import Order, OrderStatus
+from config.templatetags.esteira import money
+from payments.models import PaymentAttempt, Refund
+
+
+@dataclass(frozen=True)
+class Told:
+    """A sentence for the person who did it, and how loud it is (`messages.SUCCESS` and so on)."""
+
+    text: str
+    level: int = messages.SUCCESS
+
+
+def ship(order: Order) -> Told:
+    services.mark_shipped(order)
+    return Told(_("Order %(number)s is marked as shipped.") % {"number": order.number})
+
+
+def deliver(order: Order) -> Told:
+    services.mark_delivered(order)
+    return Told(_("Order %(number)s is marked as delivered.") % {"number": order.number})
+
+
+def resend(order: Order) -> Told:
+    outbox.resend(order)
+    return Told(
+        _("The confirmation of order %(number)s goes to %(email)s once more, within a minute.")
+        % {"number": order.number, "email": order.email}
+    )
+
+
+def ask(order: Order) -> Told:
+    """Ask the provider about the last attempt, where its end is not known. The order must have its attempts at hand."""
+    attempt = order.current_attempt
+    if attempt is None or attempt.is_settled:
+        return Told(
+            _("The provider has already answered for order %(number)s; there is nothing to ask.")
+            % {"number": order.number},
+            messages.INFO,
+        )
+    fresh = sweeper.refresh(order)
+    latest = fresh.current_attempt
+    facts = {"number": order.number, "status": fresh.get_status_display()}
+    if latest is not None and latest.is_settled:
+        return Told(_("The provider has answered: order %(number)s is %(status)s.") % facts)
+    if latest is not None and latest.status == PaymentAttempt.Status.ACTION:
+        return Told(_("Order %(number)s still waits for the shopper to pay.") % facts, messages.INFO)
+    return Told(
+        _("The provider gave no answer yet for order %(number)s. Ask again in a minute.") % facts, messages.WARNING
+    )
+
+
+def refund(order: Order, *, amount: Decimal, reason: str, restock: bool, key: str) -> Told:
+    """Pay back `amount`; the same `key` continues the same refund and never pays twice."""
+    after = services.refund_order(order, amount=amount, reason=reason, restock=restock, idempotency_key=key)
+    return _tell_refund(after, key, restocked=restock)
+
+
+def cancel(order: Order, *, reason: str, key: str) -> Told:
+    """Withdraw an unpaid order; pay back and restock a paid one that has not left."""
+    was_paid = order.status == OrderStatus.PAID
+    after = services.cancel_order(order, reason=reason, idempotency_key=key)
+    if was_paid:
+        return _tell_refund(after, key, restocked=True)
+    facts = {"number": after.number}
+    if after.status == OrderStatus.CANCELLED:
+        return Told(_("Order %(number)s is cancelled. Nothing was charged, its goods can be sold again.") % facts)
+    if after.status == OrderStatus.PAID:
+        return Told(
+            _("Order %(number)s was paid before it could be cancelled. Cancel it again to pay the money back.") % facts,
+            messages.WARNING,
+        )
+    return Told(_("The provider gave no clear answer: order %(number)s still waits.") % facts, messages.WARNING)
+
+
+def _tell_refund(order: Order, key: str, *, restocked: bool) -> Told:
+    made = Refund.objects.get(payment=order.payment_id, idempotency_key=key)
+    facts = {"amount": money(made.amount, order.currency), "number": order.number, "error": made.error}
+    if made.status == Refund.Status.FAILED:
+        return Told(_("The provider refused to pay %(amount)s back: %(error)s") % facts, messages.ERROR)
+    if made.status != Refund.Status.SUCCEEDED:
+        return Told(
+            _(
+                "The provider has not said whether %(amount)s of order %(number)s is paid back. "
+                "The refund stays open; ask again from this page in a minute. Nothing is paid twice."
+            )
+            % facts,
+            messages.WARNING,
+        )
+    if order.status != OrderStatus.REFUNDED:
+        return Told(_("%(amount)s of order %(number)s is paid back.") % facts)
+    if restocked:
+        return Told(_("%(amount)s is paid back. Order %(number)s is refunded, its goods are back in stock.") % facts)
+    return Told(_("%(amount)s is paid back. Order %(number)s is refunded, its goods stay out of stock.") % facts)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Something done by one press of a button. `offered` says where the button makes sense; the service decides."""
+
+    do: Callable[[Order], Told]
+    label: str | Promise
+    offered: Callable[[Order], bool]
+
+
+def _waits_for_provider(order: Order) -> bool:
+    return order.current_attempt is not None and not order.current_attempt.is_settled
+
+
+VERBS = {
+    "ship": Verb(ship, pgettext_lazy("button", "Mark as shipped"), lambda order: order.status == OrderStatus.PAID),
+    "deliver": Verb(
+        deliver, pgettext_lazy("button", "Mark as delivered"), lambda order: order.status == OrderStatus.SHIPPED
+    ),
+    "ask": Verb(ask, gettext_lazy("Ask the provider now"), _waits_for_provider),
+    "resend": Verb(resend, gettext_lazy("Send the confirmation again"), lambda order: order.paid_at is not None),
+}

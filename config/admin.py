@@ -1,0 +1,182 @@
+"""What the pages of all apps' admins share: facts that nobody edits, money, moments, tags, and refusals as messages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import BaseModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from config.exceptions import Refusal
+from config.templatetags.esteira import money
+
+admin.site.site_header = _("Esteira: the shop's back room")
+admin.site.site_title = "Esteira"
+admin.site.index_title = _("At work")
+admin.site.empty_value_display = "–"
+
+ModelT = TypeVar("ModelT", bound=models.Model)
+NOTHING = "–"
+
+# How a status reads at a glance. The word always stands beside the colour.
+GOOD, BUSY, BAD, QUIET = "good", "busy", "bad", "quiet"
+_TONES = {
+    "paid": GOOD, "shipped": GOOD, "delivered": GOOD, "approved": GOOD, "succeeded": GOOD, "ordered": GOOD,
+    "awaiting_payment": BUSY, "pending": BUSY, "started": BUSY, "action": BUSY, "checking_out": BUSY, "held": BUSY,
+    "unknown": BAD, "failed": BAD, "declined": BAD,
+}  # fmt: skip
+
+
+def tag(text: object, tone: str = QUIET) -> SafeString:
+    """A word with a tint behind it."""
+    return format_html('<span class="tag tag-{}">{}</span>', tone, text)
+
+
+def status_tag(row: Any, field: str = "status") -> SafeString:
+    """The status of a row in its reader's language."""
+    return tag(getattr(row, f"get_{field}_display")(), _TONES.get(getattr(row, field), QUIET))
+
+
+def amount(value: Decimal | None, currency: str) -> SafeString | str:
+    """Money with its currency, on one line."""
+    return NOTHING if value is None else format_html('<span class="money">{}</span>', money(value, currency))
+
+
+def moment(value: datetime | None) -> str:
+    """Day and minute in the shop's time zone, in the short format of the reader's language."""
+    return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT") if value else NOTHING
+
+
+def order_link(reference: str) -> SafeString | str:
+    """A link to the order behind a reference that the app itself does not interpret."""
+    if not reference:
+        return NOTHING
+    return format_html('<a href="{}">{}</a>', reverse("admin:checkout_order_by_number", args=[reference]), reference)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a list of facts: what it is, and what it says."""
+
+    name: str | Promise
+    value: object
+
+
+def facts(*pairs: tuple[str | Promise, object]) -> list[Fact]:
+    """The facts that say something."""
+    return [Fact(name, value) for name, value in pairs if value not in (None, "", NOTHING)]
+
+
+class NobodyWrites(BaseModelAdmin[ModelT]):
+    """Rows that staff read and nobody edits: what happened, and what was agreed."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class FactsAdmin(NobodyWrites[ModelT], admin.ModelAdmin[ModelT]):
+    """A read-only list. `show_full_result_count` is off, since these tables only grow."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+
+class FactsInline(NobodyWrites[Any], admin.TabularInline[Any, Any]):
+    extra = 0
+    can_delete = False
+    show_change_link = False
+
+
+class PageAdmin(FactsAdmin[ModelT]):
+    """Read-only rows with a page of their own instead of a form: `page_template` and what `page_context` gives it."""
+
+    page_template: str
+
+    def page_queryset(self, request: HttpRequest) -> models.QuerySet[ModelT]:
+        """Where the page's row is read from, with all that the page shows of it."""
+        return self.get_queryset(request)
+
+    def page_context(self, request: HttpRequest, row: ModelT) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.fetch_row(request, object_id)
+        if row is None:
+            return self.not_found(request, object_id)
+        return self.render_page(request, row, self.page_template, self.page_context(request, row))
+
+    def fetch_row(self, request: HttpRequest, object_id: str) -> ModelT | None:
+        """The row, or None where there is none. Raises PermissionDenied for whoever may not read it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self.page_queryset(request).filter(pk=_number(object_id)).first()
+
+    def not_found(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined,no-any-return]
+            request, self.opts, object_id
+        )
+
+    def render_page(
+        self, request: HttpRequest, row: ModelT, template: str, context: dict[str, Any], status: int = 200
+    ) -> HttpResponse:
+        """`template`, a child of `admin/page.html`, with what the admin's frame needs round `context`."""
+        frame = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": row,
+            "title": str(row),
+            "media": Media(),
+        }
+        return TemplateResponse(request, template, {**frame, **context}, status=status)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+class RefusalsAsMessages(admin.ModelAdmin[ModelT]):
+    """A form whose verb may refuse: nothing is written then, and the reason stands at the top of the same page."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refusal as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """A filter with fixed answers; `choices_offered` are (value in the address, text)."""
+
+    choices_offered: Iterable[tuple[str, str | Promise]] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(self.choices_offered)

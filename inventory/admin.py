@@ -1,0 +1,284 @@
+"""The shop's goods, as staff see them: what is sold, where it lies, and who holds it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from config.admin import (
+    BAD,
+    BUSY,
+    GOOD,
+    ChoiceFilter,
+    FactsAdmin,
+    FactsInline,
+    RefusalsAsMessages,
+    amount,
+    moment,
+    order_link,
+    status_tag,
+    tag,
+)
+from inventory import services
+from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
+
+FEW = 5  # as many or fewer free units are worth a look
+
+
+def free_tag(free: int) -> SafeString:
+    """How many units can be sold, coloured where they are few or none."""
+    if free <= 0:
+        return tag(_("sold out"), BAD)
+    return tag(free, BUSY if free <= FEW else GOOD)
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin[Category]):
+    list_display = ("name", "slug", "position")
+    list_editable = ("position",)
+    search_fields = ("name",)
+    prepopulated_fields = {"slug": ("name",)}
+
+
+class FreeFilter(ChoiceFilter):
+    """Needs an annotation with the units that can be sold, named by `annotation`."""
+
+    title = _("availability")
+    parameter_name = "free"
+    annotation = "available_quantity"
+    choices_offered = (("none", _("sold out")), ("few", _("few left")), ("some", _("in stock")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = {"none": {"lte": 0}, "few": {"gt": 0, "lte": FEW}, "some": {"gt": 0}}.get(self.value() or "", {})
+        return queryset.filter(**{f"{self.annotation}__{lookup}": bound for lookup, bound in wanted.items()})
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin[Product]):
+    list_display = ("picture", "name", "sku", "category", "price_shown", "free", "active", "updated_at")
+    list_display_links = ("picture", "name")
+    list_filter = ("active", FreeFilter, "category")
+    list_select_related = ("category",)
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("search_text",)
+    search_help_text = _("Words of the SKU, the name or the category; accents do not matter.")
+    prepopulated_fields = {"slug": ("name",)}
+    readonly_fields = ("updated_at",)
+    actions = ("put_on_sale", "take_off_sale")
+    fieldsets = (
+        (None, {"fields": ("name", "sku", "slug", "category", "description", "image")}),
+        (_("Price"), {"fields": (("price", "currency"), "active")}),
+        (_("Parcel"), {"fields": ("weight_grams", ("length_cm", "width_cm", "height_cm"))}),
+        (None, {"fields": ("updated_at",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        return Product.objects.with_category().with_available()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Product], search_term: str
+    ) -> tuple[QuerySet[Product], bool]:
+        matches = Product.objects.search(search_term).order_by().values("pk")
+        return (queryset.filter(pk__in=matches) if search_term.strip() else queryset), False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without Django's bulk deletion: a product that was ever sold stays; take it off sale instead."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @admin.display(description="")
+    def picture(self, product: Product) -> SafeString:
+        return format_html(
+            '<img class="thumbnail" src="{}" width="44" height="44" loading="lazy" alt="">', product.picture_url
+        )
+
+    @admin.display(description=_("price"), ordering="price")
+    def price_shown(self, product: Product) -> SafeString | str:
+        return amount(product.price, product.currency)
+
+    @admin.display(description=_("can be sold"), ordering="available_quantity")
+    def free(self, product: Product) -> SafeString:
+        return free_tag(product.available_quantity)  # type: ignore[attr-defined]
+
+    @admin.action(description=_("Put the selected products on sale"), permissions=["change"])
+    def put_on_sale(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        self._set_active(request, queryset, active=True)
+
+    @admin.action(description=_("Take the selected products off sale"), permissions=["change"])
+    def take_off_sale(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        self._set_active(request, queryset, active=False)
+
+    def _set_active(self, request: HttpRequest, queryset: QuerySet[Product], *, active: bool) -> None:
+        """Row by row, so that each product's cached facts are dropped and its history tells who did it."""
+        products = list(queryset.exclude(active=active))
+        for product in products:
+            product.active = active
+            product.save(update_fields=["active", "updated_at"])
+            self.log_change(request, product, str(_("Put on sale.") if active else _("Taken off sale.")))
+        done = (
+            ngettext("%(count)s product is on sale now.", "%(count)s products are on sale now.", len(products))
+            if active
+            else ngettext("%(count)s product is off sale now.", "%(count)s products are off sale now.", len(products))
+        )
+        self.message_user(request, done % {"count": len(products)}, messages.SUCCESS)
+
+
+@admin.register(Warehouse)
+class WarehouseAdmin(admin.ModelAdmin[Warehouse]):
+    list_display = ("name", "code", "postal_code", "priority", "active")
+    list_filter = ("active",)
+    search_fields = ("name", "code")
+
+
+class StockForm(forms.ModelForm[Stock]):
+    """How many there are and why: the reason stands in the history of the row."""
+
+    on_hand = forms.IntegerField(label=_("on hand"), min_value=0)
+    reason = forms.CharField(
+        label=_("reason"), max_length=200, help_text=_("Counted, delivered, broken, … It is kept in the history.")
+    )
+
+    class Meta:
+        model = Stock
+        fields = ("product", "warehouse")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["on_hand"] = self.instance.on_hand
+
+
+class StockFreeFilter(FreeFilter):
+    annotation = "free"
+
+
+class HoldInline(FactsInline):
+    """The holds that count in `reserved`, with the orders that they belong to. What was sold is not listed."""
+
+    model = ReservationLine
+    verbose_name_plural = _("held for shoppers who are paying")
+    fields = readonly_fields = ("order", "quantity", "until")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationLine]:
+        held = ReservationLine.objects.filter(held=True)
+        return held.select_related("reservation").order_by("expires_at", "id")
+
+    @admin.display(description=_("order"))
+    def order(self, line: ReservationLine) -> SafeString | str:
+        return order_link(line.reservation.reference)
+
+    @admin.display(description=_("held until"))
+    def until(self, line: ReservationLine) -> str:
+        return moment(line.expires_at)
+
+
+@admin.register(Stock)
+class StockAdmin(RefusalsAsMessages[Stock]):
+    form = StockForm
+    list_display = ("product", "sku", "warehouse", "on_hand", "reserved", "free_shown")
+    list_filter = ("warehouse", StockFreeFilter)
+    list_select_related = ("product", "warehouse")
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("product__search_text",)
+    search_help_text = _("Words of the SKU, the name or the category; accents do not matter.")
+    autocomplete_fields = ("product",)
+    ordering = ("product__name", "warehouse__priority", "id")
+    inlines = (HoldInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Stock]:
+        return Stock.objects.with_free()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Stock], search_term: str
+    ) -> tuple[QuerySet[Stock], bool]:
+        matches = Product.objects.search(search_term).order_by().values("pk")
+        return (queryset.filter(product__in=matches) if search_term.strip() else queryset), False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Stock | None = None) -> bool:
+        """What was sold from a stock row hangs on it: set it to zero instead."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Stock | None = None) -> tuple[str, ...]:
+        return () if obj is None else ("product", "warehouse", "reserved", "free_shown")
+
+    def get_fields(self, request: HttpRequest, obj: Stock | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("product", "warehouse", "on_hand", "reason")
+        facts = ("product", "warehouse", "reserved", "free_shown", "on_hand")
+        return (*facts, "reason") if self.has_change_permission(request, obj) else facts
+
+    def get_inlines(self, request: HttpRequest, obj: Stock | None) -> Any:
+        return () if obj is None else self.inlines
+
+    def save_model(self, request: HttpRequest, obj: Stock, form: Any, change: bool) -> None:
+        """Raises StockRefused, with nothing written: `RefusalsAsMessages` shows why."""
+        saved = services.set_stock(obj.product.sku, form.cleaned_data["on_hand"], obj.warehouse.code)
+        obj.pk, obj.on_hand, obj.reserved = saved.pk, saved.on_hand, saved.reserved
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        counted = {"was": form.initial.get("on_hand", 0), "now": form.cleaned_data["on_hand"]}
+        return str(_("On hand %(was)s → %(now)s: %(reason)s")) % {**counted, "reason": form.cleaned_data["reason"]}
+
+    @admin.display(description=_("SKU"), ordering="product__sku")
+    def sku(self, stock: Stock) -> str:
+        return stock.product.sku
+
+    @admin.display(description=_("can be sold"), ordering="free")
+    def free_shown(self, stock: Stock) -> SafeString:
+        return free_tag(stock.free)  # type: ignore[attr-defined]
+
+
+class ReservedGoodsInline(FactsInline):
+    model = ReservationLine
+    fields = readonly_fields = ("product", "warehouse", "quantity", "returned", "held")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationLine]:
+        return ReservationLine.objects.select_related("stock__product", "stock__warehouse").order_by("id")
+
+    @admin.display(description=_("product"))
+    def product(self, line: ReservationLine) -> str:
+        return f"{line.stock.product} ({line.stock.product.sku})"
+
+    @admin.display(description=_("warehouse"))
+    def warehouse(self, line: ReservationLine) -> str:
+        return str(line.stock.warehouse)
+
+
+class HoldFilter(ChoiceFilter):
+    title = _("hold")
+    parameter_name = "hold"
+    choices_offered = (("live", _("holds goods now")), ("expired", _("past its time")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> QuerySet[Reservation]:
+        held, now = queryset.filter(status=Reservation.Status.HELD), timezone.now()
+        if self.value() == "live":
+            return held.filter(expires_at__gt=now)
+        return held.filter(expires_at__lte=now) if self.value() == "expired" else queryset
+
+
+@admin.register(Reservation)
+class ReservationAdmin(FactsAdmin[Reservation]):
+    list_display = ("reference", "status_shown", "created_at", "expires_at")
+    list_filter = ("status", HoldFilter)
+    search_fields = ("reference__istartswith",)
+    search_help_text = _("The order's number.")
+    fields = readonly_fields = ("order", "status_shown", "created_at", "expires_at")
+    inlines = (ReservedGoodsInline,)
+
+    @admin.display(description=_("order"))
+    def order(self, reservation: Reservation) -> SafeString | str:
+        return order_link(reservation.reference)
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_shown(self, reservation: Reservation) -> SafeString:
+        return status_tag(reservation)

@@ -1,0 +1,221 @@
+"""Money, as staff see it: payments, each call to the provider, each refund, and what the provider told by itself.
+
+All of it is read-only: money is moved by the buttons on an order's page.
+"""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from config.admin import (
+    BAD,
+    BUSY,
+    GOOD,
+    NOTHING,
+    ChoiceFilter,
+    FactsAdmin,
+    FactsInline,
+    amount,
+    order_link,
+    status_tag,
+    tag,
+)
+from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+
+
+class OpenSinceFilter(ChoiceFilter):
+    """Rows whose end is not known; `open_statuses` are the statuses that say so."""
+
+    title = _("open for more than")
+    parameter_name = "open"
+    choices_offered = (("5", _("5 minutes")), ("60", _("an hour")), ("1440", _("a day")))
+    open_statuses: tuple[str, ...] = ()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        minutes = self.value()
+        if minutes not in {value for value, _text in self.choices_offered}:
+            return queryset
+        since = timezone.now() - timedelta(minutes=int(minutes or 0))
+        return queryset.filter(status__in=self.open_statuses, created_at__lt=since)
+
+
+class OpenAttemptFilter(OpenSinceFilter):
+    open_statuses = tuple(PaymentAttempt.UNSETTLED)
+
+
+class OpenRefundFilter(OpenSinceFilter):
+    open_statuses = (Refund.Status.STARTED, Refund.Status.UNKNOWN)
+
+
+class AttemptInline(FactsInline):
+    model = PaymentAttempt
+    fields = readonly_fields = (
+        "created_at", "status_shown", "captured", "provider_reference", "decline_code", "error", "settled_at",
+    )  # fmt: skip
+    ordering = ("created_at", "pk")
+
+    @admin.display(description=_("status"))
+    def status_shown(self, attempt: PaymentAttempt) -> SafeString:
+        return status_tag(attempt)
+
+
+class RefundInline(FactsInline):
+    model = Refund
+    fields = readonly_fields = ("created_at", "status_shown", "amount", "reason", "provider_reference", "settled_at")
+    ordering = ("created_at", "pk")
+
+    @admin.display(description=_("status"))
+    def status_shown(self, refund: Refund) -> SafeString:
+        return status_tag(refund)
+
+
+@admin.register(Payment)
+class PaymentAdmin(FactsAdmin[Payment]):
+    list_display = ("reference", "order", "status_shown", "amount_shown", "method", "created_at", "updated_at")
+    list_filter = ("status", "method", "provider")
+    date_hierarchy = "created_at"
+    search_fields = ("reference__istartswith", "attempts__provider_reference__startswith")
+    search_help_text = _("The order's number, or the provider's reference.")
+    fields = readonly_fields = (
+        "order", "status_shown", "amount_shown", "method", "provider", "created_at", "updated_at",
+    )  # fmt: skip
+    inlines = (AttemptInline, RefundInline)
+
+    @admin.display(description=_("order"), ordering="reference")
+    def order(self, payment: Payment) -> SafeString | str:
+        return order_link(payment.reference)
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_shown(self, payment: Payment) -> SafeString:
+        return status_tag(payment)
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_shown(self, payment: Payment) -> SafeString | str:
+        return amount(payment.amount, payment.currency)
+
+
+@admin.register(PaymentAttempt)
+class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
+    """The provider's token of the payment method is left out: nobody here needs it."""
+
+    list_display = ("created_at", "order", "status_shown", "amount_shown", "method", "provider_reference", "why")
+    list_filter = ("status", OpenAttemptFilter, "payment__method")
+    list_select_related = ("payment",)
+    date_hierarchy = "created_at"
+    search_fields = ("payment__reference__istartswith", "provider_reference__startswith")
+    search_help_text = _("The order's number, or the provider's reference.")
+    fields = readonly_fields = (
+        "order", "status_shown", "amount_shown", "captured_shown", "method", "provider_reference", "decline_code",
+        "error", "created_at", "settled_at", "expires_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentAttempt]:
+        return PaymentAttempt.objects.with_payment()
+
+    @admin.display(description=_("order"), ordering="payment__reference")
+    def order(self, attempt: PaymentAttempt) -> SafeString | str:
+        return order_link(attempt.payment.reference)
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_shown(self, attempt: PaymentAttempt) -> SafeString:
+        return status_tag(attempt)
+
+    @admin.display(description=_("amount"), ordering="payment__amount")
+    def amount_shown(self, attempt: PaymentAttempt) -> SafeString | str:
+        return amount(attempt.payment.amount, attempt.payment.currency)
+
+    @admin.display(description=_("captured"))
+    def captured_shown(self, attempt: PaymentAttempt) -> SafeString | str:
+        return amount(attempt.captured, attempt.payment.currency)
+
+    @admin.display(description=_("method"), ordering="payment__method")
+    def method(self, attempt: PaymentAttempt) -> str:
+        return attempt.payment.get_method_display()
+
+    @admin.display(description=_("why"))
+    def why(self, attempt: PaymentAttempt) -> str:
+        return attempt.decline_code or attempt.error
+
+
+@admin.register(Refund)
+class RefundAdmin(FactsAdmin[Refund]):
+    list_display = ("created_at", "order", "status_shown", "amount_shown", "reason", "provider_reference", "settled_at")
+    list_filter = ("status", OpenRefundFilter)
+    list_select_related = ("payment",)
+    date_hierarchy = "created_at"
+    search_fields = ("payment__reference__istartswith", "provider_reference__startswith", "reason__icontains")
+    search_help_text = _("The order's number, the provider's reference, or words of the reason.")
+    fields = readonly_fields = (
+        "order", "status_shown", "amount_shown", "reason", "provider_reference", "error", "created_at", "settled_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
+        return Refund.objects.select_related("payment")
+
+    @admin.display(description=_("order"), ordering="payment__reference")
+    def order(self, refund: Refund) -> SafeString | str:
+        return order_link(refund.payment.reference)
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_shown(self, refund: Refund) -> SafeString:
+        return status_tag(refund)
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_shown(self, refund: Refund) -> SafeString | str:
+        return amount(refund.amount, refund.payment.currency)
+
+
+class HandledFilter(ChoiceFilter):
+    title = _("state")
+    parameter_name = "handled"
+    choices_offered = (("no", _("waiting")), ("failing", _("waiting, and failed before")), ("yes", _("settled")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
+        wanted = {
+            "no": Q(handled_at=None),
+            "failing": Q(handled_at=None, tries__gt=0),
+            "yes": Q(handled_at__isnull=False),
+        }.get(self.value() or "", Q())
+        return queryset.filter(wanted)
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
+    list_display = ("received_at", "type", "order", "state", "tries", "last_error", "provider_reference")
+    list_filter = (HandledFilter,)
+    date_hierarchy = "received_at"
+    search_fields = ("provider_reference__startswith", "event_id__startswith", "type__startswith")
+    search_help_text = _("The provider's reference, the event's id, or its type.")
+    fields = readonly_fields = (
+        "provider", "event_id", "type", "order", "provider_reference", "state", "received_at", "handled_at", "tries",
+        "last_error", "contents",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
+        """Annotates `reference`: the payment's, where the event is about an attempt that is known here."""
+        attempt = PaymentAttempt.objects.filter(provider_reference=OuterRef("provider_reference"))
+        known = attempt.exclude(provider_reference="").order_by().values("payment__reference")[:1]
+        return WebhookEvent.objects.annotate(reference=Subquery(known))
+
+    @admin.display(description=_("order"))
+    def order(self, event: WebhookEvent) -> SafeString | str:
+        return order_link(event.reference) if event.reference else NOTHING  # type: ignore[attr-defined]
+
+    @admin.display(description=_("state"), ordering="handled_at")
+    def state(self, event: WebhookEvent) -> SafeString:
+        if event.handled_at:
+            return tag(_("settled"), GOOD)
+        return tag(_("failing"), BAD) if event.tries else tag(_("waiting"), BUSY)
+
+    @admin.display(description=_("contents"))
+    def contents(self, event: WebhookEvent) -> SafeString:
+        text = json.dumps(event.payload, indent=2, ensure_ascii=False, sort_keys=True)
+        return format_html('<pre class="payload">{}</pre>', text)
