@@ -1,7 +1,8 @@
-"""A circuit breaker round every outside service.
+"""A circuit breaker round every outside service, its state shared by all processes.
 
-pybreaker counts and decides; this module names one breaker a service and translates its refusal. Only `ProviderFailure`
-counts: a declined card or an unknown postal code is an answer, not a failure.
+pybreaker counts and decides; this module names one breaker a service, keeps its state in Redis, lets one call at a time
+probe a service that was left alone, and translates the refusal. Only `ProviderFailure` counts: a declined card or an
+unknown postal code is an answer, not a failure.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from functools import cache as once
 
 import pybreaker
+
+from config.breaker_storage import SharedStorage
 
 FAILURES_BEFORE_OPENING = 5
 OPEN_SECONDS = 30
@@ -33,11 +36,13 @@ class Breaker:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._storage = SharedStorage(name)
         self._circuit = pybreaker.CircuitBreaker(
             fail_max=FAILURES_BEFORE_OPENING,
             reset_timeout=OPEN_SECONDS,
             exclude=[_is_no_failure],
             name=name,
+            state_storage=self._storage,
             throw_new_error_on_trip=False,
         )
 
@@ -45,8 +50,23 @@ class Breaker:
     def calling(self) -> Iterator[None]:
         """Let the call through or raise BreakerOpen at once.
 
-        pybreaker's own `calling()` is used since `call()` would let only one thread at a time through.
+        After its time the breaker lets a single call of a single process try; the others are refused until that one has
+        succeeded. pybreaker's own `calling()` is used since `call()` would let only one thread at a time through.
         """
+        if self.state == pybreaker.STATE_CLOSED:
+            with self._circuit_calling():
+                yield
+        elif self._is_still_open():
+            raise BreakerOpen(self.name, self._retry_after_seconds())
+        else:
+            with self._storage.probe() as is_ours:
+                if not is_ours:
+                    raise BreakerOpen(self.name, 1)
+                with self._circuit_calling():
+                    yield
+
+    @contextmanager
+    def _circuit_calling(self) -> Iterator[None]:
         entered = False
         try:
             with self._circuit.calling():
@@ -64,14 +84,20 @@ class Breaker:
 
     def close(self) -> None:
         """Let calls through again, as after a repair."""
+        self._storage.reset_counter()
         self._circuit.close()
 
-    def _retry_after_seconds(self) -> int:
-        opened_at = self._circuit._state_storage.opened_at
+    def _is_still_open(self) -> bool:
+        return self.state == pybreaker.STATE_OPEN and self._seconds_left() > 0
+
+    def _seconds_left(self) -> float:
+        opened_at = self._storage.opened_at
         if opened_at is None:
-            return OPEN_SECONDS
-        waited = (datetime.now(UTC) - opened_at.replace(tzinfo=UTC)).total_seconds()
-        return max(1, round(OPEN_SECONDS - waited))
+            return 0
+        return OPEN_SECONDS - (datetime.now(UTC) - opened_at).total_seconds()
+
+    def _retry_after_seconds(self) -> int:
+        return max(1, round(self._seconds_left()))
 
 
 def _is_no_failure(error: BaseException) -> bool:
@@ -80,5 +106,5 @@ def _is_no_failure(error: BaseException) -> bool:
 
 @once
 def breaker(name: str) -> Breaker:
-    """The breaker of the service `name`, the same one for every caller in this process."""
+    """The breaker of the service `name`: one a process, its state the same for all of them."""
     return Breaker(name)

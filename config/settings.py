@@ -11,6 +11,8 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from config.redis_guard import GuardedConnection, GuardedSSLConnection
+
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -119,6 +121,7 @@ DATABASES["default"]["OPTIONS"] = {
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 REDIS_TIMEOUT_SECONDS = 0.2
+_GUARDED = {False: GuardedConnection, True: GuardedSSLConnection}
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -128,6 +131,7 @@ CACHES = {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "CONNECTION_POOL_KWARGS": {"connection_class": _GUARDED[REDIS_URL.startswith("rediss://")]},
             "IGNORE_EXCEPTIONS": True,
         },
     },
@@ -255,11 +259,11 @@ CONTENT_SECURITY_POLICY = {
 # How often one account or address may ask, by scope: "20/min", with s, min, h or d. None is no limit. RATE_LIMITS=off
 # lifts them all, RATE_LIMIT_CHECKOUT=5/min (and so on) changes one. The demo has room for one person's hundred tabs.
 _rates = {"reads": "600/min", "writes": "120/min", "checkout": "20/min", "sign_in": "30/min", "sign_up": "20/h"}
-if DEMO:
-    _rates = {"reads": "9000/min", "writes": "6000/min", "checkout": "2000/min", "sign_in": "600/min", "sign_up": "600/h"}
+_demo_rates = {"reads": "9999/min", "writes": "999/min", "checkout": "999/min", "sign_in": "600/min", "sign_up": "99/min"}
 _limited = env.bool("RATE_LIMITS", default=True)
 RATE_LIMITS: dict[str, str | None] = {
-    scope: env.str(f"RATE_LIMIT_{scope.upper()}", default=rate) if _limited else None for scope, rate in _rates.items()
+    scope: env.str(f"RATE_LIMIT_{scope.upper()}", default=rate) if _limited else None
+    for scope, rate in (_demo_rates if DEMO else _rates).items()
 }
 
 REST_FRAMEWORK = {

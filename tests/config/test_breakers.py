@@ -2,6 +2,7 @@
 
 import pytest
 import time_machine
+from django.core.cache import cache
 
 from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, Breaker, BreakerOpen, ProviderFailure
 
@@ -63,3 +64,55 @@ def test_a_refusal_of_another_breaker_inside_is_passed_on_as_it_is() -> None:
         pass
     assert refusal.value.name == "inner"
     assert outer.state == "closed"
+
+
+class TestShared:
+    """Two `Breaker` objects of one name stand for two processes: they share nothing but Redis."""
+
+    def test_what_one_process_learns_the_others_know(self) -> None:
+        here, there = Breaker("shared"), Breaker("shared")
+        for number in range(FAILURES_BEFORE_OPENING):
+            fail(here if number % 2 else there)
+        for each in (here, there, Breaker("shared")):
+            with pytest.raises(BreakerOpen), each.calling():
+                pytest.fail("the call must not go through")
+
+    def test_services_do_not_share(self) -> None:
+        for _ in range(FAILURES_BEFORE_OPENING):
+            fail(Breaker("one"))
+        with Breaker("other").calling():
+            pass
+
+    def test_one_probe_at_a_time(self) -> None:
+        here, there = Breaker("shared"), Breaker("shared")
+        with time_machine.travel("2026-11-23 12:00:00+00:00", tick=False) as clock:
+            for _ in range(FAILURES_BEFORE_OPENING):
+                fail(here)
+            clock.shift(OPEN_SECONDS + 1)
+            with here.calling():
+                for each in (here, there):
+                    with pytest.raises(BreakerOpen), each.calling():
+                        pytest.fail("a second probe")
+            with there.calling():
+                pass
+
+    def test_a_flushed_redis_does_not_close_it(self) -> None:
+        breaker = Breaker("shared")
+        for _ in range(FAILURES_BEFORE_OPENING):
+            fail(breaker)
+        cache.delete_pattern("*")
+        with pytest.raises(BreakerOpen), breaker.calling():
+            pytest.fail("the call must not go through")
+        with pytest.raises(BreakerOpen), Breaker("shared").calling():
+            pytest.fail("and the others learn it again")
+
+    def test_without_redis_each_process_decides_for_itself(self, settings) -> None:
+        settings.CACHES = {
+            **settings.CACHES,
+            "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"},
+        }
+        breaker = Breaker("alone")
+        for _ in range(FAILURES_BEFORE_OPENING):
+            fail(breaker)
+        with pytest.raises(BreakerOpen), breaker.calling():
+            pytest.fail("the call must not go through")

@@ -1,0 +1,138 @@
+"""Where a breaker's state is kept: in Redis for all processes, and in this one's memory for when Redis is away.
+
+Each write goes to both. What Redis does not know, because it lost it or is not there, is read from memory, so that a
+breaker neither closes because Redis was flushed nor stays closed because Redis is down.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+import pybreaker
+from django.core.cache import cache
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+PROBE_SECONDS = 30
+
+
+class SharedStorage(pybreaker.CircuitBreakerStorage):
+    """A breaker's state under `breaker:{name}`: a hash of `state`, `failures` and `opened_at` (seconds since 1970)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._state = pybreaker.STATE_CLOSED
+        self._failures = 0
+        self._successes = 0
+        self._opened_at: datetime | None = None
+        self._probing = Lock()
+
+    @property
+    def state(self) -> str:
+        """Reads all that Redis knows, in one round trip; the other properties answer from what was read last."""
+        self._read()
+        return self._state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        self._state = state
+        self._write(state=state)
+
+    @property
+    def counter(self) -> int:
+        return self._failures
+
+    def increment_counter(self) -> None:
+        self._failures += 1
+        try:
+            self._failures = int(self._redis.hincrby(self._key, "failures", 1))
+        except RedisError:
+            return
+
+    def reset_counter(self) -> None:
+        """Costs nothing where there is nothing to reset, as after nearly every call."""
+        if self._failures:
+            self._failures = 0
+            self._write(failures=0)
+
+    @property
+    def success_counter(self) -> int:
+        return self._successes
+
+    def increment_success_counter(self) -> None:
+        self._successes += 1
+
+    def reset_success_counter(self) -> None:
+        self._successes = 0
+
+    @property
+    def opened_at(self) -> datetime | None:
+        return self._opened_at
+
+    @opened_at.setter
+    def opened_at(self, moment: datetime) -> None:
+        self._opened_at = moment
+        self._write(opened_at=moment.timestamp())
+
+    @contextmanager
+    def probe(self) -> Iterator[bool]:
+        """Whether this caller may be the one that tries the service, of all threads of all processes.
+
+        Where Redis is away, of all threads of this one.
+        """
+        if not self._probing.acquire(blocking=False):
+            yield False
+            return
+        is_ours = False
+        try:
+            is_ours = self._take_token()
+            yield is_ours
+        finally:
+            if is_ours:
+                self._give_token_back()
+            self._probing.release()
+
+    def _take_token(self) -> bool:
+        try:
+            return bool(self._redis.set(self._probe_key, 1, nx=True, px=PROBE_SECONDS * 1000))
+        except RedisError:
+            return True
+
+    def _give_token_back(self) -> None:
+        try:
+            self._redis.delete(self._probe_key)
+        except RedisError:
+            return
+
+    def _read(self) -> None:
+        try:
+            kept = self._redis.hgetall(self._key)
+        except RedisError:
+            return
+        if kept:
+            self._state = kept.get(b"state", pybreaker.STATE_CLOSED.encode()).decode()
+            self._failures = int(kept.get(b"failures", 0))
+            opened_at = kept.get(b"opened_at")
+            self._opened_at = datetime.fromtimestamp(float(opened_at), UTC) if opened_at else None
+        elif self._state != pybreaker.STATE_CLOSED and self._opened_at:
+            self._write(state=self._state, failures=self._failures, opened_at=self._opened_at.timestamp())
+
+    def _write(self, **fields: str | float) -> None:
+        try:
+            self._redis.hset(self._key, mapping=fields)
+        except RedisError:
+            return
+
+    @property
+    def _redis(self) -> Any:
+        return get_redis_connection("default")
+
+    @property
+    def _key(self) -> str:
+        return str(cache.make_key(f"breaker:{self.name}"))
+
+    @property
+    def _probe_key(self) -> str:
+        return str(cache.make_key(f"breaker:{self.name}:probe"))

@@ -1,0 +1,35 @@
+"""A Redis that hangs costs one time-out, not one for each look-up."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from django_redis import get_redis_connection
+
+from config import redis_guard
+
+
+@pytest.fixture
+def hanging_server() -> Iterator[str]:
+    """Accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+def test_only_the_first_look_up_waits(settings, hanging_server: str) -> None:
+    settings.CACHES = {**settings.CACHES, "default": {**settings.CACHES["default"], "LOCATION": hanging_server}}
+    began = time.monotonic()
+    for number in range(50):
+        assert cache.get(f"key-{number}", "nothing") == "nothing"
+    assert time.monotonic() - began < 5 * settings.REDIS_TIMEOUT_SECONDS
+
+
+def test_it_is_tried_again_after_a_moment() -> None:
+    cache.set("key", "there")
+    connection = get_redis_connection("default").connection_pool.get_connection()
+    connection._leave_alone()
+    assert cache.get("key") is None
+    redis_guard._left_alone_until[connection._server] = time.monotonic()
+    assert cache.get("key") == "there"
