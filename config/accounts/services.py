@@ -73,7 +73,7 @@ def change_password(user: User, password: str) -> None:
 def send_password_reset(email: str, language: str) -> None:
     """Mail a link for a new password to whoever has this address; nothing happens where nobody has.
 
-    Raises what the mail server raises. The link works once, and until the password or the address changes.
+    Raises what the mail server raises. The link works once, and not after the next sign-in or a change of address.
     """
     user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
     if user is None or not user.has_usable_password():

@@ -1,5 +1,6 @@
 """`manage.py load_shipping_rates`: the whole country, and nothing changed the second time."""
 
+import threading
 from decimal import Decimal
 from io import StringIO
 
@@ -78,3 +79,23 @@ def test_statements_do_not_grow_with_the_table():
 
     assert statements(2) == statements(50)
     assert statements(len(rows)) <= 9
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_loads_at_once_follow_each_other():
+    start, done = threading.Barrier(2), []
+
+    def run() -> None:
+        start.wait()
+        try:
+            done.append(load_rates())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = ShippingRate.objects.count()
+    assert sorted((load.added, load.kept) for load in done) == [(0, total), (total, 0)]
