@@ -31,6 +31,7 @@ TITLES: dict[str, str | Promise] = {
     "invalid": _("The request is not valid"),
     "not_found": _("Not found"),
     "not_authenticated": _("Not signed in"),
+    "wrong_credentials": _("Wrong e-mail or password"),
     "permission_denied": _("Not allowed"),
     "method_not_allowed": _("Method not allowed"),
     "not_acceptable": _("No such representation"),
@@ -182,7 +183,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
     refusal = refusal_of(error)
     if refusal is None:
         return None
-    headers = {"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else {}
+    scheme = getattr(error, "auth_header", None)
+    headers = {"WWW-Authenticate": str(scheme)} if scheme else {}
     return refuse(refusal, headers, getattr(context.get("view"), "field_paths", None))
 
 
@@ -193,7 +195,7 @@ def refusal_of(error: Exception) -> Refusal | None:
     if isinstance(error, drf.ValidationError):
         return Refusal(_("Some of what was sent is not valid. Each field says why."), errors=_flattened(error.detail))
     if isinstance(error, drf.Throttled):
-        return RateLimited(retry_after=max(1, math.ceil(error.wait or 1)))
+        return RateLimited(retry_after=max(1, math.ceil(getattr(error, "wait", None) or 1)))
     if isinstance(error, drf.APIException):
         return _of_api_exception(error)
     return _of_django_error(error)

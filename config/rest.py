@@ -85,7 +85,7 @@ class Money(serializers.RegexField):
         value = super().run_validation(data)
         return round_money(Decimal(value)) if isinstance(value, str) else value
 
-    def to_representation(self, value: Decimal) -> str:
+    def to_representation(self, value: Any) -> str:
         return f"{value:.2f}"
 
 

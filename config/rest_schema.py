@@ -33,7 +33,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text="The HTTP status.")
     detail = serializers.CharField(help_text="A sentence for a person, in the language of the request.")
     code = serializers.CharField(help_text="What to switch on.")
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]  # a field, where a bound form has its errors
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="With `invalid`: messages by field, nested fields dotted, as in `address.street`.",

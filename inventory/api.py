@@ -1,5 +1,6 @@
 """What the shop sells, for apps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,12 +119,10 @@ def _page_document(found: CataloguePage, request: Request) -> dict[str, Any]:
     return {"count": found.count, "next": links.next, "previous": links.previous, "results": results}
 
 
-def _documents(products: list[ProductFacts] | tuple[ProductFacts, ...], request: Request) -> list[dict[str, Any]]:
-    free = catalogue.availability([product.id for product in products])
-    documents: list[dict[str, Any]] = ProductSerializer(
-        products, many=True, context={"free": free, "request": request}
-    ).data
-    return documents
+def _documents(products: Sequence[ProductFacts], request: Request) -> list[dict[str, Any]]:
+    context = {"free": catalogue.availability([product.id for product in products]), "request": request}
+    serializer = ProductSerializer(context=context)
+    return [serializer.to_representation(product) for product in products]
 
 
 urlpatterns = [

@@ -1,0 +1,379 @@
+"""Carts: one test for each row and refusal of the contract up to the checkout."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from cart import services
+from cart.models import Cart, CartStatus
+from inventory.models import Product
+from tests.accounts.factories import UserFactory
+from tests.api.conftest import App, assert_problem
+from tests.cart.factories import filled_cart, flat_shipping, ready_cart
+from tests.inventory.factories import ProductFactory
+from tests.shipping.factories import MANAUS
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = {
+    "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "complement": "ap. 42", "district": "Bela Vista",
+    "city": "São Paulo", "state": "SP", "postal_code": "01310-200", "country": "BR",
+}  # fmt: skip
+DELIVERY = {"email": "ana@example.com", "phone": "11 98765-4321", "address": ADDRESS}
+NOWHERE = "A" * 43
+
+
+def without(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in names}
+
+
+class TestStart:
+    def test_a_new_cart_is_empty(self, app: App) -> None:
+        answer = app.post("carts/", {})
+        assert answer.status_code == 201
+        cart = answer.json()
+        assert re.fullmatch(r"[\w-]{43}", cart.pop("id"))
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", cart.pop("expires_at"))
+        assert cart == {
+            "version": 1, "currency": "BRL", "status": "open", "lines": [], "email": "", "address": None,
+            "shipping": None, "subtotal": "0.00", "shipping_total": "0.00", "total": "0.00",
+        }  # fmt: skip
+
+    def test_no_body_at_all_will_do(self, app: App) -> None:
+        assert app.raw("POST", "carts/", b"").status_code == 201
+
+    def test_each_guest_cart_is_another(self, app: App) -> None:
+        assert app.post("carts/").json()["id"] != app.post("carts/").json()["id"]
+
+    def test_a_user_has_one_cart(self, users_app: App) -> None:
+        assert users_app.post("carts/").json()["id"] == users_app.post("carts/").json()["id"]
+
+    def test_answers_are_kept_by_nobody_on_the_way(self, app: App) -> None:
+        assert set(app.post("carts/").headers["Cache-Control"].split(", ")) == {"private", "no-store"}
+
+
+class TestRead:
+    def test_it_reads_as_it_was_left(self, app: App) -> None:
+        cart = ready_cart([ProductFactory(sku="MUG", name="Caneca", price="19.90", stock=5)], quantity=3)
+        document = app.get(f"carts/{cart.id}/").json()
+        assert document["lines"] == [
+            {
+                "sku": "MUG", "name": "Caneca", "quantity": 3, "unit_price": "19.90", "line_total": "59.70",
+                "available": True,
+            }
+        ]  # fmt: skip
+        assert document["shipping"] == {"code": "flat", "name": "Flat", "price": "10.00"}
+        assert (document["subtotal"], document["shipping_total"], document["total"]) == ("59.70", "10.00", "69.70")
+        assert document["address"]["postal_code"] == "01310200"
+        assert document["email"] == "ana@example.com"
+
+    def test_goods_that_went_away_are_shown(self, app: App) -> None:
+        product = ProductFactory(stock=1)
+        cart = filled_cart([product])
+        Product.objects.filter(pk=product.pk).update(active=False)
+        cache.delete_pattern("*")
+        assert app.get(f"carts/{cart.id}/").json()["lines"][0]["available"] is False
+
+    def test_an_unknown_cart_is_not_found(self, app: App) -> None:
+        assert_problem(app.get(f"carts/{NOWHERE}/"), 404, "not_found")
+
+    @pytest.mark.parametrize("malformed", ["1", "x" * 44, "%00" * 43, "ç" * 43, "../../etc/passwd", "'" * 43])
+    def test_a_malformed_id_is_not_found(self, app: App, malformed: str) -> None:
+        assert_problem(app.get(f"carts/{malformed}/"), 404, "not_found")
+
+
+class TestSomebodyElses:
+    """A cart that belongs to a user answers 404 to everyone else, whatever they try."""
+
+    @pytest.mark.parametrize("stranger", ["guest", "another user"])
+    @pytest.mark.parametrize(
+        ("verb", "path", "body"),
+        [
+            ("get", "", None),
+            ("post", "lines/", {"sku": "MUG", "quantity": 1}),
+            ("patch", "lines/MUG/", {"quantity": 2}),
+            ("delete", "lines/MUG/", None),
+            ("put", "delivery/", DELIVERY),
+            ("get", "shipping-options/", None),
+            ("put", "shipping/", {"code": "flat"}),
+            ("post", "checkout/", {"payment_method": "pm_card_visa", "expected_total": "1000.00"}),
+        ],
+    )
+    def test_not_found(self, user: Any, stranger: str, verb: str, path: str, body: Any) -> None:
+        cart = ready_cart([ProductFactory(sku="MUG", stock=9)], user_id=user.pk)
+        app = App() if stranger == "guest" else App(UserFactory())
+        call = getattr(app, verb)
+        headers = {"idempotency_key": "1"} if path == "checkout/" else {}
+        arguments = () if body is None else (body,)
+        assert_problem(call(f"carts/{cart.id}/{path}", *arguments, **headers), 404, "not_found")
+        assert services.snapshot.load(cart.id, user.pk) == cart
+
+    def test_the_owner_reads_it(self, user: Any, users_app: App) -> None:
+        cart = filled_cart(user_id=user.pk)
+        assert users_app.get(f"carts/{cart.id}/").json()["id"] == cart.id
+
+    def test_a_session_will_do_as_well(self, user: Any) -> None:
+        cart = filled_cart(user_id=user.pk)
+        browser = Client()
+        browser.force_login(user)
+        assert browser.get(f"/api/v1/carts/{cart.id}/").json()["id"] == cart.id
+
+
+class TestAddLine:
+    def test_it_adds(self, app: App) -> None:
+        ProductFactory(sku="MUG", price="10.00", stock=9)
+        cart = app.post("carts/").json()
+        answer = app.post(f"carts/{cart['id']}/lines/", {"sku": "MUG", "quantity": 2})
+        assert answer.status_code == 201
+        assert answer.json()["version"] > cart["version"]
+        assert answer.json()["subtotal"] == "20.00"
+
+    def test_it_adds_to_a_line_that_is_there(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=9)], quantity=2)
+        lines = app.post(f"carts/{cart.id}/lines/", {"sku": "MUG", "quantity": 3}).json()["lines"]
+        assert [line["quantity"] for line in lines] == [5]
+
+    def test_unknown_products_and_carts_are_not_found(self, app: App) -> None:
+        cart = app.post("carts/").json()
+        ProductFactory(sku="MUG", stock=1)
+        assert_problem(app.post(f"carts/{cart['id']}/lines/", {"sku": "NO", "quantity": 1}), 404, "not_found")
+        assert_problem(app.post(f"carts/{NOWHERE}/lines/", {"sku": "MUG", "quantity": 1}), 404, "not_found")
+
+    def test_more_than_there_is(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=5)], quantity=2)
+        problem = assert_problem(
+            app.post(f"carts/{cart.id}/lines/", {"sku": "MUG", "quantity": 4}), 409, "insufficient_stock"
+        )
+        assert problem["shortages"] == [{"sku": "MUG", "requested": 6, "available": 5}]
+        assert app.get(f"carts/{cart.id}/").json()["lines"][0]["quantity"] == 2
+
+    def test_more_than_a_line_holds(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=500)], quantity=60)
+        assert_problem(app.post(f"carts/{cart.id}/lines/", {"sku": "MUG", "quantity": 60}), 422, "invalid", "quantity")
+
+    @pytest.mark.parametrize(
+        "quantity", [0, -1, 100, 10**30, -(10**30), 1.5, 1.0, True, False, "1", "", None, [1], {"a": 1}, 1e300]
+    )
+    def test_a_quantity_is_a_whole_number_from_1_to_99(self, app: App, quantity: Any) -> None:
+        ProductFactory(sku="MUG", stock=500)
+        cart = app.post("carts/").json()
+        answer = app.post(f"carts/{cart['id']}/lines/", {"sku": "MUG", "quantity": quantity})
+        assert_problem(answer, 422, "invalid", "quantity")
+
+    @pytest.mark.parametrize("sku", [1, 1.5, True, None, "", " ", ["MUG"], {"sku": "MUG"}, "a\0b", "\ud800", "x" * 65])
+    def test_a_sku_is_text(self, app: App, sku: Any) -> None:
+        cart = app.post("carts/").json()
+        answer = app.post(f"carts/{cart['id']}/lines/", {"sku": sku, "quantity": 1})
+        assert_problem(answer, 422, "invalid", "sku")
+
+    def test_what_is_missing_and_what_nobody_knows_is_named(self, app: App) -> None:
+        cart = app.post("carts/").json()
+        assert_problem(app.post(f"carts/{cart['id']}/lines/", {}), 422, "invalid", "sku", "quantity")
+        answer = app.post(f"carts/{cart['id']}/lines/", {"sku": "MUG", "quantity": 1, "colour": "blue"})
+        assert_problem(answer, 422, "invalid", "colour")
+
+    @pytest.mark.parametrize("state", [CartStatus.ORDERED, CartStatus.MERGED])
+    def test_a_closed_cart(self, app: App, state: CartStatus) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=5)])
+        Cart.objects.filter(token=cart.id).update(status=state)
+        assert_problem(app.post(f"carts/{cart.id}/lines/", {"sku": "MUG", "quantity": 1}), 409, "cart_closed")
+
+    def test_a_cart_that_is_being_paid_for(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=5)])
+        Cart.objects.filter(token=cart.id).update(status=CartStatus.CHECKING_OUT)
+        answer = app.post(f"carts/{cart.id}/lines/", {"sku": "MUG", "quantity": 1})
+        assert_problem(answer, 409, "checkout_in_progress")
+
+    def test_another_currency(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(stock=5)])
+        ProductFactory(sku="IMPORT", currency="USD", stock=5)
+        assert_problem(app.post(f"carts/{cart.id}/lines/", {"sku": "IMPORT", "quantity": 1}), 422, "invalid")
+
+
+class TestChangeLine:
+    def test_it_sets(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=9)], quantity=5)
+        answer = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 3})
+        assert (answer.status_code, answer.json()["lines"][0]["quantity"]) == (200, 3)
+
+    def test_none_removes(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=9)], quantity=5)
+        answer = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 0})
+        assert (answer.status_code, answer.json()["lines"]) == (200, [])
+
+    def test_not_found(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=9)])
+        for path in (f"carts/{cart.id}/lines/NO/", f"carts/{cart.id}/lines/a%00b/", f"carts/{NOWHERE}/lines/MUG/"):
+            assert_problem(app.patch(path, {"quantity": 1}), 404, "not_found")
+
+    def test_more_than_there_is(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=5)], quantity=2)
+        answer = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 6})
+        problem = assert_problem(answer, 409, "insufficient_stock")
+        assert problem["shortages"] == [{"sku": "MUG", "requested": 6, "available": 5}]
+
+    @pytest.mark.parametrize("quantity", [-1, 100, 10**30, 2.0, True, "2", None])
+    def test_a_quantity_is_a_whole_number_from_0_to_99(self, app: App, quantity: Any) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=5)], quantity=2)
+        answer = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": quantity})
+        assert_problem(answer, 422, "invalid", "quantity")
+
+    def test_an_empty_body(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=5)], quantity=2)
+        assert_problem(app.patch(f"carts/{cart.id}/lines/MUG/", {}), 422, "invalid", "quantity")
+
+    def test_a_cart_that_is_being_paid_for(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=5)])
+        Cart.objects.filter(token=cart.id).update(status=CartStatus.CHECKING_OUT)
+        answer = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 1})
+        assert_problem(answer, 409, "checkout_in_progress")
+
+
+class TestRemoveLine:
+    def test_it_goes(self, app: App) -> None:
+        cart = filled_cart([ProductFactory(sku="MUG", stock=9), ProductFactory(sku="POT", stock=9)])
+        answer = app.delete(f"carts/{cart.id}/lines/MUG/")
+        assert answer.status_code == 200
+        assert [line["sku"] for line in answer.json()["lines"]] == ["POT"]
+
+    def test_not_found(self, app: App) -> None:
+        cart = filled_cart()
+        assert_problem(app.delete(f"carts/{cart.id}/lines/NO/"), 404, "not_found")
+        assert_problem(app.delete(f"carts/{NOWHERE}/lines/MUG/"), 404, "not_found")
+
+
+class TestDelivery:
+    def test_it_is_kept(self, app: App) -> None:
+        cart = filled_cart()
+        answer = app.put(f"carts/{cart.id}/delivery/", DELIVERY)
+        assert answer.status_code == 200
+        assert answer.json()["email"] == "ana@example.com"
+        assert answer.json()["address"] == ADDRESS | {"postal_code": "01310200"}
+
+    def test_what_is_optional_may_be_missing_or_null(self, app: App) -> None:
+        cart = filled_cart()
+        short = {"email": "ana@example.com", "address": without(ADDRESS, "complement")}
+        assert app.put(f"carts/{cart.id}/delivery/", short).json()["address"]["complement"] == ""
+        nulls = {**DELIVERY, "phone": None, "address": {**ADDRESS, "complement": None}}
+        assert app.put(f"carts/{cart.id}/delivery/", nulls).status_code == 200
+
+    @pytest.mark.parametrize("field", [name for name in ADDRESS if name != "complement"])
+    def test_every_other_part_of_the_address_is_asked_for(self, app: App, field: str) -> None:
+        cart = filled_cart()
+        body = {**DELIVERY, "address": without(ADDRESS, field)}
+        assert_problem(app.put(f"carts/{cart.id}/delivery/", body), 422, "invalid", f"address.{field}")
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("email", "no address"), ("email", ""), ("email", None), ("email", 7), ("email", "a@b\0.com"),
+            ("email", "ana@example.com\nBcc: all@example.com"), ("email", "a" * 250 + "@b.com"),
+            ("phone", "1" * 21), ("phone", 11), ("phone", ["11"]), ("address", None), ("address", "Avenida Paulista, 1000"),
+            ("address", [ADDRESS]),
+        ],
+    )  # fmt: skip
+    def test_a_contact_that_will_not_do(self, app: App, field: str, value: Any) -> None:
+        cart = filled_cart()
+        answer = app.put(f"carts/{cart.id}/delivery/", {**DELIVERY, field: value})
+        assert answer.status_code == 422
+        assert list(answer.json()["errors"])[0].split(".")[0] == field
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("name", ""), ("name", " "), ("name", "x" * 121), ("street", 5), ("street", "a\0b"), ("street", "\ud83d"),
+            ("street", "two\nlines"), ("number", 1000), ("city", False), ("state", "XX"), ("state", "sp"), ("state", []),
+            ("postal_code", "123"), ("postal_code", "0131020a"), ("postal_code", 1310200), ("country", "PT"),
+            ("district", {"x": 1}), ("complement", "x" * 81), ("planet", "Earth"),
+        ],
+    )  # fmt: skip
+    def test_an_address_that_will_not_do(self, app: App, field: str, value: Any) -> None:
+        cart = filled_cart()
+        body = {**DELIVERY, "address": {**ADDRESS, field: value}}
+        assert_problem(app.put(f"carts/{cart.id}/delivery/", body), 422, "invalid", f"address.{field}")
+
+    def test_the_state_and_the_postal_code_have_to_agree(self, app: App) -> None:
+        cart = filled_cart()
+        body = {**DELIVERY, "address": {**ADDRESS, "postal_code": MANAUS}}
+        assert_problem(app.put(f"carts/{cart.id}/delivery/", body), 422, "invalid", "address.state")
+
+    def test_a_postal_code_that_no_state_has(self, app: App) -> None:
+        cart = filled_cart()
+        body = {**DELIVERY, "address": {**ADDRESS, "postal_code": "00000-001"}}
+        assert_problem(app.put(f"carts/{cart.id}/delivery/", body), 422, "invalid", "address.state")
+
+    def test_an_unknown_cart(self, app: App) -> None:
+        assert_problem(app.put(f"carts/{NOWHERE}/delivery/", DELIVERY), 404, "not_found")
+
+
+class TestShipping:
+    def test_the_options(self, app: App) -> None:
+        flat_shipping("12.30")
+        cart = filled_cart()
+        app.put(f"carts/{cart.id}/delivery/", DELIVERY)
+        answer = app.get(f"carts/{cart.id}/shipping-options/")
+        assert answer.status_code == 200
+        assert answer.json() == {
+            "options": [{"code": "flat", "name": "Flat", "price": "12.30", "min_days": 2, "max_days": 4}]
+        }
+
+    def test_the_options_need_an_address(self, app: App) -> None:
+        cart = filled_cart()
+        assert_problem(app.get(f"carts/{cart.id}/shipping-options/"), 409, "address_required")
+
+    def test_the_options_of_no_cart(self, app: App) -> None:
+        assert_problem(app.get(f"carts/{NOWHERE}/shipping-options/"), 404, "not_found")
+
+    def test_one_is_chosen(self, app: App) -> None:
+        flat_shipping("12.30")
+        cart = filled_cart([ProductFactory(price="10.00", stock=1)])
+        app.put(f"carts/{cart.id}/delivery/", DELIVERY)
+        answer = app.put(f"carts/{cart.id}/shipping/", {"code": "flat"})
+        assert answer.status_code == 200
+        assert answer.json()["shipping"] == {"code": "flat", "name": "Flat", "price": "12.30"}
+        assert (answer.json()["shipping_total"], answer.json()["total"]) == ("12.30", "22.30")
+
+    def test_the_name_is_in_the_language_of_the_request(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        cart = ready_cart()
+        monkeypatch.setattr("config.rest.gettext", lambda text: f"traduzido: {text}")
+        assert app.get(f"carts/{cart.id}/").json()["shipping"]["name"] == "traduzido: Flat"
+
+    @pytest.mark.parametrize("code", ["teleport", "x" * 64])
+    def test_a_way_that_is_not_offered(self, app: App, code: str) -> None:
+        flat_shipping()
+        cart = filled_cart()
+        app.put(f"carts/{cart.id}/delivery/", DELIVERY)
+        assert_problem(app.put(f"carts/{cart.id}/shipping/", {"code": code}), 409, "shipping_unavailable")
+
+    @pytest.mark.parametrize("code", [None, "", 1, True, ["flat"], "fl\0at", "x" * 65])
+    def test_a_code_is_text(self, app: App, code: Any) -> None:
+        cart = filled_cart()
+        assert_problem(app.put(f"carts/{cart.id}/shipping/", {"code": code}), 422, "invalid", "code")
+
+    def test_without_an_address_or_goods(self, app: App) -> None:
+        flat_shipping()
+        cart = app.post("carts/").json()
+        assert_problem(app.put(f"carts/{cart['id']}/shipping/", {"code": "flat"}), 409, "address_required")
+        app.put(f"carts/{cart['id']}/delivery/", DELIVERY)
+        assert_problem(app.put(f"carts/{cart['id']}/shipping/", {"code": "flat"}), 409, "cart_empty")
+        assert_problem(app.put(f"carts/{NOWHERE}/shipping/", {"code": "flat"}), 404, "not_found")
+
+
+def test_a_cart_lives_on_when_it_changes(app: App) -> None:
+    cart = filled_cart([ProductFactory(sku="MUG", stock=9)])
+    Cart.objects.filter(token=cart.id).update(expires_at=timezone.now() + timedelta(days=1))
+    later = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 2}).json()["expires_at"]
+    assert later > (timezone.now() + timedelta(days=29)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_documents_are_json_in_utf_8(app: App) -> None:
+    cart = filled_cart([ProductFactory(name="Açucareiro", stock=1)])
+    raw = app.get(f"carts/{cart.id}/").content
+    assert "Açucareiro".encode() in raw
+    assert json.loads(raw)["lines"][0]["name"] == "Açucareiro"

@@ -1,0 +1,164 @@
+"""What the protocol refuses: broken bodies, wrong methods, bad tokens, addresses that nobody has, faults of ours."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from cart import services
+from config import problems
+from config.exceptions import Refusal
+from tests.api.conftest import App, assert_problem
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{", b"'a'", b"{'a': 1}", b'{"sku": NaN}', b'{"sku": Infinity}', b"\xff\xfe{\x00}\x00", b"\xef\xbb\xbf{}",
+        b'{"sku": "\xe7"}', b"\x00", b"[" * 100_000, b'{"quantity": ' + b"9" * 5000 + b"}", gzip.compress(b"{}"),
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_json(app: App, body: bytes) -> None:
+    assert_problem(app.raw("POST", "carts/", body), 400, "invalid")
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "latin-1", "zlib", "hex", "rot13", "no-such", "utf-8-sig"])
+def test_a_body_in_another_encoding(app: App, charset: str) -> None:
+    answer = app.raw("POST", "carts/", b"{}", f"application/json; charset={charset}")
+    assert_problem(answer, 400, "invalid")
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"'])
+def test_a_body_in_utf_8(app: App, charset: str) -> None:
+    assert app.raw("POST", "carts/", b"{}", f"application/json; charset={charset}").status_code == 201
+
+
+@pytest.mark.parametrize("body", [[], [{}], "text", 1, 1.5, True, None])
+def test_a_body_that_is_no_object(app: App, body: Any) -> None:
+    answer = app.raw("POST", "carts/", json.dumps(body).encode())
+    assert_problem(answer, 422, "invalid", "non_field_errors")
+
+
+def test_a_body_of_a_mebibyte(app: App) -> None:
+    for body in (b'{"sku": "' + b"x" * 1024 * 1024 + b'"}', b" " * 1024 * 1024):
+        assert_problem(app.raw("POST", "carts/", body), 413, "too_large")
+
+
+def test_field_names_are_repeated_with_care(app: App) -> None:
+    names = {"\ud800": 1, "\0": 1, "x" * 100_000: 1} | {f"field{number}": 1 for number in range(1000)}
+    answer = app.post("carts/", names)
+    assert answer.status_code == 422
+    assert len(answer.content) < 5_000
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "nonsense"],
+)
+def test_a_body_that_is_not_sent_as_json(app: App, content_type: str) -> None:
+    assert_problem(app.raw("POST", "carts/", b"a=1", content_type), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "carts/"), ("POST", "products/"), ("DELETE", "orders/"), ("TRACE", "products/")]
+)
+def test_a_method_that_is_not_taken(app: App, method: str, path: str) -> None:
+    answer = app.raw(method, path, b"")
+    if path == "orders/":
+        assert_problem(answer, 401, "not_authenticated")
+    else:
+        assert_problem(answer, 405, "method_not_allowed")
+        assert answer.headers["Allow"]
+
+
+def test_a_representation_that_is_not_had(app: App) -> None:
+    assert_problem(app.get("products/", accept="text/html"), 406, "not_acceptable")
+    assert app.get("products/", accept="application/json").status_code == 200
+    assert app.get("products/", accept="*/*").status_code == 200
+
+
+@pytest.mark.parametrize("token", ["Token", "Token x", "Token x y", "Token \xff", "token " + "a" * 5000])
+def test_a_token_that_is_not_valid(app: App, token: str) -> None:
+    answer = app.get("products/", authorization=token)
+    assert_problem(answer, 401, "not_authenticated")
+    assert answer.headers["WWW-Authenticate"] == "Token"
+
+
+def test_a_session_needs_its_csrf_token(user: Any) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(user)
+    answer = browser.post("/api/v1/carts/", "{}", content_type="application/json")
+    assert_problem(answer, 403, "permission_denied")
+
+
+@pytest.mark.parametrize("path", ["", "nothing/", "carts/x/y/z/", "products", "%00/", "orders/1/2/"])
+def test_an_address_that_nobody_has(app: App, path: str) -> None:
+    answer = app.get(path)
+    if answer.status_code == 301:
+        assert answer.headers["Location"] == f"/api/v1/{path}/"
+    else:
+        assert_problem(answer, 404, "not_found")
+
+
+def test_a_host_that_is_not_ours(app: App) -> None:
+    assert_problem(app.get("products/", host="evil.example"), 400, "invalid")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fault_of_ours_says_nothing_of_itself(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise RuntimeError("the secret")
+
+    monkeypatch.setattr(services, "create_cart", fail)
+    answer = app.post("carts/")
+    assert_problem(answer, 500, "internal_error")
+    assert b"secret" not in answer.content
+
+
+def test_pages_keep_their_own_errors() -> None:
+    answer = Client().get("/nothing-here/")
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"].startswith("text/html")
+
+
+def test_the_sentence_follows_the_language(app: App) -> None:
+    english = app.get("carts/" + "A" * 43 + "/", accept_language="en")
+    portuguese = app.get("carts/" + "A" * 43 + "/", accept_language="pt-BR,pt;q=0.9")
+    assert english.headers["Content-Language"] == "en"
+    assert portuguese.headers["Content-Language"] == "pt-br"
+    assert "Accept-Language" in portuguese.headers["Vary"]
+    assert english.json()["detail"] == "There is no such cart."
+
+
+def test_only_facts_for_clients_leave_the_house() -> None:
+    document = problems.problem_of(Refusal("No.", total="1.00", secret="x", decline_code="stolen_card"))
+    assert set(document) == {"type", "title", "status", "detail", "code", "total"}
+
+
+def test_every_refusal_of_the_shop_has_a_title() -> None:
+    shown = {kind.code for kind in _descendants(Refusal)}
+    not_in_the_api = {
+        "invalid_signature", "order_not_advanced", "order_not_cancellable", "payment_settled", "refund_refused",
+    }  # fmt: skip
+    assert shown - not_in_the_api <= set(problems.TITLES)
+
+
+def _descendants(kind: type[Refusal]) -> set[type[Refusal]]:
+    return {kind}.union(*(_descendants(child) for child in kind.__subclasses__()))
+
+
+def test_nothing_stops_where_redis_is_away(app: App, settings: Any) -> None:
+    """Carts are read and written, and nobody is counted."""
+    settings.CACHES = {
+        **settings.CACHES, "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"},
+    }  # fmt: skip
+    cache.close()
+    cart = app.post("carts/")
+    assert cart.status_code == 201
+    assert app.get(f"carts/{cart.json()['id']}/").status_code == 200
+    assert app.get("products/").status_code == 200
