@@ -8,6 +8,7 @@ from cart import snapshot
 from checkout import tasks
 from checkout.models import Order
 from checkout.signals import order_placed
+from config import broker
 
 
 @receiver(order_placed, dispatch_uid="checkout.forget_cart_copy")
@@ -19,4 +20,4 @@ def forget_cart_copy(order: Order, **_: Any) -> None:
 @receiver(order_placed, dispatch_uid="checkout.nudge_outbox")
 def nudge_outbox(**_: Any) -> None:
     """Have the mail sent now instead of at the relay's next round."""
-    tasks.relay_outbox.delay()
+    broker.enqueue(tasks.relay_outbox)

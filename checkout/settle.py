@@ -80,7 +80,7 @@ def _pay(order: Order) -> None:
     OutboxMessage.objects.create(order=order, kind=MessageKind.CONFIRMATION, due_at=now)
 
     def announce() -> None:
-        order_placed.send(sender=Order, order=order)
+        order_placed.send_robust(sender=Order, order=order)
 
     transaction.on_commit(announce, robust=True)
 

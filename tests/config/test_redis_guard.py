@@ -28,7 +28,9 @@ def test_only_the_first_look_up_waits(settings, hanging_server: str) -> None:
 
 def test_it_is_tried_again_after_a_moment() -> None:
     cache.set("key", "there")
-    connection = get_redis_connection("default").connection_pool.get_connection()
+    pool = get_redis_connection("default").connection_pool
+    connection = pool.get_connection()
+    pool.release(connection)
     connection._leave_alone()
     assert cache.get("key") is None
     redis_guard._left_alone_until[connection._server] = time.monotonic()

@@ -1,0 +1,53 @@
+"""A broker that is away costs the shopper nothing."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from celery import Celery, Task
+
+from config import broker
+
+
+@pytest.fixture
+def nothing_left_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Celery prefers this variable to what an application is told.
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
+    broker._left_alone_until = 0.0
+    yield
+    broker._left_alone_until = 0.0
+
+
+def task_for(address: str) -> Task:
+    app = Celery("test", broker=address, set_as_current=False)
+    app.conf.broker_transport_options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+
+    @app.task
+    def work() -> None: ...
+
+    return work
+
+
+@pytest.mark.usefixtures("nothing_left_alone")
+class TestAway:
+    def test_refused(self) -> None:
+        began = time.monotonic()
+        assert not broker.enqueue(task_for("redis://127.0.0.1:1/0"))
+        assert time.monotonic() - began < 1
+
+    def test_hanging_costs_one_time_out_and_then_nothing(self) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+            task = task_for(f"redis://127.0.0.1:{server.getsockname()[1]}/0")
+            began = time.monotonic()
+            assert not broker.enqueue(task)
+            assert time.monotonic() - began < 3
+            began = time.monotonic()
+            for _ in range(50):
+                assert not broker.enqueue(task)
+            assert time.monotonic() - began < 0.1
+
+
+@pytest.mark.usefixtures("nothing_left_alone")
+def test_a_broker_that_is_there_takes_it(settings) -> None:
+    assert broker.enqueue(task_for(settings.CELERY_BROKER_URL))
