@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.models import Cart, CartLine, CartStatus
 from config import money
-from config.admin import NOTHING, ChoiceFilter, PageAdmin, amount, facts, moment, status_tag
+from config.admin import NOTHING, ChoiceFilter, PageAdmin, amount, facts, moment, moment_of, status_tag
 from config.templatetags.esteira import cep, phone
 from inventory import catalogue
 
@@ -59,7 +59,15 @@ class ContentsFilter(ChoiceFilter):
 
 @admin.register(Cart)
 class CartAdmin(PageAdmin[Cart]):
-    list_display = ("short_token", "whose", "status_shown", "units_shown", "goods", "place", "updated_at")
+    list_display = (
+        "short_token",
+        "whose",
+        "status_shown",
+        "units_shown",
+        "goods",
+        "place",
+        moment_of("updated_at", _("updated at")),
+    )
     list_filter = ("status", AgeFilter, ContentsFilter)
     list_select_related = ("user",)
     ordering = ("-updated_at",)

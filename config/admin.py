@@ -1,10 +1,10 @@
 """What the pages of all apps' admins share: facts that nobody edits, money, moments, tags, and refusals as messages."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import BaseModelAdmin
@@ -16,13 +16,17 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.exceptions import Refusal
 from config.templatetags.esteira import money
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Text = Union[str, "_StrPromise"]
 
 admin.site.site_header = _("Esteira: the shop's back room")
 admin.site.site_title = "Esteira"
@@ -61,6 +65,17 @@ def moment(value: datetime | None) -> str:
     return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT") if value else NOTHING
 
 
+def moment_of(field: str, title: Text) -> Callable[[Any], str]:
+    """A column for a list: the moment in `field`, short, sorted by it."""
+
+    @admin.display(description=title, ordering=field)
+    def shown(row: Any) -> str:
+        return moment(getattr(row, field))
+
+    shown.__name__ = field
+    return shown
+
+
 def order_link(reference: str) -> SafeString | str:
     """A link to the order behind a reference that the app itself does not interpret."""
     if not reference:
@@ -72,11 +87,11 @@ def order_link(reference: str) -> SafeString | str:
 class Fact:
     """One line of a list of facts: what it is, and what it says."""
 
-    name: str | Promise
+    name: Text
     value: object
 
 
-def facts(*pairs: tuple[str | Promise, object]) -> list[Fact]:
+def facts(*pairs: tuple[Text, object]) -> list[Fact]:
     """The facts that say something."""
     return [Fact(name, value) for name, value in pairs if value not in (None, "", NOTHING)]
 
@@ -176,7 +191,19 @@ class RefusalsAsMessages(admin.ModelAdmin[ModelT]):
 class ChoiceFilter(admin.SimpleListFilter):
     """A filter with fixed answers; `choices_offered` are (value in the address, text)."""
 
-    choices_offered: Iterable[tuple[str, str | Promise]] = ()
+    choices_offered: Iterable[tuple[str, Text]] = ()
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return list(self.choices_offered)
+
+
+def titled(title: Text) -> type[admin.FieldListFilter]:
+    """The filter that Django would choose for a field, under another title: `("payment__status", titled(_("…")))`."""
+
+    class Titled(admin.FieldListFilter):
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+            chosen = admin.FieldListFilter.create(*args, **kwargs)
+            chosen.title = title  # type: ignore[assignment]
+            return chosen
+
+    return Titled

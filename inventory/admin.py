@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,6 +22,7 @@ from config.admin import (
     RefusalsAsMessages,
     amount,
     moment,
+    moment_of,
     order_link,
     status_tag,
     tag,
@@ -62,8 +63,16 @@ class FreeFilter(ChoiceFilter):
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin[Product]):
-    list_display = ("picture", "name", "sku", "category", "price_shown", "free", "active", "updated_at")
-    list_display_links = ("picture", "name")
+    list_display = (
+        "picture",
+        "name_and_sku",
+        "category",
+        "price_shown",
+        "free",
+        "active",
+        moment_of("updated_at", _("changed")),
+    )
+    list_display_links = ("picture", "name_and_sku")
     list_filter = ("active", FreeFilter, "category")
     list_select_related = ("category",)
     list_per_page = 50
@@ -100,6 +109,10 @@ class ProductAdmin(admin.ModelAdmin[Product]):
         return format_html(
             '<img class="thumbnail" src="{}" width="44" height="44" loading="lazy" alt="">', product.picture_url
         )
+
+    @admin.display(description=_("product"), ordering="name")
+    def name_and_sku(self, product: Product) -> SafeString:
+        return format_html("{}<small>{}</small>", product.name, product.sku)
 
     @admin.display(description=_("price"), ordering="price")
     def price_shown(self, product: Product) -> SafeString | str:
@@ -184,7 +197,7 @@ class HoldInline(FactsInline):
 @admin.register(Stock)
 class StockAdmin(RefusalsAsMessages[Stock]):
     form = StockForm
-    list_display = ("product", "sku", "warehouse", "on_hand", "reserved", "free_shown")
+    list_display = ("goods", "warehouse", "on_hand", "reserved", "free_shown")
     list_filter = ("warehouse", StockFreeFilter)
     list_select_related = ("product", "warehouse")
     list_per_page = 50
@@ -229,9 +242,14 @@ class StockAdmin(RefusalsAsMessages[Stock]):
         counted = {"was": form.initial.get("on_hand", 0), "now": form.cleaned_data["on_hand"]}
         return str(_("On hand %(was)s → %(now)s: %(reason)s")) % {**counted, "reason": form.cleaned_data["reason"]}
 
-    @admin.display(description=_("SKU"), ordering="product__sku")
-    def sku(self, stock: Stock) -> str:
-        return stock.product.sku
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if stock := context.get("original"):
+            context["subtitle"] = f"{stock.product}, {stock.warehouse}"
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=_("product"), ordering="product__name")
+    def goods(self, stock: Stock) -> SafeString:
+        return format_html("{}<small>{}</small>", stock.product.name, stock.product.sku)
 
     @admin.display(description=_("can be sold"), ordering="free")
     def free_shown(self, stock: Stock) -> SafeString:
@@ -268,7 +286,12 @@ class HoldFilter(ChoiceFilter):
 
 @admin.register(Reservation)
 class ReservationAdmin(FactsAdmin[Reservation]):
-    list_display = ("reference", "status_shown", "created_at", "expires_at")
+    list_display = (
+        "reference",
+        "status_shown",
+        moment_of("created_at", _("created")),
+        moment_of("expires_at", _("held until")),
+    )
     list_filter = ("status", HoldFilter)
     search_fields = ("reference__istartswith",)
     search_help_text = _("The order's number.")

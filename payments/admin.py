@@ -24,11 +24,15 @@ from config.admin import (
     FactsAdmin,
     FactsInline,
     amount,
+    moment_of,
     order_link,
     status_tag,
     tag,
 )
 from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+
+CREATED = moment_of("created_at", _("created"))
+SETTLED = moment_of("settled_at", _("settled"))
 
 
 class OpenSinceFilter(ChoiceFilter):
@@ -79,7 +83,15 @@ class RefundInline(FactsInline):
 
 @admin.register(Payment)
 class PaymentAdmin(FactsAdmin[Payment]):
-    list_display = ("reference", "order", "status_shown", "amount_shown", "method", "created_at", "updated_at")
+    list_display = (
+        "reference",
+        "order",
+        "status_shown",
+        "amount_shown",
+        "method",
+        CREATED,
+        moment_of("updated_at", _("changed")),
+    )
     list_filter = ("status", "method", "provider")
     date_hierarchy = "created_at"
     search_fields = ("reference__istartswith", "attempts__provider_reference__startswith")
@@ -106,7 +118,8 @@ class PaymentAdmin(FactsAdmin[Payment]):
 class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
     """The provider's token of the payment method is left out: nobody here needs it."""
 
-    list_display = ("created_at", "order", "status_shown", "amount_shown", "method", "provider_reference", "why")
+    list_display = (CREATED, "order", "status_shown", "amount_shown", "method", "provider_reference", "why")
+    list_display_links = (CREATED,)
     list_filter = ("status", OpenAttemptFilter, "payment__method")
     list_select_related = ("payment",)
     date_hierarchy = "created_at"
@@ -147,7 +160,8 @@ class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
 
 @admin.register(Refund)
 class RefundAdmin(FactsAdmin[Refund]):
-    list_display = ("created_at", "order", "status_shown", "amount_shown", "reason", "provider_reference", "settled_at")
+    list_display = (CREATED, "order", "status_shown", "amount_shown", "reason", "provider_reference", SETTLED)
+    list_display_links = (CREATED,)
     list_filter = ("status", OpenRefundFilter)
     list_select_related = ("payment",)
     date_hierarchy = "created_at"
@@ -176,7 +190,7 @@ class RefundAdmin(FactsAdmin[Refund]):
 class HandledFilter(ChoiceFilter):
     title = _("state")
     parameter_name = "handled"
-    choices_offered = (("no", _("waiting")), ("failing", _("waiting, and failed before")), ("yes", _("settled")))
+    choices_offered = (("no", _("waiting")), ("failing", _("waiting, and failed before")), ("yes", _("dealt with")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
         wanted = {
@@ -189,7 +203,15 @@ class HandledFilter(ChoiceFilter):
 
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
-    list_display = ("received_at", "type", "order", "state", "tries", "last_error", "provider_reference")
+    list_display = (
+        moment_of("received_at", _("received")),
+        "type",
+        "order",
+        "state",
+        "tries",
+        "last_error",
+        "provider_reference",
+    )
     list_filter = (HandledFilter,)
     date_hierarchy = "received_at"
     search_fields = ("provider_reference__startswith", "event_id__startswith", "type__startswith")
@@ -212,7 +234,7 @@ class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
     @admin.display(description=_("state"), ordering="handled_at")
     def state(self, event: WebhookEvent) -> SafeString:
         if event.handled_at:
-            return tag(_("settled"), GOOD)
+            return tag(_("dealt with"), GOOD)
         return tag(_("failing"), BAD) if event.tries else tag(_("waiting"), BUSY)
 
     @admin.display(description=_("contents"))

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import ChoiceFilter, FactsAdmin, amount
+from config.admin import ChoiceFilter, FactsAdmin, amount, moment_of
 from config.templatetags.esteira import cep
 from shipping.models import Quote, ShippingMethod, ShippingRate
 from shipping.postal_codes import state_names
@@ -92,7 +92,14 @@ class ExpiryFilter(ChoiceFilter):
 class QuoteAdmin(FactsAdmin[Quote]):
     """The reference is left out: it is a cart's token, and opens that cart."""
 
-    list_display = ("created_at", "name", "price_shown", "cep_shown", "days", "expires_at")
+    list_display = (
+        moment_of("created_at", _("created")),
+        "name",
+        "price_shown",
+        "cep_shown",
+        "days",
+        moment_of("expires_at", _("expires")),
+    )
     list_filter = (ExpiryFilter, "method_code")
     search_fields = ("postal_code__startswith",)
     search_help_text = _("The first digits of a CEP.")

@@ -20,7 +20,7 @@ from checkout.admin.verbs import VERBS, Told
 from checkout.models import Order, OutboxMessage
 from checkout.services import REFUNDABLE
 from config import money
-from config.admin import Fact, amount, facts, moment, status_tag
+from config.admin import Fact, amount, facts, moment, status_tag, titled
 from config.exceptions import Refusal
 from config.templatetags.esteira import cep, phone
 from inventory.models import Reservation
@@ -30,7 +30,12 @@ from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
 @admin.register(Order)
 class OrderAdmin(OrderDesk):
     list_display = ("number", "placed", "customer", "place", "total_shown", "status_shown", "payment_shown")
-    list_filter = ("status", AwaitingFilter, "payment__method", "payment__status")
+    list_filter = (
+        "status",
+        AwaitingFilter,
+        ("payment__method", titled(_("payment method"))),
+        ("payment__status", titled(_("payment status"))),
+    )
     list_select_related = ("payment",)
     date_hierarchy = "placed_at"
     search_fields = ("number",)  # shows the box; what it finds is in `search_orders`

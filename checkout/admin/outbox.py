@@ -10,12 +10,22 @@ from django.utils.translation import ngettext
 from checkout import outbox
 from checkout.admin.filters import SentFilter
 from checkout.models import OutboxMessage
-from config.admin import BAD, BUSY, GOOD, FactsAdmin, order_link, tag
+from config.admin import BAD, BUSY, GOOD, FactsAdmin, moment_of, order_link, tag
 
 
 @admin.register(OutboxMessage)
 class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
-    list_display = ("created_at", "kind", "order_shown", "email", "state", "tries", "last_error", "due_at", "sent_at")
+    list_display = (
+        moment_of("created_at", _("created at")),
+        "kind",
+        "order_shown",
+        "email",
+        "state",
+        "tries",
+        "last_error",
+        moment_of("due_at", _("due at")),
+        moment_of("sent_at", _("sent at")),
+    )
     list_filter = (SentFilter, "kind")
     list_select_related = ("order",)
     ordering = (F("sent_at").desc(nulls_first=True), "-id")
