@@ -1,5 +1,6 @@
 """The demo shop: a thousand products of a Brazilian house, made from a small vocabulary, the same every time."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,6 +15,7 @@ from django.utils.text import slugify
 from inventory.product_rows import ProductRow
 
 PRODUCTS = 1_000
+_AMOUNT = re.compile(r"(\d+(?:,\d+)?) (kg|g|ml|litro|cm|peças|sachês)")
 
 
 @cache
@@ -34,13 +36,42 @@ def _rows_of(kind: dict[str, Any]) -> Iterator[ProductRow]:
     for (place, style), variant in product(enumerate(kind["styles"]), kind["variants"]):
         name = f"{kind['name']} {style} {variant}"
         number = _number(name)
+        size = _relative_size(variant, kind["variants"][0])
+        base = (kind["price"] + place * kind["step"]) * size**0.8
         yield _row(
-            kind,
+            kind | {"size": _packed(kind, variant, size)},
             sku=slugify(f"{kind['sku']} {style} {variant}").upper(),
             name=name,
-            price=_price(Decimal(str(kind["price"])) + place * Decimal(str(kind["step"])), number),
+            price=_price(base, number),
             stock=_stock(number),
         )
+
+
+def _relative_size(variant: str, first: str) -> float:
+    """How much more there is in a variant than in the first of its kind: 4 for 1 kg against 250 g."""
+    amount, unit = _amount(variant)
+    first_amount, first_unit = _amount(first)
+    if unit and unit == first_unit:
+        return amount / first_amount
+    return next((float(factor) for words, factor in vocabulary()["amounts"].items() if words in variant), 1.0)
+
+
+def _amount(variant: str) -> tuple[float, str]:
+    """The amount that a variant names, in a small unit: (1500, "ml") for "1,5 litro"; (1, "") where it names none."""
+    found = _AMOUNT.search(variant)
+    if not found:
+        return 1.0, ""
+    number, unit = float(found[1].replace(",", ".")), found[2]
+    scale, smallest = {"kg": (1000, "g"), "litro": (1000, "ml")}.get(unit, (1, unit))
+    return number * scale, smallest
+
+
+def _packed(kind: dict[str, Any], variant: str, size: float) -> tuple[int, ...]:
+    """Weight in grams and the three sides in cm of a variant of this relative size."""
+    weight, *sides = kind["size"]
+    amount, unit = _amount(variant)
+    grams = amount * 1.2 + 60 if kind.get("contents") and unit in ("g", "ml") else weight * size
+    return round(grams), *(max(1, round(side * size ** (1 / 3))) for side in sides)
 
 
 def _fixed_row(entry: dict[str, Any]) -> ProductRow:
@@ -54,7 +85,7 @@ def _fixed_row(entry: dict[str, Any]) -> ProductRow:
 
 
 def _row(entry: dict[str, Any], *, sku: str, name: str, price: Decimal, stock: dict[str, int]) -> ProductRow:
-    categories = {category["slug"]: category["name"] for category in vocabulary()["categories"]}
+    categories = {category["slug"]: category["name"] for category in vocabulary()["shop"]["categories"]}
     weight, length, width, height = entry["size"]
     return ProductRow(
         sku=sku,
@@ -75,16 +106,11 @@ def _number(name: str) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=4).digest())
 
 
-def _price(base: Decimal, number: int) -> Decimal:
-    """Near `base`; three of four prices keep its ending (,90 mostly), the others end in ,50 or ,00."""
-    spread = Decimal(number % 5)
-    ending = (
-        Decimal("0.00"),
-        Decimal("0.00"),
-        Decimal("0.00"),
-        Decimal("-0.40") if number % 8 < 4 else Decimal("0.10"),
-    )
-    return (base + spread + ending[number // 5 % 4]).quantize(Decimal("0.01"))
+def _price(base: float, number: int) -> Decimal:
+    """Near `base`: three of four prices end in ,90, the others in ,50 or ,00."""
+    reais = Decimal(round(base) + number % 5)
+    ending = [Decimal("-0.10")] * 6 + [Decimal("-0.50"), Decimal("0.00")]
+    return (reais + ending[number // 5 % 8]).quantize(Decimal("0.01"))
 
 
 def _stock(number: int) -> dict[str, int]:

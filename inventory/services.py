@@ -192,9 +192,9 @@ def seed_demo(password: str) -> tuple[ProductsWritten, bool]:
     Returns what was written, and whether the staff user is new; one that is there keeps its password.
     """
     Warehouse.objects.bulk_create(
-        [Warehouse(**warehouse) for warehouse in demo.vocabulary()["warehouses"]], ignore_conflicts=True
+        [Warehouse(**warehouse) for warehouse in demo.vocabulary()["shop"]["warehouses"]], ignore_conflicts=True
     )
-    categories = demo.vocabulary()["categories"]
+    categories = demo.vocabulary()["shop"]["categories"]
     Category.objects.bulk_create(
         [Category(position=place, **category) for place, category in enumerate(categories)], ignore_conflicts=True
     )
