@@ -140,6 +140,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_json(404, {"error": {"type": "invalid_request_error", "message": "Unrecognized URL."}})
         except ApiError as error:
             self.send_json(error.status, error.body)
+        except ConnectionError:
+            self.close_connection = True
+        except Exception:
+            logger.exception("%s %s failed.", self.command, path)
+            self.send_json(500, _error_document(500))
 
     def _serve_api(self, path: str) -> None:
         request = Request(

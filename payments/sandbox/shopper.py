@@ -29,6 +29,9 @@ def serve(handler: Handler, path: str) -> bool:
         name, content_type = ASSETS[path]
         handler.send(200, pages.asset(name), content_type)
         return True
+    if path == "/favicon.ico":
+        handler.send(204, b"", "image/x-icon")
+        return True
     if match := _CHALLENGE.fullmatch(path):
         _challenge(handler, match[1])
         return True
