@@ -25,7 +25,7 @@ def run(*, servers_only: bool) -> int:
 
     When this returns, nothing that it started runs any more. Raises CannotStart with a sentence for the person.
     """
-    if under_make():
+    if leases.under_make():
         leases.die_with_parent(signal.SIGTERM)
     data, port = DataFolder.chosen(), _port()
     data.create()
@@ -46,10 +46,6 @@ def run(*, servers_only: bool) -> int:
         return _run_lines(names, _line_environment(data, variables, port), lease)
     finally:
         leases.reclaim(data.leases)
-
-
-def under_make() -> bool:
-    return "MAKELEVEL" in os.environ
 
 
 def _port() -> int:
@@ -86,7 +82,7 @@ def _lines() -> dict[str, str]:
 def _line_environment(data: DataFolder, variables: Mapping[str, str], port: int) -> dict[str, str]:
     ours = {
         "PORT": str(port),
-        "ESTEIRA_MAKE": str(os.getppid()) if under_make() else "",
+        "ESTEIRA_MAKE": str(os.getppid()) if leases.under_make() else "",
         "DEMO_ADMIN_PASSWORD": os.environ.get("DEMO_ADMIN_PASSWORD") or data.secret("admin")[:12],
     }
     if "sandbox" in environment.needed_servers(os.environ):

@@ -96,6 +96,11 @@ def die_with_parent(sign: signal.Signals) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(sign))
 
 
+def under_make() -> bool:
+    """Whether make started us: then its end, however sudden, is ours."""
+    return "MAKELEVEL" in os.environ
+
+
 def _signal_holder(folder: Path, name: str, sign: signal.Signals) -> None:
     group = holder(folder, name)
     if group and group != os.getpgrp():

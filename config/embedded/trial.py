@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 
 from config.embedded import environment, leases
 from config.embedded.data import DataFolder
@@ -15,6 +16,8 @@ from config.embedded.refusal import CannotStart
 def run(command: Sequence[str]) -> int:
     """Run `command` beside servers of its own in `<data>/test`; its exit code. They stop with it, however it ends."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if leases.under_make():
+        leases.die_with_parent(signal.SIGTERM)
     data = DataFolder(DataFolder.chosen().root / "test")
     data.create()
     lease = leases.take(data.root, "trial")
@@ -35,18 +38,23 @@ def run(command: Sequence[str]) -> int:
 
 def _run_to_the_end(command: Sequence[str], variables: dict[str, str]) -> int:
     """The command's exit code. Interrupted, it gets the time to clean up after itself before the servers go."""
-    process = subprocess.Popen(command, env=variables)  # noqa: S603 (the command line of whoever called us)
+    process = subprocess.Popen(  # noqa: S603 (the command line of whoever called us)
+        command, env=variables, preexec_fn=partial(leases.die_with_parent, signal.SIGTERM)
+    )
     try:
         return process.wait()
     except KeyboardInterrupt:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.send_signal(signal.SIGINT)
-            process.wait(20)
-        return 130
+        # Ctrl-C has reached it as well; a signal for us alone has not.
+        for seconds in (3, 20):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        return 128 + signal.SIGINT
     finally:
         process.kill()
         process.wait()
 
 
-def _as_interrupt(signum: int, frame: object) -> None:
+def _as_interrupt(_signum: int, _frame: object) -> None:
     raise KeyboardInterrupt

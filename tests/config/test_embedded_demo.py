@@ -161,6 +161,20 @@ def test_tests_run_beside_fast_servers_of_their_own(data):
     assert leases.wait_until_free(data.root / "test" / "run", ["postgres", "valkey"], seconds=0)
 
 
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_servers_of_the_tests_end_with_them(data, sign):
+    command = [sys.executable, "-m", "config.embedded", "trial", sys.executable, "-c", "import time; time.sleep(60)"]
+    process = subprocess.Popen(command, cwd=PROJECT, env=surroundings(data, 1), stderr=subprocess.DEVNULL)
+    folder = data.root / "test" / "run"
+    deadline = time.monotonic() + 20
+    while not (folder.exists() and leases.holder(folder, "postgres") and leases.holder(folder, "valkey")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(sign)
+    process.wait(20)
+    assert leases.wait_until_free(folder, ["postgres", "valkey"], seconds=10)
+
+
 def test_needed_servers_are_all_lines_of_the_procfile():
     lines = (PROJECT / "Procfile").read_text()
     for server in environment.needed_servers({}):
