@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 
 from cart import copies
 from cart.models import Cart, CartStatus
@@ -203,7 +204,10 @@ def _problem(product: ProductFacts, quantity: int, free: int) -> str:
 def _shipping(copy: dict[str, Any] | None) -> ChosenShipping | None:
     if not copy:
         return None
-    return ChosenShipping(**{**copy, "price": Decimal(copy["price"]), "expires_at": _moment(copy["expires_at"])})
+    name = gettext(copy["name"])
+    return ChosenShipping(
+        **{**copy, "name": name, "price": Decimal(copy["price"]), "expires_at": _moment(copy["expires_at"])}
+    )
 
 
 def _moment(text: str) -> datetime:

@@ -123,7 +123,7 @@ class OrderSerializer(serializers.Serializer[Order]):
             "lines": instance.lines.all(),
             "shipping": {
                 "code": instance.quote.method_code,
-                "name": instance.quote.method_name,
+                "name": instance.quote.name,
                 "price": instance.shipping_total,
             },
             "payment": _payment_facts(instance),

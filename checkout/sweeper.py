@@ -15,12 +15,14 @@ from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt
+from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
 
 BATCH = 50
 # Longer than the deadline of a call under way, whose own answer is about to come.
 STALE_AFTER = timedelta(seconds=60)
+QUOTES_KEPT_FOR = timedelta(days=1)
 
 
 def settle_stale_attempts() -> int:
@@ -44,6 +46,12 @@ def refresh(order: Order) -> Order:
         return order
     _settle_each([attempt], payments.ask_provider)
     return Order.objects.with_everything().get(pk=order.pk)
+
+
+def forget_old_quotes() -> int:
+    """Delete quotes that expired yesterday or before and that no order was made of; returns how many."""
+    ordered = Order.objects.values("quote")
+    return shipping.forget_quotes(timezone.now() - QUOTES_KEPT_FOR, keep=ordered)
 
 
 def _settle_each(attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttempt], Outcome]) -> int:

@@ -22,3 +22,4 @@ def sweep() -> None:
     sweeper.expire_unpaid()
     inventory.reclaim_expired()
     idempotency.forget_old_keys()
+    sweeper.forget_old_quotes()

@@ -108,7 +108,9 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default="postgres:///esteira", engine="django_prometheus.db.backends.postgresql"),
+    "default": env.db_url(
+        "DATABASE_URL", default="postgres:///esteira", engine="django_prometheus.db.backends.postgresql"
+    ),
 }
 # One connection per thread that may need it; a smaller pool answers "couldn't get a connection" under load.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=8)
@@ -143,6 +145,8 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker that has lost its broker waits for it as long as it takes.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,
     # kombu otherwise looks for lost messages only every 100 s or so.

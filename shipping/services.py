@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from secrets import token_hex
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -123,10 +125,15 @@ def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: date
     return quote
 
 
-def forget_quotes(expired_before: datetime, limit: int = 1000) -> int:
-    """Delete at most `limit` quotes that expired before that moment; how many went. Whoever points at one loses it."""
-    expired = Quote.objects.expired_before(expired_before).order_by("expires_at").values("pk")[:limit]
-    return Quote.objects.filter(pk__in=expired).delete()[0]
+def forget_quotes(expired_before: datetime, *, keep: QuerySet[Any, Any] | None = None, limit: int = 1000) -> int:
+    """Delete at most `limit` quotes that expired before that moment; how many went.
+
+    `keep` selects the ids of quotes that must stay (those of orders, say). Who else points at one loses it.
+    """
+    expired = Quote.objects.expired_before(expired_before)
+    if keep is not None:
+        expired = expired.exclude(pk__in=keep)
+    return Quote.objects.filter(pk__in=expired.order_by("expires_at").values("pk")[:limit]).delete()[0]
 
 
 @dataclass(frozen=True)

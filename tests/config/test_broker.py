@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from celery import Celery, Task
+from django.conf import settings
 
 from config import broker
 
@@ -21,7 +22,7 @@ def nothing_left_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def task_for(address: str) -> Task:
     app = Celery("test", broker=address, set_as_current=False)
-    app.conf.broker_transport_options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
 
     @app.task
     def work() -> None: ...
