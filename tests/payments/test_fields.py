@@ -122,9 +122,9 @@ def test_the_fields_fit_a_phone_and_are_accessible(page: Page, checkout: Any, sc
     assert frame.bounding_box()["height"] >= inner - 1
     assert violations(page) == []
     page.goto(frame.get_attribute("src"))
-    assert set(violations(page)) <= {"page-has-heading-one"}, (
-        "A frame needs no heading of its own, and nothing else lacks."
-    )
+    # A frame needs no heading of its own; seen alone it lacks the dark page that it lies on.
+    allowed = {"page-has-heading-one"} | ({"color-contrast"} if scheme == "dark" else set())
+    assert set(violations(page)) <= allowed
 
 
 def violations(page: Page) -> list[str]:
