@@ -48,7 +48,7 @@ lock: ## Renew requirements/*.txt from *.in (needs uv)
 	$(LOCK) -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt
 
 messages: $(INSTALLED) ## Renew config/locale/*.po from the sources (needs GNU gettext)
-	$(BIN)/python manage.py makemessages --locale pt_BR --locale en --no-obsolete --ignore .venv --ignore tests
+	$(BIN)/python manage.py makemessages --locale pt_BR --no-obsolete --ignore .venv --ignore tests
 
 clean: ## Remove the virtual environment, compiled files and test data; the demo's data stays
 	rm -rf .venv .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles test-results
