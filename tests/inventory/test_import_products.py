@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +24,8 @@ SAMPLE = Path(__file__).parent / "data" / "shopify-sample.csv"
 
 @pytest.fixture(autouse=True)
 def warehouse():
-    return WarehouseFactory(code="cajamar")
+    with translation.override("en"):
+        yield WarehouseFactory(code="cajamar")
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_second_run_changes_nothing(capsys):
 def test_a_dry_run_writes_nothing_and_says_what_it_would_do(capsys):
     before = state()
     out = import_file(SAMPLE, capsys, dry_run=True)
-    assert "Dry run, nothing was written: it would have been 6 created" in out
+    assert "Dry run: nothing was written. It would have been:\n6 created" in out
     assert state() == before
     import_file(SAMPLE)
     before = state()
@@ -128,7 +129,7 @@ def test_stock_that_is_there_stays_unless_it_is_asked_for(sheet, capsys):
 
     imported("10")
     services.set_stock("VASO", 4)
-    assert "stock of 1 products" in imported("10")
+    assert "stays as it is (1): VASO" in imported("10")
     assert on_hand() == 4
     assert "1 stock entries set" in imported("10", update_stock=True)
     assert on_hand() == 10

@@ -1,10 +1,12 @@
 """`manage.py import_products FILE.csv`: Shopify's product CSV becomes products with stock."""
 
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
 from inventory import services
 from inventory.exceptions import StockRefused
@@ -38,27 +40,38 @@ class Command(BaseCommand):
                 catalogue.rows,
                 update_stock=update_stock,
                 dry_run=dry_run,
-                progress=lambda done: self.stdout.write(f"{done} of {len(catalogue.rows)} products …"),
+                progress=partial(self._progress, total=len(catalogue.rows)),
             )
         except (UnreadableFile, StockRefused) as refusal:
             raise CommandError(str(refusal)) from None
         self._report(catalogue, written, dry_run=dry_run)
 
+    def _progress(self, done: int, total: int) -> None:
+        self.stdout.write(_("%(done)s of %(total)s products …") % {"done": done, "total": total})
+
     def _report(self, catalogue: Catalogue, written: ProductsWritten, *, dry_run: bool) -> None:
         for problem in catalogue.problems:
-            self.stderr.write(f"Line {problem.line}: {problem.reason}.")
+            self.stderr.write(_("Line %(line)s: %(reason)s.") % {"line": problem.line, "reason": problem.reason})
         if written.stock_kept:
             named = ", ".join(written.stock_kept[:NAMED_AT_MOST])
             more = " …" if len(written.stock_kept) > NAMED_AT_MOST else ""
             self.stdout.write(
-                f"The stock of {len(written.stock_kept)} products differs from the file's and stays: {named}{more}"
+                _("The stock of these products differs from the file and stays as it is (%(count)s): %(skus)s")
+                % {"count": len(written.stock_kept), "skus": named + more}
             )
-        would = "Dry run, nothing was written: it would have been " if dry_run else ""
+        if dry_run:
+            self.stdout.write(_("Dry run: nothing was written. It would have been:"))
         self.stdout.write(
-            f"{would}{written.created} created, {written.changed} changed, {written.unchanged} unchanged, "
-            f"{written.stocked} stock entries set."
+            _("%(created)s created, %(changed)s changed, %(unchanged)s unchanged, %(stocked)s stock entries set.")
+            % {
+                "created": written.created,
+                "changed": written.changed,
+                "unchanged": written.unchanged,
+                "stocked": written.stocked,
+            }
         )
         if catalogue.problems:
             raise CommandError(
-                f"{len(catalogue.problems)} of {catalogue.rows_read} rows were left out, for the reasons above."
+                _("%(bad)s of %(all)s rows were left out, for the reasons above.")
+                % {"bad": len(catalogue.problems), "all": catalogue.rows_read}
             )

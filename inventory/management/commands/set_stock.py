@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
 from inventory import services
 from inventory.exceptions import StockRefused
@@ -23,6 +24,12 @@ class Command(BaseCommand):
         except StockRefused as refusal:
             raise CommandError(str(refusal)) from None
         self.stdout.write(
-            f"{sku} in {stock.warehouse.code}: {stock.on_hand} on hand, {stock.reserved} held, "
-            f"{stock.on_hand - stock.reserved} free."
+            _("%(sku)s in %(warehouse)s: %(on_hand)s on hand, %(reserved)s held, %(free)s free.")
+            % {
+                "sku": sku,
+                "warehouse": stock.warehouse.code,
+                "on_hand": stock.on_hand,
+                "reserved": stock.reserved,
+                "free": stock.on_hand - stock.reserved,
+            }
         )
