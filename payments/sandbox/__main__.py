@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -53,7 +54,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8420, help="0 picks a free one; it is printed")
     parser.add_argument("--data", type=Path, required=True, help="the directory that keeps the state")
     parser.add_argument("--webhook-url", default="", help="where events are delivered; none: they are only kept")
-    parser.add_argument("--webhook-secret", default="whsec_sandbox")
+    # From the environment, so that the secret stands in no list of processes.
+    secret = os.environ.get("STRIPE_WEBHOOK_SECRET") or "whsec_sandbox"
+    parser.add_argument("--webhook-secret", default=secret, help="what signs events; else $STRIPE_WEBHOOK_SECRET")
     parser.add_argument("--secret-key", default="", help="the only secret key to accept; none: any sk_…")
     parser.add_argument("--publishable-key", default="", help="the only publishable key to accept; none: any pk_…")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")

@@ -52,7 +52,7 @@ def _put(tree: Params, path: list[str], value: str) -> None:
 def _with_lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    if value and all(key.isdigit() for key in value):
+    if value and all(key.isascii() and key.isdigit() for key in value):
         return [_with_lists(value[key]) for key in sorted(value, key=int)]
     return {key: _with_lists(item) for key, item in value.items()}
 
