@@ -35,7 +35,7 @@ def reserve(reference: str, demand: Demand, *, expires_at: datetime, replacing: 
     """Holds `demand` (product id → quantity) for `reference` until `expires_at`, all of it or nothing.
 
     What `reference` and `replacing` held before is let go in the same step, so nobody stands in their own way; a
-    reference whose hold was released can be used again. Expired holds on the rows concerned are reclaimed.
+    reference whose hold was released can be used again. Expired holds are reclaimed where they stand in the way.
 
     Raises InsufficientStock with every shortage, ReservationClosed where `reference` was sold already, ValueError for
     an empty demand or a quantity below one. After a refusal the caller's transaction must be rolled back.
