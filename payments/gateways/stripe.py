@@ -28,7 +28,7 @@ from payments.gateways.base import (
     RefundOutcome,
     RefundRequest,
 )
-from payments.gateways.stripe_documents import decline_of, event_of, outcome_of_intent
+from payments.gateways.stripe_documents import PLACEHOLDER, decline_of, event_of, outcome_of_intent
 from payments.gateways.stripe_errors import NothingSent, failure_of, unavailable
 
 # The version whose documents `stripe_documents` reads; the account's default may differ.
@@ -202,7 +202,7 @@ class StripeGateway:
                     "amount": to_minor_units(lost.amount, lost.currency),
                     "currency": lost.currency.lower(),
                     "allowed_payment_method_types": ["card"],
-                    "metadata": {"instead_of": str(lost.attempt_id)},
+                    "metadata": {PLACEHOLDER: str(lost.attempt_id)},
                 },
                 {"idempotency_key": str(lost.attempt_id)},
             )

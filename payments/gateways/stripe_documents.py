@@ -9,6 +9,9 @@ from payments.gateways.base import Action, Outcome, ProviderEvent
 
 Document = dict[str, Any]
 
+# Marks an intent that only uses up the idempotency key of a lost attempt.
+PLACEHOLDER = "instead_of"
+
 # Left out of what is stored: secrets of the intent, and who the shopper is.
 _PRIVATE = frozenset({
     "client_secret", "billing_details", "shipping", "receipt_email", "receipt_url", "customer_details",
@@ -61,13 +64,15 @@ def event_of(event: Document) -> ProviderEvent:
     subject = event["data"]["object"]
     is_intent = subject.get("object") == "payment_intent"
     reference = subject.get("id") if is_intent else subject.get("payment_intent")
-    outcome = outcome_of_intent(subject) if event["type"] in _TELLING else None
+    metadata = subject.get("metadata") or {}
+    tells = event["type"] in _TELLING and PLACEHOLDER not in metadata
+    outcome = outcome_of_intent(subject) if tells else None
     return ProviderEvent(
         event_id=str(event["id"]),
         type=str(event["type"]),
         payload=without_private_data(event),
         provider_reference=str(reference or ""),
-        attempt_id=_attempt_id(subject.get("metadata") or {}),
+        attempt_id=_attempt_id(metadata),
         outcome=outcome,
     )
 

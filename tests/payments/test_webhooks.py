@@ -15,7 +15,7 @@ from payments.models import WebhookEvent
 from payments.sandbox.webhooks import sign
 from tests.payments.conftest import Shop
 from tests.payments.factories import PaymentAttemptFactory
-from tests.payments.requests import a_charge
+from tests.payments.requests import a_charge, lost
 from tests.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,14 @@ def test_a_snapshot_of_creation_decides_nothing(sandbox: Sandbox) -> None:
     document["type"] = "payment_intent.created"
 
     assert gateway().read_event(document).outcome is None
+
+
+def test_the_placeholder_of_a_lost_attempt_tells_nothing(sandbox: Sandbox) -> None:
+    assert gateway().search(lost(a_charge())).kind == "cancelled"
+
+    [event] = sandbox.events()
+    assert event["type"] == "payment_intent.canceled"
+    assert gateway().read_event(event).outcome is None
 
 
 def test_an_event_is_stored_once_without_secrets(sandbox: Sandbox) -> None:
