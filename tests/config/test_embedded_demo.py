@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 import psycopg
@@ -85,6 +86,29 @@ def the_announced_admin_can_sign_in(data):
     return is_staff and check_password(announced["password"], password)
 
 
+def pay(variables):
+    """A payment at the sandbox, past the shop: its events must find their way to the shop all the same."""
+    form = {"amount": "1990", "currency": "brl", "payment_method": "pm_card_visa", "confirm": "true"}
+    request = urllib.request.Request(
+        f"{variables['STRIPE_API_BASE']}/v1/payment_intents",
+        urllib.parse.urlencode({**form, "return_url": variables["SITE_URL"]}).encode(),
+        {"Authorization": f"Bearer {variables['STRIPE_SECRET_KEY']}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def webhooks_arrive(data, seconds=20):
+    """Whether the shop has taken an event in: it checked the signature then."""
+    deadline = time.monotonic() + seconds
+    with psycopg.connect(servers_env(data)["DATABASE_URL"], autocommit=True) as connection:
+        while not connection.execute("SELECT 1 FROM payments_webhookevent LIMIT 1").fetchone():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+    return True
+
+
 def servers_env(data):
     lines = data.servers_env.read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
@@ -98,6 +122,8 @@ def test_a_demo_opens_stops_and_goes_on_after_kill_9(data):
         products = counted_products(data)
         assert products >= 1000
         assert the_announced_admin_can_sign_in(data)
+        pay(servers_env(data))
+        assert webhooks_arrive(data)
         with psycopg.connect(servers_env(data)["DATABASE_URL"]) as connection:
             connection.execute(
                 "UPDATE inventory_product SET name = 'Renamed' WHERE id = (SELECT min(id) FROM inventory_product)"
