@@ -29,6 +29,9 @@ check: export ESTEIRA_DEMO = 0
 check: export SECRET_KEY = check-only-nothing-is-ever-signed-with-this-Kq7Zt2Wd9Xv4
 check: export DATABASE_URL = postgres://nobody@127.0.0.1:1/nothing
 check: export DATABASE_POOL_SIZE = 0
+check: export STRIPE_SECRET_KEY = sk_check_only
+check: export STRIPE_PUBLISHABLE_KEY = pk_check_only
+check: export STRIPE_WEBHOOK_SECRET = whsec_check_only
 check: $(INSTALLED) ## Format, lint, types, import contracts, migrations, deployment settings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -1,5 +1,14 @@
 from django.apps import AppConfig
+from django.core import checks
+from django.utils.translation import gettext_lazy as _
 
 
 class PaymentsConfig(AppConfig):
     name = "payments"
+    verbose_name = _("Payments")
+
+    def ready(self) -> None:
+        from payments.checks import check_deadline, check_keys
+
+        checks.register(check_keys, checks.Tags.security, deploy=True)
+        checks.register(check_deadline)
