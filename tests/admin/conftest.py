@@ -1,0 +1,34 @@
+"""Staff at their desk."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from config.accounts.models import User
+from tests.accounts.factories import UserFactory
+
+
+def client_of(user: User) -> Client:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(user)
+    return client
+
+
+def staff_with(*permissions: str) -> Client:
+    """Somebody on the staff who may do just this: `staff_with("checkout.view_order")`."""
+    user = UserFactory(is_staff=True)
+    for permission in permissions:
+        app, codename = permission.split(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return client_of(user)
+
+
+@pytest.fixture
+def boss() -> User:
+    return UserFactory(email="chefe@example.com", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def desk(boss: User) -> Client:
+    """Signed in as somebody who may do everything, in English."""
+    return client_of(boss)

@@ -1,0 +1,46 @@
+"""Orders as staff find them, made on the checkout's own path; only the provider's answer is given, not asked for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+from checkout.models import Order
+from checkout.place_order import PlaceOrder, _commit_order
+from checkout.settle import settle
+from inventory.models import Product
+from payments.gateways.base import Outcome
+from payments.models import PaymentAttempt
+from tests.cart.factories import ready_cart
+
+
+def order(outcome: str | None = "approved", products: Sequence[Product] | int = 1, **command: Any) -> Order:
+    """An order whose provider answered `outcome`; None leaves the attempt as it is when the process dies."""
+    cart = ready_cart(products)
+    agreed = {"payment_method": "pm_card_visa", "expected_total": cart.total, "language": "pt-br", **command}
+    made, attempt = _commit_order(PlaceOrder(cart_token=cart.id, **agreed))
+    if outcome is not None:
+        captured = made.total if outcome == "approved" else None
+        answer = Outcome(kind=outcome, provider_reference=f"pi_{made.number}", captured=captured)
+        made = settle(attempt.pk, answer)
+    return made
+
+
+def attempt_of(made: Order) -> PaymentAttempt:
+    return PaymentAttempt.objects.get(payment=made.payment_id)
+
+
+def page_of(made: Order) -> str:
+    return reverse("admin:checkout_order_change", args=[made.pk])
+
+
+def press(desk: Client, verb: str, made: Order) -> list[str]:
+    """Press a button of the order's page; what is told afterwards."""
+    answer = desk.post(reverse("admin:checkout_order_do", args=[made.pk, verb]), follow=True)
+    assert answer.status_code == 200
+    return told(answer)
+
+
+def told(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]

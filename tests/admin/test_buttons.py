@@ -1,0 +1,366 @@
+"""The buttons of an order's page, against the real verbs and, where money moves, the sandbox provider."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from cart.models import Cart, CartStatus
+from checkout import outbox
+from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
+from inventory.models import Product, Stock
+from payments.models import PaymentAttempt, Refund
+from tests.admin.conftest import staff_with
+from tests.admin.support import attempt_of, order, page_of, press, told
+from tests.cart.factories import ready_cart
+from tests.checkout.support import AUTHENTICATE, order_of, stock_of
+from tests.inventory.factories import ProductFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def status_of(made: Order) -> str:
+    return Order.objects.get(pk=made.pk).status
+
+
+def history(made: Order) -> list[tuple[str, str]]:
+    entries = LogEntry.objects.filter(object_id=str(made.pk)).order_by("pk").select_related("user")
+    return [(entry.user.email, entry.change_message) for entry in entries]
+
+
+class TestOnePress:
+    def test_ship_then_deliver(self, desk: Client) -> None:
+        made = order()
+        assert press(desk, "ship", made) == [f"Order {made.number} is marked as shipped."]
+        assert status_of(made) == OrderStatus.SHIPPED
+        press(desk, "deliver", made)
+        assert status_of(made) == OrderStatus.DELIVERED
+        assert [who for who, _what in history(made)] == ["chefe@example.com"] * 2
+        assert "shipped" in history(made)[0][1]
+
+    def test_a_refusal_is_told_and_nothing_is_logged(self, desk: Client) -> None:
+        made = order("action")
+        (message,) = press(desk, "ship", made)
+        assert "only one that is paid can become shipped" in message
+        assert status_of(made) == OrderStatus.AWAITING_PAYMENT
+        assert history(made) == []
+
+    def test_the_confirmation_goes_out_once_more(self, desk: Client, mailoutbox) -> None:
+        made = order()
+        outbox.relay()
+        assert len(mailoutbox) == 1
+        (message,) = press(desk, "resend", made)
+        assert "ana@example.com" in message
+        outbox.relay()
+        assert [mail.to for mail in mailoutbox] == [["ana@example.com"]] * 2
+        assert OutboxMessage.objects.get().sent_at is not None
+
+    def test_an_order_that_was_never_confirmed_has_no_mail_to_repeat(self, desk: Client) -> None:
+        made = order("action")
+        (message,) = press(desk, "resend", made)
+        assert "never confirmed" in message
+        assert not OutboxMessage.objects.exists()
+
+    @pytest.mark.parametrize("verb", ["ship", "deliver", "ask", "resend"])
+    def test_only_by_post_and_only_with_permission(self, verb: str, desk: Client) -> None:
+        made = order()
+        url = reverse("admin:checkout_order_do", args=[made.pk, verb])
+        assert desk.get(url).status_code == 405
+        reader = staff_with("checkout.view_order")
+        assert reader.post(url).status_code == 403
+        assert Client().post(url).status_code == 302
+        assert status_of(made) == OrderStatus.PAID
+        assert OutboxMessage.objects.get().due_at <= timezone.now()
+
+    def test_a_forged_press_is_refused(self, boss) -> None:
+        made = order()
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(boss)
+        assert client.post(reverse("admin:checkout_order_do", args=[made.pk, "ship"])).status_code == 403
+        assert status_of(made) == OrderStatus.PAID
+
+    def test_no_other_word_does_anything(self, desk: Client) -> None:
+        assert desk.post(reverse("admin:checkout_order_do", args=[order().pk, "explode"])).status_code == 404
+
+    def test_only_what_makes_sense_is_offered(self, desk: Client) -> None:
+        def offered(made: Order) -> list[str]:
+            page = desk.get(page_of(made)).content.decode()
+            return [*re.findall(r"/do/(\w+)/", page), *re.findall(r"/(refund|cancel)/\"", page)]
+
+        made = order()
+        assert offered(made) == ["ship", "resend", "refund", "cancel"]
+        press(desk, "ship", made)
+        assert offered(made) == ["deliver", "resend", "refund"]
+        assert offered(order("action")) == ["ask", "cancel"]
+        assert offered(order("declined")) == []
+
+
+class TestAFewAtOnce:
+    def act(self, desk: Client, action: str, *orders: Order) -> list[str]:
+        data = {"action": action, "_selected_action": [made.pk for made in orders]}
+        return told(desk.post(reverse("admin:checkout_order_changelist"), data, follow=True))
+
+    def test_one_that_is_refused_keeps_none_back(self, desk: Client) -> None:
+        waiting, paid, also_paid = order("action"), order(), order()
+        messages = self.act(desk, "mark_shipped", paid, waiting, also_paid)
+        assert len(messages) == 2
+        assert waiting.number in messages[0]
+        assert messages[1] == "Done for 2 orders."
+        assert [status_of(made) for made in (paid, also_paid)] == [OrderStatus.SHIPPED] * 2
+
+    def test_deliver_and_resend(self, desk: Client) -> None:
+        made = order()
+        self.act(desk, "mark_shipped", made)
+        assert self.act(desk, "mark_delivered", made) == ["Done for 1 order."]
+        assert self.act(desk, "resend_confirmation", made) == ["Done for 1 order."]
+        assert len(history(made)) == 3
+
+    def test_not_for_readers(self) -> None:
+        made = order()
+        self.act(staff_with("checkout.view_order"), "mark_shipped", made)
+        assert status_of(made) == OrderStatus.PAID
+
+
+class TestTheOutbox:
+    def test_what_is_unsent_stands_first_and_can_go_now(self, desk: Client, mailoutbox) -> None:
+        sent, stuck = order(), order()
+        OutboxMessage.objects.filter(order=sent).update(sent_at=timezone.now())
+        later = timezone.now() + timedelta(hours=1)
+        OutboxMessage.objects.filter(order=stuck).update(due_at=later, tries=4, last_error="ConnectionRefusedError")
+        url = reverse("admin:checkout_outboxmessage_changelist")
+        answer = desk.get(url)
+        assert [message.order_id for message in answer.context["cl"].result_list] == [stuck.pk, sent.pk]
+        assert "ConnectionRefusedError" in answer.content.decode()
+        assert outbox.relay() == 0
+        chosen = list(OutboxMessage.objects.values_list("pk", flat=True))
+        answer = desk.post(url, {"action": "send_now", "_selected_action": chosen}, follow=True)
+        assert told(answer)[0].startswith("1 message goes out")
+        assert outbox.relay() == 1
+        assert [stuck.number in mail.subject for mail in mailoutbox] == [True]
+
+
+@pytest.mark.usefixtures("sandbox")
+class TestRefund:
+    def url(self, made: Order) -> str:
+        return reverse("admin:checkout_order_refund", args=[made.pk])
+
+    def asked(self, desk: Client, made: Order, again: str = "") -> dict[str, str]:
+        """The form as it is first shown, filled in."""
+        form = desk.get(self.url(made), {"again": again} if again else {}).context["form"]
+        values = {name: form[name].value() for name in form.fields}
+        fields = {"amount": str(values["amount"]), "key": values["key"], "reason": values["reason"] or "scratched"}
+        return {**fields, "restock": "on"} if values["restock"] else fields
+
+    def test_all_of_it_with_the_goods_back_in_stock(self, desk: Client, sandbox) -> None:
+        product = ProductFactory(stock=5)
+        made = order_of(ready_cart([product], quantity=2))
+        (message,) = told(desk.post(self.url(made), self.asked(desk, made), follow=True))
+        assert "is refunded, its goods are back in stock" in message
+        assert status_of(made) == OrderStatus.REFUNDED
+        assert stock_of(product) == (5, 0)
+        assert sandbox.ledger()["balance"] == 0
+        ((who, what),) = history(made)
+        assert who == "chefe@example.com"
+        assert what.endswith("Reason: scratched")
+
+    def test_all_of_it_while_the_goods_stay_away(self, desk: Client) -> None:
+        product = ProductFactory(stock=5)
+        made = order_of(ready_cart([product], quantity=2))
+        fields = {**self.asked(desk, made)}
+        del fields["restock"]
+        (message,) = told(desk.post(self.url(made), fields, follow=True))
+        assert "stay out of stock" in message
+        assert stock_of(product) == (3, 0)
+
+    def test_a_part_of_it(self, desk: Client, sandbox) -> None:
+        made = order_of(ready_cart())
+        fields = {**self.asked(desk, made), "amount": "5.00", "restock": ""}
+        (message,) = told(desk.post(self.url(made), fields, follow=True))
+        assert "R$\u00a05.00" in message
+        assert status_of(made) == OrderStatus.PAID
+        assert sandbox.ledger()["refunded"] == 500
+        assert Decimal(self.asked(desk, made)["amount"]) == made.total - 5
+
+    def test_an_amount_as_brazilians_type_it(self, desk: Client, sandbox) -> None:
+        desk.cookies["django_language"] = "pt-br"
+        made = order_of(ready_cart([ProductFactory(price="1500.00", stock=5)]))
+        fields = {**self.asked(desk, made), "amount": "1.234,56", "restock": ""}
+        desk.post(self.url(made), fields)
+        assert sandbox.ledger()["refunded"] == 123456
+
+    def test_the_same_form_sent_twice_pays_once(self, desk: Client, sandbox) -> None:
+        made = order_of(ready_cart())
+        fields = {**self.asked(desk, made), "amount": "5.00", "restock": ""}
+        desk.post(self.url(made), fields)
+        (message,) = told(desk.post(self.url(made), fields, follow=True))
+        assert "nothing was paid twice" in message
+        assert sandbox.ledger()["refunded"] == 500
+        assert len(history(made)) == 1
+
+    def test_more_than_there_is_keeps_what_was_typed(self, desk: Client, sandbox) -> None:
+        made = order_of(ready_cart())
+        fields = {**self.asked(desk, made), "amount": "9999.00", "reason": "generous", "restock": ""}
+        answer = desk.post(self.url(made), fields)
+        page = answer.content.decode()
+        assert answer.status_code == 409
+        assert "can still be refunded" in page
+        assert "generous" in page
+        assert fields["key"] in page
+        assert sandbox.ledger()["refunded"] == 0
+        assert not Refund.objects.exists()
+
+    @pytest.mark.parametrize("wrong", [{"amount": "0"}, {"amount": "-1"}, {"amount": "five"}, {"reason": ""}])
+    def test_what_makes_no_sense_is_asked_again(self, wrong: dict[str, str], desk: Client) -> None:
+        made = order_of(ready_cart())
+        assert desk.post(self.url(made), {**self.asked(desk, made), **wrong}).status_code == 409
+        assert not Refund.objects.exists()
+
+    def test_goods_do_not_go_back_for_a_part(self, desk: Client) -> None:
+        made = order_of(ready_cart())
+        answer = desk.post(self.url(made), {**self.asked(desk, made), "amount": "5.00"})
+        assert "only with the last refund" in answer.content.decode()
+        assert not Refund.objects.exists()
+
+    def test_an_answer_that_is_lost_is_said_to_be_unknown_and_can_be_asked_again(self, desk: Client, sandbox) -> None:
+        product = ProductFactory(stock=5)
+        made = order_of(ready_cart([product]))
+        sandbox.fault("lost_answer", times=1)
+        (message,) = told(desk.post(self.url(made), self.asked(desk, made), follow=True))
+        assert "has not said whether" in message
+        assert status_of(made) == OrderStatus.PAID
+        refund = Refund.objects.get()
+        page = desk.get(page_of(made)).content.decode()
+        assert f"?again={refund.pk}" in page
+        (message,) = told(desk.post(self.url(made), self.asked(desk, made, str(refund.pk)), follow=True))
+        assert "is refunded" in message
+        assert stock_of(product) == (5, 0)
+        assert sandbox.ledger()["balance"] == 0
+        assert Refund.objects.count() == 1
+        assert len(history(made)) == 2
+
+    def test_a_provider_that_is_away_leaves_the_form_to_be_sent_again(self, desk: Client, sandbox) -> None:
+        made = order_of(ready_cart())
+        fields = self.asked(desk, made)
+        sandbox.fault("error", error_status=429, times=1)
+        answer = desk.post(self.url(made), fields)
+        assert answer.status_code == 409
+        assert fields["key"] in answer.content.decode()
+        assert sandbox.ledger()["refunded"] == 0
+        (message,) = told(desk.post(self.url(made), fields, follow=True))
+        assert "is refunded" in message
+        assert sandbox.ledger()["balance"] == 0
+
+    def test_not_for_readers_and_not_for_the_unpaid(self, desk: Client) -> None:
+        made = order_of(ready_cart())
+        assert staff_with("checkout.view_order").get(self.url(made)).status_code == 403
+        assert staff_with("checkout.view_order").post(self.url(made), {}).status_code == 403
+        assert "nothing to refund" in desk.get(self.url(order("action"))).content.decode()
+
+
+@pytest.mark.usefixtures("sandbox")
+class TestCancel:
+    def cancel(self, desk: Client, made: Order, key: str = "") -> list[str]:
+        url = reverse("admin:checkout_order_cancel", args=[made.pk])
+        key = key or desk.get(url).context["form"]["key"].value()
+        return told(desk.post(url, {"reason": "out of our area", "key": key}, follow=True))
+
+    def test_a_paid_one_is_paid_back_and_restocked(self, desk: Client, sandbox) -> None:
+        product = ProductFactory(stock=5)
+        made = order_of(ready_cart([product], quantity=2))
+        (message,) = self.cancel(desk, made)
+        assert "its goods are back in stock" in message
+        assert status_of(made) == OrderStatus.REFUNDED
+        assert stock_of(product) == (5, 0)
+        assert sandbox.ledger()["balance"] == 0
+        assert history(made)[0][1].endswith("Reason: out of our area")
+
+    def test_an_unpaid_one_is_withdrawn(self, desk: Client, sandbox) -> None:
+        product = ProductFactory(stock=5)
+        made = order_of(ready_cart([product]), AUTHENTICATE)
+        (message,) = self.cancel(desk, made)
+        assert "Nothing was charged" in message
+        assert status_of(made) == OrderStatus.CANCELLED
+        assert stock_of(product) == (5, 0)
+        assert Cart.objects.get().status == CartStatus.OPEN
+
+    def test_one_that_was_paid_in_the_meantime_says_so(self, desk: Client, sandbox) -> None:
+        made = order_of(ready_cart(), "pix")
+        assert sandbox.pay_pix(attempt_of(made).provider_reference)
+        (message,) = self.cancel(desk, made)
+        assert "was paid before it could be cancelled" in message
+        assert status_of(made) == OrderStatus.PAID
+
+    def test_sent_twice_pays_back_once(self, desk: Client, sandbox) -> None:
+        made = order_of(ready_cart())
+        self.cancel(desk, made, "staff-key")
+        (message,) = self.cancel(desk, made, "staff-key")
+        assert "nothing was paid twice" in message
+        assert sandbox.ledger()["refunded"] == int(made.total * 100)
+
+    def test_one_that_has_left_is_refused(self, desk: Client) -> None:
+        made = order_of(ready_cart())
+        press(desk, "ship", made)
+        url = reverse("admin:checkout_order_cancel", args=[made.pk])
+        assert "can no longer be cancelled" in desk.get(url).content.decode()
+        answer = desk.post(url, {"reason": "too late", "key": "k"})
+        assert answer.status_code == 409
+        assert status_of(made) == OrderStatus.SHIPPED
+        assert len(history(made)) == 1
+
+    def test_not_for_readers(self) -> None:
+        made = order_of(ready_cart())
+        url = reverse("admin:checkout_order_cancel", args=[made.pk])
+        assert staff_with("checkout.view_order").post(url, {"reason": "x", "key": "k"}).status_code == 403
+        assert status_of(made) == OrderStatus.PAID
+
+
+@pytest.mark.usefixtures("sandbox")
+class TestAskTheProvider:
+    def test_a_payment_that_came_through_meanwhile(self, desk: Client, sandbox) -> None:
+        made = order_of(ready_cart(), "pix")
+        assert sandbox.pay_pix(attempt_of(made).provider_reference)
+        (message,) = press(desk, "ask", made)
+        assert "has answered" in message
+        assert status_of(made) == OrderStatus.PAID
+        assert OutboxMessage.objects.get().kind == MessageKind.CONFIRMATION
+
+    def test_one_that_still_waits(self, desk: Client) -> None:
+        made = order_of(ready_cart(), AUTHENTICATE)
+        (message,) = press(desk, "ask", made)
+        assert "still waits for the shopper" in message
+        assert status_of(made) == OrderStatus.AWAITING_PAYMENT
+
+    def test_a_charge_whose_answer_was_lost(self, desk: Client, sandbox) -> None:
+        sandbox.fault("lost_answer", times=1)
+        made = order_of(ready_cart())
+        assert attempt_of(made).status == PaymentAttempt.Status.UNKNOWN
+        press(desk, "ask", made)
+        assert status_of(made) == OrderStatus.PAID
+        assert sandbox.ledger()["captured"] == int(made.total * 100)
+
+    def test_no_answer_is_said_to_be_none(self, desk: Client, sandbox) -> None:
+        sandbox.fault("lost_answer", times=1)
+        made = order_of(ready_cart())
+        sandbox.fault("error", error_status=500, times=10)
+        (message,) = press(desk, "ask", made)
+        assert "no answer yet" in message
+        assert status_of(made) == OrderStatus.AWAITING_PAYMENT
+
+    def test_one_that_is_settled(self, desk: Client) -> None:
+        (message,) = press(desk, "ask", order_of(ready_cart()))
+        assert "nothing to ask" in message
+
+
+def test_stock_is_what_the_buttons_say(desk: Client) -> None:
+    """No button touches goods by itself: pressing all the harmless ones leaves the shelf alone."""
+    product: Product = ProductFactory(stock=5)
+    made = order(products=[product])
+    before = Stock.objects.values_list("on_hand", "reserved").get(product=product)
+    for verb in ("ship", "deliver", "resend", "ask"):
+        press(desk, verb, made)
+    assert Stock.objects.values_list("on_hand", "reserved").get(product=product) == before

@@ -1,0 +1,361 @@
+"""Every list and page of the admin opens, says what it should, and asks the database as often for 20 rows as for 2."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin.sites import site
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from cart.models import Cart
+from checkout.models import Order
+from inventory.models import Reservation, Stock
+from payments import services as payments
+from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+from tests.admin.conftest import staff_with
+from tests.admin.support import attempt_of, order, page_of
+from tests.cart.factories import filled_cart
+from tests.inventory.factories import CategoryFactory, ProductFactory, WarehouseFactory
+from tests.shipping.factories import QuoteFactory, ShippingMethodFactory, ShippingRateFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def products(number: int) -> None:
+    for _ in range(number):
+        ProductFactory(stock={"principal": 3, "recife": 2}, category=CategoryFactory())
+
+
+def stocks(number: int) -> None:
+    for _ in range(number):
+        ProductFactory(stock=3, category=CategoryFactory())
+
+
+def orders(number: int) -> None:
+    for _ in range(number):
+        order(products=2)
+
+
+def carts(number: int) -> None:
+    for _ in range(number):
+        filled_cart(3)
+
+
+def events(number: int) -> None:
+    for _ in range(number):
+        event_of(attempt_of(order()))
+
+
+def event_of(attempt: PaymentAttempt) -> WebhookEvent:
+    return WebhookEvent.objects.create(
+        provider="stripe",
+        event_id=f"evt_{WebhookEvent.objects.count()}",
+        type="payment_intent.succeeded",
+        payload={"id": "evt"},
+        provider_reference=attempt.provider_reference,
+    )
+
+
+def refunds(number: int) -> None:
+    for _ in range(number):
+        refund_of(order())
+
+
+def refund_of(made: Order, amount: str = "1.00", status: str = Refund.Status.SUCCEEDED) -> Refund:
+    key = f"key-{Refund.objects.count()}"
+    row = payments._begin_refund(made.payment_id, Decimal(amount), "scratched", key, None)
+    Refund.objects.filter(pk=row.pk).update(
+        status=status, settled_at=timezone.now() if status == Refund.Status.SUCCEEDED else None
+    )
+    return row
+
+
+def rates(number: int) -> None:
+    for _ in range(number):
+        ShippingRateFactory()
+
+
+LISTS: dict[str, Callable[[int], None]] = {
+    "inventory_product": products,
+    "inventory_category": lambda number: [CategoryFactory() for _ in range(number)],
+    "inventory_warehouse": lambda number: [WarehouseFactory(code=f"w{n}-{number}") for n in range(number)],
+    "inventory_stock": stocks,
+    "inventory_reservation": orders,
+    "shipping_shippingmethod": lambda number: [ShippingMethodFactory() for _ in range(number)],
+    "shipping_shippingrate": rates,
+    "shipping_quote": lambda number: [QuoteFactory() for _ in range(number)],
+    "cart_cart": carts,
+    "checkout_order": orders,
+    "checkout_outboxmessage": orders,
+    "payments_payment": orders,
+    "payments_paymentattempt": orders,
+    "payments_refund": refunds,
+    "payments_webhookevent": events,
+}
+
+
+def statements(desk: Client, url: str) -> int:
+    """How many a page needs once the session and the content types are known."""
+    assert desk.get(url).status_code == 200
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        assert desk.get(url).status_code == 200
+    return len(asked)
+
+
+def test_no_list_of_ours_is_left_out() -> None:
+    ours = ("inventory", "shipping", "cart", "checkout", "payments")
+    registered = {f"{model._meta.app_label}_{model._meta.model_name}" for model in site._registry}
+    assert {name for name in registered if name.startswith(ours)} == set(LISTS)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_asks_as_often_for_20_rows_as_for_2(name: str, desk: Client) -> None:
+    url = reverse(f"admin:{name}_changelist")
+    LISTS[name](2)
+    few = statements(desk, url)
+    LISTS[name](18)
+    assert statements(desk, url) == few
+
+
+class TestAnOrdersPage:
+    def grown(self, number: int) -> Order:
+        """An order with that many lines, attempts, refunds, events and messages of staff."""
+        made = order(products=number)
+        attempt = attempt_of(made)
+        for _ in range(number):
+            refund_of(made, "0.01")
+            event_of(attempt)
+        return made
+
+    def test_asks_as_often_for_20_lines_as_for_2(self, desk: Client) -> None:
+        small, large = self.grown(2), self.grown(20)
+        few = statements(desk, page_of(small))
+        assert statements(desk, page_of(large)) == few
+        assert few <= 20
+
+    def test_shows_everything_that_is_known(self, desk: Client) -> None:
+        made = self.grown(2)
+        page = desk.get(page_of(made)).content.decode()
+        for line in made.lines.all():
+            assert line.name in page
+            assert line.sku in page
+        assert f"pi_{made.number}" in page
+        assert "payment_intent.succeeded" in page
+        assert "scratched" in page
+        assert "Order confirmation" in page
+        assert "R$" in page
+        assert "01310-200" in page
+        assert "(11) 98765-4321" in page
+
+    def test_times_are_the_shops(self, desk: Client) -> None:
+        made = order()
+        Order.objects.filter(pk=made.pk).update(placed_at="2026-03-02T02:30:00Z")
+        assert "03/01/2026 11:30 p.m." in desk.get(page_of(made)).content.decode()
+
+    def test_nothing_agreed_on_can_be_edited(self, desk: Client) -> None:
+        made = order()
+        assert desk.post(page_of(made), {"total": "1.00", "status": "delivered"}).status_code in (200, 405)
+        after = Order.objects.get(pk=made.pk)
+        assert (after.total, after.status) == (made.total, made.status)
+        assert desk.get(reverse("admin:checkout_order_add")).status_code == 403
+        assert desk.post(reverse("admin:checkout_order_delete", args=[made.pk])).status_code == 403
+
+    def test_an_unknown_one_leads_home(self, desk: Client) -> None:
+        assert desk.get(reverse("admin:checkout_order_change", args=[999_999])).status_code == 302
+        assert desk.get("/admin/checkout/order/no-number/change/").status_code == 302
+
+    def test_a_number_leads_to_it(self, desk: Client) -> None:
+        made = order()
+        url = reverse("admin:checkout_order_by_number", args=[made.number.lower()])
+        assert desk.get(url)["Location"] == page_of(made)
+        assert desk.get(reverse("admin:checkout_order_by_number", args=["NOSUCH0000"])).status_code == 404
+
+    def test_whoever_only_looks_sees_no_buttons(self) -> None:
+        made = order()
+        page = staff_with("checkout.view_order").get(page_of(made)).content.decode()
+        assert made.number in page
+        assert "Refund…" not in page
+        assert made.token not in page
+
+    def test_whoever_may_not_look_is_turned_away(self) -> None:
+        made = order()
+        stranger = staff_with("inventory.view_product")
+        assert stranger.get(page_of(made)).status_code == 403
+        assert stranger.get(reverse("admin:checkout_order_by_number", args=[made.number])).status_code == 403
+
+
+class TestFindingOrders:
+    def found(self, desk: Client, **query: str) -> set[str]:
+        answer = desk.get(reverse("admin:checkout_order_changelist"), query)
+        assert answer.status_code == 200
+        return {made.number for made in answer.context["cl"].result_list}
+
+    @pytest.fixture
+    def two(self) -> tuple[Order, Order]:
+        wanted, other = order(), order()
+        Order.objects.filter(pk=other.pk).update(email="zeca@example.org", name="Zeca Lima", postal_code="69005010")
+        return wanted, other
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            lambda made: made.number.lower(),
+            lambda made: "ANA@example",
+            lambda made: "ana souza",
+            lambda made: "01310-200",
+            lambda made: "01310200",
+            lambda made: made.lines.get().sku,
+            lambda made: f"pi_{made.number}",
+        ],
+        ids=["number", "e-mail", "name", "CEP with dash", "CEP", "SKU", "provider reference"],
+    )
+    def test_by(self, text: Callable[[Order], str], desk: Client, two: tuple[Order, Order]) -> None:
+        assert self.found(desk, q=text(two[0])) == {two[0].number}
+
+    def test_by_a_refunds_reference(self, desk: Client, two: tuple[Order, Order]) -> None:
+        Refund.objects.filter(pk=refund_of(two[0]).pk).update(provider_reference="re_7")
+        assert self.found(desk, q="re_7") == {two[0].number}
+
+    def test_by_nothing_that_is_there(self, desk: Client, two: tuple[Order, Order]) -> None:
+        assert self.found(desk, q="nobody at all") == set()
+
+    def test_those_that_wait_for_long(self, desk: Client) -> None:
+        old, young = order("action"), order("action")
+        paid = order()
+        Order.objects.filter(pk__in=[old.pk, paid.pk]).update(placed_at=timezone.now() - timedelta(hours=2))
+        assert self.found(desk, awaiting="60") == {old.number}
+        assert self.found(desk, awaiting="1440") == set()
+        assert self.found(desk, status__exact="awaiting_payment") == {old.number, young.number}
+
+    def test_by_payment(self, desk: Client) -> None:
+        card, pix = order(), order("action", payment_method="pix")
+        assert self.found(desk, payment__method__exact="pix") == {pix.number}
+        assert self.found(desk, payment__status__exact="paid") == {card.number}
+
+    def test_of_a_cart(self, desk: Client, two: tuple[Order, Order]) -> None:
+        assert self.found(desk, cart=str(two[0].cart_id)) == {two[0].number}
+
+
+class TestCarts:
+    def test_a_page_asks_as_often_for_20_lines_as_for_2(self, desk: Client) -> None:
+        urls = [
+            reverse("admin:cart_cart_change", args=[Cart.objects.get(token=filled_cart(number).id).pk])
+            for number in (2, 20)
+        ]
+        few, many = (statements(desk, url) for url in urls)
+        assert many == few
+
+    def test_a_page_sums_up_and_keeps_the_token_to_itself(self, desk: Client) -> None:
+        made = filled_cart([ProductFactory(price="10.00", stock=9), ProductFactory(price="2.50", stock=9)], quantity=2)
+        cart = Cart.objects.get(token=made.id)
+        page = desk.get(reverse("admin:cart_cart_change", args=[cart.pk])).content.decode()
+        assert "R$\u00a025.00" in page
+        assert cart.token[:8] in page
+        assert cart.token not in page
+
+    def test_search_and_filters(self, desk: Client) -> None:
+        empty, full = Cart.objects.create(email="bia@example.com"), Cart.objects.get(token=filled_cart(2).id)
+        Cart.objects.filter(pk=empty.pk).update(updated_at=timezone.now() - timedelta(days=8))
+
+        def found(**query: str) -> set[int]:
+            answer = desk.get(reverse("admin:cart_cart_changelist"), query)
+            return {cart.pk for cart in answer.context["cl"].result_list}
+
+        assert found(q="bia@") == {empty.pk}
+        assert found(q=full.token[:8]) == {full.pk}
+        assert found(touched="old") == {empty.pk}
+        assert found(touched="hour") == {full.pk}
+        assert found(contents="some") == {full.pk}
+        assert found(contents="none") == {empty.pk}
+        assert found(status__exact="merged") == set()
+
+    def test_nobody_changes_one(self, desk: Client) -> None:
+        cart = Cart.objects.create()
+        assert desk.get(reverse("admin:cart_cart_add")).status_code == 403
+        assert desk.post(reverse("admin:cart_cart_delete", args=[cart.pk])).status_code == 403
+
+
+class TestMoney:
+    def test_pages_of_payments_open_and_lead_to_the_order(self, desk: Client) -> None:
+        made = order()
+        refund, event = refund_of(made), event_of(attempt_of(made))
+        rows = [("payment", made.payment_id), ("paymentattempt", attempt_of(made).pk)]
+        rows += [("refund", refund.pk), ("webhookevent", event.pk)]
+        for model, key in rows:
+            page = desk.get(reverse(f"admin:payments_{model}_change", args=[key])).content.decode()
+            assert reverse("admin:checkout_order_by_number", args=[made.number]) in page, model
+
+    def test_the_token_of_the_card_is_shown_nowhere(self, desk: Client) -> None:
+        attempt = attempt_of(order())
+        pages = [
+            page_of(Order.objects.get()),
+            reverse("admin:payments_paymentattempt_change", args=[attempt.pk]),
+            reverse("admin:payments_payment_change", args=[attempt.payment_id]),
+        ]
+        for url in pages:
+            assert attempt.method_token not in desk.get(url).content.decode()
+
+    def test_what_stays_open_for_long(self, desk: Client) -> None:
+        old, _young = attempt_of(order("unknown")), order("unknown")
+        PaymentAttempt.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(minutes=10))
+        answer = desk.get(reverse("admin:payments_paymentattempt_changelist"), {"open": "5"})
+        assert [row.pk for row in answer.context["cl"].result_list] == [old.pk]
+
+    def test_nothing_can_be_edited(self, desk: Client) -> None:
+        made = order()
+        url = reverse("admin:payments_payment_change", args=[made.payment_id])
+        assert desk.post(url, {"amount": "1.00"}).status_code == 403
+        assert Payment.objects.get().amount == made.total
+
+
+def test_reservations_by_whether_they_hold(desk: Client) -> None:
+    live, expired = order("action"), order("action")
+    order()
+    Reservation.objects.filter(reference=expired.number).update(expires_at=timezone.now() - timedelta(minutes=1))
+
+    def found(hold: str) -> list[str]:
+        answer = desk.get(reverse("admin:inventory_reservation_changelist"), {"hold": hold})
+        return [row.reference for row in answer.context["cl"].result_list]
+
+    assert found("live") == [live.number]
+    assert found("expired") == [expired.number]
+
+
+def test_a_stock_page_asks_as_often_for_20_holds_as_for_2(desk: Client) -> None:
+    few_held, many_held = ProductFactory(stock=30), ProductFactory(stock=30)
+    for product, number in ((few_held, 2), (many_held, 20)):
+        for _ in range(number):
+            order("action", [product])
+    urls = [
+        reverse("admin:inventory_stock_change", args=[Stock.objects.get(product=product).pk])
+        for product in (few_held, many_held)
+    ]
+    few, many = (statements(desk, url) for url in urls)
+    assert many == few
+
+
+@pytest.mark.parametrize("language", ["pt-br", "en"])
+def test_both_languages(language: str, desk: Client) -> None:
+    desk.cookies["django_language"] = language
+    made = order()
+    page = desk.get(page_of(made)).content.decode()
+    assert f'<html lang="{language}"' in page
+    assert ("R$\u00a059,90" if language == "pt-br" else "R$\u00a059.90") in page
+
+
+def test_no_page_needs_an_inline_style_or_script(desk: Client) -> None:
+    """The policy forbids them; a browser would leave them out without a word."""
+    made = order()
+    names = [reverse(f"admin:{name}_changelist") for name in LISTS]
+    for url in [*names, page_of(made), reverse("admin:index"), reverse("admin:inventory_product_add")]:
+        page = desk.get(url).content.decode()
+        assert "<style" not in page, url
+        assert " style=" not in page, url
+        assert "<script>" not in page, url
