@@ -65,9 +65,7 @@ class DeliveryForm(forms.Form):
     name = text_field(_("Full name"), 120, "shipping name", _("Type the name of whoever receives the parcel."))
     postal_code = PostalCodeField()
     street = text_field(_("Street"), 120, "shipping address-line1", _("Type the street or avenue."))
-    number = text_field(
-        _("Number"), 20, "off", _("Type the number, or s/n."), help_text=_("None? Type s/n.")
-    )
+    number = text_field(_("Number"), 20, "off", _("Type the number, or s/n."), help_text=_("None? Type s/n."))
     complement = text_field(_("Flat, block, reference"), 80, "shipping address-line2")
     district = text_field(_("District"), 80, "shipping address-level3", _("Type the district (bairro)."))
     city = text_field(_("City"), 80, "shipping address-level2", _("Type the city."))

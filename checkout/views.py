@@ -363,9 +363,7 @@ def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
     if found.status == OrderStatus.CANCELLED:
         messages.error(
             request,
-            _(
-                "Your bank did not confirm the payment. Nothing was charged. Try again, or pay with Pix."
-            ),
+            _("Your bank did not confirm the payment. Nothing was charged. Try again, or pay with Pix."),
         )
         return redirect("checkout:checkout")
     return redirect(_address(found))

@@ -3,13 +3,13 @@
 import email
 import email.policy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
-from csp.decorators import csp_replace, csp_update
+from csp.decorators import csp, csp_update
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -53,7 +53,7 @@ def demo_mail(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 @never_cache
 @xframe_options_sameorigin
-@csp_replace({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})  # type: ignore[arg-type]
+@csp({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})  # type: ignore[arg-type]
 def demo_mail_html(request: HttpRequest, name: str) -> HttpResponse:
     """The HTML part alone, for a frame in which nothing may run; its styles are its own, as mail programs want them."""
     return HttpResponse(_mail(name).html)
@@ -92,7 +92,13 @@ def _parse(name: str, raw: bytes) -> StoredMail:
         name=name,
         subject=str(message["Subject"] or ""),
         recipient=str(message["To"] or ""),
-        sent_at=parsedate_to_datetime(str(date)) if date else None,
+        sent_at=_moment(str(date)) if date else None,
         text=text.get_content() if text else "",
         html=html.get_content() if html else "",
     )
+
+
+def _moment(date: str) -> datetime:
+    """A mail's date. Without a zone ("-0000") it is in UTC."""
+    moment = parsedate_to_datetime(date)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

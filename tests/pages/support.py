@@ -1,0 +1,88 @@
+"""A person with a browser that runs no scripts: pages, the forms on them, and what happens when they are sent."""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+from django.test import Client
+
+
+@dataclass
+class Form:
+    action: str
+    method: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+        self._open: Form | None = None
+        self._select = ""
+        self._textarea = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._open = Form(given.get("action", ""), given.get("method", "get"))
+            self.forms.append(self._open)
+        elif self._open is not None:
+            self._field(tag, given)
+
+    def _field(self, tag: str, given: dict[str, str]) -> None:
+        form, name = self._open, given.get("name", "")
+        assert form is not None
+        if tag == "button" and name:
+            form.buttons.append((name, given.get("value", "")))
+        elif tag == "input" and name and (given.get("type") not in ("radio", "checkbox") or "checked" in given):
+            form.fields[name] = given.get("value", "")
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and self._select and ("selected" in given or self._select not in form.fields):
+            form.fields[self._select] = given.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._open = None
+        elif tag == "select":
+            self._select = ""
+
+
+class Page:
+    """An answer as a person sees it."""
+
+    def __init__(self, visitor: "Visitor", response: Any) -> None:
+        self._visitor = visitor
+        self.response = response
+        self.status: int = response.status_code
+        self.html: str = response.content.decode()
+        self.url: str = response.request["PATH_INFO"]
+        self.query: str = response.request.get("QUERY_STRING", "")
+        parser = _Forms()
+        parser.feed(self.html)
+        self.forms = parser.forms
+
+    def form(self, action: str) -> Form:
+        """The form that is sent to an address that begins with `action`."""
+        found = [form for form in self.forms if (form.action or self.url).startswith(action)]
+        assert found, f"There is no form for {action} on {self.url}: {[form.action for form in self.forms]}"
+        return found[0]
+
+    def send(self, action: str, **typed: str) -> "Page":
+        """Fill in the form and send it; fields that are not typed in keep what the page put there."""
+        form = self.form(action)
+        data = {**form.fields, **typed}
+        sent = self._visitor.client.post if form.method == "post" else self._visitor.client.get
+        return Page(self._visitor, sent(form.action or self.url, data, follow=True))
+
+
+class Visitor:
+    """A person and their browser. `language` is what their browser asks for."""
+
+    def __init__(self, language: str = "en") -> None:
+        self.client = Client(headers={"accept-language": language})
+
+    def open(self, url: str, **headers: str) -> Page:
+        return Page(self, self.client.get(url, follow=True, headers=headers))

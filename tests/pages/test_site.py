@@ -1,0 +1,126 @@
+"""What holds for every page: language, policy, errors, help, and the demo's mailbox."""
+
+import re
+
+import pytest
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.template.loader import render_to_string
+from django.test import Client
+
+from tests.cart.factories import flat_shipping
+from tests.inventory.factories import ProductFactory
+from tests.pages.support import Visitor
+
+pytestmark = pytest.mark.django_db
+
+PUBLIC = ["/", "/?search=nothing-at-all", "/cart/", "/help/", "/orders/find/", "/account/sign-in/", "/account/sign-up/"]
+
+
+@pytest.mark.parametrize("url", PUBLIC)
+def test_no_page_needs_what_the_policy_forbids(visitor: Visitor, url: str) -> None:
+    page = visitor.open(url)
+    assert page.status == 200
+    assert not re.search(r"\sstyle=|<style|\son[a-z]+=|javascript:", page.html)
+    assert not re.search(r'(src|href|action)="(https?:)?//', page.html), "nothing comes from another host"
+    assert "'unsafe-inline'" not in page.response["Content-Security-Policy"]
+    assert "'unsafe-eval'" not in page.response["Content-Security-Policy"]
+
+
+def test_the_first_page_is_light(visitor: Visitor) -> None:
+    import gzip
+    from pathlib import Path
+
+    ProductFactory.create_batch(24, stock=1)
+    page = visitor.open("/")
+    static = Path(__file__).parents[2] / "config/static/esteira"
+    files = re.findall(r'/static/esteira/([a-z.]+)["#]', page.html)
+    weight = len(gzip.compress(page.html.encode()))
+    weight += sum(len(gzip.compress((static / name).read_bytes())) for name in set(files))
+    assert {"esteira.css", "icons.svg", "favicon.svg"} <= set(files)
+    assert weight < 50_000
+
+
+def test_every_page_names_its_language_and_title(visitor: Visitor) -> None:
+    titles = set()
+    for url in PUBLIC:
+        html = Visitor("pt-BR").open(url).html
+        assert '<html lang="pt-BR">' in html
+        titles.add(re.search(r"<title>(.*?)</title>", html, re.S).group(1))
+    assert len(titles) == len(PUBLIC)
+
+
+def test_an_address_that_is_not_there(visitor: Visitor, settings) -> None:
+    settings.DEBUG = False
+    page = visitor.open("/nowhere/")
+    assert page.status == 404
+    assert "This page is not here" in page.html
+
+
+def test_a_form_from_a_page_left_open_too_long() -> None:
+    answer = Client(enforce_csrf_checks=True, headers={"accept-language": "en"}).post("/cart/add/", {"sku": "X"})
+    assert answer.status_code == 403
+    assert b"your cart is where you left it" in answer.content
+
+
+def test_the_page_for_our_own_failure_needs_nothing(django_assert_num_queries) -> None:
+    with django_assert_num_queries(0):
+        html = render_to_string("500.html")
+    assert "do not pay again" in html
+
+
+def test_our_own_failure_is_shown_without_a_database(monkeypatch) -> None:
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr("inventory.views.shelves.catalogue_page", broken)
+    answer = Client(raise_request_exception=False, headers={"accept-language": "en"}).get("/")
+    assert answer.status_code == 500
+    assert b"Something broke on our side" in answer.content
+
+
+@pytest.fixture
+def mailbox(settings, tmp_path):
+    settings.DEMO = True
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+
+    def send(subject: str, html: str = "") -> None:
+        connection = get_connection("django.core.mail.backends.filebased.EmailBackend", file_path=str(tmp_path))
+        mail = EmailMultiAlternatives(subject, "Olá, aqui está: http://127.0.0.1/x", to=["ana@example.com"])
+        if html:
+            mail.attach_alternative(html, "text/html")
+        connection.send_messages([mail])
+
+    return send
+
+
+def test_the_mailbox_is_empty_at_first(visitor: Visitor, mailbox) -> None:
+    assert "No mail yet" in visitor.open("/mail/").html
+
+
+def test_the_mailbox_shows_what_was_sent(visitor: Visitor, mailbox) -> None:
+    mailbox("Seu pedido está confirmado", "<p style='color:red'>Olá</p>")
+    page = visitor.open("/mail/")
+    assert "Seu pedido está confirmado" in page.html
+    (address,) = re.findall(r'href="(/mail/[\w-]+/)"', page.html)
+    page = visitor.open(address)
+    assert "ana@example.com" in page.html
+    assert '<a href="http://127.0.0.1/x"' in page.html
+    frame = visitor.open(f"{address}html/")
+    assert frame.html.strip() == "<p style='color:red'>Olá</p>"
+    policy = frame.response["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+
+
+def test_there_is_no_mailbox_but_in_the_demo(visitor: Visitor, settings) -> None:
+    settings.DEMO = False
+    assert visitor.open("/mail/").status == 404
+    assert visitor.open("/mail/any/").status == 404
+
+
+def test_the_checkout_allows_the_providers_script_and_nothing_else(visitor: Visitor, settings) -> None:
+    flat_shipping()
+    product = ProductFactory(stock=3)
+    visitor.open(f"/products/{product.slug}/").send("/cart/add/")
+    page = visitor.open("/checkout/")
+    assert settings.STRIPE_JS_URL not in page.html, "the provider hears of nobody before the payment"
