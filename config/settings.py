@@ -263,7 +263,13 @@ CONTENT_SECURITY_POLICY = {
 # How often one account or address may ask, by scope: "20/min", with s, min, h or d. None is no limit. RATE_LIMITS=off
 # lifts them all, RATE_LIMIT_CHECKOUT=5/min (and so on) changes one. The demo has room for one person's hundred tabs.
 _rates = {"reads": "600/min", "writes": "120/min", "checkout": "20/min", "sign_in": "30/min", "sign_up": "20/h"}
-_demo_rates = {"reads": "9999/min", "writes": "999/min", "checkout": "999/min", "sign_in": "600/min", "sign_up": "99/min"}
+_demo_rates = {
+    "reads": "9999/min",
+    "writes": "999/min",
+    "checkout": "999/min",
+    "sign_in": "600/min",
+    "sign_up": "99/min",
+}
 _limited = env.bool("RATE_LIMITS", default=True)
 RATE_LIMITS: dict[str, str | None] = {
     scope: env.str(f"RATE_LIMIT_{scope.upper()}", default=rate) if _limited else None
