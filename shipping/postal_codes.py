@@ -3,24 +3,17 @@
 import json
 import logging
 import re
-import socket
 import unicodedata
 from bisect import bisect_right
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import cache as once
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from config.breakers import BreakerOpen, ProviderFailure, breaker
 from config.cache import cached
 from config.locks import refuse_in_transaction
+from shipping.bounded_http import Call, CallFailed, ask
 from shipping.exceptions import InvalidPostalCode
 
 logger = logging.getLogger(__name__)
@@ -162,63 +155,29 @@ def look_up(postal_code: str) -> AddressHint:
 def _ask_service(postal_code: str) -> dict[str, str | None]:
     """City, district and street as the service knows them. Raises PostalCodesAway or BreakerOpen."""
     with breaker("postal_codes").calling():
-        answer = _within_deadline(f"/ws/{postal_code}/json/")
+        answer = _get(f"/ws/{postal_code}/json/")
     fields = {"city": "localidade", "district": "bairro", "street": "logradouro"}
     return {field: _clean(answer.get(key)) for field, key in fields.items()}
 
 
-@once
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="postal-codes")
-
-
-def _within_deadline(path: str) -> dict[str, Any]:
-    """The answer to GET `path`, in a thread of its own: socket time-outs cover neither DNS nor a trickling answer."""
-    address = urlsplit(settings.POSTAL_CODE_API_BASE)
-    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
-    connection = kind(address.netloc, timeout=LOOK_UP_SECONDS)
-    asked: Future[dict[str, Any]] = _threads().submit(_get, connection, address.path.rstrip("/") + path)
+def _get(path: str) -> dict[str, Any]:
+    """One GET; an unknown code (400, 404 or an answer with `erro`) is an empty answer. Raises PostalCodesAway."""
+    call = Call(
+        base=settings.POSTAL_CODE_API_BASE,
+        path=path,
+        seconds=LOOK_UP_SECONDS,
+        most_bytes=MAX_ANSWER_BYTES,
+        headers={"Accept": "application/json"},
+    )
     try:
-        return asked.result(timeout=LOOK_UP_SECONDS)
-    except FutureTimeoutError as error:
-        asked.cancel()
-        _hang_up(connection)
-        raise PostalCodesAway(f"no answer within {LOOK_UP_SECONDS} s") from error
-
-
-def _hang_up(connection: HTTPConnection) -> None:
-    """End the wait of the thread that still reads, so that a trickling server keeps no thread busy."""
-    sock = connection.sock
-    if sock is not None:
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-
-def _get(connection: HTTPConnection, path: str) -> dict[str, Any]:
-    """One GET without redirects. An unknown postal code (400, 404 or an answer with `erro`) is an empty answer."""
-    try:
-        with closing(connection):
-            connection.request("GET", path, headers={"Accept": "application/json"})
-            with connection.getresponse() as answer:
-                body = _read(answer)
-    except (OSError, HTTPException) as error:
-        raise PostalCodesAway(type(error).__name__) from error
+        answer = ask(call)
+    except CallFailed as error:
+        raise PostalCodesAway(str(error)) from error
     if answer.status in (400, 404):
         return {}
     if answer.status != 200:
         raise PostalCodesAway(f"status {answer.status}")
-    return _parse(body)
-
-
-def _read(answer: HTTPResponse) -> bytes:
-    """The body, piece by piece. Raises PostalCodesAway where it is too large or comes too slowly."""
-    give_up_at = monotonic() + LOOK_UP_SECONDS
-    body = b""
-    while piece := answer.read1(MAX_ANSWER_BYTES):
-        body += piece
-        if len(body) > MAX_ANSWER_BYTES or monotonic() > give_up_at:
-            raise PostalCodesAway("the answer is too large or too slow")
-    return body
+    return _parse(answer.body)
 
 
 def _parse(body: bytes) -> dict[str, Any]:
