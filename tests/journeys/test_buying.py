@@ -1,0 +1,246 @@
+"""A guest buys: by card and with Pix, at a desk and on a phone, in both languages, and when the bank has its doubts."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.core import mail
+from playwright.sync_api import expect
+
+from checkout.models import Order
+from payments.models import PaymentAttempt
+from tests.checkout.support import eventually, stock_of
+from tests.journeys.conftest import Worker
+from tests.journeys.goods import Goods
+from tests.journeys.shopper import ASKING_CARD, DECLINED_CARD, GOOD_CARD, Shopper
+from tests.sandbox import Sandbox
+
+pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
+
+
+def to_payment(shopper: Shopper, goods: Goods) -> str:
+    """From the product's page to the pay button; the total in view."""
+    shopper.open(f"/products/{goods.mug.slug}/")
+    shopper.put_into_cart()
+    shopper.go_to_cart()
+    shopper.check_out()
+    shopper.tell_who_and_where()
+    shopper.choose_delivery()
+    shopper.is_asked_to_pay()
+    return shopper.total()
+
+
+def captured(sandbox: Sandbox) -> Decimal:
+    return Decimal(sandbox.ledger()["captured"]).scaleb(-2)
+
+
+@pytest.mark.parametrize(("language", "phone"), [("pt-br", True), ("en", True), ("pt-br", False)])
+def test_a_guest_buys_by_card(
+    welcome: Callable[..., Shopper], goods: Goods, worker: Worker, sandbox: Sandbox, language: str, phone: bool
+) -> None:
+    shopper = welcome(language, phone=phone)
+    shopper.open("/")
+    shopper.search("caneca")
+    shopper.look_at("Caneca esmaltada")
+    shopper.put_into_cart()
+    shopper.counts_in_cart(1)
+    shopper.go_to_cart()
+    shopper.one_more_of("Caneca esmaltada")
+    shopper.sees_total(shopper.money("99.80"))
+    shopper.counts_in_cart(2)
+    expect(shopper.quantity_of("Caneca esmaltada")).to_have_value("2")
+
+    shopper.ask_for_delivery_to("01310200")
+    expect(shopper.page.get_by_role("radio", checked=True)).to_be_visible()
+    total = shopper.total()
+    assert total != shopper.money("99.80")
+
+    shopper.check_out()
+    shopper.tell_who_and_where()
+    shopper.is_asked_to_pay()
+    shopper.sees_total(total)
+    expect(shopper.pay_button).to_have_text(shopper.words("Pay %(amount)s", amount=total))
+    shopper.pay_by_card(GOOD_CARD)
+    number = shopper.is_thanked()
+    shopper.sees_total(total)
+    shopper.counts_in_cart(0)
+
+    order = Order.objects.get()
+    assert order.number == number
+    assert shopper.money(order.total) == total
+    assert captured(sandbox) == order.total
+    assert stock_of(goods.mug) == (10, 0)
+    eventually(lambda: len(mail.outbox) == 1)
+    assert number in mail.outbox[0].subject
+    assert total in mail.outbox[0].body
+    assert total in str(mail.outbox[0].alternatives[0][0])
+
+    thanks = shopper.page.url
+    shopper.page.reload()
+    assert shopper.is_thanked() == number
+    shopper.page.go_back()
+    shopper.page.wait_for_load_state()
+    shopper.open("/checkout/")
+    assert shopper.is_thanked() == number
+    shopper.open(thanks.removeprefix(shopper.address))
+    assert shopper.is_thanked() == number
+    assert Order.objects.count() == 1
+    assert captured(sandbox) == order.total
+
+
+def test_a_declined_card_costs_nothing_and_another_one_pays(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+    total = to_payment(shopper, goods)
+    shopper.pay_by_card(DECLINED_CARD)
+    expect(shopper.page.get_by_role("alert").first).to_have_text(
+        "Esse cartão foi recusado pelo banco. Nada foi cobrado. Tente outro cartão ou pague com Pix."
+    )
+    assert captured(sandbox) == 0
+    shopper.sees_total(total)
+    for kept in ("ana@example.com", "Ana Souza", "Avenida Paulista, 1000", "ap. 12", "01310-200"):
+        expect(shopper.page.locator("#contact")).to_contain_text(kept)
+    shopper.pay_by_card(GOOD_CARD)
+    shopper.is_thanked()
+    assert shopper.money(captured(sandbox)) == total
+    assert stock_of(goods.mug) == (11, 0)
+
+
+def test_a_card_number_with_a_typo_never_leaves_the_fields(shopper: Shopper, goods: Goods) -> None:
+    to_payment(shopper, goods)
+    shopper.pay_by_card("4242 4242 4242 4241")
+    expect(shopper.page.locator("#card-error")).to_be_visible()
+    expect(shopper.pay_button).not_to_have_attribute("aria-busy", "true")
+    assert not Order.objects.exists()
+    shopper.pay_by_card(GOOD_CARD)
+    shopper.is_thanked()
+
+
+def test_the_bank_asks_and_the_shopper_says_yes(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+    total = to_payment(shopper, goods)
+    shopper.pay_by_card(ASKING_CARD)
+    shopper.answers_the_bank(yes=True)
+    shopper.is_thanked()
+    assert shopper.money(captured(sandbox)) == total
+
+
+def test_the_bank_asks_and_the_shopper_says_no_then_pays_another_way(
+    welcome: Callable[..., Shopper], goods: Goods, sandbox: Sandbox
+) -> None:
+    shopper = welcome("pt-br", phone=True)
+    total = to_payment(shopper, goods)
+    shopper.pay_by_card(ASKING_CARD)
+    shopper.answers_the_bank(yes=False)
+    shopper.sees("Your bank did not confirm the payment. Nothing was charged. Try again, or pay with Pix.")
+    assert captured(sandbox) == 0
+    assert stock_of(goods.mug) == (12, 0)
+    shopper.sees_total(total)
+    shopper.pay_by_card(GOOD_CARD)
+    shopper.is_thanked()
+    assert shopper.money(captured(sandbox)) == total
+
+
+def test_the_shopper_comes_back_from_the_bank_without_an_answer(
+    shopper: Shopper, goods: Goods, sandbox: Sandbox
+) -> None:
+    to_payment(shopper, goods)
+    shopper.pay_by_card(ASKING_CARD)
+    expect(shopper.page.get_by_role("button", name=re.compile("^Sim"))).to_be_visible()
+    shopper.open("/checkout/")
+    shopper.sees_heading("Your bank wants to know that it is you")
+    shopper.press(shopper.button("Pay another way"))
+    shopper.pay_by_card(GOOD_CARD)
+    shopper.is_thanked()
+    assert captured(sandbox) == Order.objects.get(status="paid").total
+
+
+def test_pix_is_paid_in_another_tab_and_the_page_moves_on_by_itself(
+    welcome: Callable[..., Shopper], goods: Goods, worker: Worker, sandbox: Sandbox
+) -> None:
+    shopper = welcome("pt-br", phone=True)
+    total = to_payment(shopper, goods)
+    shopper.pay_with_pix()
+    shopper.sees_heading("Pay %(amount)s with Pix", amount=total)
+    expect(shopper.page.get_by_role("img", name=shopper.words("QR code for Pix"))).to_be_visible()
+    code = shopper.page.get_by_label(shopper.words("Pix copy and paste"))
+    expect(code).to_have_value(re.compile("^000201.*br.gov.bcb.pix.*6304[0-9A-F]{4}$"))
+    shopper.press(shopper.button("Copy the text"))
+    shopper.sees("Copied. Paste it in your bank's app.")
+    assert stock_of(goods.mug) == (12, 1)
+
+    attempt = PaymentAttempt.objects.get()
+    shopper.pays_in_bank_app(sandbox.base_url, attempt.provider_reference)
+    shopper.is_thanked()
+    assert shopper.money(captured(sandbox)) == total
+    assert stock_of(goods.mug) == (11, 0)
+    eventually(lambda: len(mail.outbox) == 1)
+
+
+def test_who_changes_their_mind_about_pix_pays_by_card(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+    to_payment(shopper, goods)
+    shopper.pay_with_pix()
+    shopper.press(shopper.button("Pay another way"))
+    shopper.pay_by_card(GOOD_CARD)
+    shopper.is_thanked()
+    assert captured(sandbox) == Order.objects.get(status="paid").total
+
+
+def test_a_lost_answer_is_asked_for_and_charged_once(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+    total = to_payment(shopper, goods)
+    shopper.type_card(GOOD_CARD)
+    sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
+    shopper.press(shopper.pay_button)
+    shopper.sees_heading("Asking the bank")
+    shopper.is_thanked()
+    assert shopper.money(captured(sandbox)) == total
+    assert Order.objects.get().status == "paid"
+    assert stock_of(goods.mug) == (11, 0)
+
+
+def test_a_double_press_is_one_order_and_one_charge(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+    total = to_payment(shopper, goods)
+    shopper.type_card(GOOD_CARD)
+    shopper.pay_button.dblclick()
+    shopper.is_thanked()
+    assert Order.objects.count() == 1
+    assert shopper.money(captured(sandbox)) == total
+    assert stock_of(goods.mug) == (11, 0)
+
+
+def test_two_tabs_pay_one_order(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+    total = to_payment(shopper, goods)
+    other = Shopper(shopper.page.context.new_page(), shopper.address, shopper.language)
+    other.open("/checkout/")
+    other.type_card(GOOD_CARD)
+    shopper.pay_by_card(GOOD_CARD)
+    number = shopper.is_thanked()
+    other.press(other.pay_button)
+    assert other.is_thanked() == number
+    assert shopper.money(captured(sandbox)) == total
+
+
+def test_without_scripts_everything_works_up_to_the_card_fields(
+    welcome: Callable[..., Shopper], goods: Goods, worker: Worker, sandbox: Sandbox
+) -> None:
+    shopper = welcome("pt-br", phone=True, java_script_enabled=False)
+    shopper.open("/")
+    shopper.look_at("Caneca esmaltada")
+    shopper.press(shopper.button("Add to cart"))
+    shopper.sees_heading("Your cart")
+    shopper.one_more_of("Caneca esmaltada")
+    shopper.sees_total(shopper.money("99.80"))
+    shopper.quantity_of("Caneca esmaltada").fill("3")
+    shopper.press(shopper.button("Update"))
+    shopper.sees_total(shopper.money("149.70"))
+    shopper.ask_for_delivery_to("01310-200")
+    expect(shopper.page.get_by_role("radio", checked=True)).to_be_visible()
+    total = shopper.total()
+    shopper.check_out()
+    shopper.tell_who_and_where()
+    shopper.is_asked_to_pay()
+    shopper.sees_total(total)
+    shopper.sees("Card fields need JavaScript, because they belong to the payment provider. Turn it on, or pay with Pix.")
+    shopper.pay_with_pix()
+    shopper.sees_heading("Pay %(amount)s with Pix", amount=total)
+    shopper.pays_in_bank_app(sandbox.base_url, PaymentAttempt.objects.get().provider_reference)
+    shopper.is_thanked()
+    assert shopper.money(captured(sandbox)) == total

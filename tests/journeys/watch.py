@@ -1,0 +1,44 @@
+"""What a browser would tell nobody: complaints in the console, blocked sources, calls to strangers, broken answers."""
+
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response
+
+# Chromium writes a line for each answer from 400 on. Answers are judged by their status instead.
+_ANSWERED = "Failed to load resource: the server responded with a status of"
+# A refusal that the page shows in words, to a page or to HTMX.
+REFUSALS = {402, 404, 409, 422, 429}
+
+
+class Watch:
+    """Collects from every page of a context what should not have been."""
+
+    def __init__(self, context: BrowserContext, *, own: str, provider: str) -> None:
+        self._known = {_origin(own), _origin(provider)}
+        self._found: list[str] = []
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self._found.append(f"script error: {error.error}"))
+        context.on("request", self._request)
+        context.on("response", self._response)
+
+    def check(self) -> None:
+        assert self._found == []
+
+    def _console(self, message: ConsoleMessage) -> None:
+        blocked = "Content Security Policy" in message.text
+        if blocked or (message.type == "error" and not message.text.startswith(_ANSWERED)):
+            self._found.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if urlsplit(request.url).scheme not in {"data", "blob"} and _origin(request.url) not in self._known:
+            self._found.append(f"a stranger was called: {request.url}")
+
+    def _response(self, response: Response) -> None:
+        words = response.request.resource_type in {"document", "xhr", "fetch"}
+        if response.status >= 400 and not (words and response.status in REFUSALS):
+            self._found.append(f"{response.status} for {response.request.method} {response.url}")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
