@@ -203,7 +203,7 @@ def titled(title: Text) -> type[admin.FieldListFilter]:
     class Titled(admin.FieldListFilter):
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
             chosen = admin.FieldListFilter.create(*args, **kwargs)
-            chosen.title = title  # type: ignore[assignment]
+            chosen.title = title
             return chosen
 
     return Titled

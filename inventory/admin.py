@@ -174,24 +174,13 @@ class StockFreeFilter(FreeFilter):
     annotation = "free"
 
 
-class HoldInline(FactsInline):
-    """The holds that count in `reserved`, with the orders that they belong to. What was sold is not listed."""
-
-    model = ReservationLine
-    verbose_name_plural = _("held for shoppers who are paying")
-    fields = readonly_fields = ("order", "quantity", "until")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationLine]:
-        held = ReservationLine.objects.filter(held=True)
-        return held.select_related("reservation").order_by("expires_at", "id")
-
-    @admin.display(description=_("order"))
-    def order(self, line: ReservationLine) -> SafeString | str:
-        return order_link(line.reservation.reference)
-
-    @admin.display(description=_("held until"))
-    def until(self, line: ReservationLine) -> str:
-        return moment(line.expires_at)
+def holds_on(stock: Stock) -> list[dict[str, Any]]:
+    """The holds that count in `reserved`, with the orders that they belong to; what was sold is not listed."""
+    held = ReservationLine.objects.filter(stock=stock, held=True).select_related("reservation")
+    return [
+        {"order": order_link(line.reservation.reference), "quantity": line.quantity, "until": moment(line.expires_at)}
+        for line in held.order_by("expires_at", "id")
+    ]
 
 
 @admin.register(Stock)
@@ -206,7 +195,6 @@ class StockAdmin(RefusalsAsMessages[Stock]):
     search_help_text = _("Words of the SKU, the name or the category; accents do not matter.")
     autocomplete_fields = ("product",)
     ordering = ("product__name", "warehouse__priority", "id")
-    inlines = (HoldInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stock]:
         return Stock.objects.with_free()
@@ -230,9 +218,6 @@ class StockAdmin(RefusalsAsMessages[Stock]):
         facts = ("product", "warehouse", "reserved", "free_shown", "on_hand")
         return (*facts, "reason") if self.has_change_permission(request, obj) else facts
 
-    def get_inlines(self, request: HttpRequest, obj: Stock | None) -> Any:
-        return () if obj is None else self.inlines
-
     def save_model(self, request: HttpRequest, obj: Stock, form: Any, change: bool) -> None:
         """Raises StockRefused, with nothing written: `RefusalsAsMessages` shows why."""
         saved = services.set_stock(obj.product.sku, form.cleaned_data["on_hand"], obj.warehouse.code)
@@ -245,6 +230,7 @@ class StockAdmin(RefusalsAsMessages[Stock]):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if stock := context.get("original"):
             context["subtitle"] = f"{stock.product}, {stock.warehouse}"
+            context["holds"] = holds_on(stock)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("product"), ordering="product__name")

@@ -5,7 +5,6 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from config.accounts.models import User
-from tests.accounts.factories import UserFactory
 
 
 def client_of(user: User) -> Client:
@@ -16,7 +15,7 @@ def client_of(user: User) -> Client:
 
 def staff_with(*permissions: str) -> Client:
     """Somebody on the staff who may do just this: `staff_with("checkout.view_order")`."""
-    user = UserFactory(is_staff=True)
+    user = User.objects.create(email=f"{'+'.join(permissions)}@example.com", is_staff=True)
     for permission in permissions:
         app, codename = permission.split(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
@@ -25,7 +24,8 @@ def staff_with(*permissions: str) -> Client:
 
 @pytest.fixture
 def boss() -> User:
-    return UserFactory(email="chefe@example.com", is_staff=True, is_superuser=True)
+    """Without a password, whose hashing takes longer than the tests."""
+    return User.objects.create(email="chefe@example.com", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
