@@ -99,9 +99,8 @@ class OrderLineSerializer(serializers.Serializer[Any]):
     line_total = Money()
 
 
+# Reads what `with_everything` has loaded.
 class OrderSerializer(serializers.Serializer[Order]):
-    """Reads what `with_everything` has loaded."""
-
     number = serializers.CharField()
     token = serializers.CharField(help_text="Opens the order to a guest, as `Order-Token`: keep it secret.")
     status = serializers.ChoiceField(OrderStatus.choices)

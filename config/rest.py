@@ -107,9 +107,9 @@ class Moment(serializers.Field[datetime, str, str, Any]):
 # --- Views ------------------------------------------------------------------------------------------------------------
 
 
+# A view whose answers belong to one person: no cache on the way keeps them. (A docstring would be printed in the OpenAPI
+# document, at each operation.)
 class PrivateView(APIView):
-    """A view whose answers belong to one person: no cache on the way keeps them."""
-
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         patch_cache_control(response, private=True, no_store=True)

@@ -21,9 +21,8 @@ from inventory.catalogue import CataloguePage, ProductFacts
 from inventory.exceptions import ProductNotFound
 
 
+# Needs `free` (units by product id) and `request` in its context.
 class ProductSerializer(serializers.Serializer[ProductFacts]):
-    """Needs `free` (units by product id) and `request` in its context."""
-
     sku = serializers.CharField()
     slug = serializers.CharField()
     name = serializers.CharField()

@@ -22,8 +22,8 @@ from tests.shipping.factories import MANAUS
 pytestmark = pytest.mark.django_db
 
 ADDRESS = {
-    "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "complement": "ap. 42", "district": "Bela Vista",
-    "city": "São Paulo", "state": "SP", "postal_code": "01310-200", "country": "BR",
+    "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "complement": "ap. 42",
+    "district": "Bela Vista", "city": "São Paulo", "state": "SP", "postal_code": "01310-200", "country": "BR",
 }  # fmt: skip
 DELIVERY = {"email": "ana@example.com", "phone": "11 98765-4321", "address": ADDRESS}
 NOWHERE = "A" * 43
@@ -274,7 +274,7 @@ class TestDelivery:
         [
             ("email", "no address"), ("email", ""), ("email", None), ("email", 7), ("email", "a@b\0.com"),
             ("email", "ana@example.com\nBcc: all@example.com"), ("email", "a" * 250 + "@b.com"),
-            ("phone", "1" * 21), ("phone", 11), ("phone", ["11"]), ("address", None), ("address", "Avenida Paulista, 1000"),
+            ("phone", "1" * 21), ("phone", 11), ("phone", ["11"]), ("address", None), ("address", "Rua Um, 1"),
             ("address", [ADDRESS]),
         ],
     )  # fmt: skip
@@ -282,15 +282,15 @@ class TestDelivery:
         cart = filled_cart()
         answer = app.put(f"carts/{cart.id}/delivery/", {**DELIVERY, field: value})
         assert answer.status_code == 422
-        assert list(answer.json()["errors"])[0].split(".")[0] == field
+        assert next(iter(answer.json()["errors"])).split(".")[0] == field
 
     @pytest.mark.parametrize(
         ("field", "value"),
         [
             ("name", ""), ("name", " "), ("name", "x" * 121), ("street", 5), ("street", "a\0b"), ("street", "\ud83d"),
-            ("street", "two\nlines"), ("number", 1000), ("city", False), ("state", "XX"), ("state", "sp"), ("state", []),
-            ("postal_code", "123"), ("postal_code", "0131020a"), ("postal_code", 1310200), ("country", "PT"),
-            ("district", {"x": 1}), ("complement", "x" * 81), ("planet", "Earth"),
+            ("street", "two\nlines"), ("number", 1000), ("city", False), ("state", "XX"), ("state", "sp"),
+            ("state", []), ("postal_code", "123"), ("postal_code", "0131020a"), ("postal_code", 1310200),
+            ("country", "PT"), ("district", {"x": 1}), ("complement", "x" * 81), ("planet", "Earth"),
         ],
     )  # fmt: skip
     def test_an_address_that_will_not_do(self, app: App, field: str, value: Any) -> None:
