@@ -45,6 +45,8 @@ def run(*, servers_only: bool) -> int:
     try:
         return _run_lines(names, _line_environment(data, variables, port), lease)
     finally:
+        for reader in multiprocessing.active_children():  # only where honcho itself broke down
+            reader.kill()
         leases.reclaim(data.leases)
 
 
@@ -95,12 +97,23 @@ def _run_lines(names: Collection[str], variables: dict[str, str], lease: Lease) 
     multiprocessing.set_start_method("fork", force=True)
     os.register_at_fork(after_in_child=partial(leases.die_with_parent, signal.SIGKILL))
     os.register_at_fork(after_in_child=lease.release)
-    manager = honcho.manager.Manager(_PlainDoorman())
+    manager = _Manager(_PlainDoorman())
     for name, line in _lines().items():
         if name in names:
             manager.add_process(name, line, env=variables, cwd=str(PROJECT))
     manager.loop()
     return int(manager.returncode or 0)
+
+
+class _Manager(honcho.manager.Manager):  # type: ignore[misc]  # honcho is not typed
+    """Honcho's manager, which can also be told to end while it starts: it signals only those whose number it knows."""
+
+    def terminate(self) -> None:
+        if self._all_started():
+            super().terminate()
+        else:
+            signal.signal(signal.SIGALRM, lambda _signum, _frame: self.terminate())
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
 
 
 class _PlainDoorman(Printer):  # type: ignore[misc]  # honcho is not typed

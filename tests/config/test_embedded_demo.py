@@ -146,6 +146,25 @@ def test_a_demo_opens_stops_and_goes_on_after_kill_9(data):
     assert ports.is_free(port)
 
 
+def test_a_demo_that_is_told_to_end_while_it_starts_ends(data):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "config.embedded", "demo"],
+        cwd=PROJECT,
+        env=surroundings(data, ports.choose()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    while not data.servers_env.exists():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=STOPPING_SECONDS)
+    assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
+    assert b"Traceback" not in output
+    assert leases.wait_until_free(data.leases, [path.stem for path in data.leases.glob("*.lease")], seconds=0.5)
+
+
 def refusal(data, port):
     done = subprocess.run(
         [sys.executable, "-m", "config.embedded", "demo"],
