@@ -1,7 +1,8 @@
 """What can be done to a cart. Each verb is one transaction on the locked cart row and answers with the new snapshot.
 
 All raise CartNotFound where the token is unknown or the cart is somebody else's, and, where they change something,
-CheckoutInProgress or CartClosed unless the cart is open.
+CheckoutInProgress or CartClosed unless the cart is open. A carrier that has to be asked for the freight is asked while
+no lock is held: see `cart.freight`.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cart import snapshot
 from cart.exceptions import AddressRequired, CartEmpty, InvalidQuantity, LineNotFound, TooManyLines
+from cart.freight import Freight, with_freight
 from cart.models import Cart, CartLine, CartStatus, next_expiry
 from cart.snapshot import CartSnapshot
 from config.exceptions import Refusal
@@ -60,7 +62,8 @@ def _live_cart_of(user_id: int) -> Cart:
     return cart
 
 
-def add_line(token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
+@with_freight
+def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
     """Put `quantity` more of a product into the cart.
 
     Raises ProductNotFound, InvalidQuantity, TooManyLines, or InsufficientStock where fewer are free than the line
@@ -83,11 +86,12 @@ def add_line(token: str, sku: str, quantity: int, *, user_id: int | None = None)
             line = lines[product.id] = CartLine(cart=cart, product_id=product.id, quantity=0, position=len(lines))
         _adopt_currency(cart, product, alone=len(lines) == 1)
         _put(line, line.quantity + quantity, sku)
-        _changed(cart, lines)
+        _changed(cart, lines, freight)
     return snapshot.of_cart(cart)
 
 
-def set_quantity(token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
+@with_freight
+def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
     """Make a line hold exactly `quantity`; 0 removes it. Raises LineNotFound, InvalidQuantity, InsufficientStock."""
     with transaction.atomic():
         cart = Cart.objects.fetch_locked(token, user_id)
@@ -100,7 +104,7 @@ def set_quantity(token: str, sku: str, quantity: int, *, user_id: int | None = N
             lines.pop(line.product_id).delete()
         else:
             _put(line, quantity, sku)
-        _changed(cart, lines)
+        _changed(cart, lines, freight)
     return snapshot.of_cart(cart)
 
 
@@ -109,7 +113,10 @@ def remove_line(token: str, sku: str, *, user_id: int | None = None) -> CartSnap
     return set_quantity(token, sku, 0, user_id=user_id)
 
 
-def set_delivery(token: str, *, email: str, phone: str, address: Address, user_id: int | None = None) -> CartSnapshot:
+@with_freight
+def set_delivery(
+    freight: Freight, token: str, *, email: str, phone: str, address: Address, user_id: int | None = None
+) -> CartSnapshot:
     """Say where it goes and whom to tell. The chosen shipping is kept where it serves the new address.
 
     Raises InvalidPostalCode, or a refusal where the state and the postal code contradict each other.
@@ -126,11 +133,12 @@ def set_delivery(token: str, *, email: str, phone: str, address: Address, user_i
         cart.email, cart.phone = email, phone
         cart.address = address
         cart.postal_code = postal_code
-        _changed(cart, _lines_of(cart))
+        _changed(cart, _lines_of(cart), freight)
     return snapshot.of_cart(cart)
 
 
-def set_postal_code(token: str, postal_code: str, *, user_id: int | None = None) -> CartSnapshot:
+@with_freight
+def set_postal_code(freight: Freight, token: str, postal_code: str, *, user_id: int | None = None) -> CartSnapshot:
     """Ask for freight before there is an address: the cart remembers the postal code, nothing else.
 
     Raises InvalidPostalCode.
@@ -142,7 +150,7 @@ def set_postal_code(token: str, postal_code: str, *, user_id: int | None = None)
         if cart.postal_code != postal_code:
             cart.street = cart.street_number = cart.complement = cart.district = cart.city = ""
             cart.postal_code, cart.state = postal_code, postal_codes.state_of(postal_code) or ""
-        _changed(cart, _lines_of(cart))
+        _changed(cart, _lines_of(cart), freight)
     return snapshot.of_cart(cart)
 
 
@@ -154,7 +162,8 @@ def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
     return shipping.options(parcel_of(goods, cart.currency), cart.postal_code)
 
 
-def choose_shipping(token: str, code: str, *, user_id: int | None = None) -> CartSnapshot:
+@with_freight
+def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | None = None) -> CartSnapshot:
     """Fix the price of one method for a while. Raises AddressRequired, CartEmpty or ShippingUnavailable."""
     with transaction.atomic():
         cart = Cart.objects.fetch_locked(token, user_id)
@@ -164,12 +173,13 @@ def choose_shipping(token: str, code: str, *, user_id: int | None = None) -> Car
         lines = _lines_of(cart)
         if not lines:
             raise CartEmpty
-        cart.quote = shipping.make_quote(cart.token, code, _parcel_of_lines(cart, lines), cart.postal_code)
+        cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
         _save(cart)
     return snapshot.of_cart(cart)
 
 
-def merge_carts(guest_token: str, user_id: int) -> None:
+@with_freight
+def merge_carts(freight: Freight, guest_token: str, user_id: int) -> None:
     """Take a guest's cart into the user's: quantities of the same product are added, up to the most a line holds.
 
     Does nothing where the guest's cart is gone, empty or being paid for, or the user's is being paid for.
@@ -186,12 +196,12 @@ def merge_carts(guest_token: str, user_id: int) -> None:
         if len(carts) != 2:
             return
         guest, mine = sorted(carts, key=lambda cart: cart.pk == mine.pk)
-        _take_in(mine, guest)
+        _take_in(mine, guest, freight)
     snapshot.forget(guest)
     snapshot.forget(mine)
 
 
-def _take_in(mine: Cart, guest: Cart) -> None:
+def _take_in(mine: Cart, guest: Cart, freight: Freight) -> None:
     lines = _lines_of(mine)
     for guest_line in guest.lines.all():
         line = lines.get(guest_line.product_id)
@@ -206,7 +216,7 @@ def _take_in(mine: Cart, guest: Cart) -> None:
         mine.email, mine.phone, mine.address = guest.email, guest.phone, guest.address
     guest.status = CartStatus.MERGED
     _save(guest)
-    _changed(mine, lines)
+    _changed(mine, lines, freight)
 
 
 # --- What the checkout does to a cart, inside its own transaction, on a cart that it has locked -----------------------
@@ -270,18 +280,18 @@ def _put(line: CartLine, quantity: int, sku: str) -> None:
     line.save()
 
 
-def _changed(cart: Cart, lines: dict[int, CartLine]) -> None:
+def _changed(cart: Cart, lines: dict[int, CartLine], freight: Freight) -> None:
     """Something that the freight depends on may have changed: promise a new price for the method chosen, or drop it."""
     if cart.quote is not None:
         parcel = _parcel_of_lines(cart, lines)
         if cart.quote.parcel_fingerprint != parcel.fingerprint or cart.quote.postal_code != cart.postal_code:
-            cart.quote = _requote(cart, cart.quote.method_code, parcel)
+            cart.quote = _requote(cart, cart.quote.method_code, parcel, freight)
     _save(cart)
 
 
-def _requote(cart: Cart, code: str, parcel: Parcel) -> Quote | None:
+def _requote(cart: Cart, code: str, parcel: Parcel, freight: Freight) -> Quote | None:
     try:
-        return shipping.make_quote(cart.token, code, parcel, cart.postal_code)
+        return freight.quote(cart, code, parcel)
     except ShippingUnavailable:
         return None
 

@@ -10,10 +10,11 @@ class ShippingConfig(AppConfig):
 
     def ready(self) -> None:
         from shipping import receivers
-        from shipping.checks import check_postal_code_service
+        from shipping.checks import check_carrier, check_postal_code_service
         from shipping.models import ShippingMethod, ShippingRate
 
         checks.register(check_postal_code_service)
+        checks.register(check_carrier)
         for model in (ShippingMethod, ShippingRate):
             uid = f"shipping.forget_rates.{model.__name__}"
             post_save.connect(receivers.forget_rates, sender=model, dispatch_uid=uid)

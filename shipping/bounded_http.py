@@ -81,7 +81,7 @@ def _talk(connection: HTTPConnection, call: Call, path: str, give_up_at: float) 
             connection.request(call.method, path, body=call.body, headers=dict(call.headers))
             with connection.getresponse() as answer:
                 return Answered(answer.status, _read(answer, call.most_bytes, give_up_at))
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:
         raise CallFailed(type(error).__name__) from error
 
 

@@ -1,10 +1,12 @@
-"""Settings that would only fail when the first shopper types a postal code."""
+"""Settings that would only fail when the first shopper types a postal code, or asks what the freight costs."""
 
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
+
+from shipping.postal_codes import EIGHT_DIGITS
 
 
 def check_postal_code_service(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -18,6 +20,35 @@ def check_postal_code_service(app_configs: Any, **kwargs: Any) -> list[CheckMess
             id="shipping.E001",
         )
     ]
+
+
+def check_carrier(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Where Melhor Envio is configured, everything that it wants of us is there and can be sent."""
+    base = settings.MELHOR_ENVIO_API_BASE
+    if not base:
+        return []
+    found: list[CheckMessage] = []
+    if not _is_web_address(base):
+        found.append(
+            Error(
+                f"MELHOR_ENVIO_API_BASE is no web address: {base!r}",
+                hint="Give an address like https://melhorenvio.com.br, or leave it empty to ship by the rate table alone.",
+                id="shipping.E002",
+            )
+        )
+    for name in ("MELHOR_ENVIO_TOKEN", "MELHOR_ENVIO_CONTACT"):
+        text = getattr(settings, name)
+        if not text or not (text.isascii() and text.isprintable()):
+            # Not the text itself: it may be the token.
+            found.append(Error(f"{name} is empty or has signs that cannot be sent.", id="shipping.E003"))
+    if not EIGHT_DIGITS.fullmatch(settings.SHIPPING_FROM_POSTAL_CODE):
+        found.append(
+            Error(
+                f"SHIPPING_FROM_POSTAL_CODE must be 8 digits: {settings.SHIPPING_FROM_POSTAL_CODE!r}",
+                id="shipping.E004",
+            )
+        )
+    return found
 
 
 def _is_web_address(text: str) -> bool:

@@ -25,7 +25,7 @@ MAX_NAME_LENGTH = 120
 
 # Spaces, dots and every kind of dash that keyboards and spreadsheets put into a number.
 _SEPARATORS = re.compile(r"[\s.\u00ad\u2010-\u2015\u2212\u200b\ufeff-]+")
-_EIGHT_DIGITS = re.compile(r"[0-9]{8}")
+EIGHT_DIGITS = re.compile(r"[0-9]{8}")
 
 state_names = {
     "AC": "Acre",
@@ -111,7 +111,7 @@ class PostalCodesAway(ProviderFailure):
 def normalise(text: str) -> str:
     """The 8 digits of `text`, typed in any way: "01310-200", "01.310 200", full-width. Raises InvalidPostalCode."""
     digits = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text[:64]))
-    if len(text) > 64 or not _EIGHT_DIGITS.fullmatch(digits):
+    if len(text) > 64 or not EIGHT_DIGITS.fullmatch(digits):
         raise InvalidPostalCode
     return digits
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shipping.services import forget_rates_on_commit
+from shipping.rate_table import forget_rates_on_commit
 
 
 def forget_rates(sender: type, **kwargs: Any) -> None:

@@ -1,98 +1,64 @@
 """What it costs to bring a parcel, and the promise of that price."""
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from itertools import groupby
-from secrets import token_hex
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext
 
-from config.cache import cached, drop_on_commit
-from config.money import round_money
+from shipping import carriers
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, ShippingUnavailable
 from shipping.models import Quote, ShippingMethod, ShippingRate
+from shipping.options import ShippingOption as ShippingOption
 from shipping.parcels import Parcel
+from shipping.rate_table import forget_rates_on_commit, options_by_table
 from shipping.tariff import MethodTariff, RateRow
-
-CACHE_NAME = "shipping_options"
-CACHE_SECONDS = 10 * 60
-RANGES_KEY = "ranges"
-
-
-@dataclass(frozen=True)
-class ShippingOption:
-    """One way to receive a parcel; days are working days."""
-
-    code: str
-    method_name: str
-    price: Decimal
-    currency: str
-    min_days: int
-    max_days: int
-
-    @property
-    def name(self) -> str:
-        """The method's name in the reader's language."""
-        return gettext(self.method_name)
-
-
-@dataclass(frozen=True)
-class Band:
-    up_to_grams: int
-    price: Decimal
-    min_days: int
-    max_days: int
-
-
-@dataclass(frozen=True)
-class MethodBands:
-    """One method's prices for one stretch of postal codes, lightest band first."""
-
-    code: str
-    name: str
-    bands: tuple[Band, ...]
-
-
-@dataclass(frozen=True)
-class Ranges:
-    """Where the rates change along the postal codes. Each edition of the rates has its own keys in the cache."""
-
-    edition: str
-    starts: tuple[str, ...]
-
-    def start_of(self, postal_code: str) -> str:
-        """The first code of the stretch around `postal_code`, within which every rate is the same."""
-        position = bisect_right(self.starts, postal_code)
-        return self.starts[position - 1] if position else "00000000"
 
 
 def options(parcel: Parcel, postal_code: str) -> list[ShippingOption]:
-    """Every method that brings `parcel` to `postal_code` (8 digits), cheapest first; empty where none does.
+    """Every way to bring `parcel` to `postal_code` (8 digits), cheapest first; empty where there is none.
 
-    At most 2 statements with a cold cache, none with a warm one, whatever is in the parcel.
+    Where a carrier is configured and offers something, its services replace the rate table's methods; where it is away,
+    slow or has nothing to offer, the table stands in. May call the network: raises NetworkCallInTransaction inside a
+    transaction. At most 2 statements with a cold cache, none with a warm one, whatever is in the parcel.
     """
     if not parcel.items:
         return []
-    found = [_price(method, parcel) for method in _methods_reaching(postal_code, parcel.currency)]
-    return sorted((option for option in found if option), key=lambda option: (option.price, option.max_days))
+    return carriers.rates(parcel, postal_code) or options_by_table(parcel, postal_code)
 
 
-def make_quote(reference: str, code: str, parcel: Parcel, postal_code: str) -> Quote:
-    """Promise the price of method `code` for `SHIPPING_QUOTE_MINUTES`. Raises ShippingUnavailable.
+def known_options(parcel: Parcel, postal_code: str) -> list[ShippingOption] | None:
+    """`options` without a network call, for use under a lock; None where the carrier would have to be asked."""
+    if not parcel.items:
+        return []
+    remembered = carriers.remembered_rates(parcel, postal_code)
+    if remembered is None:
+        return None
+    return remembered or options_by_table(parcel, postal_code)
 
-    `reference` is opaque: the caller's own name for what is being shipped. One statement more than `options`.
+
+def find_option(parcel: Parcel, postal_code: str, code: str) -> ShippingOption:
+    """The option `code`, at its price of now. Raises ShippingUnavailable; calls the network as `options` does."""
+    return choose(options(parcel, postal_code), code)
+
+
+def choose(offered: list[ShippingOption], code: str) -> ShippingOption:
+    """The option `code` of those offered. Raises ShippingUnavailable where it is not, or no longer, among them."""
+    for option in offered:
+        if option.code == code:
+            return option
+    raise ShippingUnavailable(method=code)
+
+
+def make_quote(reference: str, option: ShippingOption, parcel: Parcel, postal_code: str) -> Quote:
+    """Promise the price of `option`, which was offered for this parcel and postal code, for `SHIPPING_QUOTE_MINUTES`.
+
+    `reference` is opaque: the caller's own name for what is being shipped. One statement; only writes.
     """
-    option = next((option for option in options(parcel, postal_code) if option.code == code), None)
-    if option is None:
-        raise ShippingUnavailable(method=code)
     now = timezone.now()
     return Quote.objects.create(
         reference=reference,
@@ -168,11 +134,6 @@ def load_rates(methods: Iterable[MethodTariff], rows: Iterable[RateRow], currenc
     return RatesLoaded(len(new), len(changed), len(gone), len(present) - len(gone) - len(changed))
 
 
-def forget_rates_on_commit() -> None:
-    """Drop the cached ranges once the transaction under way has committed; no cached band is found without them."""
-    drop_on_commit(CACHE_NAME, RANGES_KEY)
-
-
 _TERMS = ("state", "price", "min_days", "max_days")
 
 
@@ -203,50 +164,3 @@ def _methods_for_update(methods: Iterable[MethodTariff]) -> dict[str, ShippingMe
         ignore_conflicts=True,
     )
     return {method.code: method for method in ShippingMethod.objects.for_update(list(named))}
-
-
-def _methods_reaching(postal_code: str, currency: str) -> list[MethodBands]:
-    ranges = cached(CACHE_NAME, RANGES_KEY, CACHE_SECONDS, _load_ranges)
-    start = ranges.start_of(postal_code)
-    key = f"bands:{ranges.edition}:{currency}:{start}"
-    return cached(CACHE_NAME, key, CACHE_SECONDS, lambda: _load_bands(start, currency))
-
-
-def _load_ranges() -> Ranges:
-    found = ShippingRate.objects.boundaries()
-    after_last = {f"{int(code) + 1:08d}" for code in found["last"]}
-    return Ranges(edition=token_hex(4), starts=tuple(sorted(after_last.union(found["first"]))))
-
-
-def _load_bands(postal_code: str, currency: str) -> list[MethodBands]:
-    rates = ShippingRate.objects.on_offer(currency).reaching(postal_code)
-    return [
-        MethodBands(
-            code=method.code,
-            name=method.name,
-            bands=tuple(Band(rate.weight_to_grams, rate.price, rate.min_days, rate.max_days) for rate in of_method),
-        )
-        for method, of_method in groupby(rates, key=lambda rate: rate.method)
-    ]
-
-
-def _price(method: MethodBands, parcel: Parcel) -> ShippingOption | None:
-    """What `method` asks for `parcel`; None where it cannot carry the heaviest unit.
-
-    More than the largest band goes as several boxes: full ones, and one with the rest.
-    """
-    largest = method.bands[-1]
-    if parcel.heaviest_unit_grams > largest.up_to_grams:
-        return None
-    full_boxes, rest = divmod(parcel.billable_grams, largest.up_to_grams)
-    last_box = next(band for band in method.bands if rest <= band.up_to_grams) if rest else None
-    price = full_boxes * largest.price + (last_box.price if last_box else 0)
-    slowest = largest if full_boxes or last_box is None else last_box
-    return ShippingOption(
-        code=method.code,
-        method_name=method.name,
-        price=round_money(Decimal(price)),
-        currency=parcel.currency,
-        min_days=slowest.min_days,
-        max_days=slowest.max_days,
-    )

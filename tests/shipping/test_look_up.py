@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from config.breakers import FAILURES_BEFORE_OPENING, breaker
 from config.locks import NetworkCallInTransaction
 from shipping.postal_codes import MAX_ANSWER_BYTES, AddressHint, look_up
-from shipping.services import make_quote
+from shipping.services import options
 from tests.shipping.factories import load_rates, parcel
 
 PAULISTA = {
@@ -198,6 +198,6 @@ def test_the_network_is_not_called_inside_a_transaction(service):
 def test_freight_needs_no_look_up(service):
     service.status = 500
     load_rates()
-    assert make_quote("cart-1", "economica", parcel(), "01310200").price
+    assert options(parcel(), "01310200")
     assert service.asked == []
     assert not connection.needs_rollback

@@ -11,16 +11,20 @@ from hypothesis import strategies as st
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, ShippingUnavailable
 from shipping.models import Quote, ShippingRate
 from shipping.parcels import Parcel
-from shipping.services import check_quote, forget_quotes, make_quote, options
+from shipping.services import check_quote, find_option, forget_quotes, make_quote, options
 from tests.shipping.factories import MANAUS, SAO_PAULO, ParcelItemFactory, QuoteFactory, load_rates, parcel
 
 pytestmark = pytest.mark.django_db
 
 
+def _quote(code: str, goods: Parcel, postal_code: str) -> Quote:
+    return make_quote("cart-1", find_option(goods, postal_code, code), goods, postal_code)
+
+
 def test_a_quote_keeps_what_was_promised():
     load_rates()
     before = timezone.now()
-    quote = make_quote("cart-1", "expressa", parcel(), SAO_PAULO)
+    quote = _quote("expressa", parcel(), SAO_PAULO)
     ShippingRate.objects.update(price=Decimal("999.00"))
 
     quote.refresh_from_db()
@@ -37,7 +41,7 @@ def test_a_quote_keeps_what_was_promised():
 def test_the_quotes_name_follows_the_reader():
     load_rates()
     with translation.override("pt-br"):
-        quote = make_quote("cart-1", "expressa", parcel(), SAO_PAULO)
+        quote = _quote("expressa", parcel(), SAO_PAULO)
     with translation.override("en"):
         assert quote.name == "Express"
 
@@ -53,7 +57,7 @@ def test_the_quotes_name_follows_the_reader():
 def test_what_cannot_be_shipped_is_refused_by_name(code, goods, postal_code):
     load_rates()
     with pytest.raises(ShippingUnavailable) as refused:
-        make_quote("cart-1", code, parcel(**goods), postal_code)
+        _quote(code, parcel(**goods), postal_code)
     assert (refused.value.code, refused.value.status) == ("shipping_unavailable", 409)
     assert not Quote.objects.exists()
 
@@ -93,11 +97,11 @@ def test_statements_do_not_grow_with_the_lines(lines, django_assert_num_queries)
     load_rates()
     goods = Parcel.of([ParcelItemFactory(quantity=line) for line in range(1, lines + 1)])
     with django_assert_num_queries(3):
-        quote = make_quote("cart-1", "economica", goods, SAO_PAULO)
+        quote = _quote("economica", goods, SAO_PAULO)
     with django_assert_num_queries(0):
         check_quote(quote, goods, SAO_PAULO, quote.created_at)
     with django_assert_num_queries(1):
-        make_quote("cart-1", "economica", goods, SAO_PAULO)
+        _quote("economica", goods, SAO_PAULO)
 
 
 def test_every_option_can_be_promised_at_its_price():
@@ -114,7 +118,7 @@ def test_every_option_can_be_promised_at_its_price():
             for grams, length, quantity in sizes
         )
         for option in options(goods, postal_code):
-            made = make_quote("cart-1", option.code, goods, postal_code)
+            made = make_quote("cart-1", option, goods, postal_code)
             kept = Quote.objects.get(pk=made.pk)
             assert (kept.price, kept.min_days, kept.max_days) == (option.price, option.min_days, option.max_days)
             check_quote(kept, goods, postal_code, kept.created_at)

@@ -1,0 +1,27 @@
+"""One way to receive a parcel, whoever works out its price: the rate table or a carrier."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.translation import gettext
+
+
+@dataclass(frozen=True)
+class ShippingOption:
+    """`code` is stable: that of a method of the rate table, or of a carrier's service. Days are working days."""
+
+    code: str
+    method_name: str
+    price: Decimal
+    currency: str
+    min_days: int
+    max_days: int
+
+    @property
+    def name(self) -> str:
+        """The method's name in the reader's language."""
+        return gettext(self.method_name)
+
+
+def cheapest_first(options: list[ShippingOption]) -> list[ShippingOption]:
+    return sorted(options, key=lambda option: (option.price, option.max_days))
