@@ -32,7 +32,7 @@ def check_carrier(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         found.append(
             Error(
                 f"MELHOR_ENVIO_API_BASE is no web address: {base!r}",
-                hint="Give an address like https://melhorenvio.com.br, or leave it empty to ship by the rate table alone.",
+                hint="Give an address like https://melhorenvio.com.br, or leave it empty to use the rate table alone.",
                 id="shipping.E002",
             )
         )
