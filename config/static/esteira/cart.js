@@ -18,6 +18,11 @@ document.addEventListener("click", (event) => {
   step(button);
 });
 
+// HTMX sends along the button that has the focus; where the number in the field has changed, the number is what counts.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.triggeringEvent?.type === "change") delete event.detail.parameters.to;
+});
+
 // A form that works shows it, and cannot be sent twice.
 function busy(form, working) {
   for (const button of form.querySelectorAll("button:not([type=button])")) {
