@@ -34,7 +34,7 @@ class SentFilter(ChoiceFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> QuerySet[OutboxMessage]:
         wanted: dict[str, dict[str, Any]] = {
             "no": {"sent_at": None},
-            "failing": {"sent_at": None, "tries__gt": 0},
+            "failing": {"sent_at": None, "last_error__gt": ""},
             "yes": {"sent_at__isnull": False},
         }
         return queryset.filter(**wanted.get(self.value() or "", {}))
