@@ -99,6 +99,7 @@ class Order(DeliveryFields):
     placed_at = models.DateTimeField(_("placed at"), auto_now_add=True)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     closed_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
+    restock_on_refund = models.BooleanField(_("goods go back on the shelf once refunded"), default=False)
 
     objects = OrderQuerySet.as_manager()
 

@@ -16,12 +16,17 @@ from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
 from checkout.models import MessageKind, Order, OutboxMessage
 from payments import services as payments
+from payments.models import Refund
 
 logger = logging.getLogger(__name__)
 
 BATCH = 50
 FIRST_WAIT_SECONDS = 60
 LONGEST_WAIT_SECONDS = 60 * 60
+
+
+class RefundNotDone(Exception):
+    """The provider has not confirmed the refund; it is asked again later, under the same key."""
 
 
 def relay() -> int:
@@ -60,9 +65,11 @@ def _send(message: OutboxMessage) -> bool:
 
 def _refund(message: OutboxMessage) -> None:
     payment = message.order.payment
-    payments.refund(
+    refund = payments.refund(
         payment.pk, payment.amount, reason="paid too late", idempotency_key=f"{message.order.number}-too-late"
     )
+    if refund.status != Refund.Status.SUCCEEDED:
+        raise RefundNotDone(f"The refund is {refund.status}: {refund.error}")
 
 
 def resend(order: Order) -> None:

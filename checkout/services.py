@@ -5,6 +5,7 @@ repeated after a crash.
 """
 
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -66,19 +67,22 @@ def refund_order(order: Order, *, amount: Decimal, reason: str, restock: bool, i
             _("Order %(number)s is %(status)s: there is nothing to refund.")
             % {"number": order.number, "status": order.get_status_display()}
         )
+    if restock:
+        # Kept with the order, so that it also happens where the provider's answer comes only later.
+        Order.objects.filter(pk=order.pk).update(restock_on_refund=True)
     refund = payments.refund(order.payment_id, amount, reason, idempotency_key=idempotency_key)
     if refund.status != Refund.Status.SUCCEEDED:
         return order
-    return record_refund(order.pk, restock=restock)
+    return record_refund(order.payment_id)
 
 
 @transaction.atomic
-def record_refund(order_id: int, *, restock: bool) -> Order:
+def record_refund(payment_id: UUID) -> Order:
     """Let the order follow its payment: all money back makes a refunded order. Safe to repeat. Locks the order."""
-    order = Order.objects.select_related("payment").locked().get(pk=order_id)
+    order = Order.objects.select_related("payment").locked().get(payment=payment_id)
     if order.payment.status != Payment.Status.REFUNDED or order.status not in REFUNDABLE:
         return order
-    if restock:
+    if order.restock_on_refund:
         inventory.restock(order.number)
     order.status = OrderStatus.REFUNDED
     order.closed_at = timezone.now()

@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from django.utils import timezone
+from prometheus_client import Counter
 
+from checkout import services
 from checkout.models import Order
 from checkout.settle import settle
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
-from payments.models import PaymentAttempt
+from payments.models import PaymentAttempt, Refund
 from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
+
+swept = Counter("sweeper_settled_total", "What the sweeper has settled, by the round that found it.", ["sweep"])
 
 BATCH = 50
 # Longer than the deadline of a call under way, whose own answer is about to come.
@@ -27,13 +31,29 @@ QUOTES_KEPT_FOR = timedelta(days=1)
 
 def settle_stale_attempts() -> int:
     """Bring the truth for attempts that were started or unknown for a while; returns how many were settled."""
-    stale = PaymentAttempt.objects.stale(timezone.now() - STALE_AFTER)[:BATCH]
-    return _settle_each(stale, payments.ask_provider)
+    stale = payments.claim_stale(timezone.now() - STALE_AFTER, BATCH)
+    return _settle_each("stale", stale, payments.ask_provider)
 
 
 def expire_unpaid() -> int:
     """Withdraw payments that the shopper did not finish in time; returns how many were settled."""
-    return _settle_each(PaymentAttempt.objects.expired(timezone.now())[:BATCH], payments.void)
+    return _settle_each("expired", payments.claim_expired(timezone.now(), BATCH), payments.void)
+
+
+def settle_stale_refunds() -> int:
+    """Bring refunds to their end whose answer never came, and the order with them; returns how many were settled."""
+    settled = 0
+    for refund in Refund.objects.stale(timezone.now() - STALE_AFTER)[:BATCH]:
+        try:
+            refund = payments.settle_refund(refund)
+        except PaymentUnavailable:
+            logger.info("Refund %s stays open: the provider cannot be asked now", refund.pk)
+            continue
+        if refund.status == Refund.Status.SUCCEEDED:
+            services.record_refund(refund.payment_id)
+            settled += 1
+    swept.labels("refunds").inc(settled)
+    return settled
 
 
 def refresh(order: Order) -> Order:
@@ -44,7 +64,7 @@ def refresh(order: Order) -> Order:
     attempt = order.current_attempt
     if attempt is None or attempt.is_settled:
         return order
-    _settle_each([attempt], payments.ask_provider)
+    _settle_each("asked", [attempt], payments.ask_provider)
     return Order.objects.with_everything().get(pk=order.pk)
 
 
@@ -54,7 +74,7 @@ def forget_old_quotes() -> int:
     return shipping.forget_quotes(timezone.now() - QUOTES_KEPT_FOR, keep=ordered)
 
 
-def _settle_each(attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttempt], Outcome]) -> int:
+def _settle_each(sweep: str, attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttempt], Outcome]) -> int:
     settled = 0
     for attempt in attempts:
         try:
@@ -65,4 +85,5 @@ def _settle_each(attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttem
             logger.exception("Attempt %s could not be settled", attempt.pk)
         else:
             settled += 1
+    swept.labels(sweep).inc(settled)
     return settled

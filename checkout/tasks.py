@@ -20,6 +20,7 @@ def settle_webhook_events() -> None:
 def sweep() -> None:
     sweeper.settle_stale_attempts()
     sweeper.expire_unpaid()
+    sweeper.settle_stale_refunds()
     inventory.reclaim_expired()
     idempotency.forget_old_keys()
     sweeper.forget_old_quotes()

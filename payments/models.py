@@ -91,13 +91,25 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
         return self.filter(status__in=PaymentAttempt.UNSETTLED)
 
     def stale(self, before: datetime) -> PaymentAttemptQuerySet:
-        """Attempts started before `before` with no known answer: ask the provider. Oldest first, payment joined."""
+        """Attempts started before `before` with no known answer: ask the provider."""
         statuses = [PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN]
-        return self.filter(status__in=statuses, created_at__lt=before).with_payment().order_by("created_at", "pk")
+        return self.filter(status__in=statuses, created_at__lt=before)
 
     def expired(self, now: datetime) -> PaymentAttemptQuerySet:
-        """Attempts that still wait for the shopper after their time. Oldest first, payment joined."""
-        return self.unsettled().filter(expires_at__lte=now).with_payment().order_by("expires_at", "pk")
+        """Attempts that still wait for the shopper after their time."""
+        return self.unsettled().filter(expires_at__lte=now)
+
+    def claim(self, limit: int) -> list[PaymentAttempt]:
+        """Up to `limit` of these to ask the provider about, their payment joined; those asked longest ago come first.
+
+        Rows that another sweep is claiming are left to it. In the caller's transaction; commit before asking.
+        """
+        require_transaction()
+        least_asked = models.F("asked_at").asc(nulls_first=True)
+        rows = self.with_payment().select_for_update(of=("self",), skip_locked=True)
+        claimed = list(rows.order_by(least_asked, "created_at", "pk")[:limit])
+        PaymentAttempt.objects.filter(pk__in=[attempt.pk for attempt in claimed]).update(asked_at=timezone.now())
+        return claimed
 
     def fetch_locked_with_payment(self, attempt_id: UUID) -> PaymentAttempt:
         """The attempt and its payment, the payment's row locked first, until the transaction ends; one statement."""
@@ -169,6 +181,7 @@ class PaymentAttempt(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    asked_at = models.DateTimeField(_("last asked about"), null=True, blank=True)
 
     objects = PaymentAttemptQuerySet.as_manager()
 

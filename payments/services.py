@@ -171,6 +171,18 @@ def _may_be_under_way(attempt: PaymentAttempt) -> bool:
     return timezone.now() - attempt.created_at < longest
 
 
+@transaction.atomic
+def claim_stale(before: datetime, limit: int) -> list[PaymentAttempt]:
+    """Attempts started before `before` with no known answer, for one sweep to ask about. Several may sweep at once."""
+    return PaymentAttempt.objects.stale(before).claim(limit)
+
+
+@transaction.atomic
+def claim_expired(now: datetime, limit: int) -> list[PaymentAttempt]:
+    """Attempts whose time is over, for one sweep to give up. Several may sweep at once."""
+    return PaymentAttempt.objects.expired(now).claim(limit)
+
+
 # --- Settling ---------------------------------------------------------------------------------------------------------
 
 

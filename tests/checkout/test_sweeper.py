@@ -5,10 +5,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from checkout import sweeper, tasks
+from checkout import services, sweeper, tasks
+from checkout.models import Order, OrderStatus
+from inventory.models import Product
+from payments import services as payments
+from payments.models import PaymentAttempt, Refund
 from shipping.models import Quote
 from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
+from tests.checkout.support import AUTHENTICATE, order_of, stock_of
+from tests.inventory.factories import ProductFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
@@ -20,6 +25,39 @@ def test_old_quotes_go_unless_an_order_was_made_of_them() -> None:
     Quote.objects.update(created_at=long_ago, expires_at=long_ago + timedelta(minutes=30))
     assert sweeper.forget_old_quotes() == 1
     assert list(Quote.objects.all()) == [order.quote]
+
+
+class TestRefundsWithoutAnAnswer:
+    def refund(self, sandbox, product: Product) -> Order:
+        order = order_of(ready_cart([product], quantity=2))
+        sandbox.fault("lost_answer", path="/v1/refunds", times=1)
+        order = services.refund_order(
+            order, amount=order.total, reason="damaged", restock=True, idempotency_key="refund-1"
+        )
+        assert order.status == OrderStatus.PAID, "nobody knows yet"
+        Refund.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+        return order
+
+    def test_are_found_out_and_the_order_follows_with_its_goods(self, sandbox) -> None:
+        product = ProductFactory(stock=5)
+        order = self.refund(sandbox, product)
+        assert sweeper.settle_stale_refunds() == 1
+        order.refresh_from_db()
+        assert order.status == OrderStatus.REFUNDED
+        assert stock_of(product) == (5, 0)
+        assert sandbox.ledger()["balance"] == 0
+
+
+class TestManyAttempts:
+    def test_those_asked_longest_ago_come_first(self) -> None:
+        for _ in range(3):
+            order_of(ready_cart(), AUTHENTICATE)
+        long_ago = timezone.now() - timedelta(hours=1)
+        PaymentAttempt.objects.update(status=PaymentAttempt.Status.UNKNOWN, created_at=long_ago)
+        first = payments.claim_stale(timezone.now(), 2)
+        second = payments.claim_stale(timezone.now(), 2)
+        assert len(first) == len(second) == 2
+        assert len({attempt.pk for attempt in first + second}) == 3
 
 
 def test_a_round_with_nothing_to_do_does_nothing() -> None:

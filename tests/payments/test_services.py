@@ -254,10 +254,10 @@ def test_stale_and_expired_attempts_are_found_without_a_query_each(django_assert
     expired = PaymentAttemptFactory(status="action", created_at=old, expires_at=now)
 
     with django_assert_num_queries(2):
-        assert {attempt.payment for attempt in PaymentAttempt.objects.stale(now - timedelta(minutes=1))} == {
-            attempt.payment for attempt in stale
-        }
-        assert [attempt.payment for attempt in PaymentAttempt.objects.expired(now)] == [expired.payment]
+        assert {
+            attempt.payment for attempt in PaymentAttempt.objects.stale(now - timedelta(minutes=1)).with_payment()
+        } == {attempt.payment for attempt in stale}
+        assert [attempt.payment for attempt in PaymentAttempt.objects.expired(now).with_payment()] == [expired.payment]
 
 
 # --- Refunds ----------------------------------------------------------------------------------------------------------
