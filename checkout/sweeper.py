@@ -26,6 +26,7 @@ swept = Counter("sweeper_settled_total", "What the sweeper has settled, by the r
 BATCH = 50
 # Longer than the deadline of a call under way, whose own answer is about to come.
 STALE_AFTER = timedelta(seconds=60)
+RECONCILED_HOURS = timedelta(hours=6)
 QUOTES_KEPT_FOR = timedelta(days=1)
 
 
@@ -54,6 +55,19 @@ def settle_stale_refunds() -> int:
             settled += 1
     swept.labels("refunds").inc(settled)
     return settled
+
+
+def reconcile() -> int:
+    """Compare the provider's books of the last hours with ours: money that we do not know of is settled, so that its
+    order is paid or the money goes back. Returns how many payments were put right."""
+    now = timezone.now()
+    try:
+        found = payments.unrecorded_money(now - RECONCILED_HOURS, now - STALE_AFTER)
+    except PaymentUnavailable:
+        logger.info("The books stay uncompared: the provider cannot be asked now")
+        return 0
+    outcomes = {attempt.pk: outcome for attempt, outcome in found}
+    return _settle_each("reconciled", [attempt for attempt, _ in found], lambda attempt: outcomes[attempt.pk])
 
 
 def refresh(order: Order) -> Order:

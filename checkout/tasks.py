@@ -24,3 +24,8 @@ def sweep() -> None:
     inventory.reclaim_expired()
     idempotency.forget_old_keys()
     sweeper.forget_old_quotes()
+
+
+@shared_task
+def reconcile() -> None:
+    sweeper.reconcile()

@@ -166,6 +166,7 @@ CELERY_BEAT_SCHEDULE = {
     "relay-outbox": {"task": "checkout.tasks.relay_outbox", "schedule": 10.0},
     "settle-webhook-events": {"task": "checkout.tasks.settle_webhook_events", "schedule": 5.0},
     "sweep": {"task": "checkout.tasks.sweep", "schedule": 30.0},
+    "reconcile": {"task": "checkout.tasks.reconcile", "schedule": 300.0},
 }
 CELERY_TIMEZONE = "UTC"
 

@@ -6,6 +6,7 @@ kind `unknown`, never an exception; `PaymentUnavailable` means that the provider
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -128,6 +129,10 @@ class Gateway(Protocol):
     def search(self, lost: LostAttempt) -> Outcome:
         """Ask what became of an attempt that the provider never named, and make sure that nothing comes of it later
         where it finds nothing: then `cancelled`."""
+
+    def captured_between(self, first: datetime, last: datetime) -> Iterator[tuple[str, Outcome]]:
+        """Every charge created in between that took money: the attempt's key ("" for a charge that is not ours) and
+        its outcome. Raises PaymentUnavailable while iterated."""
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
         """Verify and read a message. Raises InvalidSignature. No network."""

@@ -6,7 +6,7 @@ The SDK's own retries are off: a call whose answer is lost is asked about, not r
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
@@ -137,6 +137,15 @@ class StripeGateway:
             return RefundOutcome(kind="unknown", message=type(error).__name__)
         return _refund_outcome(_plain(refund))
 
+    def captured_between(self, first: datetime, last: datetime) -> Iterator[tuple[str, Outcome]]:
+        try:
+            for intent in self._created(int(first.timestamp()), int(last.timestamp())):
+                outcome = outcome_of_intent(intent)
+                if outcome.captured:
+                    yield _attempt_of(intent), outcome
+        except (ProviderFailure, stripe.StripeError) as error:
+            raise unavailable(error, "list charges") from error
+
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
         try:
             event = self._client.construct_event(raw, signature, self._webhook_secret, SIGNATURE_TOLERANCE_SECONDS)
@@ -181,17 +190,17 @@ class StripeGateway:
 
     def _find(self, lost: LostAttempt) -> dict[str, Any] | None:
         started_at = int(lost.started_at.timestamp())
-        params: PaymentIntentListParams = {
-            "created": {"gte": started_at - SEARCH_SECONDS_BEFORE, "lte": started_at + SEARCH_SECONDS_AFTER},
-            "limit": 100,
-        }
+        intents = self._created(started_at - SEARCH_SECONDS_BEFORE, started_at + SEARCH_SECONDS_AFTER)
+        return next((intent for intent in intents if _attempt_of(intent) == str(lost.attempt_id)), None)
+
+    def _created(self, first: int, last: int) -> Iterator[dict[str, Any]]:
+        """The intents created between two moments (seconds since 1970), newest first, page by page."""
+        params: PaymentIntentListParams = {"created": {"gte": first, "lte": last}, "limit": 100}
         for _page in range(SEARCH_PAGES_AT_MOST):
             page = _plain(self._call(lambda: self._intents.list(params)))
-            for intent in page["data"]:
-                if intent.get("metadata", {}).get("attempt") == str(lost.attempt_id):
-                    return dict(intent)
+            yield from page["data"]
             if not page["has_more"]:
-                return None
+                return
             params["starting_after"] = page["data"][-1]["id"]
         raise stripe.APIError("Too many payment intents to search.")
 
@@ -219,6 +228,10 @@ class StripeGateway:
             if refund.get("metadata", {}).get("refund") == str(request.refund_id):
                 return dict(refund)
         return None
+
+
+def _attempt_of(intent: dict[str, Any]) -> str:
+    return str(intent.get("metadata", {}).get("attempt", ""))
 
 
 def _card_params(request: AuthorizeRequest) -> PaymentIntentCreateParams:

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from checkout import services, sweeper, tasks
-from checkout.models import Order, OrderStatus
+from checkout import outbox, services, sweeper, tasks
+from checkout.models import Order, OrderStatus, OutboxMessage
 from inventory.models import Product
 from payments import services as payments
 from payments.models import PaymentAttempt, Refund
@@ -46,6 +46,36 @@ class TestRefundsWithoutAnAnswer:
         assert order.status == OrderStatus.REFUNDED
         assert stock_of(product) == (5, 0)
         assert sandbox.ledger()["balance"] == 0
+
+
+class TestTheProvidersBooks:
+    @pytest.fixture(autouse=True)
+    def charges_of_this_moment_are_compared(self, monkeypatch) -> None:
+        monkeypatch.setattr(sweeper, "STALE_AFTER", -timedelta(seconds=5))
+
+    def test_agree_with_ours_after_an_order(self) -> None:
+        order_of(ready_cart())
+        assert sweeper.reconcile() == 0
+
+    def test_money_that_we_took_for_cancelled_goes_back(self, sandbox) -> None:
+        order = order_of(ready_cart())
+        # As after a mistake of ours, or a database restored from yesterday.
+        PaymentAttempt.objects.update(status=PaymentAttempt.Status.CANCELLED, captured=0)
+        OutboxMessage.objects.all().delete()
+        Order.objects.update(status=OrderStatus.CANCELLED)
+        assert sweeper.reconcile() == 1
+        assert outbox.relay() == 1
+        assert sandbox.ledger()["balance"] == 0
+        order.refresh_from_db()
+        assert order.status == OrderStatus.CANCELLED
+
+    def test_money_without_an_attempt_is_told_to_a_person(self, caplog) -> None:
+        order_of(ready_cart())
+        OutboxMessage.objects.all().delete()
+        Order.objects.all().delete()
+        PaymentAttempt.objects.all().delete()
+        assert sweeper.reconcile() == 0
+        assert "took money that no attempt asked for" in caplog.text
 
 
 class TestManyAttempts:
