@@ -78,7 +78,9 @@ class OrderDesk(PageAdmin[Order]):
             return self._to_page(order)
         again = known or _open_refund(order, request.GET.get("again", ""))
         left = payments.refundable(order.payment) + (again.amount if again else ZERO)
-        form = RefundForm(request.POST or None, initial=_refund_initial(again, left), left=left)
+        form = RefundForm(
+            request.POST or None, initial=_refund_initial(again, left), left=left, again=again is not None
+        )
         if request.method == "POST" and form.is_valid():
             cleaned = form.cleaned_data
 
@@ -87,12 +89,17 @@ class OrderDesk(PageAdmin[Order]):
                     order,
                     amount=cleaned["amount"],
                     reason=cleaned["reason"],
-                    restock=cleaned["restock"],
+                    restock=cleaned.get("restock", order.restock_on_refund),
                     key=cleaned["key"],
                 )
 
             if self._move_money(request, order, form, do):
                 return self._to_page(order)
+            begun = Refund.objects.filter(
+                payment=order.payment_id, idempotency_key=cleaned["key"], settled_at=None
+            ).first()
+            if begun is not None and again is None:
+                return self._to_open_refund(request, order, begun, form)
         return self._ask_person(
             request,
             order,
@@ -156,6 +163,12 @@ class OrderDesk(PageAdmin[Order]):
             request, order, template, {"title": title, "form": form, **context}, status=409 if form.errors else 200
         )
 
+    def _to_open_refund(self, request: HttpRequest, order: Order, begun: Refund, form: RefundForm) -> HttpResponse:
+        """The refund is written down, but the provider was not reached: only this one can go on, as it was meant."""
+        self.message_user(request, " ".join(str(error) for error in form.non_field_errors()), messages.ERROR)
+        page = reverse("admin:checkout_order_refund", args=[order.pk])
+        return HttpResponseRedirect(f"{page}?again={begun.pk}")
+
     def _order_to_act_on(self, request: HttpRequest, order_id: int) -> Order:
         if not self.has_act_permission(request):
             raise PermissionDenied
@@ -181,6 +194,5 @@ def _refund_initial(again: Refund | None, left: Decimal) -> dict[str, Any]:
     return {
         "amount": again.amount,
         "reason": again.reason,
-        "restock": again.amount == left,
         "key": again.idempotency_key,
     }

@@ -26,7 +26,10 @@ class ReasonForm(forms.Form):
 
 
 class RefundForm(ReasonForm):
-    """`left` is what can be paid back; goods return to stock only with the last of it."""
+    """`left` is what can be paid back; goods return to stock only with the last of it.
+
+    `again` asks about a refund that was begun before: how much, why, and what becomes of the goods was said then.
+    """
 
     amount = forms.DecimalField(
         label=_("Amount"), min_value=CENT, max_digits=12, decimal_places=2, localize=True, help_text=""
@@ -38,9 +41,13 @@ class RefundForm(ReasonForm):
     )
     field_order = ("amount", "reason", "restock", "key")
 
-    def __init__(self, *args: Any, left: Decimal, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, left: Decimal, again: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.left = left
+        if again:
+            del self.fields["restock"]
+            for name in ("amount", "reason"):
+                self.fields[name].widget.attrs["readonly"] = True
         self.fields["amount"].widget.attrs["inputmode"] = "decimal"
 
     def clean(self) -> dict[str, Any]:

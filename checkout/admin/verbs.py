@@ -68,7 +68,7 @@ def ask(order: Order) -> Told:
 def refund(order: Order, *, amount: Decimal, reason: str, restock: bool, key: str) -> Told:
     """Pay back `amount`; the same `key` continues the same refund and never pays twice."""
     after = services.refund_order(order, amount=amount, reason=reason, restock=restock, idempotency_key=key)
-    return _tell_refund(after, key, restocked=restock)
+    return _tell_refund(after, key)
 
 
 def cancel(order: Order, *, reason: str, key: str) -> Told:
@@ -76,7 +76,7 @@ def cancel(order: Order, *, reason: str, key: str) -> Told:
     was_paid = order.status == OrderStatus.PAID
     after = services.cancel_order(order, reason=reason, idempotency_key=key)
     if was_paid:
-        return _tell_refund(after, key, restocked=True)
+        return _tell_refund(after, key)
     facts = {"number": after.number}
     if after.status == OrderStatus.CANCELLED:
         return Told(_("Order %(number)s is cancelled. Nothing was charged, its goods can be sold again.") % facts)
@@ -88,7 +88,7 @@ def cancel(order: Order, *, reason: str, key: str) -> Told:
     return Told(_("The provider gave no clear answer: order %(number)s still waits.") % facts, messages.WARNING)
 
 
-def _tell_refund(order: Order, key: str, *, restocked: bool) -> Told:
+def _tell_refund(order: Order, key: str) -> Told:
     made = Refund.objects.get(payment=order.payment_id, idempotency_key=key)
     facts = {"amount": money(made.amount, order.currency), "number": order.number, "error": made.error}
     if made.status == Refund.Status.FAILED:
@@ -104,7 +104,7 @@ def _tell_refund(order: Order, key: str, *, restocked: bool) -> Told:
         )
     if order.status != OrderStatus.REFUNDED:
         return Told(_("%(amount)s of order %(number)s is paid back.") % facts)
-    if restocked:
+    if order.restock_on_refund:
         return Told(_("%(amount)s is paid back. Order %(number)s is refunded, its goods are back in stock.") % facts)
     return Told(_("%(amount)s is paid back. Order %(number)s is refunded, its goods stay out of stock.") % facts)
 
