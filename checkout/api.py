@@ -1,6 +1,7 @@
 """Where an app's cart becomes an order, and the orders it may read."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import models
@@ -221,8 +222,13 @@ class Checkout(PrivateView):
             cart_token=id,
             user_id=command.user_id,
             key=key,
-            request={"payment_method": command.payment_method, "expected_total": str(command.expected_total)},
-            run=lambda: _place(command),
+            request={
+                "payment_method": command.payment_method,
+                "expected_total": str(command.expected_total),
+                "answer": "json",
+            },
+            run=partial(_place, command),
+            recover=partial(_recover, command),
         )
         headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
         if answer.status >= status.HTTP_400_BAD_REQUEST:
@@ -236,7 +242,16 @@ def _place(command: PlaceOrder) -> Answer:
         placed = place_order(command)
     except PaymentDeclined as refusal:
         return Answer(refusal.status, problem_of(refusal))
-    order = Order.objects.with_everything().get(pk=placed.pk)
+    return _order_answer(Order.objects.with_everything().get(pk=placed.pk))
+
+
+def _recover(command: PlaceOrder) -> Answer | None:
+    """The order that a request made before it died, so that whoever repeats it still learns its number and token."""
+    order = Order.objects.fetch_live(command.cart_token, command.user_id)
+    return _order_answer(order) if order else None
+
+
+def _order_answer(order: Order) -> Answer:
     code = status.HTTP_201_CREATED if order.status == OrderStatus.PAID else status.HTTP_202_ACCEPTED
     return Answer(code, dict(OrderSerializer(order).data))
 

@@ -35,23 +35,34 @@ class Answer:
     replayed: bool = False
 
 
+def nothing_came_of_it() -> None:
+    """For callers who can tell otherwise what became of a request that died."""
+
+
 def answer_once(
-    *, cart_token: str, user_id: int | None, key: str, request: Mapping[str, str], run: Callable[[], Answer]
+    *,
+    cart_token: str,
+    user_id: int | None,
+    key: str,
+    request: Mapping[str, str],
+    run: Callable[[], Answer],
+    recover: Callable[[], Answer | None] = nothing_came_of_it,
 ) -> Answer:
     """The answer of `run`, or the one that the first request with this key got.
 
-    `request` is what makes a request the same request. Raises IdempotencyKeyRequired, IdempotencyKeyReused,
-    CheckoutInProgress while the first one is at work, CartNotFound, and whatever `run` raises.
+    `request` is what makes a request the same request. Where the first one died before it could answer, `recover` is
+    asked for what came of it, and `run` is called only if that is nothing. Raises IdempotencyKeyRequired,
+    IdempotencyKeyReused, CheckoutInProgress while the first one is at work, CartNotFound, and whatever `run` raises.
     """
     if not key or len(key) > KEY_LENGTH or "\0" in key:
         raise IdempotencyKeyRequired
     cart = Cart.objects.fetch(cart_token, user_id)
     fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
-    entry, first = _enter(cart, key, fingerprint)
-    if not first:
-        return Answer(entry.response_status or 0, entry.response_body or {}, replayed=True)
+    entry, created = _enter(cart, key, fingerprint)
+    if entry.response_status is not None:
+        return Answer(entry.response_status, entry.response_body or {}, replayed=True)
     try:
-        answer = run()
+        answer = (None if created else recover()) or run()
     except Refusal:
         entry.delete()
         raise
@@ -62,7 +73,10 @@ def answer_once(
 
 @transaction.atomic
 def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
-    """The key's row and whether this request is the one to run. One of several at once wins the insertion."""
+    """The key's row and whether it is new; this request is the one to run unless the row has an answer.
+
+    One of several at once wins the insertion. Raises CheckoutInProgress for the others.
+    """
     now = timezone.now()
     entry, created = IdempotencyKey.objects.select_for_update().get_or_create(
         cart=cart, key=key, defaults={"fingerprint": fingerprint, "started_at": now}
@@ -73,11 +87,12 @@ def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool
         raise IdempotencyKeyReused
     if entry.response_status is not None:
         return entry, False
+    # Nobody has answered yet: the first request is at work, or it died.
     if entry.started_at > now - ABANDONED_AFTER:
         raise CheckoutInProgress
     entry.started_at = now
     entry.save(update_fields=["started_at"])
-    return entry, True
+    return entry, False
 
 
 def forget_old_keys() -> int:

@@ -73,6 +73,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
         require_transaction()
         return self.select_related("cart").select_for_update(of=("cart", "self")).get(payment__attempts=attempt_id)
 
+    def fetch_live(self, cart_token: str, user_id: int | None) -> "Order | None":
+        """The order that stands for a cart, with everything, or None."""
+        carts = Cart.objects.visible_to(user_id).filter(token=cart_token)
+        return self.filter(status__in=LIVE, cart__in=carts).with_everything().first()
+
     def fetch_awaiting(self, cart_token: str, user_id: int | None) -> "Order | None":
         """The order of a cart whose payment is not settled, with its attempts."""
         carts = Cart.objects.visible_to(user_id).filter(token=cart_token)

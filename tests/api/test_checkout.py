@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from cart import services as carts
 from cart.models import Cart, CartStatus
+from checkout.idempotency import ABANDONED_AFTER
 from checkout.models import IdempotencyKey, Order, OrderStatus
 from checkout.settle import settle
 from inventory.models import Product, Stock
@@ -269,6 +270,25 @@ class TestRepeated:
         app.check_out(cart)
         IdempotencyKey.objects.update(response_status=None, response_body=None)
         assert_problem(app.check_out(cart), 409, "checkout_in_progress")
+
+    def test_after_a_crash_the_order_is_found_again(self, app: App, sandbox: Sandbox) -> None:
+        """The first request paid, and died before it could keep its answer."""
+        cart = ready_cart()
+        first = app.check_out(cart).json()
+        long_ago = timezone.now() - ABANDONED_AFTER * 2
+        IdempotencyKey.objects.update(response_status=None, response_body=None, started_at=long_ago)
+        again = app.check_out(cart)
+        assert (again.status_code, again.json()) == (201, first)
+        assert app.check_out(cart).headers["Idempotent-Replayed"] == "true"
+        assert sandbox.ledger()["captured"] == cart.total * 100
+
+    def test_after_a_crash_before_the_order_it_is_made(self, app: App) -> None:
+        cart = ready_cart()
+        app.check_out(cart, DECLINED)
+        long_ago = timezone.now() - ABANDONED_AFTER * 2
+        IdempotencyKey.objects.update(response_status=None, response_body=None, started_at=long_ago)
+        assert_problem(app.check_out(cart, DECLINED), 402, "payment_declined")
+        assert Order.objects.count() == 2
 
     @pytest.mark.parametrize("keys", ["the same key", "a key each"])
     def test_many_at_once_make_one_order(self, sandbox: Sandbox, keys: str) -> None:
