@@ -321,7 +321,8 @@ def _up_to_date(order: Order) -> Order:
     attempt = order.current_attempt
     if order.status != OrderStatus.AWAITING_PAYMENT or attempt is None:
         return order
-    if not cache.add(f"asked:{attempt.pk}", 1, ASK_PROVIDER_EVERY_SECONDS):
+    # None where Redis is away: then nobody knows who asked last, and asking once more does no harm.
+    if cache.add(f"asked:{attempt.pk}", 1, ASK_PROVIDER_EVERY_SECONDS) is False:
         return order
     return sweeper.refresh(order)
 

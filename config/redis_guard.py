@@ -4,12 +4,15 @@ Without it a server that hangs costs every look-up its whole time-out, dozens in
 and the others go straight to the database. The guard sits on the connection, so whatever uses Redis is under it.
 """
 
+import logging
 import time
 from typing import Any
 
 from redis.connection import Connection, SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+logger = logging.getLogger(__name__)
 
 LEFT_ALONE_SECONDS = 1.0
 
@@ -51,6 +54,7 @@ class _Guard:
             raise RedisConnectionError("Redis failed a moment ago and is left alone.")
 
     def _leave_alone(self) -> None:
+        logger.warning("Redis at %s:%s failed and is left alone for %s s", *self._server, LEFT_ALONE_SECONDS)
         _left_alone_until[self._server] = time.monotonic() + LEFT_ALONE_SECONDS
 
 
