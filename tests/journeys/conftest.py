@@ -136,7 +136,7 @@ def welcome(shop: str, sandbox: Sandbox, new_context: Callable[..., BrowserConte
         context.set_default_timeout(15_000)
         contexts.append(context)
         watches.append(Watch(context, own=shop, provider=sandbox.base_url))
-        return Shopper(context.new_page(), shop, language)
+        return Shopper(context.new_page(), shop, language, touch=phone)
 
     yield come_in
     for context in contexts:

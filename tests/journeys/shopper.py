@@ -34,10 +34,11 @@ CARD_LABELS = {
 class Shopper:
     """`language` is what they read; texts are named by their English original."""
 
-    def __init__(self, page: Page, address: str, language: str) -> None:
+    def __init__(self, page: Page, address: str, language: str, *, touch: bool = False) -> None:
         self.page = page
         self.address = address
         self.language = language
+        self._touch = touch
 
     # --- Words ---
 
@@ -87,8 +88,7 @@ class Shopper:
 
     def press(self, what: Locator) -> None:
         """With a finger where there is a touch screen."""
-        touch = self.page.evaluate("navigator.maxTouchPoints > 0")
-        what.tap() if touch else what.click()
+        what.tap() if self._touch else what.click()
 
     def button(self, text: str, **values: object) -> Locator:
         return self.page.get_by_role("button", name=self.words(text, **values), exact=True)

@@ -238,7 +238,7 @@ def test_without_scripts_everything_works_up_to_the_card_fields(
     shopper.tell_who_and_where()
     shopper.is_asked_to_pay()
     shopper.sees_total(total)
-    shopper.sees("Card fields need JavaScript, because they belong to the payment provider. Turn it on, or pay with Pix.")
+    expect(shopper.page.locator("#payment noscript .notice")).to_be_visible()
     shopper.pay_with_pix()
     shopper.sees_heading("Pay %(amount)s with Pix", amount=total)
     shopper.pays_in_bank_app(sandbox.base_url, PaymentAttempt.objects.get().provider_reference)

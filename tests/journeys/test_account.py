@@ -1,0 +1,146 @@
+"""Who has an account finds the cart and the orders again; and who reads English reads all of it."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from config.accounts.models import User
+from tests.accounts.factories import PASSWORD, UserFactory
+from tests.cart.factories import filled_cart, ready_cart
+from tests.checkout.support import order_of
+from tests.journeys.goods import Goods, hand_over
+from tests.journeys.shopper import GOOD_CARD, Shopper
+from tests.sandbox import Sandbox
+
+pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
+
+
+def test_the_guests_cart_comes_along_at_sign_in(welcome: Callable[..., Shopper], goods: Goods) -> None:
+    shopper = welcome("pt-br", phone=True)
+    user = UserFactory(email="ana@example.com")
+    filled_cart([goods.hammock], user_id=user.pk)
+    shopper.open("/products/caneca/")
+    shopper.put_into_cart()
+    shopper.press(shopper.link("Sign in"))
+    shopper.sign_in("ana@example.com", "not-the-password")
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    expect(shopper.page.get_by_label("E-mail")).to_have_value("ana@example.com")
+    shopper.sign_in("ana@example.com", PASSWORD)
+    shopper.sees_heading("My orders")
+    shopper.counts_in_cart(2)
+    shopper.go_to_cart()
+    expect(shopper.quantity_of("Caneca esmaltada")).to_have_value("1")
+    expect(shopper.quantity_of(goods.hammock.name)).to_have_value("1")
+    shopper.press(shopper.button("Sign out"))
+    shopper.sees("You have signed out. See you soon.")
+    shopper.counts_in_cart(0)
+    shopper.open("/orders/")
+    shopper.sees_heading("Sign in")
+
+
+def test_a_member_buys_and_finds_the_order_again(shopper: Shopper, goods: Goods) -> None:
+    user = UserFactory(email="ana@example.com", full_name="Ana Souza")
+    first = order_of(ready_cart([goods.mug], user_id=user.pk))
+    shopper.open("/account/sign-in/?next=/products/caneca/")
+    shopper.sign_in("ana@example.com", PASSWORD)
+    shopper.put_into_cart()
+    shopper.go_to_cart()
+    shopper.check_out()
+    # Typed once before, so typed already: the address of the last order.
+    expect(shopper.field("E-mail")).to_have_value("ana@example.com")
+    expect(shopper.field("Street")).to_have_value("Avenida Paulista")
+    shopper.press(shopper.button("Continue to delivery"))
+    shopper.choose_delivery()
+    shopper.pay_by_card(GOOD_CARD)
+    number = shopper.is_thanked()
+    shopper.open("/orders/")
+    expect(shopper.page.locator(".order-row")).to_have_count(2)
+    for known in (number, first.number):
+        shopper.sees("Order %(number)s", number=known)
+    shopper.press(shopper.page.get_by_role("link", name=number))
+    assert shopper.is_thanked() == number
+
+
+def test_a_guest_makes_an_account_of_what_was_typed(shopper: Shopper, goods: Goods) -> None:
+    hand_over(ready_cart([goods.mug]), shopper)
+    shopper.open("/checkout/")
+    shopper.pay_by_card(GOOD_CARD)
+    number = shopper.is_thanked()
+    shopper.page.get_by_label(shopper.words("Password"), exact=True).fill(PASSWORD)
+    shopper.press(shopper.button("Make an account"))
+    shopper.sees("Welcome, %(name)s. Your account is ready.", name="Ana")
+    assert User.objects.get().email == "ana@example.com"
+    shopper.open("/orders/find/")
+    shopper.page.get_by_label(shopper.words("Order number")).fill(f"#{number.lower()}")
+    shopper.page.get_by_label("E-mail").fill("ANA@example.com")
+    shopper.press(shopper.button("Show my order"))
+    assert shopper.is_thanked() == number
+
+
+def test_signing_up_keeps_the_cart_and_what_was_typed(welcome: Callable[..., Shopper], goods: Goods) -> None:
+    shopper = welcome("en", phone=True)
+    shopper.open("/products/caneca/")
+    shopper.put_into_cart()
+    shopper.open("/account/sign-up/")
+    shopper.page.get_by_label("Full name").fill("Ana Souza")
+    shopper.page.get_by_label("E-mail").fill("ana@example.com")
+    shopper.page.get_by_label("Password", exact=True).fill("123")
+    shopper.press(shopper.button("Create account"))
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    expect(shopper.page.get_by_label("Full name")).to_have_value("Ana Souza")
+    shopper.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    shopper.press(shopper.button("Create account"))
+    shopper.sees("Welcome, %(name)s. Your account is ready.", name="Ana")
+    shopper.counts_in_cart(1)
+
+
+ENGLISH = [
+    "Add to cart", "Your cart", "Check out", "Delivery", "Total without", "Search", "Sign in", "Help", "Find my order", "Card data",
+    "Change", "Remove", "Quantity", "Everything", "In stock", "Sold out", "Payment", "Please check", "E-mail is", "Thank you",
+    "What happens next", "Order ", "Products", "Placed", "Economy", "Password", "Create", "Continue", "optional", "Language",
+]  # fmt: skip
+
+
+def seen(shopper: Shopper) -> str:
+    """All that this page says, to eyes and to screen readers, one thing a line."""
+    return shopper.page.evaluate(
+        """() => [document.title, document.body.innerText, ...[...document.querySelectorAll("*")].flatMap(
+            (part) => ["aria-label", "title", "placeholder", "alt"].map((name) => part.getAttribute(name)))
+        ].filter(Boolean).join("\\n")"""
+    )
+
+
+def test_every_page_is_portuguese_for_who_reads_portuguese(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+    pages = ["/", "/?search=nada", "/products/caneca/", "/products/vaso/", "/cart/", "/account/sign-in/", "/account/sign-up/",
+             "/account/password/", "/orders/find/", "/help/", "/nowhere/"]  # fmt: skip
+    order = order_of(ready_cart([goods.mug]))
+    pix = order_of(ready_cart([goods.mug]), "pix")
+    pages += [f"/orders/{known.number}/?token={known.token}" for known in (order, pix)]
+    for number, path in enumerate([*pages, "/cart/", "/checkout/", "/checkout/?edit=contact"]):
+        if number == len(pages):
+            hand_over(ready_cart([goods.hammock]), shopper)
+        shopper.open(path)
+        expect(shopper.page.locator("html")).to_have_attribute("lang", "pt-BR")
+        text = seen(shopper)
+        # The switch to English is rightly in English.
+        lines = [line for line in text.splitlines() if "switch to English" not in line]
+        left = [line for line in lines if line.startswith(tuple(ENGLISH))]
+        assert left == [], path
+        assert "R$ 1,234" not in text.replace("\u00a0", " "), path
+
+
+def test_the_switch_keeps_the_page_and_the_cart(shopper: Shopper, goods: Goods) -> None:
+    hand_over(filled_cart([goods.hammock]), shopper)
+    shopper.open("/?search=rede&category=casa-e-cozinha")
+    shopper.sees("R$ 1.234,56")
+    shopper.switch_language("en")
+    expect(shopper.page).to_have_url(f"{shopper.address}/?search=rede&category=casa-e-cozinha")
+    shopper.sees("R$ 1,234.56")
+    shopper.counts_in_cart(1)
+    shopper.go_to_cart()
+    shopper.sees_total("R$ 1,234.56")
+    shopper.switch_language("pt-br")
+    shopper.sees_heading("Your cart")
+    expect(shopper.page.get_by_role("heading", level=1)).to_have_text("Seu carrinho")
+    shopper.sees_total("R$ 1.234,56")

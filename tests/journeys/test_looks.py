@@ -1,0 +1,187 @@
+"""Every page, in its good and its bad states: fit for a screen reader, in light and dark, and never wider than the screen."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from inventory import services as inventory
+from tests.accounts.factories import PASSWORD, UserFactory
+from tests.cart.factories import filled_cart, flat_shipping, ready_cart
+from tests.checkout.support import AUTHENTICATE, order_of
+from tests.inventory.factories import ProductFactory
+from tests.journeys.goods import LONG_NAME, Goods, hand_over, raise_price
+from tests.journeys.shopper import DECLINED_CARD, Shopper
+from tests.sandbox import Sandbox
+
+pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
+
+WIDTHS = (360, 390, 768, 1280)
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def look_over(page: Page, what: str) -> list[str]:
+    """Everything that is wrong with the page as it stands, at each width, in light and dark."""
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 844})
+        found += [f"{what} at {width}px is {too_wide}" for too_wide in _wider_than_the_screen(page)]
+        if width in (390, 1280):
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                found += [f"{what}, {scheme}, {width}px: {problem}" for problem in _barriers(page)]
+    return found
+
+
+def _wider_than_the_screen(page: Page) -> list[str]:
+    width, screen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    return [f"{width}px wide"] if width > screen else []
+
+
+def _barriers(page: Page) -> Iterator[str]:
+    """Serious and critical ones, each with where it is."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
+    result: dict[str, Any] = page.evaluate("rules => axe.run(rules)", {**RULES, "resultTypes": ["violations"]})
+    for violation in result["violations"]:
+        if violation["impact"] in {"serious", "critical"}:
+            places = "; ".join(node["failureSummary"].replace("\n", " ") + " " + node["html"][:120] for node in violation["nodes"][:3])
+            yield f"{violation['id']} ({violation['impact']}): {places}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/?search=nada-disso", "/?search=rede", "/products/rede/", "/products/vaso/", "/cart/", "/account/sign-in/",
+        "/account/sign-up/", "/account/password/", "/orders/find/", "/help/", "/nowhere/",
+    ],
+)  # fmt: skip
+def test_pages_for_everybody(shopper: Shopper, goods: Goods, path: str) -> None:
+    shopper.open(path)
+    assert look_over(shopper.page, path) == []
+
+
+def test_the_cart_in_all_its_states(shopper: Shopper, goods: Goods) -> None:
+    cart = ready_cart([goods.mug, goods.hammock])
+    hand_over(cart, shopper)
+    shopper.open("/cart/")
+    found = look_over(shopper.page, "cart")
+    shopper.ask_for_delivery_to("0131")
+    expect(shopper.page.locator(".field__error")).to_be_visible()
+    found += look_over(shopper.page, "cart with a wrong CEP")
+    shopper.set_quantity(goods.hammock.name, 9)
+    expect(shopper.page.locator(".line__problem")).to_be_visible()
+    found += look_over(shopper.page, "cart with too many")
+    inventory.set_stock(goods.mug.sku, 0)
+    shopper.open("/cart/")
+    expect(shopper.page.locator(".line__problem").first).to_be_visible()
+    found += look_over(shopper.page, "cart with a sold out line")
+    assert found == []
+
+
+def test_the_product_page_after_a_press(shopper: Shopper, goods: Goods) -> None:
+    shopper.open("/products/rede/")
+    shopper.put_into_cart()
+    found = look_over(shopper.page, "put into the cart")
+    shopper.page.locator("input[name=quantity]").fill("9")
+    shopper.press(shopper.button("Add to cart"))
+    expect(shopper.page.locator("#bought .notice--error")).to_be_visible()
+    found += look_over(shopper.page, "not put into the cart")
+    assert found == []
+
+
+def test_the_checkout_in_all_its_states(shopper: Shopper, goods: Goods) -> None:
+    hand_over(filled_cart([goods.mug, goods.hammock]), shopper)
+    shopper.open("/checkout/")
+    found = look_over(shopper.page, "contact")
+    shopper.press(shopper.button("Continue to delivery"))
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    found += look_over(shopper.page, "contact with errors")
+    shopper.tell_who_and_where()
+    expect(shopper.page.locator("#delivery.step--open")).to_be_visible()
+    found += look_over(shopper.page, "delivery")
+    shopper.choose_delivery()
+    shopper.is_asked_to_pay()
+    expect(shopper.card_fields.locator("#number")).to_be_visible()
+    found += look_over(shopper.page, "payment")
+    shopper.page.set_viewport_size({"width": 390, "height": 844})
+    shopper.page.locator("details.bar summary").click()
+    found += [f"summary open: {problem}" for problem in _barriers(shopper.page)]
+    shopper.pay_by_card(DECLINED_CARD)
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    found += look_over(shopper.page, "declined")
+    shopper.choose_pix()
+    raise_price(goods.mug, "59.90")
+    shopper.press(shopper.pay_button)
+    expect(shopper.page.locator("#errors")).to_contain_text(shopper.total())
+    found += look_over(shopper.page, "price changed")
+    assert found == []
+
+
+def test_the_order_in_all_its_states(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+    found = []
+    paid = order_of(ready_cart([goods.mug, goods.hammock]))
+    pix = order_of(ready_cart([goods.mug]), "pix")
+    asked = order_of(ready_cart([goods.mug]), AUTHENTICATE)
+    sandbox.fault("hang", path="/v1/payment_intents", method="GET", seconds=1)
+    sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
+    unknown = order_of(ready_cart([goods.mug]))
+    for order, name in [(paid, "paid"), (pix, "Pix"), (asked, "bank"), (unknown, "unknown")]:
+        shopper.open(f"/orders/{order.number}/?token={order.token}")
+        found += look_over(shopper.page, f"order: {name}")
+    sandbox.no_faults()
+    shopper.open(f"/orders/{pix.number}/?token={pix.token}")
+    shopper.press(shopper.button("Pay another way"))
+    shopper.open(f"/orders/{pix.number}/?token={pix.token}")
+    shopper.sees_heading("This order was not completed")
+    found += look_over(shopper.page, "order: cancelled")
+    assert found == []
+
+
+def test_the_account_in_all_its_states(shopper: Shopper, goods: Goods) -> None:
+    user = UserFactory(email="ana@example.com")
+    shopper.open("/account/sign-up/")
+    shopper.press(shopper.button("Create account"))
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    found = look_over(shopper.page, "sign-up with errors")
+    shopper.open("/orders/find/")
+    shopper.press(shopper.button("Show my order"))
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    found += look_over(shopper.page, "find my order with errors")
+    shopper.open("/account/sign-in/")
+    shopper.sign_in("ana@example.com", "wrong")
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    found += look_over(shopper.page, "sign-in with errors")
+    shopper.sign_in("ana@example.com", PASSWORD)
+    shopper.sees_heading("My orders")
+    found += look_over(shopper.page, "no orders")
+    order_of(ready_cart([goods.mug], user_id=user.pk))
+    order_of(ready_cart([goods.mug], user_id=user.pk), "pix")
+    shopper.page.reload()
+    expect(shopper.page.locator(".order-row")).to_have_count(2)
+    found += look_over(shopper.page, "my orders")
+    assert found == []
+
+
+def test_fifty_lines_with_long_names(welcome: Callable[..., Shopper], goods: Goods) -> None:
+    shopper = welcome("en")
+    flat_shipping()
+    products = [ProductFactory(name=f"{LONG_NAME} {number}", stock=3, weight_grams=50, length_cm=5, width_cm=5, height_cm=2)
+                for number in range(50)]  # fmt: skip
+    hand_over(ready_cart(products), shopper)
+    shopper.open("/cart/")
+    expect(shopper.page.locator(".line")).to_have_count(50)
+    found = look_over(shopper.page, "cart")
+    shopper.open("/checkout/")
+    shopper.is_asked_to_pay()
+    found += look_over(shopper.page, "checkout")
+    # The button stays within reach: a long cart scrolls inside its summary, not the page.
+    shopper.pay_button.scroll_into_view_if_needed()
+    expect(shopper.pay_button).to_be_in_viewport()
+    shopper.pay_with_pix()
+    expect(shopper.page).to_have_url(re.compile("/orders/"))
+    found += look_over(shopper.page, "order")
+    assert found == []
