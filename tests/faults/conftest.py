@@ -1,0 +1,54 @@
+"""What every fault test stands on: the provider, a mail server, and the books that must balance at the end."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.faults import table
+from tests.faults.balance import Balance, shelves
+from tests.faults.mail_sink import MailSink
+from tests.sandbox import Sandbox
+
+
+class Books:
+    """The whole shop's books: `open` them when the shelves are stocked, `check` them at the end."""
+
+    def __init__(self, sandbox: Sandbox, mails: MailSink, hand_in: Callable[[str, object], None]) -> None:
+        self._sandbox, self._mails, self._hand_in = sandbox, mails, hand_in
+        self._at_start: dict[int, int] = {}
+
+    def open(self) -> None:
+        self._at_start = shelves()
+
+    def taken(self, *, at_rest: bool = True) -> Balance:
+        return Balance.taken(self._sandbox.ledger(), self._at_start, self._mails.by_order(), at_rest=at_rest)
+
+    def check(self, fault: str, runs: int, *, at_rest: bool = True) -> Balance:
+        """Assert that everything is in balance, and put a row into the table. `runs`: how often `fault` struck."""
+        books = self.taken(at_rest=at_rest)
+        self._hand_in(table.ROW, table.row_of(fault, runs, books))
+        assert books.problems == ()
+        return books
+
+
+@pytest.fixture(scope="session")
+def session_mails() -> Iterator[MailSink]:
+    sink = MailSink()
+    sink.start()
+    yield sink
+    sink.stop()
+
+
+@pytest.fixture
+def mails(session_mails: MailSink, settings: Any) -> MailSink:
+    """A real mail server, empty, and the settings that lead to it."""
+    session_mails.forget()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", session_mails.port
+    return session_mails
+
+
+@pytest.fixture
+def books(sandbox: Sandbox, mails: MailSink, record_property: Callable[[str, object], None]) -> Books:
+    return Books(sandbox, mails, record_property)

@@ -1,0 +1,86 @@
+"""A mail server of the tests' own: takes everything, remembers what came, and can be told to stumble."""
+
+import re
+import socketserver
+import threading
+from collections import Counter
+from email import message_from_bytes
+from email.message import Message
+
+_NUMBER = re.compile(r"<order-(\w+)-confirmation@")
+
+
+class MailSink:
+    """Listens on a free port of the loopback from `start` to `stop`."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), _Conversation)
+        self._server.sink = self
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def forget(self) -> None:
+        with self._lock:
+            self.messages.clear()
+
+    def take(self, raw: bytes) -> None:
+        with self._lock:
+            self.messages.append(message_from_bytes(raw))
+
+    def by_order(self) -> Counter[str]:
+        """How many mails came about each order, by the order's number."""
+        with self._lock:
+            found = [_NUMBER.match(message["Message-ID"] or "") for message in self.messages]
+        return Counter(match[1] for match in found if match)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 64
+    sink: MailSink
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    """As much of SMTP as smtplib speaks."""
+
+    server: _Server
+
+    def handle(self) -> None:
+        self._say("220 mail sink")
+        while line := self.rfile.readline():
+            verb = line[:4].upper().strip()
+            if verb == b"DATA":
+                self._say("354 go on")
+                raw = self._read_message()
+                self.server.sink.take(raw)
+                self._say("250 taken")
+            elif verb == b"QUIT":
+                self._say("221 bye")
+                return
+            else:
+                self._say("250 fine")
+
+    def _read_message(self) -> bytes:
+        lines = []
+        while (line := self.rfile.readline()) and line.rstrip(b"\r\n") != b".":
+            lines.append(line[1:] if line.startswith(b".") else line)
+        return b"".join(lines)
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())

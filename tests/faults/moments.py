@@ -1,0 +1,48 @@
+"""Simulated time: instead of waiting, everything that the shop has written down becomes older."""
+
+from datetime import timedelta
+
+from django.core.cache import cache
+from django.db.models import DateTimeField, F, Model
+
+from cart.models import Cart
+from checkout import tasks
+from checkout.models import IdempotencyKey, Order, OutboxMessage
+from config.breakers import breaker
+from inventory.models import Reservation, ReservationLine
+from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+from shipping.models import Quote
+from tests.sandbox import Sandbox
+
+MODELS: list[type[Model]] = [
+    Cart, IdempotencyKey, Order, OutboxMessage, Payment, PaymentAttempt, Quote, Refund, Reservation, ReservationLine,
+    WebhookEvent,
+]  # fmt: skip
+
+
+def pass_time(seconds: float, sandbox: Sandbox | None = None) -> None:
+    """Let `seconds` pass: for our rows, for the locks and breakers in Redis, and for the provider if it is given."""
+    for model in MODELS:
+        columns = [field.name for field in model._meta.fields if isinstance(field, DateTimeField)]
+        model._base_manager.update(**{name: F(name) - timedelta(seconds=seconds) for name in columns})
+    cache.delete_pattern("checkout:*")
+    breaker("stripe").close()
+    if sandbox is not None:
+        sandbox.advance_clock(seconds)
+
+
+def beat(seconds: int = 30) -> None:
+    """What beat has the workers do in `seconds` of simulated time, at its own pace."""
+    for second in range(0, seconds, 5):
+        pass_time(5)
+        tasks.settle_webhook_events()
+        if second % 10 == 0:
+            tasks.relay_outbox()
+        if second % 30 == 0:
+            tasks.sweep()
+
+
+def two_minutes() -> None:
+    """As long as anything may be out of balance."""
+    for _ in range(4):
+        beat(30)

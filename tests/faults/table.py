@@ -1,0 +1,75 @@
+"""The table at the end: a row a fault, with the number of runs and the balance of money and stock after them.
+
+Tests hand in rows by `record_property`, so that they also come from the processes of `pytest -n`.
+With FAULTS_PAGE set, and everything green, the table also goes between the markers of that page.
+"""
+
+import os
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.faults.balance import NUMBERS, Balance
+
+ROW = "balance of a fault"
+BEGIN, END = "<!-- table of the last run: begin -->", "<!-- end -->"
+HEADINGS = ["fault", "runs", "captured", "refunded", "paid", "at start", "sold", "held", "free", "orders", "mails", ""]
+MONEY = {"captured", "refunded", "paid"}
+
+
+def row_of(fault: str, runs: int, balance: Balance) -> dict[str, Any]:
+    return {"fault": fault, "runs": runs, **balance.document()}
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    rows = _collect(terminalreporter)
+    if not rows:
+        return
+    terminalreporter.section("balance of money and stock after each fault")
+    for line in _aligned(rows):
+        terminalreporter.write_line(line)
+    page = os.environ.get("FAULTS_PAGE")
+    failed = terminalreporter.stats.get("failed") or terminalreporter.stats.get("error")
+    if page and not failed:
+        _write(Path(page), rows)
+
+
+def _collect(terminalreporter: Any) -> list[dict[str, Any]]:
+    """Rows of the same fault added up, in the order of their names."""
+    sums: dict[str, dict[str, Any]] = defaultdict(lambda: dict.fromkeys(["runs", *NUMBERS], 0) | {"problems": 0})
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") != "call":
+                continue
+            for name, row in getattr(report, "user_properties", []):
+                if name == ROW:
+                    total = sums[row["fault"]]
+                    for number in ["runs", *NUMBERS]:
+                        total[number] += row[number]
+                    total["problems"] += len(row["problems"])
+    return [{"fault": fault, **row} for fault, row in sorted(sums.items())]
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    numbers = [f"{row[name] / 100:.2f}" if name in MONEY else str(row[name]) for name in NUMBERS]
+    return [row["fault"], str(row["runs"]), *numbers, "in balance" if not row["problems"] else "NOT IN BALANCE"]
+
+
+def _aligned(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [HEADINGS, *(_cells(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) if not place else cell.rjust(width) for place, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
+    ]  # fmt: skip
+
+
+def _write(page: Path, rows: list[dict[str, Any]]) -> None:
+    text = page.read_text()
+    head, rest = text.split(BEGIN)
+    tail = rest.split(END, 1)[1]
+    table = ["| " + " | ".join(HEADINGS) + " |", "| --- " + "| ---: " * (len(HEADINGS) - 2) + "| --- |"]
+    table += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
+    note = f"Last full run: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores. Money in BRL."
+    page.write_text(f"{head}{BEGIN}\n{note}\n\n" + "\n".join(table) + f"\n{END}{tail}")

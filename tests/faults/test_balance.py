@@ -1,0 +1,146 @@
+"""The balance sees what it is there to see: each imbalance is planted by hand and must be found."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from cart.models import Cart, CartStatus
+from checkout import tasks
+from checkout.models import Order, OrderStatus, OutboxMessage
+from inventory.models import ReservationLine, Stock
+from payments.gateways import gateway
+from payments.gateways.base import AuthorizeRequest
+from payments.models import Payment, PaymentAttempt
+from tests.cart.factories import ready_cart
+from tests.checkout.support import AUTHENTICATE, DECLINED, order_of
+from tests.faults.conftest import Books
+from tests.faults.guards_off import without_one_live_order_per_cart
+from tests.faults.mail_sink import MailSink
+from tests.inventory.factories import ProductFactory
+from tests.sandbox import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def sold(books: Books) -> Order:
+    """A shop that has sold, declined and held something, and whose books balance."""
+    product = ProductFactory(stock=9)
+    carts = [ready_cart([product], quantity=2) for _ in range(3)]
+    books.open()
+    paid = order_of(carts[0])
+    order_of(carts[1], AUTHENTICATE)
+    with pytest.raises(Exception, match="."):
+        order_of(carts[2], DECLINED)
+    tasks.relay_outbox()
+    assert books.taken().problems == ()
+    return paid
+
+
+def sold_without_a_shelf(order: Order) -> None:
+    Stock.objects.update(on_hand=F("on_hand") + 1)
+
+
+def held_by_nobody(order: Order) -> None:
+    Stock.objects.update(reserved=F("reserved") + 1)
+
+
+def hold_that_outlived_its_order(order: Order) -> None:
+    Order.objects.filter(status=OrderStatus.AWAITING_PAYMENT).update(status=OrderStatus.CANCELLED)
+
+
+def order_that_nobody_paid(order: Order) -> None:
+    Order.objects.filter(status=OrderStatus.AWAITING_PAYMENT).update(status=OrderStatus.PAID, paid_at=timezone.now())
+
+
+def money_without_an_order(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(status=OrderStatus.CANCELLED)
+
+
+def money_that_our_books_forgot(order: Order) -> None:
+    PaymentAttempt.objects.filter(payment=order.payment_id).update(captured=0)
+
+
+def more_charged_than_agreed(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(total=F("total") - 1, subtotal=F("subtotal") - 1)
+
+
+def goods_that_left_without_an_order(order: Order) -> None:
+    ReservationLine.objects.filter(held=False).update(quantity=F("quantity") + 1)
+    Stock.objects.update(on_hand=F("on_hand") - 1)
+
+
+def closed_cart(order: Order) -> None:
+    Cart.objects.filter(status=CartStatus.OPEN).update(status=CartStatus.CHECKING_OUT)
+
+
+def paid_cart_that_is_open(order: Order) -> None:
+    Cart.objects.filter(pk=order.cart_id).update(status=CartStatus.OPEN)
+
+
+def attempt_without_an_end(order: Order) -> None:
+    PaymentAttempt.objects.filter(status=PaymentAttempt.Status.ACTION).update(status=PaymentAttempt.Status.UNKNOWN)
+
+
+def message_that_waits(order: Order) -> None:
+    OutboxMessage.objects.update(sent_at=None)
+
+
+def refund_in_our_books_alone(order: Order) -> None:
+    attempt = PaymentAttempt.objects.get(payment=order.payment_id)
+    attempt.refunds.create(payment=attempt.payment, amount=Decimal("1.00"), status="succeeded", idempotency_key="k")
+
+
+PLANTED = [
+    sold_without_a_shelf, held_by_nobody, hold_that_outlived_its_order, order_that_nobody_paid, money_without_an_order,
+    money_that_our_books_forgot, more_charged_than_agreed, goods_that_left_without_an_order, closed_cart,
+    paid_cart_that_is_open, attempt_without_an_end, message_that_waits, refund_in_our_books_alone,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_it_finds_what_was_planted(sold: Order, books: Books, plant: Callable[[Order], None]) -> None:
+    plant(sold)
+    assert books.taken().problems != ()
+
+
+def test_it_finds_a_second_charge(sold: Order, books: Books, sandbox: Sandbox) -> None:
+    again = Payment.objects.get(pk=sold.payment_id)
+    attempt = PaymentAttempt.objects.get(payment=again)
+    gateway().authorize(
+        AuthorizeRequest(
+            attempt_id=again.pk,
+            amount=again.amount,
+            currency="BRL",
+            method_token=attempt.method_token,
+            description="",
+            return_url="",
+            metadata={"order": again.reference},
+        )
+    )
+    problems = " ".join(books.taken().problems)
+    assert "charged twice" in problems
+    assert "captured" in problems
+
+
+def test_it_finds_a_second_live_order(sold: Order, books: Books) -> None:
+    with without_one_live_order_per_cart():
+        waiting = Order.objects.awaiting_payment().get()
+        Order.objects.filter(pk=waiting.pk).update(cart=sold.cart_id)
+        assert any("live orders" in problem for problem in books.taken().problems)
+        Order.objects.filter(pk=waiting.pk).update(cart=waiting.cart_id)
+
+
+def test_it_finds_mails_that_are_missing_doubled_or_strange(sold: Order, books: Books, mails: MailSink) -> None:
+    (message,) = mails.messages
+    mails.messages.append(message)
+    assert any("got 2 mails" in problem for problem in books.taken().problems)
+    mails.forget()
+    assert any("got no mail" in problem for problem in books.taken().problems)
+    assert books.taken(at_rest=False).problems == ()
+    stranger = Order.objects.awaiting_payment().get()
+    mails.take(f"Message-ID: <order-{stranger.number}-confirmation@esteira.example>\n\nHello".encode())
+    assert any("not paid" in problem for problem in books.taken(at_rest=False).problems)
