@@ -14,6 +14,7 @@ from shipping import carriers
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, ShippingUnavailable
 from shipping.models import Quote, ShippingMethod, ShippingRate
 from shipping.options import ShippingOption as ShippingOption
+from shipping.options import cheapest_first
 from shipping.parcels import Parcel
 from shipping.rate_table import forget_rates_on_commit, options_by_table
 from shipping.tariff import MethodTariff, RateRow
@@ -28,7 +29,7 @@ def options(parcel: Parcel, postal_code: str) -> list[ShippingOption]:
     """
     if not parcel.items:
         return []
-    return carriers.rates(parcel, postal_code) or options_by_table(parcel, postal_code)
+    return cheapest_first(carriers.rates(parcel, postal_code)) or options_by_table(parcel, postal_code)
 
 
 def known_options(parcel: Parcel, postal_code: str) -> list[ShippingOption] | None:
@@ -38,7 +39,7 @@ def known_options(parcel: Parcel, postal_code: str) -> list[ShippingOption] | No
     remembered = carriers.remembered_rates(parcel, postal_code)
     if remembered is None:
         return None
-    return remembered or options_by_table(parcel, postal_code)
+    return cheapest_first(remembered) or options_by_table(parcel, postal_code)
 
 
 def find_option(parcel: Parcel, postal_code: str, code: str) -> ShippingOption:

@@ -9,8 +9,8 @@ from django.core.cache import cache
 
 from tests import chromium
 
-# The stand-in provider of payments, for whoever asks for `sandbox`.
-pytest_plugins = ["tests.sandbox"]
+# The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`.
+pytest_plugins = ["tests.sandbox", "tests.carrier"]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,111 @@
+"""The stand-in carrier for tests: a real process on a free port, one a test session and worker.
+
+`carrier` points the settings at it, with no faults and its breaker closed. Without it a test has no carrier.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.breakers import breaker
+
+TOKEN = "carrier-token"
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class StandInCarrier:
+    """One carrier process and its controls."""
+
+    token = TOKEN
+
+    def __init__(self) -> None:
+        command = [
+            sys.executable, "-m", "shipping.sandbox", "--port", "0", "--token", TOKEN, "--until-stdin-closes",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith("Stand-in carrier is open: "), f"The carrier did not start: {line!r}"
+        self.base_url = line.rsplit(" ", 1)[1].strip().rstrip("/")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=10)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+
+    def fault(self, kind: str, **fields: Any) -> None:
+        """Switch a fault on: see shipping/sandbox/faults.py."""
+        self._call("POST", "faults", {"kind": kind, **fields})
+
+    def no_faults(self) -> None:
+        self._call("DELETE", "faults")
+
+    def reset(self) -> None:
+        """No faults, no calls so far. Waits where the door is still closed."""
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self._call("POST", "reset")
+            except OSError:
+                assert time.monotonic() < deadline, "The carrier stays away."
+                time.sleep(0.05)
+            else:
+                return
+
+    @property
+    def calls(self) -> int:
+        """How often prices were asked for."""
+        count: int = self._call("GET", "calls")["count"]
+        return count
+
+    @property
+    def last_question(self) -> dict[str, Any]:
+        question: dict[str, Any] = self._call("GET", "calls")["last"]
+        return question
+
+    def _call(self, method: str, what: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = json.dumps(document).encode() if document is not None else None
+        request = urllib.request.Request(f"{self.base_url}/_sandbox/{what}", data=data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Fail where the block takes longer."""
+    started = time.monotonic()
+    yield
+    took = time.monotonic() - started
+    assert took < seconds, f"took {took:.2f} s"
+
+
+@pytest.fixture(scope="session")
+def session_carrier() -> Iterator[StandInCarrier]:
+    running = StandInCarrier()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def carrier(session_carrier: StandInCarrier, settings: Any) -> Iterator[StandInCarrier]:
+    session_carrier.reset()
+    settings.MELHOR_ENVIO_API_BASE = session_carrier.base_url
+    settings.MELHOR_ENVIO_TOKEN = TOKEN
+    settings.MELHOR_ENVIO_CONTACT = "tech@esteira.example"
+    breaker("melhor_envio").close()
+    yield session_carrier
+    breaker("melhor_envio").close()
+    session_carrier.reset()
