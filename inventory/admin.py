@@ -72,7 +72,7 @@ class ProductAdmin(admin.ModelAdmin[Product]):
         "active",
         moment_of("updated_at", _("changed")),
     )
-    list_display_links = ("picture", "name_and_sku")
+    list_display_links = ("name_and_sku",)
     list_filter = ("active", FreeFilter, "category")
     list_select_related = ("category",)
     list_per_page = 50
