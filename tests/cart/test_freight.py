@@ -1,0 +1,255 @@
+"""The freight of a cart where a carrier has to be asked: never under the lock, once, and never for nothing."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from threading import Thread
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from cart import services, snapshot
+from cart.freight import ASKED_AT_MOST, Freight, PriceNeeded
+from cart.models import Cart
+from cart.snapshot import CartSnapshot
+from shipping.exceptions import ShippingRequired, ShippingUnavailable
+from shipping.services import check_quote
+from tests.accounts.factories import UserFactory
+from tests.carrier import StandInCarrier, at_most
+from tests.cart.factories import ADDRESS, filled_cart
+from tests.inventory.factories import ProductFactory
+from tests.shipping.factories import MANAUS, SAO_PAULO, load_rates
+
+pytestmark = pytest.mark.django_db
+
+PAC, ECONOMY = "melhor-envio-1", "economica"
+DEADLINE = 0.4
+
+
+@pytest.fixture(autouse=True)
+def table(settings) -> None:
+    settings.CARRIER_SECONDS = DEADLINE
+    load_rates()
+
+
+@pytest.fixture
+def cart(carrier: StandInCarrier) -> CartSnapshot:
+    """A T-shirt or so for São Paulo; the carrier has not been asked yet."""
+    return services.set_postal_code(filled_cart(1).id, SAO_PAULO)
+
+
+@pytest.fixture
+def while_asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Does something else each time a carrier is asked on behalf of a cart."""
+
+    def arrange(interfere: Callable[[], object]) -> None:
+        ask = Freight.ask
+
+        def ask_and_interfere(freight: Freight, needed: PriceNeeded) -> None:
+            ask(freight, needed)
+            with monkeypatch.context() as alone:
+                alone.setattr(Freight, "ask", ask)
+                interfere()
+
+        monkeypatch.setattr(Freight, "ask", ask_and_interfere)
+
+    return arrange
+
+
+def _quote_holds(cart: CartSnapshot) -> bool:
+    """Whether the quote in the database fits the cart as it is now, as `place_order` checks it."""
+    kept = Cart.objects.with_lines().get(token=cart.id)
+    parcel = services.parcel_of(((line.product, line.quantity) for line in kept.lines.all()), kept.currency)
+    return check_quote(kept.quote, parcel, kept.postal_code, timezone.now()).price > 0
+
+
+def test_what_is_chosen_from_the_page_costs_one_question(carrier: StandInCarrier, cart: CartSnapshot):
+    offered = {option.code: option for option in services.shipping_options(cart)}
+    chosen = services.choose_shipping(cart.id, PAC)
+    assert chosen.shipping is not None
+    assert (chosen.shipping.code, chosen.shipping.price) == (PAC, offered[PAC].price)
+    assert chosen.total == chosen.subtotal + offered[PAC].price
+    assert _quote_holds(cart)
+    assert carrier.calls == 1
+
+
+def test_an_app_that_knows_the_code_may_choose_without_looking(carrier: StandInCarrier, cart: CartSnapshot):
+    assert services.choose_shipping(cart.id, PAC).shipping
+    assert carrier.calls == 1
+
+
+def test_the_price_follows_every_change_of_the_cart(carrier: StandInCarrier, cart: CartSnapshot):
+    first = services.choose_shipping(cart.id, PAC).shipping
+    more = services.set_quantity(cart.id, cart.lines[0].sku, 9).shipping
+    assert first and more and more.price > first.price
+    added = services.add_line(cart.id, ProductFactory(stock=5, weight_grams=4_000).sku, 1).shipping
+    assert added and added.price > more.price
+    far = services.set_postal_code(cart.id, MANAUS).shipping
+    assert far and far.price > added.price
+    assert carrier.calls == 4
+    assert _quote_holds(cart)
+
+
+def test_what_costs_no_freight_asks_nobody(carrier: StandInCarrier, cart: CartSnapshot):
+    services.set_quantity(cart.id, cart.lines[0].sku, 3)
+    services.set_delivery(cart.id, email="ana@example.com", phone="", address=ADDRESS)
+    assert carrier.calls == 0, "no way of shipping is chosen yet"
+    services.choose_shipping(cart.id, PAC)
+    services.set_delivery(cart.id, email="other@example.com", phone="", address=ADDRESS)
+    assert carrier.calls == 1, "same parcel, same place"
+
+
+def test_an_emptied_cart_has_no_freight(carrier: StandInCarrier, cart: CartSnapshot):
+    services.choose_shipping(cart.id, PAC)
+    assert services.remove_line(cart.id, cart.lines[0].sku).shipping is None
+    assert carrier.calls == 1
+
+
+class TestAway:
+    @pytest.mark.parametrize("kind", ["error", "hang", "garbage"])
+    def test_a_carriers_way_is_dropped_and_no_order_goes_without(
+        self, carrier: StandInCarrier, cart: CartSnapshot, kind: str
+    ):
+        services.choose_shipping(cart.id, PAC)
+        carrier.fault(kind)
+        with at_most(DEADLINE + 0.6):
+            changed = services.set_quantity(cart.id, cart.lines[0].sku, 2)
+        assert changed.lines[0].quantity == 2, "what the shopper did is kept"
+        assert changed.shipping is None
+        with pytest.raises(ShippingRequired):
+            _quote_holds(cart)
+        with pytest.raises(ShippingUnavailable):
+            services.choose_shipping(cart.id, PAC)
+        with at_most(0.5):
+            assert services.choose_shipping(cart.id, ECONOMY).shipping
+        assert _quote_holds(cart)
+
+    def test_the_tables_price_stays_promised_when_the_carrier_is_back(
+        self, carrier: StandInCarrier, cart: CartSnapshot
+    ):
+        carrier.fault("error")
+        promised = services.choose_shipping(cart.id, ECONOMY).shipping
+        carrier.no_faults()
+        assert promised
+        assert promised == snapshot.load(cart.id, None).shipping
+        assert _quote_holds(cart)
+        # Another parcel is the carrier's again: the table's way is not one of its.
+        assert services.set_quantity(cart.id, cart.lines[0].sku, 2).shipping is None
+
+    def test_a_refusal_changes_nothing(self, carrier: StandInCarrier, cart: CartSnapshot):
+        chosen = services.choose_shipping(cart.id, PAC)
+        with pytest.raises(ShippingUnavailable):
+            services.choose_shipping(cart.id, "melhor-envio-999")
+        assert snapshot.load(cart.id, None) == chosen
+
+
+class TestMeanwhile:
+    def test_a_cart_that_changed_while_the_carrier_was_asked_is_priced_anew(
+        self, carrier: StandInCarrier, cart: CartSnapshot, while_asked
+    ):
+        asked = []
+
+        def put_more_in_once() -> None:
+            if not asked:
+                services.set_quantity(cart.id, cart.lines[0].sku, 7)
+            asked.append(True)
+
+        while_asked(put_more_in_once)
+        chosen = services.choose_shipping(cart.id, PAC)
+        assert (chosen.lines[0].quantity, len(asked), carrier.calls) == (7, 2, 2)
+        assert _quote_holds(cart)
+
+    def test_one_that_never_rests_is_refused_by_name_and_asked_for_a_bounded_number_of_times(
+        self, carrier: StandInCarrier, cart: CartSnapshot, while_asked
+    ):
+        quantities = iter(range(2, 10))
+        while_asked(lambda: services.set_quantity(cart.id, cart.lines[0].sku, next(quantities)))
+        with pytest.raises(ShippingUnavailable) as refused:
+            services.choose_shipping(cart.id, PAC)
+        assert refused.value.code == "shipping_unavailable"
+        assert carrier.calls == ASKED_AT_MOST
+        assert snapshot.load(cart.id, None).shipping is None
+
+    def test_a_change_that_cannot_be_priced_in_peace_is_made_without_its_freight(
+        self, carrier: StandInCarrier, cart: CartSnapshot, while_asked
+    ):
+        services.choose_shipping(cart.id, PAC)
+        quantities = iter(range(2, 10))
+        other = ProductFactory(stock=50)
+
+        def put_something_in() -> None:
+            line = Cart.objects.get(token=cart.id).lines.filter(product=other).first()
+            if line is None:
+                services.add_line(cart.id, other.sku, 1)
+            else:
+                services.set_quantity(cart.id, other.sku, next(quantities))
+
+        while_asked(put_something_in)
+        changed = services.set_quantity(cart.id, cart.lines[0].sku, 5)
+        assert {line.sku: line.quantity for line in changed.lines} == {cart.lines[0].sku: 5, other.sku: 2}
+        assert changed.shipping is None
+
+    @pytest.mark.django_db(transaction=True)
+    def test_no_transaction_is_open_and_the_cart_is_free_while_the_carrier_is_asked(
+        self, carrier: StandInCarrier, cart: CartSnapshot, while_asked
+    ):
+        seen = []
+
+        def look() -> None:
+            seen.append(connection.in_atomic_block)
+
+            def lock_it() -> None:
+                with transaction.atomic():
+                    seen.append(Cart.objects.select_for_update(nowait=True).get(token=cart.id).token == cart.id)
+                connection.close()
+
+            other = Thread(target=lock_it)
+            other.start()
+            other.join()
+
+        while_asked(look)
+        services.choose_shipping(cart.id, PAC)
+        services.set_quantity(cart.id, cart.lines[0].sku, 4)
+        assert seen == [False, True] * 2
+        assert _quote_holds(cart)
+
+
+def test_two_carts_become_one_and_are_priced_together(carrier: StandInCarrier, cart: CartSnapshot):
+    user = UserFactory()
+    mine = services.set_postal_code(filled_cart(1, user_id=user.pk).id, SAO_PAULO, user_id=user.pk)
+    before = services.choose_shipping(mine.id, PAC, user_id=user.pk).shipping
+    services.merge_carts(services.set_quantity(cart.id, cart.lines[0].sku, 10).id, user.pk)
+    merged = snapshot.load(mine.id, user.pk)
+    assert len(merged.lines) == 2
+    assert before and merged.shipping and merged.shipping.price > before.price
+    assert _quote_holds(merged)
+    assert carrier.calls == 2
+
+
+class TestPages:
+    """One request asks once, whatever it does; the next one of the same cart not at all."""
+
+    @pytest.fixture
+    def shopper(self, carrier: StandInCarrier) -> Client:
+        client = Client()
+        client.post("/cart/add/", {"sku": ProductFactory(stock=5).sku, "quantity": "1"})
+        return client
+
+    def test_a_postal_code_costs_one_question_and_the_page_behind_it_none(
+        self, carrier: StandInCarrier, shopper: Client
+    ):
+        page = shopper.post("/cart/delivery/", {"postal_code": "01310-200"}, follow=True)
+        assert "Correios PAC" in page.content.decode()
+        assert carrier.calls == 1
+        shopper.get("/cart/")
+        shopper.post("/cart/shipping/", {"code": PAC})
+        assert carrier.calls == 1
+
+    def test_a_silent_carrier_costs_one_deadline_a_request(self, carrier: StandInCarrier, shopper: Client):
+        carrier.fault("hang")
+        with at_most(DEADLINE + 1.0):
+            page = shopper.post("/cart/delivery/", {"postal_code": "01310-200"}, follow=True)
+        assert carrier.calls == 1
+        assert page.context["cart"].shipping.code == ECONOMY
+        assert page.context["cart"].shipping.price > Decimal(0)
