@@ -186,7 +186,7 @@ def holds_on(stock: Stock) -> list[dict[str, Any]]:
 @admin.register(Stock)
 class StockAdmin(RefusalsAsMessages[Stock]):
     form = StockForm
-    list_display = ("goods", "warehouse", "on_hand", "reserved", "free_shown")
+    list_display = ("name_and_sku", "warehouse", "on_hand", "reserved", "free_shown")
     list_filter = ("warehouse", StockFreeFilter)
     list_select_related = ("product", "warehouse")
     list_per_page = 50
@@ -234,7 +234,7 @@ class StockAdmin(RefusalsAsMessages[Stock]):
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("product"), ordering="product__name")
-    def goods(self, stock: Stock) -> SafeString:
+    def name_and_sku(self, stock: Stock) -> SafeString:
         return format_html("{}<small>{}</small>", stock.product.name, stock.product.sku)
 
     @admin.display(description=_("can be sold"), ordering="free")
