@@ -120,7 +120,9 @@ def worker(shop: str, sandbox: Sandbox) -> Iterator[Worker]:
 
 
 @pytest.fixture
-def welcome(shop: str, sandbox: Sandbox, new_context: Callable[..., BrowserContext]) -> Iterator[Callable[..., Shopper]]:
+def welcome(
+    shop: str, sandbox: Sandbox, new_context: Callable[..., BrowserContext]
+) -> Iterator[Callable[..., Shopper]]:
     """Lets a shopper in. What their browser complains about, and whom else it calls, fails the test."""
     watches: list[Watch] = []
     contexts: list[BrowserContext] = []

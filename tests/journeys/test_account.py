@@ -96,9 +96,10 @@ def test_signing_up_keeps_the_cart_and_what_was_typed(welcome: Callable[..., Sho
 
 
 ENGLISH = [
-    "Add to cart", "Your cart", "Check out", "Delivery", "Total without", "Search", "Sign in", "Help", "Find my order", "Card data",
-    "Change", "Remove", "Quantity", "Everything", "In stock", "Sold out", "Payment", "Please check", "E-mail is", "Thank you",
-    "What happens next", "Order ", "Products", "Placed", "Economy", "Password", "Create", "Continue", "optional", "Language",
+    "Add to cart", "Your cart", "Check out", "Delivery", "Total without", "Search", "Sign in", "Help", "Find my order",
+    "Card data", "Change", "Remove ", "Quantity", "Everything", "In stock", "Sold out", "Payment", "Please check",
+    "E-mail is", "Thank you", "What happens next", "Order ", "Products", "Placed", "Economy", "Password", "Create",
+    "Continue", "optional", "Language",
 ]  # fmt: skip
 
 
@@ -112,8 +113,10 @@ def seen(shopper: Shopper) -> str:
 
 
 def test_every_page_is_portuguese_for_who_reads_portuguese(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
-    pages = ["/", "/?search=nada", "/products/caneca/", "/products/vaso/", "/cart/", "/account/sign-in/", "/account/sign-up/",
-             "/account/password/", "/orders/find/", "/help/", "/nowhere/"]  # fmt: skip
+    pages = [
+        "/", "/?search=nada", "/products/caneca/", "/products/vaso/", "/cart/", "/account/sign-in/",
+        "/account/sign-up/", "/account/password/", "/orders/find/", "/help/", "/nowhere/",
+    ]  # fmt: skip
     order = order_of(ready_cart([goods.mug]))
     pix = order_of(ready_cart([goods.mug]), "pix")
     pages += [f"/orders/{known.number}/?token={known.token}" for known in (order, pix)]

@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Respons
 # Chromium writes a line for each answer from 400 on. Answers are judged by their status instead.
 _ANSWERED = "Failed to load resource: the server responded with a status of"
 # A refusal that the page shows in words, to a page or to HTMX.
-REFUSALS = {402, 404, 409, 422, 429}
+REFUSALS = {402, 404, 409, 422, 429, 503}
 
 
 class Watch:
