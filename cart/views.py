@@ -168,5 +168,5 @@ def _in_words(refusal: Refusal) -> str:
         free = refusal.shortages[0]["available"]
         if free:
             return _("We have only %(free)d of this left. Choose %(free)d or fewer.") % {"free": free}
-        return _("This has just sold out. Remove it to go on.")
+        return _("This has just sold out. Remove it to continue.")
     return str(refusal)

@@ -257,7 +257,7 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
     cart = current_cart(request)
     if cart is None or isinstance(refusal, CartEmpty | InsufficientStock):
         messages.warning(
-            request, _("Something in your cart has just changed. Nothing was charged. Please look at it again.")
+            request, _("Something in your cart has just changed. Nothing was charged. Please check it again.")
         )
         return redirect("cart:cart")
     if isinstance(refusal, ShippingQuoteExpired | ShippingRequired):

@@ -144,7 +144,7 @@ def test_a_line_of_a_withdrawn_product_is_marked_and_can_be_removed(visitor: Vis
     product.save()
     cache.delete_pattern("*")
     page = visitor.open("/cart/")
-    assert "No longer sold. Remove it to go on." in page.html
+    assert "No longer sold. Remove it to continue." in page.html
     assert "The belt is empty" in page.send(f"/cart/line/{product.sku}/", to="0").html
 
 
