@@ -16,7 +16,7 @@ help: ## Show this list
 demo: $(INSTALLED) $(CATALOGUES) ## Open the shop; PORT=8000 and ESTEIRA_DATA=.data may be changed
 	@exec $(BIN)/python -m config.embedded demo
 
-servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and payment sandbox alone
+servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and stand-ins alone
 	@exec $(BIN)/python -m config.embedded servers
 
 test: $(INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses

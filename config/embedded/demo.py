@@ -15,7 +15,7 @@ from config.embedded.data import PROJECT, DataFolder
 from config.embedded.leases import Lease
 from config.embedded.refusal import CannotStart
 
-_SERVERS = ("postgres", "valkey", "sandbox")
+_SERVERS = ("postgres", "valkey", "sandbox", "carrier")
 # Honcho's own 5 s would cut short a database that waits for those who use it.
 honcho.manager.KILL_WAIT = 20
 
@@ -87,8 +87,9 @@ def _line_environment(data: DataFolder, variables: Mapping[str, str], port: int)
         "ESTEIRA_MAKE": str(os.getppid()) if leases.under_make() else "",
         "DEMO_ADMIN_PASSWORD": os.environ.get("DEMO_ADMIN_PASSWORD") or data.secret("admin")[:12],
     }
-    if "sandbox" in environment.needed_servers(os.environ):
-        ours["SANDBOX_PORT"] = str(data.port("sandbox"))
+    for stand_in in ("sandbox", "carrier"):
+        if stand_in in environment.needed_servers(os.environ):
+            ours[f"{stand_in.upper()}_PORT"] = str(data.port(stand_in))
     return environment.process_environment(data, variables) | ours
 
 

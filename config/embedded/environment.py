@@ -15,6 +15,7 @@ _REPLACED_BY = {
     "postgres": ("DATABASE_URL",),
     "valkey": ("REDIS_URL", "CELERY_BROKER_URL"),
     "sandbox": ("STRIPE_API_BASE",),
+    "carrier": ("MELHOR_ENVIO_API_BASE",),
 }
 
 
@@ -41,7 +42,7 @@ def addresses(data: DataFolder, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dict[str, str]:
-    """`addresses`, and those of a shop on `port`: its own, its mail's, its payment provider's."""
+    """`addresses`, and those of a shop on `port`: its own, its mail's, its payment provider's, its carrier's."""
     ours = {"SITE_URL": f"http://{ports.HOST}:{port}", "EMAIL_URL": f"filemail:///{data.mail}"}
     servers = addresses(data, given)
     if "sandbox" in needed_servers(given):
@@ -52,6 +53,12 @@ def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dic
             "STRIPE_SECRET_KEY": "sk_test_sandbox",
             "STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
             "STRIPE_WEBHOOK_SECRET": f"whsec_{data.secret('webhooks')}",
+        }
+    if "carrier" in needed_servers(given):
+        ours |= {
+            "MELHOR_ENVIO_API_BASE": f"http://{ports.HOST}:{data.port('carrier')}",
+            "MELHOR_ENVIO_TOKEN": "any",
+            "MELHOR_ENVIO_CONTACT": "demo@esteira.example",
         }
     return servers | _given_first(ours, given)
 

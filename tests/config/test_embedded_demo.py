@@ -29,6 +29,7 @@ def surroundings(data, port):
         "REDIS_",
         "CELERY_",
         "STRIPE_",
+        "MELHOR_ENVIO_",
         "EMAIL_",
         "ESTEIRA_",
         "SECRET_KEY",
@@ -68,7 +69,7 @@ def demo(data, port):
 
 def everything_ended(data, seconds=STOPPING_SECONDS):
     names = [path.stem for path in data.leases.glob("*.lease")]
-    assert {"postgres", "valkey", "sandbox", "web", "worker", "beat", "doorman"} == set(names)
+    assert {"postgres", "valkey", "sandbox", "carrier", "web", "worker", "beat", "doorman"} == set(names)
     return leases.wait_until_free(data.leases, names, seconds=seconds)
 
 

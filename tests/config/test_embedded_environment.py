@@ -10,22 +10,24 @@ from config.embedded import environment, ports
 
 
 def test_nothing_given_means_every_server_is_ours(data):
-    assert environment.needed_servers({}) == ["postgres", "valkey", "sandbox"]
+    assert environment.needed_servers({}) == ["postgres", "valkey", "sandbox", "carrier"]
     variables = environment.shop_addresses(data, {}, 8123)
     assert variables["SITE_URL"] == "http://127.0.0.1:8123"
     assert variables["EMAIL_URL"] == f"filemail:///{data.mail}"
     assert variables["STRIPE_JS_URL"] == f"http://127.0.0.1:{data.port('sandbox')}/v3/"
+    assert variables["MELHOR_ENVIO_API_BASE"] == f"http://127.0.0.1:{data.port('carrier')}"
     assert variables["ESTEIRA_DEMO"] == "1"
 
 
 @pytest.mark.parametrize(
     ("given", "needed"),
     [
-        ({"DATABASE_URL": "postgres://db/shop"}, ["valkey", "sandbox"]),
-        ({"REDIS_URL": "redis://cache/0"}, ["postgres", "valkey", "sandbox"]),
-        ({"REDIS_URL": "redis://cache/0", "CELERY_BROKER_URL": "redis://cache/1"}, ["postgres", "sandbox"]),
-        ({"STRIPE_API_BASE": "https://api.stripe.com"}, ["postgres", "valkey"]),
-        ({"DATABASE_URL": ""}, ["postgres", "valkey", "sandbox"]),
+        ({"DATABASE_URL": "postgres://db/shop"}, ["valkey", "sandbox", "carrier"]),
+        ({"REDIS_URL": "redis://cache/0"}, ["postgres", "valkey", "sandbox", "carrier"]),
+        ({"REDIS_URL": "redis://cache/0", "CELERY_BROKER_URL": "redis://cache/1"}, ["postgres", "sandbox", "carrier"]),
+        ({"STRIPE_API_BASE": "https://api.stripe.com"}, ["postgres", "valkey", "carrier"]),
+        ({"MELHOR_ENVIO_API_BASE": "https://melhorenvio.com.br"}, ["postgres", "valkey", "sandbox"]),
+        ({"DATABASE_URL": ""}, ["postgres", "valkey", "sandbox", "carrier"]),
     ],
 )
 def test_a_given_address_replaces_its_server_and_no_other(given, needed):
@@ -42,6 +44,11 @@ def test_a_given_variable_wins_over_ours(data):
 def test_no_sandbox_means_none_of_its_keys(data):
     given = {"STRIPE_API_BASE": "https://api.stripe.com"}
     assert not [name for name in environment.shop_addresses(data, given, 8123) if name.startswith("STRIPE_")]
+
+
+def test_no_stand_in_carrier_means_none_of_its_keys(data):
+    given = {"MELHOR_ENVIO_API_BASE": "https://melhorenvio.com.br"}
+    assert not [name for name in environment.shop_addresses(data, given, 8123) if name.startswith("MELHOR_ENVIO_T")]
 
 
 def test_the_settings_read_what_was_written(data):
