@@ -1,8 +1,8 @@
-"""A wrong address of the look-up service is said at start-up."""
+"""Settings that cannot work are said at start-up."""
 
 import pytest
 
-from shipping.checks import check_postal_code_service
+from shipping.checks import check_carrier, check_postal_code_service
 
 
 @pytest.mark.parametrize("base", ["", "https://viacep.com.br", "http://127.0.0.1:9000/mirror"])
@@ -17,3 +17,42 @@ def test_anything_else_is_an_error(base, settings):
     (found,) = check_postal_code_service(None)
     assert found.id == "shipping.E001"
     assert base in found.msg
+
+
+CARRIER = {
+    "MELHOR_ENVIO_API_BASE": "https://melhorenvio.com.br",
+    "MELHOR_ENVIO_TOKEN": "eyJ0eXAi",
+    "MELHOR_ENVIO_CONTACT": "tech@esteira.example",
+    "SHIPPING_FROM_POSTAL_CODE": "01001000",
+}
+
+
+def _carrier_errors(settings, **changes: str) -> list[str | None]:
+    for name, value in {**CARRIER, **changes}.items():
+        setattr(settings, name, value)
+    return [found.id for found in check_carrier(None)]
+
+
+def test_no_carrier_or_one_with_all_that_it_wants_is_fine(settings):
+    assert _carrier_errors(settings) == []
+    assert _carrier_errors(settings, MELHOR_ENVIO_API_BASE="", MELHOR_ENVIO_TOKEN="") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("MELHOR_ENVIO_API_BASE", "melhorenvio.com.br", "shipping.E002"),
+        ("MELHOR_ENVIO_TOKEN", "", "shipping.E003"),
+        ("MELHOR_ENVIO_TOKEN", "two\nlines", "shipping.E003"),
+        ("MELHOR_ENVIO_CONTACT", "", "shipping.E003"),
+        ("MELHOR_ENVIO_CONTACT", "José", "shipping.E003"),
+        ("SHIPPING_FROM_POSTAL_CODE", "01001-000", "shipping.E004"),
+    ],
+)
+def test_a_carrier_that_could_not_be_asked_is_an_error(settings, name: str, value: str, error: str):
+    assert _carrier_errors(settings, **{name: value}) == [error]
+
+
+def test_the_token_is_not_said(settings):
+    settings.MELHOR_ENVIO_API_BASE, settings.MELHOR_ENVIO_TOKEN = "https://melhorenvio.com.br", "sec\tret"
+    assert not [found for found in check_carrier(None) if "ret" in found.msg]
