@@ -13,6 +13,7 @@ from rest_framework import serializers
 from config import problems
 from config.exceptions import Refusal
 from config.problems import CONTENT_TYPE, problem_of
+from config.rest import Input
 
 Responses = dict[Any, Any]
 
@@ -82,20 +83,31 @@ _ANY = (problems.NotAuthenticated, problems.NotAcceptable, problems.RateLimited)
 _METHODS = {"get", "put", "post", "patch", "delete"}
 
 
-def document_protocol(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
-    """drf-spectacular's hook: adds what any operation may answer, and that bodies take no unknown fields."""
+def document_protocol(result: dict[str, Any], generator: Any, **_context: Any) -> dict[str, Any]:
+    """drf-spectacular's hook: adds what any operation may answer, and which bodies take no unknown fields."""
     for operation in _operations(result):
         kinds = _ANY + (_BODY if "requestBody" in operation else ())
         for kind in kinds:
-            operation["responses"].setdefault(str(kind.status), {"description": f"`{kind.code}`"})
+            _add_code(operation["responses"], kind)
         for status, response in operation["responses"].items():
             if int(status) >= 400:
                 _as_problem(int(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
-    for name, schema in result["components"]["schemas"].items():
-        if name.endswith("Request"):
-            schema["additionalProperties"] = False
+    for component in generator.registry._components.values():
+        if _is_strict(component.object) and component.name in result["components"]["schemas"]:
+            result["components"]["schemas"][component.name]["additionalProperties"] = False
     return result
+
+
+def _is_strict(described: object) -> bool:
+    return isinstance(described, Input) or (isinstance(described, type) and issubclass(described, Input))
+
+
+def _add_code(responses: dict[str, Any], kind: type[Refusal]) -> None:
+    code = f"`{kind.code}`"
+    response = responses.setdefault(str(kind.status), {"description": code})
+    if code not in response["description"]:
+        response["description"] += f", {code}"
 
 
 def _operations(result: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -117,3 +117,26 @@ def test_the_document_is_valid() -> None:
     out = StringIO()
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
     assert out.getvalue().startswith("openapi: 3")
+
+
+def test_bodies_that_take_no_unknown_fields_say_so() -> None:
+    schemas = document.raw_schema["components"]["schemas"]
+    for name in ("NewLineRequest", "DeliveryRequest", "NewAddressRequest", "CheckoutRequest"):
+        assert schemas[name]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["Cart"]
+
+
+def test_every_refusal_of_the_checkout_is_documented() -> None:
+    answers = document.raw_schema["paths"]["/api/v1/carts/{id}/checkout/"]["post"]["responses"]
+    told = {status: answer["description"] for status, answer in answers.items()}
+    for status, code in [
+        ("400", "idempotency_key_required"), ("400", "invalid"), ("402", "payment_declined"), ("404", "not_found"),
+        ("409", "insufficient_stock"), ("409", "price_changed"), ("409", "shipping_quote_expired"),
+        ("409", "cart_empty"), ("409", "cart_closed"), ("409", "address_required"), ("409", "shipping_required"),
+        ("409", "checkout_in_progress"), ("422", "invalid"), ("422", "idempotency_key_reused"),
+        ("429", "rate_limited"), ("503", "payment_unavailable"),
+    ]:  # fmt: skip
+        assert f"`{code}`" in told[status]
+        assert list(answers[status]["content"]) == ["application/problem+json"]
+    assert "Retry-After" in answers["503"]["headers"]
+    assert "Idempotent-Replayed" in answers["201"]["headers"]

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
     "body",
     [
         b"{", b"'a'", b"{'a': 1}", b'{"sku": NaN}', b'{"sku": Infinity}', b"\xff\xfe{\x00}\x00", b"\xef\xbb\xbf{}",
-        b'{"sku": "\xe7"}', b"\x00", b"[" * 100_000, b'{"quantity": ' + b"9" * 5000 + b"}", gzip.compress(b"{}", mtime=0),
+        b'{"sku": "\xe7"}', b"\x00", b"[" * 100_000, b'{"quantity": ' + b"9" * 5000 + b"}",
+        gzip.compress(b"{}", mtime=0),
     ],
 )  # fmt: skip
 def test_a_body_that_is_no_json(app: App, body: bytes) -> None:
