@@ -32,6 +32,7 @@ SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 INSTALLED_APPS = [
     "config",
+    "rest_framework.authtoken",
     "config.accounts",
     "inventory",
     "shipping",
@@ -39,7 +40,6 @@ INSTALLED_APPS = [
     "cart",
     "checkout",
     "rest_framework",
-    "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_htmx",

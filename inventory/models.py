@@ -250,7 +250,7 @@ class Stock(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.product_id} @ {self.warehouse_id}: {self.on_hand} − {self.reserved}"
+        return f"{self.product} ({self.warehouse})"
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):

@@ -7,8 +7,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.forms import Field
 from django.utils.translation import gettext_lazy as _
+from rest_framework.authtoken.models import TokenProxy
 
 from config.accounts.models import User
+
+# Its list shows every app's key in clear.
+admin.site.unregister(TokenProxy)
 
 
 class UserCreationForm(AdminUserCreationForm[User]):
