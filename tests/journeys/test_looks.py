@@ -61,7 +61,7 @@ def test_the_looking_over_finds_what_is_planted(page: Page) -> None:
     """That nothing is found anywhere else means something."""
     page.set_content(
         "<html lang=en><title>x</title><style>body {background: white} @media (prefers-color-scheme: dark)"
-        "{body {background: black}} p {color: #333} pre {width: 700px}</style><main><h1>x</h1><img src=x><p>x<pre>x"
+        "{body {background: black}} p {color: #333} pre {width: 700px}</style><main><h1>x</h1><img src=x><p>words<pre>x"
     )
     found = " ".join(look_over(page, "planted"))
     assert "at 390px is" in found
