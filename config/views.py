@@ -56,7 +56,8 @@ def demo_mail(request: HttpRequest, name: str) -> HttpResponse:
 @csp({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})  # type: ignore[arg-type]
 def demo_mail_html(request: HttpRequest, name: str) -> HttpResponse:
     """The HTML part alone, for a frame in which nothing may run; its styles are its own, as mail programs want them."""
-    return HttpResponse(_mail(name).html)
+    # Links leave the frame: no page of the shop lets itself be framed.
+    return HttpResponse(_mail(name).html.replace("<head>", '<head><base target="_top">', 1))
 
 
 def _mail(name: str) -> StoredMail:
