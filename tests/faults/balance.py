@@ -161,7 +161,9 @@ def _carts() -> list[str]:
     if paid - ordered or ordered - paid - refunded:
         problems.append(f"carts {paid ^ ordered} are ordered without an order, or the other way round")
     if closed != waiting:
-        problems.append(f"carts {closed ^ waiting} are closed for a payment that nobody waits for, or the other way round")
+        problems.append(
+            f"carts {closed ^ waiting} are closed for a payment that nobody waits for, or the other way round"
+        )
     return problems
 
 

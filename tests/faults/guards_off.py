@@ -65,5 +65,3 @@ def _wait(barrier: Barrier) -> None:
         barrier.wait()
     except BrokenBarrierError:
         return
-
-

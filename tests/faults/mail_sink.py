@@ -42,6 +42,11 @@ class MailSink:
         with self._lock:
             self.messages.append(message_from_bytes(raw))
 
+    def drop_copies(self) -> None:
+        """Keep one mail of each Message-ID, as mail servers do that look at it."""
+        with self._lock:
+            self.messages[:] = {message["Message-ID"]: message for message in self.messages}.values()
+
     def by_order(self) -> Counter[str]:
         """How many mails came about each order, by the order's number."""
         with self._lock:

@@ -31,18 +31,10 @@ def pass_time(seconds: float, sandbox: Sandbox | None = None) -> None:
         sandbox.advance_clock(seconds)
 
 
-def beat(seconds: int = 30) -> None:
-    """What beat has the workers do in `seconds` of simulated time, at its own pace."""
-    for second in range(0, seconds, 5):
-        pass_time(5)
-        tasks.settle_webhook_events()
-        if second % 10 == 0:
-            tasks.relay_outbox()
-        if second % 30 == 0:
-            tasks.sweep()
-
-
 def two_minutes() -> None:
-    """As long as anything may be out of balance."""
+    """As long as anything may be out of balance: beat's slowest round comes every 30 seconds."""
     for _ in range(4):
-        beat(30)
+        pass_time(30)
+        tasks.settle_webhook_events()
+        tasks.sweep()
+        tasks.relay_outbox()

@@ -59,10 +59,11 @@ def _cells(row: dict[str, Any]) -> list[str]:
 def _aligned(rows: list[dict[str, Any]]) -> list[str]:
     lines = [HEADINGS, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) if not place else cell.rjust(width) for place, (cell, width) in enumerate(zip(line, widths, strict=True)))
-        for line in lines
-    ]  # fmt: skip
+    return ["  ".join(map(_padded, line, widths, range(len(line)))) for line in lines]
+
+
+def _padded(cell: str, width: int, place: int) -> str:
+    return cell.rjust(width) if 0 < place < len(HEADINGS) - 1 else cell.ljust(width)
 
 
 def _write(page: Path, rows: list[dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from cart.models import Cart, CartStatus
 from checkout import tasks
+from checkout.exceptions import PaymentDeclined
 from checkout.models import Order, OrderStatus, OutboxMessage
 from inventory.models import ReservationLine, Stock
 from payments.gateways import gateway
@@ -33,7 +34,7 @@ def sold(books: Books) -> Order:
     books.open()
     paid = order_of(carts[0])
     order_of(carts[1], AUTHENTICATE)
-    with pytest.raises(Exception, match="."):
+    with pytest.raises(PaymentDeclined):
         order_of(carts[2], DECLINED)
     tasks.relay_outbox()
     assert books.taken().problems == ()

@@ -1,0 +1,228 @@
+"""What is under way when the process is killed: each scenario says how a case begins and what the child does."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from cart.snapshot import CartSnapshot
+from checkout.models import Order
+from config.breakers import breaker
+from config.exceptions import Refusal
+from inventory.models import Product
+from payments import services as payments
+from payments.sandbox.webhooks import sign
+from tests.cart.factories import ready_cart
+from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
+from tests.faults import FULL
+from tests.faults.moments import pass_time
+from tests.sandbox import Sandbox
+
+Command = dict[str, Any]
+
+
+@dataclass
+class Case:
+    """One cart on its way, in one shop."""
+
+    product: Product
+    sandbox: Sandbox
+    method: str = VISA
+    cart: CartSnapshot = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cart = ready_cart([self.product])
+
+    def order(self) -> Order:
+        """Place the order here, in the test's process; whatever it answers."""
+        with suppress(Refusal):
+            order_of(self.cart, self.method)
+        return self.orders().latest("placed_at")
+
+    def orders(self) -> Any:
+        return Order.objects.filter(cart__token=self.cart.id)
+
+    @property
+    def reference(self) -> str:
+        """The provider's name for the latest charge that it knows of."""
+        return next(
+            (
+                event["data"]["object"]["id"]
+                for event in reversed(self.sandbox.events())
+                if event["data"]["object"].get("metadata", {}).get("order") in {o.number for o in self.orders()}
+            ),
+            "",
+        )
+
+
+def asked(case: Case, key: str = "first") -> Command:
+    """The app's request to buy the cart."""
+    return {
+        "work": "post",
+        "arguments": {
+            "path": f"/api/v1/carts/{case.cart.id}/checkout/",
+            "body": json.dumps({"payment_method": case.method, "expected_total": str(case.cart.total)}),
+            "headers": {"Idempotency-Key": key},
+        },
+    }
+
+
+def task(name: str) -> Command:
+    return {"work": "task", "arguments": {"name": name}}
+
+
+def told(body: dict[str, Any], sandbox: Sandbox) -> Command:
+    """The provider's webhook."""
+    raw = json.dumps(body)
+    headers = {"Stripe-Signature": sign(raw, sandbox.webhook_secret)}
+    return {"work": "post", "arguments": {"path": "/webhooks/stripe/", "body": raw, "headers": headers}}
+
+
+def deliver_webhooks(sandbox: Sandbox) -> None:
+    """The provider delivers all that it ever told, once more: it cannot know what was stored."""
+    for event in sandbox.events():
+        raw = json.dumps({name: value for name, value in event.items() if name not in {"tries", "delivered"}})
+        payments.store_webhook("stripe", raw.encode(), sign(raw, sandbox.webhook_secret))
+
+
+# --- The shopper, after the crash -------------------------------------------------------------------------------------
+
+
+def does_nothing(case: Case) -> None: ...
+
+
+def authenticates(case: Case) -> None:
+    if case.reference:
+        case.sandbox.answer_challenge(case.reference, authenticate=True)
+
+
+def pays_pix(case: Case) -> None:
+    if case.reference:
+        case.sandbox.pay_pix(case.reference)
+
+
+# --- How a case begins; answers with what the child is to do ----------------------------------------------------------
+
+
+def shopper_buys(case: Case) -> Command:
+    return asked(case)
+
+
+def answer_gets_lost(case: Case) -> Command:
+    case.sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
+    return asked(case)
+
+
+def provider_turns_away(case: Case) -> Command:
+    case.sandbox.fault("error", error_status=429, path="/v1/payment_intents", method="POST", times=1)
+    return asked(case)
+
+
+def sweeper_asks(case: Case) -> Command:
+    case.sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
+    case.order()
+    case.sandbox.no_faults()
+    breaker("stripe").close()
+    pass_time(70)
+    return task("sweep")
+
+
+def sweeper_finds_nothing(case: Case) -> Command:
+    """The call never reached the provider."""
+    case.sandbox.fault("error", error_status=500, path="/v1/payment_intents", method="POST", times=1)
+    case.order()
+    case.sandbox.no_faults()
+    breaker("stripe").close()
+    pass_time(70)
+    return task("sweep")
+
+
+def sweeper_withdraws(case: Case) -> Command:
+    case.order()
+    pass_time(31 * 60)
+    return task("sweep")
+
+
+def webhook_is_stored(case: Case) -> Command:
+    case.order()
+    authenticates(case)
+    return told(_last_event(case.sandbox), case.sandbox)
+
+
+def webhook_is_settled(case: Case) -> Command:
+    case.order()
+    authenticates(case)
+    deliver_webhooks(case.sandbox)
+    return task("settle_webhook_events")
+
+
+def mail_is_sent(case: Case) -> Command:
+    case.order()
+    return task("relay_outbox")
+
+
+def late_money_goes_back(case: Case) -> Command:
+    """Paid a moment after the order was given up; the webhook has told, the refund is due."""
+    from checkout import tasks
+
+    case.order()
+    case.sandbox.fault("late_pix")
+    pass_time(31 * 60)
+    tasks.sweep()
+    assert case.sandbox.pay_pix(case.reference)
+    case.sandbox.no_faults()
+    deliver_webhooks(case.sandbox)
+    tasks.settle_webhook_events()
+    return task("relay_outbox")
+
+
+def refunds_answer_gets_lost(case: Case) -> Command:
+    command = late_money_goes_back(case)
+    case.sandbox.fault("lost_answer", path="/v1/refunds", method="POST", times=1)
+    return command
+
+
+def _last_event(sandbox: Sandbox) -> dict[str, Any]:
+    event = sandbox.events()[-1]
+    return {name: value for name, value in event.items() if name not in {"tries", "delivered"}}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`ends`: how a cart ends whose buyer goes on asking: `paid`, `open` or `refunded`."""
+
+    name: str
+    begin: Callable[[Case], Command]
+    method: str
+    ends: str
+    shopper: Callable[[Case], None] = does_nothing
+    only_in_full: bool = False
+
+    def __str__(self) -> str:
+        return self.name.replace(" ", "-")
+
+    @property
+    def is_request(self) -> bool:
+        """Whether the child is a shopper's request, which may be repeated, or work in the background."""
+        return self.begin in {shopper_buys, answer_gets_lost, provider_turns_away}
+
+
+_ALL = [
+    Scenario("buying, approved", shopper_buys, VISA, "paid"),
+    Scenario("buying, declined", shopper_buys, DECLINED, "open", only_in_full=True),
+    Scenario("buying, answer lost", answer_gets_lost, VISA, "paid"),
+    Scenario("buying, declined and answer lost", answer_gets_lost, DECLINED, "open", only_in_full=True),
+    Scenario("buying, turned away", provider_turns_away, VISA, "paid", only_in_full=True),
+    Scenario("buying, 3-D Secure, authenticated", shopper_buys, AUTHENTICATE, "paid", authenticates),
+    Scenario("buying, Pix, paid", shopper_buys, "pix", "paid", pays_pix, only_in_full=True),
+    Scenario("storing a webhook", webhook_is_stored, AUTHENTICATE, "paid", only_in_full=True),
+    Scenario("settling a webhook", webhook_is_settled, AUTHENTICATE, "paid"),
+    Scenario("sweeping, was approved", sweeper_asks, VISA, "paid"),
+    Scenario("sweeping, never arrived", sweeper_finds_nothing, VISA, "open", only_in_full=True),
+    Scenario("sweeping, 3-D Secure abandoned", sweeper_withdraws, AUTHENTICATE, "open", only_in_full=True),
+    Scenario("sending the mail", mail_is_sent, VISA, "paid"),
+    Scenario("refunding late Pix", late_money_goes_back, "pix", "refunded", only_in_full=True),
+    Scenario("refunding late Pix, answer lost", refunds_answer_gets_lost, "pix", "refunded"),
+]
+SCENARIOS = [scenario for scenario in _ALL if FULL or not scenario.only_in_full]
