@@ -1,7 +1,7 @@
 """One HTTP call to a stranger that ends when we say: a deadline over all of it, a bound on the answer, no redirects.
 
 The time-outs of sockets cover neither the look-up of the name nor an answer that trickles in, so each call runs in a
-thread of its own that is hung up on.
+thread of its own that is hung up on. Each service has its own few threads: one that hangs takes none from another.
 """
 
 import socket
@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from time import monotonic
 from urllib.parse import urlsplit
 
-THREADS = 4
+THREADS_A_SERVICE = 4
 PIECE_BYTES = 16 * 1024
 
 
@@ -25,8 +25,9 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """What is asked. `path` is put behind the path of `base`, an http(s) address."""
+    """What is asked of a service. `path` is put behind the path of `base`, an http(s) address."""
 
+    service: str
     base: str
     path: str
     seconds: float
@@ -49,7 +50,7 @@ def ask(call: Call) -> Answered:
     kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
     connection = kind(address.netloc, timeout=call.seconds)
     path = address.path.rstrip("/") + call.path
-    asked: Future[Answered] = _threads().submit(_talk, connection, call, path, give_up_at)
+    asked: Future[Answered] = _threads(call.service).submit(_talk, connection, call, path, give_up_at)
     try:
         return asked.result(timeout=call.seconds)
     except FutureTimeoutError as error:
@@ -59,8 +60,8 @@ def ask(call: Call) -> Answered:
 
 
 @once
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="bounded-http")
+def _threads(service: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=THREADS_A_SERVICE, thread_name_prefix=service)
 
 
 def _hang_up(connection: HTTPConnection) -> None:

@@ -163,6 +163,7 @@ def _ask_service(postal_code: str) -> dict[str, str | None]:
 def _get(path: str) -> dict[str, Any]:
     """One GET; an unknown code (400, 404 or an answer with `erro`) is an empty answer. Raises PostalCodesAway."""
     call = Call(
+        service="postal_codes",
         base=settings.POSTAL_CODE_API_BASE,
         path=path,
         seconds=LOOK_UP_SECONDS,

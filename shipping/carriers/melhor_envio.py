@@ -61,6 +61,7 @@ class MelhorEnvio:
 
     def ask(self, question: bytes) -> list[ShippingOption]:
         call = Call(
+            service=self.name,
             base=self.api_base,
             path=PATH,
             seconds=self.seconds,
