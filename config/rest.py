@@ -107,8 +107,8 @@ class Moment(serializers.Field[datetime, str, str, Any]):
 # --- Views ------------------------------------------------------------------------------------------------------------
 
 
-# A view whose answers belong to one person: no cache on the way keeps them. (A docstring would be printed at each of its
-# operations in the OpenAPI document.)
+# A view whose answers belong to one person: no cache on the way keeps them. (A docstring would be printed at each of
+# its operations in the OpenAPI document.)
 class PrivateView(APIView):
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
