@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,6 +14,7 @@ from config.breakers import FAILURES_BEFORE_OPENING, breaker
 from config.locks import NetworkCallInTransaction
 from shipping.postal_codes import MAX_ANSWER_BYTES, AddressHint, look_up
 from shipping.services import options
+from tests.carrier import at_most
 from tests.shipping.factories import load_rates, parcel
 
 PAULISTA = {
@@ -83,13 +83,6 @@ def service(settings) -> Iterator[Service]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < seconds
 
 
 def test_the_service_fills_in_the_address_and_is_asked_once_a_day(service):
