@@ -66,7 +66,10 @@ def _send(message: OutboxMessage) -> bool:
 def _refund(message: OutboxMessage) -> None:
     payment = message.order.payment
     refund = payments.refund(
-        payment.pk, payment.amount, reason="paid too late", idempotency_key=f"{message.order.number}-too-late"
+        payment.pk,
+        payments.captured(payment),
+        reason="paid too late",
+        idempotency_key=f"{message.order.number}-too-late",
     )
     if refund.status != Refund.Status.SUCCEEDED:
         raise RefundNotDone(f"The refund is {refund.status}: {refund.error}")

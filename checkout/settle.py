@@ -5,6 +5,7 @@ Browser, app, webhook and sweeper all end here, in any order and any number of t
 
 import logging
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
@@ -33,17 +34,17 @@ def settle(attempt_id: UUID, outcome: Outcome) -> Order:
         order = Order.objects.fetch_locked_by_attempt(attempt_id)
         attempt = payments.record_outcome(attempt_id, outcome)
         if attempt.status == PaymentAttempt.Status.APPROVED:
-            _accept_money(order)
+            _accept_money(order, attempt.captured)
         elif attempt.status in (PaymentAttempt.Status.DECLINED, PaymentAttempt.Status.CANCELLED):
             _give_up(order)
     logger.info("Order %s is %s, attempt %s is %s", order.number, order.status, attempt.pk, attempt.status)
     return order
 
 
-def _accept_money(order: Order) -> None:
-    """Paid goods become a sale; money for goods that are no longer to be had goes back."""
+def _accept_money(order: Order, captured: Decimal) -> None:
+    """Paid goods become a sale. Money that is not what was agreed, or whose goods are gone, goes back in full."""
     if order.status == OrderStatus.AWAITING_PAYMENT:
-        if _take_goods(order):
+        if captured == order.total and _take_goods(order):
             _pay(order)
         else:
             _give_up(order)
@@ -98,5 +99,5 @@ def _give_up(order: Order) -> None:
 
 def _owe_refund(order: Order) -> None:
     """Have the money sent back: by the outbox, since no provider is called inside a transaction."""
-    logger.warning("Order %s was paid too late, its money goes back", order.number)
+    logger.warning("Order %s was paid too late or not as agreed, its money goes back", order.number)
     OutboxMessage.objects.get_or_create(order=order, kind=MessageKind.REFUND_DUE, defaults={"due_at": timezone.now()})

@@ -261,7 +261,8 @@ def _status_after(latest: PaymentAttempt) -> Payment.Status:
     return _STATUS_OF_ATTEMPT.get(PaymentAttempt.Status(latest.status), Payment.Status.PENDING)
 
 
-def _captured(payment: Payment) -> Decimal:
+def captured(payment: Payment) -> Decimal:
+    """What the provider took for a payment in all, before refunds. One statement."""
     return payment.attempts.aggregate(total=Sum("captured"))["total"] or ZERO
 
 
@@ -357,7 +358,7 @@ def _record_refund(row: Refund, outcome: RefundOutcome) -> Refund:
 
 def refundable(payment: Payment) -> Decimal:
     """What can still be paid back, for display: captured less refunds that were not refused. Two statements."""
-    return _captured(payment) - payment.refunds.all().holding_money().total()
+    return captured(payment) - payment.refunds.all().holding_money().total()
 
 
 # --- What the provider tells ------------------------------------------------------------------------------------------
