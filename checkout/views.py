@@ -59,11 +59,16 @@ def with_open_cart(view: Callable[[HttpRequest, CartSnapshot], HttpResponse]) ->
         if not cart.lines:
             return redirect("cart:cart")
         if cart.has_problems:
-            messages.warning(request, _("Something in your cart has changed. Please look at the marked lines first."))
+            look = _("Something in your cart has changed. Please look at the marked lines first.")
+            messages.warning(request, _just_changed() if request.method == "POST" else look)
             return redirect("cart:cart")
         return view(request, cart)
 
     return wrapped
+
+
+def _just_changed() -> str:
+    return _("Something in your cart has just changed. Nothing was charged. Please check it again.")
 
 
 # --- The checkout page ------------------------------------------------------------------------------------------------
@@ -256,9 +261,7 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
     vars(request).pop("_cart", None)
     cart = current_cart(request)
     if cart is None or isinstance(refusal, CartEmpty | InsufficientStock):
-        messages.warning(
-            request, _("Something in your cart has just changed. Nothing was charged. Please check it again.")
-        )
+        messages.warning(request, _just_changed())
         return redirect("cart:cart")
     if isinstance(refusal, ShippingQuoteExpired | ShippingRequired):
         messages.warning(request, str(refusal))
