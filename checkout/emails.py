@@ -8,10 +8,12 @@ from django.utils.translation import gettext as _
 
 from checkout import links
 from checkout.models import Order
+from config.locks import refuse_in_transaction
 
 
 def send_confirmation(order_id: int) -> None:
-    """Send the confirmation of an order. Raises what the mail server raises. Three statements."""
+    """Send the confirmation of an order. Not inside a transaction. Raises what the mail server raises."""
+    refuse_in_transaction("The mail server")
     order = Order.objects.with_everything().get(pk=order_id)
     with translation.override(order.language):
         confirmation(order).send()
