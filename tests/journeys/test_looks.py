@@ -1,12 +1,13 @@
 """Every page, in its good and its bad states: open to everybody, in light and dark, and never wider than the screen."""
 
+import gzip
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from inventory import services as inventory
 from tests.accounts.factories import PASSWORD, UserFactory
@@ -19,7 +20,7 @@ from tests.sandbox import Sandbox
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
-WIDTHS = (360, 390, 768, 1280)
+WIDTHS = (320, 360, 390, 768, 1280)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -183,6 +184,41 @@ def test_the_account_in_all_its_states(shopper: Shopper, goods: Goods) -> None:
     expect(shopper.page.locator(".order-row")).to_have_count(2)
     found += look_over(shopper.page, "my orders")
     assert found == []
+
+
+def test_the_first_page_is_light(shopper: Shopper, goods: Goods) -> None:
+    """Under 50 kB over the wire, without pictures."""
+    answers: list[Response] = []
+    shopper.page.on("response", lambda answer: answers.append(answer))
+    shopper.open("/")
+    shopper.page.wait_for_load_state("networkidle")
+    sizes = {answer.url: len(gzip.compress(answer.body())) for answer in answers if "/pictures/" not in answer.url}
+    assert len(sizes) >= 2
+    assert sum(sizes.values()) < 50_000, sizes
+
+
+@pytest.mark.parametrize("phone", [True, False], ids=["phone", "desk"])
+def test_nothing_jumps_while_a_page_loads(welcome: Callable[..., Shopper], goods: Goods, phone: bool) -> None:
+    shopper = welcome(phone=phone)
+    shopper.page.add_init_script(
+        "window.jumped = 0; new PerformanceObserver((list) => list.getEntries().forEach((entry) => {"
+        "jumped += entry.hadRecentInput ? 0 : entry.value})).observe({type: 'layout-shift', buffered: true})"
+    )
+    hand_over(ready_cart([goods.mug, goods.hammock]), shopper)
+    for path in ("/", "/products/rede/", "/cart/", "/checkout/?edit=contact", "/checkout/"):
+        shopper.open(path)
+        shopper.page.wait_for_load_state("networkidle")
+        assert shopper.page.evaluate("jumped") < 0.02, path
+
+
+def test_the_keyboard_gets_past_the_header(shopper: Shopper, goods: Goods) -> None:
+    shopper.open("/")
+    shopper.page.keyboard.press("Tab")
+    skip = shopper.link("Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    shopper.page.keyboard.press("Enter")
+    expect(shopper.page.locator("main")).to_be_focused()
 
 
 def test_fifty_lines_with_long_names(welcome: Callable[..., Shopper], goods: Goods) -> None:
