@@ -9,8 +9,8 @@ from django.core.cache import cache
 
 from tests import chromium
 
-# The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`.
-pytest_plugins = ["tests.sandbox", "tests.carrier"]
+# The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`; and the table of faults at the end.
+pytest_plugins = ["tests.sandbox", "tests.carrier", "tests.faults.table"]
 
 
 @pytest.fixture(scope="session")

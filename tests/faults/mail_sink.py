@@ -73,6 +73,8 @@ class _Conversation(socketserver.StreamRequestHandler):
             if verb == b"DATA":
                 self._say("354 go on")
                 raw = self._read_message()
+                if raw is None:
+                    return
                 self.server.sink.take(raw)
                 self._say("250 taken")
             elif verb == b"QUIT":
@@ -81,11 +83,14 @@ class _Conversation(socketserver.StreamRequestHandler):
             else:
                 self._say("250 fine")
 
-    def _read_message(self) -> bytes:
+    def _read_message(self) -> bytes | None:
+        """The message up to its final dot; None where the sender breaks off before, having sent nothing then."""
         lines = []
-        while (line := self.rfile.readline()) and line.rstrip(b"\r\n") != b".":
+        while line := self.rfile.readline():
+            if line.rstrip(b"\r\n") == b".":
+                return b"".join(lines)
             lines.append(line[1:] if line.startswith(b".") else line)
-        return b"".join(lines)
+        return None
 
     def _say(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())

@@ -1,5 +1,6 @@
 """Simulated time: instead of waiting, everything that the shop has written down becomes older."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.core.cache import cache
@@ -31,10 +32,10 @@ def pass_time(seconds: float, sandbox: Sandbox | None = None) -> None:
         sandbox.advance_clock(seconds)
 
 
-def two_minutes() -> None:
+def two_minutes(passing: Callable[[float], None] = pass_time) -> None:
     """As long as anything may be out of balance: beat's slowest round comes every 30 seconds."""
     for _ in range(4):
-        pass_time(30)
+        passing(30)
         tasks.settle_webhook_events()
         tasks.sweep()
         tasks.relay_outbox()

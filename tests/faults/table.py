@@ -5,6 +5,7 @@ With FAULTS_PAGE set, and everything green, the table also goes between the mark
 """
 
 import os
+import random
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +23,17 @@ def row_of(fault: str, runs: int, balance: Balance) -> dict[str, Any]:
     return {"fault": fault, "runs": runs, **balance.document()}
 
 
+def pytest_configure() -> None:
+    """One seed for all processes of this run."""
+    os.environ.setdefault("NOISE_SEED", str(random.SystemRandom().randrange(10**9)))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     rows = _collect(terminalreporter)
     if not rows:
         return
     terminalreporter.section("balance of money and stock after each fault")
+    terminalreporter.write_line(f"NOISE_SEED={os.environ['NOISE_SEED']}")
     for line in _aligned(rows):
         terminalreporter.write_line(line)
     page = os.environ.get("FAULTS_PAGE")
@@ -72,5 +79,6 @@ def _write(page: Path, rows: list[dict[str, Any]]) -> None:
     tail = rest.split(END, 1)[1]
     table = ["| " + " | ".join(HEADINGS) + " |", "| --- " + "| ---: " * (len(HEADINGS) - 2) + "| --- |"]
     table += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
-    note = f"Last full run: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores. Money in BRL."
+    seed = os.environ["NOISE_SEED"]
+    note = f"Last full run: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, NOISE_SEED={seed}; BRL."
     page.write_text(f"{head}{BEGIN}\n{note}\n\n" + "\n".join(table) + f"\n{END}{tail}")

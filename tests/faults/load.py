@@ -1,0 +1,125 @@
+"""Shoppers who buy over the REST API, several at once, for as long as they are let."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.checkout.support import VISA
+
+ADDRESS = {
+    "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "district": "Bela Vista",
+    "city": "São Paulo", "state": "SP", "postal_code": "01310200", "country": "BR",
+}  # fmt: skip
+LONGEST_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One request and its answer. A status of 0: no answer came."""
+
+    step: str
+    status: int
+    seconds: float
+    document: dict[str, Any] = field(repr=False)
+    retry_after: str = ""
+
+
+def call(method: str, url: str, document: dict[str, Any] | None = None, **headers: str) -> Answered:
+    step = url.rstrip("/").rsplit("/", 1)[-1] if document is not None else "look"
+    data = json.dumps(document).encode() if document is not None else None
+    request = urllib.request.Request(
+        url, data=data, method=method, headers={"Content-Type": "application/json", **headers}
+    )
+    began = time.monotonic()
+    try:
+        with urllib.request.urlopen(request, timeout=LONGEST_SECONDS) as answer:
+            return Answered(step, answer.status, time.monotonic() - began, json.load(answer))
+    except urllib.error.HTTPError as error:
+        with error:
+            body = error.read()
+        seconds, document = time.monotonic() - began, json.loads(body) if body.startswith(b"{") else {}
+        return Answered(step, error.code, seconds, document, error.headers.get("Retry-After", ""))
+    except OSError as error:
+        return Answered(step, 0, time.monotonic() - began, {"error": str(error)})
+
+
+def buy(url: str, sku: str, method: str = VISA) -> list[Answered]:
+    """From an empty cart to the order; the answers in their order, the checkout's last, ended by the first refusal."""
+    api = f"{url}/api/v1/carts/"
+    answers = [call("POST", api, {})]
+    cart = f"{api}{answers[0].document.get('id')}/"
+    for verb, what, body in [
+        ("POST", "lines/", {"sku": sku, "quantity": 1}),
+        ("PUT", "delivery/", {"email": "ana@example.com", "phone": "11987654321", "address": ADDRESS}),
+        ("PUT", "shipping/", {"code": "flat"}),
+    ]:
+        if answers[-1].status not in {200, 201}:
+            return answers
+        answers.append(call(verb, cart + what, body))
+    if answers[-1].status == 200:
+        wish = {"payment_method": method, "expected_total": answers[-1].document["total"]}
+        answers.append(call("POST", f"{cart}checkout/", wish, **{"Idempotency-Key": str(uuid.uuid4())}))
+    return answers
+
+
+class Load:
+    """Shoppers who never stop. `wait_for` says when enough of them have come through."""
+
+    def __init__(self, url: str, sku: str, shoppers: int) -> None:
+        self._url, self._sku = url, sku
+        self._enough = threading.Event()
+        self._news = threading.Condition()
+        self._bought: list[list[Answered]] = []
+        self._threads = [threading.Thread(target=self._shop, daemon=True) for _ in range(shoppers)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._enough.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def wait_for(self, more: int, seconds: float = 90) -> None:
+        """Until `more` shoppers have got their last answer, from now on."""
+        with self._news:
+            wanted = len(self._bought) + more
+            assert self._news.wait_for(lambda: len(self._bought) >= wanted, seconds), "The shop stands still."
+
+    @property
+    def answers(self) -> list[Answered]:
+        with self._news:
+            return [answer for answers in self._bought for answer in answers]
+
+    @property
+    def checkouts(self) -> list[Answered]:
+        return [answer for answer in self.answers if answer.step == "checkout"]
+
+    def statuses(self) -> Counter[tuple[str, int]]:
+        return Counter((answer.step, answer.status) for answer in self.answers)
+
+    def _shop(self) -> None:
+        while not self._enough.is_set():
+            answers = buy(self._url, self._sku)
+            with self._news:
+                self._bought.append(answers)
+                self._news.notify_all()
+
+
+@contextmanager
+def under_load(url: str, sku: str, shoppers: int = 4) -> Iterator[Load]:
+    load = Load(url, sku, shoppers)
+    load.start()
+    try:
+        yield load
+    finally:
+        load.stop()

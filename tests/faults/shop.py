@@ -1,0 +1,139 @@
+"""The shop as it runs in production: web server, worker and beat as processes of their own, and a Redis of its own.
+
+Between them and Redis, the broker and the mail server stand proxies that can be told to refuse, hang or be slow.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+
+from config.embedded import ports
+from config.embedded.data import DataFolder
+from config.embedded.valkey import Valkey
+from tests.faults import processes
+from tests.faults.mail_sink import MailSink
+from tests.faults.proxy import Proxy
+from tests.sandbox import Sandbox
+
+# The provider's deadline in these tests: shorter than in production, to save time.
+PAYMENT_SECONDS = 2.0
+
+
+class Shop:
+    """Processes of the shop, started on demand and stopped together."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, mails: MailSink) -> None:
+        self._folder = folder
+        self._stack = contextlib.ExitStack()
+        self._redis_url = self._start_valkey()
+        server = urlsplit(self._redis_url)
+        valkey = ("127.0.0.1", server.port or 0)
+        self.redis, self.broker = Proxy(valkey), Proxy(valkey)
+        self.mail = Proxy(("127.0.0.1", mails.port))
+        for proxy in (self.redis, self.broker, self.mail):
+            self._stack.callback(proxy.stop)
+        self._port = ports.choose()
+        self._environment = processes.environment(
+            sandbox,
+            self.mail.port,
+            REDIS_URL=f"redis://:{server.password}@127.0.0.1:{self.redis.port}/0",
+            CELERY_BROKER_URL=f"redis://:{server.password}@127.0.0.1:{self.broker.port}/1",
+            PAYMENT_TIMEOUT_SECONDS=str(PAYMENT_SECONDS),
+            SITE_URL=self.url,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def flush_redis(self) -> None:
+        """Redis forgets everything, as after a restart without a disk."""
+        with redis.Redis.from_url(self._redis_url) as client:
+            client.flushall()
+
+    def open(self) -> None:
+        """Start the web server; it answers when this returns."""
+        self._start(
+            "web", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self._port}", "--worker-class", "gthread",
+            "--workers", "2", "--threads", "4", "--no-control-socket", "--log-level", "error",
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=5):
+                return
+            assert time.monotonic() < deadline, "The web server does not answer."
+            time.sleep(0.1)
+
+    def start_worker(self) -> "subprocess.Popen[bytes]":
+        return self._start(
+            "worker", "celery", "-A", "config", "worker", "--concurrency", "1", "-l", "ERROR", "--without-mingle"
+        )
+
+    def start_beat(self) -> None:
+        self._start(
+            "beat",
+            "celery",
+            "-A",
+            "config",
+            "beat",
+            "-l",
+            "ERROR",
+            "--pidfile=",
+            "--schedule",
+            str(self._folder / "beat"),
+        )
+
+    def stop(self) -> None:
+        self._stack.close()
+
+    def _start_valkey(self) -> str:
+        data = DataFolder(self._folder / "data")
+        data.create()
+        data.free_port("valkey")
+        log = self._stack.enter_context((self._folder / "valkey.log").open("wb"))
+        server = Valkey(data, durable=False)
+        self._stack.enter_context(server.running(log=log))
+        return server.url(0)
+
+    def _start(self, name: str, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
+        log = self._stack.enter_context((self._folder / f"{name}.log").open("ab"))
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", program, *arguments],
+            cwd=processes.REPOSITORY, env=self._environment, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        self._stack.callback(end, process)
+        return process
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask it to stop, and kill what is left of it and its children."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(2)
+    kill(process)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """kill -9, the process and its children: nobody gets to clean up."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+@contextlib.contextmanager
+def running(folder: Path, sandbox: Sandbox, mails: MailSink) -> Iterator[Shop]:
+    shop = Shop(folder, sandbox, mails)
+    try:
+        shop.open()
+        yield shop
+    finally:
+        shop.stop()

@@ -1,0 +1,58 @@
+"""What Postgres owns survives a Redis that forgets everything: keys of requests, carts, locks, breakers."""
+
+import json
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from cart.snapshot import CartSnapshot
+from checkout.models import Order
+from tests.cart.factories import ready_cart
+from tests.checkout.support import DECLINED, VISA
+from tests.faults.conftest import Books
+from tests.faults.moments import two_minutes
+from tests.inventory.factories import ProductFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def forget_everything() -> None:
+    """As FLUSHALL, for the keys that are this test's."""
+    cache.delete_pattern("*")
+
+
+def buy(cart: CartSnapshot, key: str, method: str = VISA) -> Any:
+    return Client().post(
+        f"/api/v1/carts/{cart.id}/checkout/",
+        json.dumps({"payment_method": method, "expected_total": str(cart.total)}),
+        content_type="application/json",
+        headers={"Idempotency-Key": key},
+    )
+
+
+def test_a_key_replays_after_redis_was_flushed(books: Books) -> None:
+    cart = ready_cart([ProductFactory(stock=5)])
+    books.open()
+    first = buy(cart, "one")
+    assert first.status_code == 201
+    forget_everything()
+    again = buy(cart, "one")
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again["Idempotent-Replayed"] == "true"
+    assert buy(cart, "one", DECLINED).status_code == 422
+    assert Order.objects.count() == 1
+    two_minutes()
+    books.check("Redis flushed between repeats", 1)
+
+
+def test_a_declined_card_stays_declined_under_its_key(books: Books) -> None:
+    cart = ready_cart([ProductFactory(stock=5)])
+    books.open()
+    assert buy(cart, "one", DECLINED).status_code == 402
+    forget_everything()
+    assert buy(cart, "one", DECLINED)["Idempotent-Replayed"] == "true"
+    assert buy(cart, "two").status_code == 201
+    two_minutes()
+    books.check("Redis flushed between repeats", 1)

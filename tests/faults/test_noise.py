@@ -1,0 +1,113 @@
+"""Checkouts while the provider fails at random, one call in five: in balance at the end.
+
+No webhook ever arrives: the sweeper alone brings the truth. The seed is printed, and NOISE_SEED=… replays what the
+shoppers do and which faults strike; NOISE=… sets how many check out.
+"""
+
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from config.breakers import breaker
+from config.exceptions import Refusal
+from inventory.models import Product
+from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
+from tests.faults import FULL
+from tests.faults.conftest import Books
+from tests.faults.crash_cases import Case, authenticates, does_nothing, pays_pix
+from tests.faults.moments import two_minutes
+from tests.inventory.factories import ProductFactory
+from tests.sandbox import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CHECKOUTS = int(os.environ.get("NOISE", 10_000 if FULL else 150))
+# So many shops side by side, each with its share and a seed of its own.
+SHOPS = 8 if FULL else 2
+# As many checkouts between two looks of the sweeper.
+ROUND = 25
+CALLS_THAT_FAIL = 0.2
+
+FAULTS = [
+    {"kind": "lost_answer"},
+    {"kind": "error", "error_status": 500},
+    {"kind": "error", "error_status": 500, "after": True},
+    {"kind": "error", "error_status": 429},
+    {"kind": "error", "error_status": 503},
+    {"kind": "slow", "latency_ms": 30},
+]
+# What a shopper pays with, and what they do then.
+WAYS: list[tuple[str, Callable[[Case], None]]] = [
+    (VISA, does_nothing),
+    (VISA, does_nothing),
+    (DECLINED, does_nothing),
+    (AUTHENTICATE, authenticates),
+    (AUTHENTICATE, does_nothing),
+    ("pix", pays_pix),
+    ("pix", does_nothing),
+]
+
+
+def strike(sandbox: Sandbox, chance: random.Random) -> None:
+    """From now on every call fails with this probability, each time in another way."""
+    sandbox.no_faults()
+    left = 1.0
+    for fault in FAULTS:
+        share = CALLS_THAT_FAIL / len(FAULTS)
+        sandbox.fault(**fault, probability=share / left, seed=chance.randrange(10**9))
+        left -= share
+
+
+def check_out(product: Product, sandbox: Sandbox, chance: random.Random) -> str:
+    """One shopper, who tries another card once where the first try did not work."""
+    method, act = chance.choice(WAYS)
+    case = Case(product, sandbox, method)
+    for way in [method, VISA]:
+        try:
+            status = order_of(case.cart, way).status
+            break
+        except Refusal as refusal:
+            status = type(refusal).__name__
+        breaker("stripe").close()
+    act(case)
+    return status
+
+
+@pytest.fixture
+def pass_time(sandbox: Sandbox) -> Iterator[Callable[[float], None]]:
+    """Moves the clocks of this process and of the provider forward together."""
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+
+        def forward(seconds: float) -> None:
+            traveller.shift(seconds)
+            sandbox.advance_clock(seconds)
+            breaker("stripe").close()
+
+        yield forward
+
+
+@pytest.mark.parametrize("shop", range(SHOPS))
+def test_noise(shop: int, sandbox: Sandbox, books: Books, pass_time: Callable[[float], None]) -> None:
+    chance = random.Random(int(os.environ["NOISE_SEED"]) + shop)
+    checkouts = CHECKOUTS // SHOPS
+    product = ProductFactory(stock=checkouts)
+    books.open()
+    answers: Counter[str] = Counter()
+    for number in range(checkouts):
+        if number % ROUND == 0:
+            strike(sandbox, chance)
+        answers[check_out(product, sandbox, chance)] += 1
+        breaker("stripe").close()
+        if number % ROUND == ROUND - 1:
+            two_minutes(pass_time)
+    sandbox.no_faults()
+    pass_time(31 * 60)
+    for _ in range(2 + checkouts // 100):
+        two_minutes(pass_time)
+    assert answers["paid"] > checkouts / 4
+    books.check("noise: 20 % of the provider's calls fail", checkouts)

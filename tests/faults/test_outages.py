@@ -1,0 +1,208 @@
+"""Servers go away while people buy, through the real web server, worker and beat: nothing optional stops a sale."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from checkout.models import Order, OutboxMessage
+from config.breakers import FAILURES_BEFORE_OPENING
+from inventory.models import Product
+from tests.cart.factories import flat_shipping
+from tests.checkout.support import eventually
+from tests.faults import FULL
+from tests.faults.conftest import Books
+from tests.faults.load import Load, buy, call, under_load
+from tests.faults.mail_sink import MailSink
+from tests.faults.moments import pass_time, two_minutes
+from tests.faults.proxy import Mode
+from tests.faults.shop import PAYMENT_SECONDS, Shop, kill, running
+from tests.inventory.factories import ProductFactory
+from tests.sandbox import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# How many shoppers come through before, during and after the outage.
+SHOPPERS = 60 if FULL else 8
+# Two looks at a Redis that hangs, at 0.2 s each, and a busy machine.
+LONGEST_SECONDS = 5.0
+
+
+@pytest.fixture
+def product(books: Books) -> Product:
+    flat_shipping()
+    made = ProductFactory(stock=10_000)
+    books.open()
+    return made
+
+
+@pytest.fixture
+def shop(tmp_path: Path, sandbox: Sandbox, mails: MailSink, product: Product) -> Iterator[Shop]:
+    with running(tmp_path, sandbox, mails) as opened:
+        assert buy(opened.url, product.sku)[-1].status == 201
+        yield opened
+
+
+def everybody_bought(load: Load, longest: float = LONGEST_SECONDS) -> None:
+    assert {status for _step, status in load.statuses()} <= {200, 201}, load.statuses()
+    assert max(answer.seconds for answer in load.answers) < longest
+
+
+# --- Redis ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["refused", "hanging", *(["slow"] if FULL else [])])
+def test_redis_is_away(mode: Mode, shop: Shop, product: Product, books: Books) -> None:
+    with under_load(shop.url, product.sku) as load:
+        load.wait_for(SHOPPERS)
+        shop.redis.set(mode)
+        load.wait_for(SHOPPERS)
+        shop.redis.set("open")
+        load.wait_for(SHOPPERS)
+    everybody_bought(load)
+    two_minutes()
+    books.check(f"Redis {mode} under load", len(load.checkouts))
+
+
+def test_redis_is_flushed_midway(shop: Shop, product: Product, books: Books) -> None:
+    with under_load(shop.url, product.sku) as load:
+        for _ in range(6 if FULL else 3):
+            load.wait_for(SHOPPERS // 2)
+            shop.flush_redis()
+        load.wait_for(SHOPPERS)
+    everybody_bought(load)
+    two_minutes()
+    books.check("Redis flushed under load", len(load.checkouts))
+
+
+# --- Broker, worker, mail ---------------------------------------------------------------------------------------------
+
+
+def mails_for_all(mails: MailSink) -> bool:
+    return len(mails.by_order()) == Order.objects.filter(status="paid").count()
+
+
+def next_try(shop: Shop, product: Product) -> bool:
+    """The back-off is over, and the next order nudges the relay."""
+    pass_time(60)
+    bought = buy(shop.url, product.sku)[-1].status == 201
+    time.sleep(1)
+    return bought
+
+
+@pytest.mark.parametrize("mode", ["refused", *(["hanging"] if FULL else [])])
+def test_broker_is_away(mode: Mode, shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
+    """No request waits for it, and mail goes out when it is back."""
+    shop.start_worker()
+    shop.start_beat()
+    eventually(lambda: mails_for_all(mails), 60)
+    shop.broker.set(mode)
+    before = mails.by_order().total()
+    with under_load(shop.url, product.sku) as load:
+        load.wait_for(SHOPPERS)
+    everybody_bought(load)
+    assert mails.by_order().total() == before
+    shop.broker.set("open")
+    eventually(lambda: mails_for_all(mails), 90)
+    eventually(lambda: not OutboxMessage.objects.unsent().exists())
+    books.check(f"broker {mode} under load", len(load.checkouts))
+
+
+@pytest.mark.parametrize("mode", ["refused", *(["hanging"] if FULL else [])])
+def test_mail_server_is_away(mode: Mode, shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
+    """Staff see what is wrong; the mail is tried again later, and comes once."""
+    shop.start_worker()
+    eventually(lambda: mails_for_all(mails), 60)
+    shop.mail.set(mode)
+    with under_load(shop.url, product.sku) as load:
+        load.wait_for(SHOPPERS)
+    everybody_bought(load)
+    waiting = OutboxMessage.objects.unsent().exclude(last_error="")
+    eventually(lambda: waiting.exists(), 30)
+    assert waiting[0].due_at > timezone.now() + timedelta(seconds=20)
+    shop.mail.set("open")
+    eventually(lambda: next_try(shop, product) and mails_for_all(mails), 90)
+    two_minutes()
+    books.check(f"mail server {mode} under load", len(load.checkouts))
+
+
+def test_worker_is_killed_while_it_sends(shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
+    """Its task runs again, in another worker, and the mail comes once."""
+    worker = shop.start_worker()
+    eventually(lambda: mails_for_all(mails), 60)
+    kills = 3 if FULL else 1
+    for _ in range(kills):
+        shop.mail.set("hanging")
+        number = buy(shop.url, product.sku)[-1].document["number"]
+        message = OutboxMessage.objects.filter(order__number=number)
+        eventually(lambda message=message: message.get().tries == 1, 30)
+        kill(worker)
+        assert message.get().sent_at is None
+        shop.mail.set("open")
+        assert number not in mails.by_order()
+        worker = shop.start_worker()
+        eventually(lambda number=number: next_try(shop, product) and number in mails.by_order(), 60)
+    eventually(lambda: mails_for_all(mails), 30)
+    eventually(lambda: not OutboxMessage.objects.unsent().exists())
+    books.check("worker killed while it sends", kills)
+
+
+# --- The payment provider ---------------------------------------------------------------------------------------------
+
+
+def cart_is_kept(shop: Shop, product: Product) -> None:
+    """Whoever is refused finds the cart as it was, and is told when to come back."""
+    api = f"{shop.url}/api/v1/carts/"
+    answers = buy(shop.url, product.sku)
+    cart, refused = answers[-2].document, answers[-1]
+    assert (refused.status, refused.document["code"]) == (503, "payment_unavailable")
+    assert int(refused.retry_after) >= 1
+    now = call("GET", f"{api}{cart['id']}/").document
+    assert (now["status"], now["lines"], now["total"]) == ("open", cart["lines"], cart["total"])
+
+
+PROVIDER = {
+    "refused": {"kind": "refused", "seconds": 300},
+    "hanging": {"kind": "hang", "seconds": 4},
+    "answers 500": {"kind": "error", "error_status": 500},
+    "turns away": {"kind": "error", "error_status": 429},
+}
+
+
+@pytest.mark.parametrize("how", PROVIDER if FULL else ["hanging", "answers 500"])
+def test_provider_is_away(how: str, shop: Shop, product: Product, books: Books, sandbox: Sandbox) -> None:
+    """Clean refusals within the deadline; then the breaker refuses at once and keeps the cart."""
+    fault = PROVIDER[how] | ({"seconds": 20} if how == "refused" else {})
+    sandbox.fault(**fault)
+    down_since = time.monotonic()
+    with under_load(shop.url, product.sku) as load:
+        load.wait_for(2 * FAILURES_BEFORE_OPENING + SHOPPERS)
+    assert {answer.status for answer in load.checkouts} <= {202, 503}, load.statuses()
+    assert {answer.status for answer in load.answers if answer.step != "checkout"} <= {200, 201}
+    assert max(answer.seconds for answer in load.checkouts) < PAYMENT_SECONDS + 2
+    refused = [answer for answer in load.checkouts if answer.status == 503]
+    assert len(refused) >= SHOPPERS
+    assert all(int(answer.retry_after) >= 1 for answer in refused)
+    assert sorted(answer.seconds for answer in refused)[len(refused) // 2] < 0.5
+    cart_is_kept(shop, product)
+    if how == "refused":
+        time.sleep(max(0.0, down_since + 21 - time.monotonic()))
+    else:
+        sandbox.no_faults()
+    time.sleep(3 if how == "hanging" else 0)
+    pass_time(31 * 60)
+    for _ in range(2):
+        two_minutes()
+    books.check(f"provider {how} under load", len(load.checkouts))
+
+
+def test_provider_is_slow(shop: Shop, product: Product, books: Books, sandbox: Sandbox) -> None:
+    sandbox.fault("slow", latency_ms=500)
+    with under_load(shop.url, product.sku) as load:
+        load.wait_for(SHOPPERS)
+    everybody_bought(load, PAYMENT_SECONDS + 2)
+    two_minutes()
+    books.check("provider slow under load", len(load.checkouts))

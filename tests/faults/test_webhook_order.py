@@ -1,0 +1,117 @@
+"""Webhooks in any order, any number of times, before the order exists or days late: the same final state."""
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from checkout import tasks
+from checkout.models import Order
+from inventory.models import Product, Stock
+from payments import services as payments
+from payments.models import PaymentAttempt, WebhookEvent
+from payments.sandbox.webhooks import sign
+from tests.cart.factories import ready_cart
+from tests.checkout.support import AUTHENTICATE, order_of
+from tests.faults import FULL
+from tests.faults.conftest import Books
+from tests.faults.crash_cases import Case, authenticates, pays_pix
+from tests.faults.moments import pass_time, two_minutes
+from tests.inventory.factories import ProductFactory
+from tests.sandbox import WEBHOOK_SECRET, Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SHUFFLES = 60 if FULL else 12
+DAYS_LATE = 3 * 24 * 60 * 60
+
+
+def store(event: dict[str, Any]) -> None:
+    raw = json.dumps({name: value for name, value in event.items() if name not in {"tries", "delivered"}})
+    payments.store_webhook("stripe", raw.encode(), sign(raw, WEBHOOK_SECRET))
+
+
+def final_state(order: Order) -> tuple[Any, ...]:
+    order.refresh_from_db()
+    attempt = PaymentAttempt.objects.get(payment=order.payment_id)
+    stock = list(Stock.objects.values_list("on_hand", "reserved"))
+    return order.status, order.cart.status, attempt.status, attempt.captured, attempt.payment.status, stock
+
+
+def deliver(events: list[dict[str, Any]], chance: random.Random) -> None:
+    """All events at least once, some several times, in any order, with settling in between or only at the end."""
+    shuffled = [*events, *chance.choices(events, k=chance.randint(0, 4))]
+    chance.shuffle(shuffled)
+    for event in shuffled:
+        store(event)
+        if chance.random() < 0.5:
+            tasks.settle_webhook_events()
+        if chance.random() < 0.2:
+            pass_time(chance.choice([1, 60]))
+    tasks.settle_webhook_events()
+
+
+@pytest.mark.parametrize("way", ["3-D Secure", "refused 3-D Secure", "Pix"])
+@pytest.mark.parametrize("seed", range(SHUFFLES))
+def test_shuffled_and_repeated(way: str, seed: int, sandbox: Sandbox, books: Books) -> None:
+    case = Case(ProductFactory(stock=5), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
+    books.open()
+    order = case.order()
+    if way == "refused 3-D Secure":
+        sandbox.answer_challenge(case.reference, authenticate=False)
+    else:
+        (pays_pix if way == "Pix" else authenticates)(case)
+    deliver(sandbox.events(), random.Random(seed))
+    two_minutes()
+    status = final_state(order)[0]
+    assert status == ("cancelled" if way == "refused 3-D Secure" else "paid")
+    books.check("webhooks shuffled and repeated", 1)
+
+
+def test_before_anybody_here_knows_the_attempt(sandbox: Sandbox, books: Books) -> None:
+    """The provider tells of a charge that stands in no row yet: the event waits in the inbox until it does."""
+    product: Product = ProductFactory(stock=5)
+    cart = ready_cart([product])
+    books.open()
+    order = order_of(cart, AUTHENTICATE)
+    attempt = PaymentAttempt.objects.get(payment=order.payment_id)
+    sandbox.answer_challenge(attempt.provider_reference, authenticate=True)
+    with hidden(attempt):
+        deliver(sandbox.events(), random.Random(0))
+        assert WebhookEvent.objects.filter(handled_at=None).exclude(last_error="").count() == len(sandbox.events())
+    assert final_state(order)[0] == "awaiting_payment"
+    tasks.settle_webhook_events()
+    assert final_state(order)[0] == "paid"
+    two_minutes()
+    books.check("webhooks before the order", 1)
+
+
+@contextmanager
+def hidden(attempt: PaymentAttempt) -> Iterator[None]:
+    """As long as it lasts, the attempt's row is not there, as before its transaction commits."""
+    PaymentAttempt.objects.filter(pk=attempt.pk).delete()
+    try:
+        yield
+    finally:
+        attempt.save(force_insert=True)
+
+
+@pytest.mark.parametrize("way", ["3-D Secure", "Pix"])
+def test_days_late(way: str, sandbox: Sandbox, books: Books) -> None:
+    """The sweeper has found out long before; what arrives then changes nothing."""
+    case = Case(ProductFactory(stock=5), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
+    books.open()
+    order = case.order()
+    (pays_pix if way == "Pix" else authenticates)(case)
+    pass_time(31 * 60)
+    two_minutes()
+    before = final_state(order)
+    assert before[0] == "paid"
+    pass_time(DAYS_LATE)
+    deliver(sandbox.events(), random.Random(1))
+    two_minutes()
+    assert final_state(order) == before
+    books.check("webhooks days late", 1)
