@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from cart.exceptions import CheckoutInProgress
@@ -78,9 +78,13 @@ def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool
     One of several at once wins the insertion. Raises CheckoutInProgress for the others.
     """
     now = timezone.now()
-    entry, created = IdempotencyKey.objects.select_for_update().get_or_create(
-        cart=cart, key=key, defaults={"fingerprint": fingerprint, "started_at": now}
-    )
+    try:
+        entry, created = IdempotencyKey.objects.select_for_update().get_or_create(
+            cart=cart, key=key, defaults={"fingerprint": fingerprint, "started_at": now}
+        )
+    except IntegrityError:
+        # The row was there when we wanted to write it and gone when we looked: its request was refused just now.
+        raise CheckoutInProgress from None
     if created:
         return entry, True
     if entry.fingerprint != fingerprint:

@@ -9,7 +9,7 @@ from django.core.cache import cache
 
 from tests import chromium
 
-# The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`; and the table of faults at the end.
+# The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`, and the table of faults.
 pytest_plugins = ["tests.sandbox", "tests.carrier", "tests.faults.table"]
 
 
