@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
 TYPED := config cart checkout inventory payments shipping
 
-.PHONY: help demo servers test check format lock messages clean
+.PHONY: help demo servers test faults check format lock messages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and stand-ins alone
 test: $(INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
 	@$(BIN)/python -m tests.chromium
 	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto $(ARGS)
+
+# The whole of tests/faults and tests/concurrency; `make test` runs them in small. The table goes into the page too.
+faults: export FAULTS = full
+faults: export FAULTS_PAGE = docs/reliability.md
+faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (20 min); a table of money and stock afterwards
+	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal tests/faults tests/concurrency $(ARGS)
 
 # `check --deploy` looks at what production would run with: nothing from a demo, a long key, no server needed.
 check: export ESTEIRA_DATA = .data/none
