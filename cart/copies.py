@@ -13,9 +13,11 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from config.cache import cache_requests
+from config.cache import count, declare
 
 logger = logging.getLogger(__name__)
+
+declare("cart")
 
 Copy = dict[str, Any]
 # Which cart, and which of its versions. A user's next cart has a higher number, so that it counts as newer.
@@ -52,7 +54,7 @@ def recall(key: str) -> Copy | None:
         text = None
     copy = json.loads(text) if text else None
     found = copy is not None and not copy.get("forgotten")
-    cache_requests.labels("cart", "hit" if found else "miss").inc()
+    count("cart", "hit" if found else "miss")
     return copy if found else None
 
 

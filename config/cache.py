@@ -3,63 +3,213 @@
 Redis is a copy that may vanish at any moment. A look-up that Redis does not answer is a miss, never an error. Keys are
 dropped by name after the transaction commits, never by scanning. What decides anything (stock, prices at the moment of
 the order) is never read from here.
+
+One idea keeps loads few and values true: whoever loads a key first takes its lease, and a value is kept only while the
+lease it was loaded under stands. So a cold key is loaded once (the others wait a moment for it), an ageing one is
+refreshed by one caller (the others take the old value), and dropping a key also ends its lease: a slow reader that had
+read the row before the change cannot put it back.
 """
 
-from collections.abc import Callable, Collection
-from typing import TypeVar
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, TypeVar
+from uuid import uuid4
 
 from django.core.cache import cache
 from django.db import transaction
+from django_redis import get_redis_connection
 from prometheus_client import Counter
+from redis.exceptions import RedisError
 
 T = TypeVar("T")
 
-_MISSING = object()
+logger = logging.getLogger(__name__)
 
+# How long somebody may take to load a value that is to be kept.
+LEASE_SECONDS = 5.0
+# How long others wait for it before they load for themselves.
+WAIT_SECONDS = 0.5
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.002, 0.03
+# A lease outlives its load for a moment, so that who looked just before the value came does not load it once more.
+LINGER_SECONDS = 0.5
+# Lifetimes differ by up to a tenth, lest all keys of one moment end in one moment; the last fifth of them is "ageing".
+JITTER = 0.1
+FRESH_PART = 0.8
+
+RESULTS = ("hit", "miss", "stale")
 cache_requests = Counter("cache_requests_total", "Look-ups in the cache by name and result.", ["name", "result"])
+_declared: set[str] = set()
+
+# KEYS: value and lease of each key. ARGV: the token, how long a lease lingers, then value and lifetime of each key.
+# An empty value (nothing was found to keep) forgets the old one and gives the lease back.
+_KEEP = """
+for i = 1, #KEYS, 2 do
+    if redis.call('GET', KEYS[i + 1]) == ARGV[1] then
+        if ARGV[i + 2] == '' then
+            redis.call('DEL', KEYS[i], KEYS[i + 1])
+        else
+            redis.call('SET', KEYS[i], ARGV[i + 2], 'PX', ARGV[i + 3])
+            redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])
+        end
+    end
+end
+"""
 
 
-def cached(name: str, key: str, seconds: int, load: Callable[[], T]) -> T:
-    """The value under `name:key`, loaded and kept for `seconds` where it is not there."""
-    found = cache.get(f"{name}:{key}", _MISSING)
-    if found is not _MISSING:
-        cache_requests.labels(name, "hit").inc()
-        return found  # type: ignore[no-any-return]
-    cache_requests.labels(name, "miss").inc()
-    value = load()
-    cache.set(f"{name}:{key}", value, seconds)
-    return value
+class UndeclaredName(LookupError):
+    """A look-up under a name that was never declared: a mistake in the program."""
+
+
+def declare(*names: str) -> None:
+    """Make these names known, once, where the reads are defined. Their counters exist from then on, at zero."""
+    for name in names:
+        _declared.add(name)
+        for result in RESULTS:
+            cache_requests.labels(name, result)
+
+
+def count(name: str, result: str, number: int = 1) -> None:
+    """Count look-ups: `hit` was answered from the cache, `stale` with an ageing value, `miss` ran its load.
+
+    Raises UndeclaredName.
+    """
+    if name not in _declared:
+        raise UndeclaredName(name)
+    cache_requests.labels(name, result).inc(number)
+
+
+def cached(name: str, key: str, seconds: float, load: Callable[[], T]) -> T:
+    """The value under `name:key`, loaded and kept for at most `seconds` where it is not there.
+
+    Raises UndeclaredName, and whatever `load` raises (nothing is kept then).
+    """
+    return cached_many(name, [key], seconds, lambda _missing: {key: load()})[key]
 
 
 def cached_many(
-    name: str, keys: Collection[str], seconds: int, load_missing: Callable[[list[str]], dict[str, T]]
+    name: str, keys: Collection[str], seconds: float, load_missing: Callable[[list[str]], dict[str, T]]
 ) -> dict[str, T]:
-    """The values under `name:key` for each key: one round trip for the hits, one `load_missing` for all the misses.
+    """The values under `name:key` for each key: one round trip for the hits, one `load_missing` for all the misses
+    (and one more only for keys that others were loading and did not bring in time).
 
-    Keys that `load_missing` does not return are absent from the answer and are not remembered.
+    Keys that `load_missing` does not return are absent from the answer and are not remembered. Raises UndeclaredName.
     """
-    found: dict[str, T] = _get_many(name, keys)
-    missing = [key for key in keys if key not in found]
-    cache_requests.labels(name, "hit").inc(len(found))
-    if missing:
-        cache_requests.labels(name, "miss").inc(len(missing))
-        loaded = load_missing(missing)
-        cache.set_many({f"{name}:{key}": value for key, value in loaded.items()}, seconds)
-        found |= loaded
-    return found
+    return _LookUp(name, seconds, load_missing).answer(list(dict.fromkeys(keys)))
 
 
-def _get_many(name: str, keys: Collection[str]) -> dict[str, T]:
-    full_keys = {f"{name}:{key}": key for key in keys}
-    answer = cache.get_many(full_keys) if full_keys else {}
-    return {full_keys[full_key]: value for full_key, value in (answer or {}).items()}
+def recall(name: str, key: str) -> Any:
+    """The value under `name:key` if it is there, else None; never loads and never waits. Raises UndeclaredName."""
+    kept = _read(name, [key])
+    count(name, "hit" if kept else "miss")
+    return kept[key][1] if kept else None
 
 
 def drop_on_commit(name: str, *keys: str) -> None:
-    """Forget `name:key` for each key once the transaction under way has committed (at once where none is open)."""
-    full_keys = [f"{name}:{key}" for key in keys]
+    """Forget `name:key` for each key once the transaction under way has committed (at once where none is open).
+
+    What others are loading at that moment is not kept either, since they may have read the row before the change.
+    """
+    full_keys = [full for key in keys for full in (f"{name}:{key}", f"lease:{name}:{key}")]
 
     def drop() -> None:
         cache.delete_many(full_keys)
 
     transaction.on_commit(drop, robust=True)
+
+
+class _LookUp:
+    """One call of `cached_many`. `load` runs the caller's query; `token` marks the leases that are ours."""
+
+    def __init__(self, name: str, seconds: float, load: Callable[[list[str]], dict[str, T]]) -> None:
+        self.name, self.seconds, self.load = name, seconds, load
+        self.token = uuid4().hex
+
+    def answer(self, keys: list[str]) -> dict[str, Any]:
+        kept, now = _read(self.name, keys), time.time()
+        missing = [key for key in keys if key not in kept]
+        ageing = [key for key, (fresh_until, _value) in kept.items() if fresh_until <= now]
+        values = {key: value for key, (_fresh_until, value) in kept.items()}
+        count(self.name, "hit", len(kept) - len(ageing))
+        if not missing and not ageing:
+            return values
+        leased = _take_leases(self.name, missing + ageing, self.token)
+        if leased is None:
+            return values | self._load(missing)
+        count(self.name, "stale", len(set(ageing) - set(leased)))
+        fresh = self._load_and_keep(leased)
+        values = {key: value for key, value in values.items() if key not in leased} | fresh
+        return values | self._wait_for([key for key in missing if key not in leased])
+
+    def _wait_for(self, keys: list[str]) -> dict[str, Any]:
+        """The values that others are loading: theirs, or after a while or where they gave up our own."""
+        deadline, pause = time.monotonic() + WAIT_SECONDS, FIRST_PAUSE_SECONDS
+        values: dict[str, Any] = {}
+        while keys:
+            arrived = {key: value for key, (_fresh_until, value) in _read(self.name, keys).items()}
+            count(self.name, "hit", len(arrived))
+            values |= arrived
+            keys = [key for key in keys if key not in arrived]
+            leased = _take_leases(self.name, keys, self.token)
+            if leased is None or time.monotonic() > deadline:
+                # Not kept: whoever holds the lease does that.
+                return values | self._load_and_keep(leased or []) | self._load(sorted(set(keys) - set(leased or [])))
+            values |= self._load_and_keep(leased)
+            keys = [key for key in keys if key not in leased]
+            if keys:
+                time.sleep(pause)
+                pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+        return values
+
+    def _load(self, keys: list[str]) -> dict[str, Any]:
+        count(self.name, "miss", len(keys))
+        return self.load(keys) if keys else {}
+
+    def _load_and_keep(self, leased: list[str]) -> dict[str, Any]:
+        """Load keys whose leases are ours. The leases end here, whatever happens."""
+        loaded: dict[str, Any] = {}
+        try:
+            loaded = self._load(leased)
+        finally:
+            _keep(self.name, leased, self.token, loaded, self.seconds)
+        return loaded
+
+
+def _read(name: str, keys: Iterable[str]) -> dict[str, tuple[float, Any]]:
+    """What is kept, by key: until when it is fresh, and the value."""
+    full_keys = {f"{name}:{key}": key for key in keys}
+    answer = cache.get_many(full_keys) if full_keys else {}
+    return {full_keys[full_key]: entry for full_key, entry in (answer or {}).items()}
+
+
+def _take_leases(name: str, keys: Collection[str], token: str) -> list[str] | None:
+    """Those of the keys that are ours to load; None where Redis is away. One round trip."""
+    if not keys:
+        return []
+    try:
+        asked = get_redis_connection("default").pipeline(transaction=False)
+        for key in keys:
+            asked.set(cache.make_key(f"lease:{name}:{key}"), token, nx=True, px=int(LEASE_SECONDS * 1000))
+        return [key for key, taken in zip(keys, asked.execute(), strict=True) if taken]
+    except RedisError as error:
+        logger.warning("Redis is away, %s is loaded: %s", name, type(error).__name__)
+        return None
+
+
+def _keep(name: str, leased: list[str], token: str, loaded: dict[str, Any], seconds: float) -> None:
+    """Keep what was loaded under leases that still stand. One round trip, one step inside Redis."""
+    if not leased:
+        return
+    lifetime = seconds * random.uniform(1 - JITTER, 1)  # noqa: S311  spreads load, guards nothing
+    milliseconds = max(1, int(lifetime * 1000))
+    keys: list[str] = []
+    arguments: list[Any] = [token, min(int(LINGER_SECONDS * 1000), max(1, milliseconds // 10))]
+    for key in leased:
+        entry = (time.time() + lifetime * FRESH_PART, loaded[key]) if key in loaded else None
+        keys += [cache.make_key(f"{name}:{key}"), cache.make_key(f"lease:{name}:{key}")]
+        arguments += [cache.client.encode(entry) if entry else "", milliseconds]  # type: ignore[attr-defined]
+    try:
+        get_redis_connection("default").eval(_KEEP, len(keys), *keys, *arguments)
+    except RedisError as error:
+        logger.warning("Redis is away, %s is not kept: %s", name, type(error).__name__)

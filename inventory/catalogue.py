@@ -11,14 +11,18 @@ from uuid import uuid4
 
 from django.conf import settings
 
-from config.cache import cached, cached_many, drop_on_commit
+from config.cache import cached, cached_many, declare, drop_on_commit
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
 from inventory.words import query_words
 
+declare("product", "catalogue_page", "categories", "availability")
+
 PAGE_SIZE = 24
 AVAILABILITY_SECONDS = 5
 PAGES_AT_MOST = 10_000
+# A new version makes every page cold: where nothing changes, once a day will do.
+VERSION_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ def _load_page(search: str, category: str, page: int) -> CataloguePage:
 
 def _catalogue_version() -> str:
     """Part of every page's key: a new one makes all pages of the catalogue cold at once, without looking for them."""
-    return cached("catalogue_page", "version", settings.CATALOGUE_CACHE_SECONDS, lambda: uuid4().hex)
+    return cached("catalogue_page", "version", VERSION_SECONDS, lambda: uuid4().hex)
 
 
 def availability(product_ids: Collection[int]) -> dict[int, int]:

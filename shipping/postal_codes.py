@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from config.breakers import BreakerOpen, ProviderFailure, breaker
-from config.cache import cached
+from config.cache import cached, declare
 from config.locks import refuse_in_transaction
 from shipping.bounded_http import Call, CallFailed, ask
 from shipping.exceptions import InvalidPostalCode
@@ -20,8 +20,11 @@ logger = logging.getLogger(__name__)
 
 LOOK_UP_SECONDS = 1.0
 REMEMBER_SECONDS = 24 * 60 * 60
+CACHE_NAME = "postal_codes"
 MAX_ANSWER_BYTES = 16 * 1024
 MAX_NAME_LENGTH = 120
+
+declare(CACHE_NAME)
 
 # Spaces, dots and every kind of dash that keyboards and spreadsheets put into a number.
 _SEPARATORS = re.compile(r"[\s.\u00ad\u2010-\u2015\u2212\u200b\ufeff-]+")
@@ -143,7 +146,7 @@ def look_up(postal_code: str) -> AddressHint:
         return local
     refuse_in_transaction("The postal-code look-up")
     try:
-        found = cached("postal_codes", postal_code, REMEMBER_SECONDS, lambda: _ask_service(postal_code))
+        found = cached(CACHE_NAME, postal_code, REMEMBER_SECONDS, lambda: _ask_service(postal_code))
     except BreakerOpen:
         return local
     except PostalCodesAway as error:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import groupby
 from secrets import token_hex
 
-from config.cache import cached, drop_on_commit
+from config.cache import cached, declare, drop_on_commit
 from config.money import round_money
 from shipping.models import ShippingRate
 from shipping.options import ShippingOption, cheapest_first
@@ -15,6 +15,8 @@ from shipping.parcels import Parcel
 CACHE_NAME = "shipping_options"
 CACHE_SECONDS = 10 * 60
 RANGES_KEY = "ranges"
+
+declare(CACHE_NAME)
 
 
 @dataclass(frozen=True)

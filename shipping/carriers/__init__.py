@@ -11,7 +11,7 @@ from django.conf import settings
 from prometheus_client import Counter
 
 from config.breakers import BreakerOpen, breaker
-from config.cache import cached, cached_many
+from config.cache import cached, declare, recall
 from config.locks import refuse_in_transaction
 from shipping.carriers.base import Carrier, CarrierAway
 from shipping.carriers.melhor_envio import MelhorEnvio
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 CACHE_NAME = "carrier_rates"
 RATES_SECONDS = 5 * 60
 AWAY_SECONDS = 60
+
+declare(CACHE_NAME)
 
 carrier_questions = Counter("carrier_questions_total", "Parcels priced by a carrier, by result.", ["carrier", "result"])
 
@@ -54,9 +56,8 @@ def remembered_rates(parcel: Parcel, postal_code: str) -> list[ShippingOption] |
     question = carrier.question(parcel, postal_code) if carrier else None
     if carrier is None or question is None:
         return []
-    key = _key(carrier, question)
-    remembered: dict[str, list[ShippingOption]] = cached_many(CACHE_NAME, [key], RATES_SECONDS, lambda _missing: {})
-    return remembered.get(key)
+    remembered: list[ShippingOption] | None = recall(CACHE_NAME, _key(carrier, question))
+    return remembered
 
 
 def configured() -> Carrier | None:
