@@ -1,10 +1,13 @@
 """What every fault test stands on: the provider, a mail server, and the books that must balance at the end."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 
+from config.breakers import breaker
 from tests.faults import table
 from tests.faults.balance import Balance, shelves
 from tests.faults.mail_sink import MailSink
@@ -52,3 +55,17 @@ def mails(session_mails: MailSink, settings: Any) -> MailSink:
 @pytest.fixture
 def books(sandbox: Sandbox, mails: MailSink, record_property: Callable[[str, object], None]) -> Books:
     return Books(sandbox, mails, record_property)
+
+
+@pytest.fixture
+def move_clocks(sandbox: Sandbox) -> Iterator[Callable[[float], None]]:
+    """Moves the clocks of this process and of the provider forward together, where `pass_time` is not enough: what the
+    provider has written down must age too."""
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+
+        def forward(seconds: float) -> None:
+            traveller.shift(seconds)
+            sandbox.advance_clock(seconds)
+            breaker("stripe").close()
+
+        yield forward

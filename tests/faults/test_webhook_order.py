@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -115,3 +115,17 @@ def test_days_late(way: str, sandbox: Sandbox, books: Books) -> None:
     two_minutes()
     assert final_state(order) == before
     books.check("webhooks days late", 1)
+
+
+@pytest.mark.parametrize("way", ["3-D Secure", "Pix"])
+def test_never(way: str, sandbox: Sandbox, books: Books, move_clocks: Callable[[float], None]) -> None:
+    """The shopper paid and closed the tab, and no webhook ever comes: the provider's books tell."""
+    case = Case(ProductFactory(stock=5), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
+    books.open()
+    order = case.order()
+    (pays_pix if way == "Pix" else authenticates)(case)
+    move_clocks(5 * 60)
+    tasks.reconcile()
+    assert final_state(order)[0] == "paid"
+    two_minutes(move_clocks)
+    books.check("webhooks that never come", 1)
