@@ -5,6 +5,7 @@ Every server the shop talks to is one URL in the environment. Where a URL is mis
 """
 
 from pathlib import Path
+from typing import Any
 
 import django_stubs_ext
 import environ
@@ -115,7 +116,10 @@ DATABASES = {
 # One connection per thread that may need it; a smaller pool answers "couldn't get a connection" under load.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=8)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Behind PgBouncer in transaction mode or RDS Proxy no statement may count on the connection of the one before.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_BEHIND_POOLER", default=False)
 DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),  # what the URL says after its "?", such as sslmode
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5} if DATABASE_POOL_SIZE else False,
 }
 
@@ -225,14 +229,30 @@ USE_THOUSAND_SEPARATOR = True
 
 # --- Files ------------------------------------------------------------------------------------------------------------
 
-STATIC_URL = "static/"
+# A CDN before static files and pictures (https://d123.cloudfront.net). Empty: this server gives them out.
+ASSETS_URL = env.str("ASSETS_URL", default="").rstrip("/")
+STATIC_URL = f"{ASSETS_URL}/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
-MEDIA_URL = "media/"
+MEDIA_URL = f"{ASSETS_URL}/media/"
 MEDIA_ROOT = DATA_DIR / "media"
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# The S3 bucket that keeps uploaded pictures, given out by the CDN in ASSETS_URL. Empty: a folder of this machine.
+MEDIA_BUCKET = env.str("MEDIA_BUCKET", default="")
+if MEDIA_BUCKET:
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": MEDIA_BUCKET,
+            "location": "media",
+            "custom_domain": ASSETS_URL.removeprefix("https://"),
+            "querystring_auth": False,
+            "file_overwrite": False,
+            "object_parameters": {"CacheControl": "public, max-age=31536000, immutable"},
+        },
+    }
 # Without a collected manifest (demo, tests) whitenoise serves straight from the apps.
 if env.bool("STATIC_FROM_APPS", default=DEMO or DEBUG):
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -254,12 +274,13 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 
 _stripe_origin = "/".join(STRIPE_JS_URL.split("/")[:3])
+_assets = [ASSETS_URL] if ASSETS_URL else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": [SELF],
-        "script-src": [SELF, NONCE, _stripe_origin],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "default-src": [SELF, *_assets],
+        "script-src": [SELF, NONCE, _stripe_origin, *_assets],
+        "style-src": [SELF, *_assets],
+        "img-src": [SELF, "data:", *_assets],
         "connect-src": [SELF, _stripe_origin, "https://api.stripe.com"],
         "frame-src": [_stripe_origin, "https://hooks.stripe.com"],
         "form-action": [SELF],
@@ -273,12 +294,23 @@ CONTENT_SECURITY_POLICY = {
 
 # How often one account or address may ask, by scope: "20/min", with s, min, h or d. None is no limit. RATE_LIMITS=off
 # lifts them all, RATE_LIMIT_CHECKOUT=5/min (and so on) changes one. The demo has room for one person's hundred tabs.
-_rates = {"reads": "600/min", "writes": "120/min", "checkout": "20/min", "sign_in": "30/min", "sign_up": "20/h"}
+# `sign_in_account` counts tries at one account, from wherever they come.
+_rates = {
+    "reads": "600/min",
+    "writes": "120/min",
+    "checkout": "20/min",
+    "find_order": "20/min",
+    "sign_in": "30/min",
+    "sign_in_account": "100/h",
+    "sign_up": "20/h",
+}
 _demo_rates = {
     "reads": "9999/min",
     "writes": "999/min",
     "checkout": "999/min",
+    "find_order": "999/min",
     "sign_in": "600/min",
+    "sign_in_account": "600/min",
     "sign_up": "99/min",
 }
 _limited = env.bool("RATE_LIMITS", default=True)
