@@ -87,7 +87,7 @@ def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: 
         _adopt_currency(cart, product, alone=len(lines) == 1)
         _put(line, line.quantity + quantity, sku)
         _changed(cart, lines, freight)
-    return snapshot.of_cart(cart)
+    return snapshot.of_cart(cart, lines.values())
 
 
 @with_freight
@@ -105,7 +105,7 @@ def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_
         else:
             _put(line, quantity, sku)
         _changed(cart, lines, freight)
-    return snapshot.of_cart(cart)
+    return snapshot.of_cart(cart, lines.values())
 
 
 def remove_line(token: str, sku: str, *, user_id: int | None = None) -> CartSnapshot:
@@ -133,8 +133,9 @@ def set_delivery(
         cart.email, cart.phone = email, phone
         cart.address = address
         cart.postal_code = postal_code
-        _changed(cart, _lines_of(cart), freight)
-    return snapshot.of_cart(cart)
+        lines = _lines_of(cart)
+        _changed(cart, lines, freight)
+    return snapshot.of_cart(cart, lines.values())
 
 
 @with_freight
@@ -150,8 +151,9 @@ def set_postal_code(freight: Freight, token: str, postal_code: str, *, user_id: 
         if cart.postal_code != postal_code:
             cart.street = cart.street_number = cart.complement = cart.district = cart.city = ""
             cart.postal_code, cart.state = postal_code, postal_codes.state_of(postal_code) or ""
-        _changed(cart, _lines_of(cart), freight)
-    return snapshot.of_cart(cart)
+        lines = _lines_of(cart)
+        _changed(cart, lines, freight)
+    return snapshot.of_cart(cart, lines.values())
 
 
 def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
@@ -175,7 +177,7 @@ def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | N
             raise CartEmpty
         cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
         _save(cart)
-    return snapshot.of_cart(cart)
+    return snapshot.of_cart(cart, lines.values())
 
 
 @with_freight

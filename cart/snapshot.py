@@ -4,6 +4,7 @@ The copy holds only what the shopper chose. Prices and names come from the catal
 shows at once; availability is a hint that is seconds old. The order decides anew, on locked rows.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 
 from cart import copies
-from cart.models import Cart, CartStatus
+from cart.models import Cart, CartLine, CartStatus
 from config import money
 from inventory import catalogue
 from inventory.catalogue import ProductFacts
@@ -118,12 +119,17 @@ def load_live(user_id: int) -> CartSnapshot | None:
     return of_cart(cart)
 
 
-def of_cart(cart: Cart) -> CartSnapshot:
+def of_cart(cart: Cart, lines: Iterable[CartLine] | None = None) -> CartSnapshot:
     """The snapshot of a cart that was just read with its quote; its copy is kept. One statement, for the lines.
 
-    Must not be called with changes that are not committed yet.
+    None where `lines` are given: all that the cart had when it was locked last. Must not be called with changes that
+    are not committed yet.
     """
-    copy = _copy_of(cart)
+    if lines is None:
+        goods = list(cart.lines.values_list("product_id", "quantity"))
+    else:
+        goods = [(line.product_id, line.quantity) for line in sorted(lines, key=lambda line: (line.position, line.pk))]
+    copy = _copy_of(cart, goods)
     copies.remember(copies.key_of(cart.token, cart.user_id), (cart.pk, cart.version), copy)
     return _compose(copy)
 
@@ -133,7 +139,7 @@ def forget(cart: Cart) -> None:
     copies.forget(copies.key_of(cart.token, cart.user_id), (cart.pk, cart.version))
 
 
-def _copy_of(cart: Cart) -> copies.Copy:
+def _copy_of(cart: Cart, goods: list[tuple[int, int]]) -> copies.Copy:
     quote = cart.quote
     return {
         "id": cart.token,
@@ -141,7 +147,7 @@ def _copy_of(cart: Cart) -> copies.Copy:
         "currency": cart.currency,
         "status": cart.status,
         "user_id": cart.user_id,
-        "lines": list(cart.lines.values_list("product_id", "quantity")),
+        "lines": goods,
         "email": cart.email,
         "phone": cart.phone,
         "address": asdict(cart.address) if cart.address else None,

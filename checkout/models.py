@@ -6,7 +6,7 @@ from typing import Self
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from cart.models import Cart, new_token
@@ -72,6 +72,22 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """The order that a payment attempt belongs to, with its cart, both locked until the transaction ends."""
         require_transaction()
         return self.select_related("cart").select_for_update(of=("cart", "self")).get(payment__attempts=attempt_id)
+
+    def pay(self, order: "Order", now: datetime) -> None:
+        """Write a locked order as paid, and what must be sent because of it, in one statement."""
+        require_transaction()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH paid AS (
+                    UPDATE checkout_order SET status = %(status)s, paid_at = %(now)s WHERE id = %(order)s RETURNING id
+                )
+                INSERT INTO checkout_outboxmessage (order_id, kind, created_at, due_at, tries, last_error)
+                SELECT paid.id, %(kind)s, %(now)s, %(now)s, 0, '' FROM paid
+                """,
+                {"status": OrderStatus.PAID, "now": now, "order": order.pk, "kind": MessageKind.CONFIRMATION},
+            )
+        order.status, order.paid_at = OrderStatus.PAID, now
 
     def fetch_live(self, cart_token: str, user_id: int | None) -> "Order | None":
         """The order that stands for a cart, with everything, or None."""

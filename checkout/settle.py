@@ -73,12 +73,8 @@ def _hold_expiry() -> datetime:
 
 
 def _pay(order: Order) -> None:
-    now = timezone.now()
-    order.status = OrderStatus.PAID
-    order.paid_at = now
-    order.save(update_fields=["status", "paid_at"])
+    Order.objects.pay(order, timezone.now())
     carts.mark_ordered(order.cart)
-    OutboxMessage.objects.create(order=order, kind=MessageKind.CONFIRMATION, due_at=now)
 
     def announce() -> None:
         order_placed.send_robust(sender=Order, order=order)

@@ -30,6 +30,43 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
             models.Prefetch("refunds", Refund.objects.order_by("created_at", "pk")),
         )
 
+    def create_with_attempt(self, payment: Payment, attempt: PaymentAttempt) -> None:
+        """Write a new payment and its first attempt: one statement. Raises IntegrityError for a known `reference`."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH payment AS (
+                    INSERT INTO payments_payment
+                        (id, reference, amount, currency, status, provider, method, created_at, updated_at)
+                    VALUES (%(payment)s, %(reference)s, %(amount)s, %(currency)s, %(payment_status)s, %(provider)s,
+                            %(method)s, %(now)s, %(now)s)
+                    RETURNING id
+                )
+                INSERT INTO payments_paymentattempt
+                    (id, payment_id, method_token, status, created_at, expires_at,
+                     provider_reference, captured, decline_code, error)
+                SELECT %(attempt)s, payment.id, %(method_token)s, %(status)s, %(now)s, %(expires_at)s, '', 0, '', ''
+                FROM payment
+                """,
+                {
+                    "payment": payment.pk,
+                    "reference": payment.reference,
+                    "amount": payment.amount,
+                    "currency": payment.currency,
+                    "payment_status": payment.status,
+                    "provider": payment.provider,
+                    "method": payment.method,
+                    "now": payment.created_at,
+                    "attempt": attempt.pk,
+                    "method_token": attempt.method_token,
+                    "status": attempt.status,
+                    "expires_at": attempt.expires_at,
+                },
+            )
+        for row in (payment, attempt):
+            row._state.adding = False
+            row._state.db = connection.alias
+
     def locked(self) -> PaymentQuerySet:
         """Lock the rows in the order of their keys. Evaluate it at once; raises LockOutsideTransaction."""
         require_transaction()

@@ -66,16 +66,25 @@ def check_method_token(method_token: str) -> str:
 def open_payment(
     reference: str, amount: Decimal, currency: str, method_token: str, *, expires_at: datetime | None
 ) -> PaymentAttempt:
-    """Create a payment and its first attempt, in the caller's transaction.
+    """Create a payment and its first attempt, in the caller's transaction. One statement.
 
     Commit it before `authorize`. `expires_at` is when an attempt that waits for the shopper is given up. Raises
     InvalidPaymentMethod, and IntegrityError where `reference` has a payment already.
     """
     require_transaction()
-    payment = Payment.objects.create(
-        reference=reference, amount=amount, currency=currency, provider=gateway().name, method=_method_of(method_token)
+    now = timezone.now()
+    payment = Payment(
+        reference=reference,
+        amount=amount,
+        currency=currency,
+        provider=gateway().name,
+        method=_method_of(method_token),
+        created_at=now,
+        updated_at=now,
     )
-    return PaymentAttempt.objects.create(payment=payment, method_token=method_token, expires_at=expires_at)
+    attempt = PaymentAttempt(payment=payment, method_token=method_token, created_at=now, expires_at=expires_at)
+    Payment.objects.create_with_attempt(payment, attempt)
+    return attempt
 
 
 def new_attempt(payment: Payment, method_token: str, *, expires_at: datetime | None) -> PaymentAttempt:
