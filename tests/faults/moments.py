@@ -33,9 +33,10 @@ def pass_time(seconds: float, sandbox: Sandbox | None = None) -> None:
 
 
 def two_minutes(passing: Callable[[float], None] = pass_time) -> None:
-    """As long as anything may be out of balance: beat's slowest round comes every 30 seconds."""
+    """As long as anything may be out of balance: the sweep comes every 30 seconds, the relay every 10."""
     for _ in range(4):
         passing(30)
         tasks.settle_webhook_events()
         tasks.sweep()
-        tasks.relay_outbox()
+        for _ in range(3):
+            tasks.relay_outbox()
