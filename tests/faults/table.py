@@ -1,7 +1,7 @@
 """The table at the end: a row a fault, with the number of runs and the balance of money and stock after them.
 
 Tests hand in rows by `record_property`, so that they also come from the processes of `pytest -n`.
-With FAULTS_PAGE set, and everything green, the table also goes between the markers of that page.
+With FAULTS_PAGE set, the table of a complete green run also goes between the markers of that page.
 """
 
 import os
@@ -28,7 +28,7 @@ def pytest_configure() -> None:
     os.environ.setdefault("NOISE_SEED", str(random.SystemRandom().randrange(10**9)))
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
     rows = _collect(terminalreporter)
     if not rows:
         return
@@ -37,8 +37,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for line in _aligned(rows):
         terminalreporter.write_line(line)
     page = os.environ.get("FAULTS_PAGE")
-    failed = terminalreporter.stats.get("failed") or terminalreporter.stats.get("error")
-    if page and not failed:
+    is_complete = exitstatus == 0 and not terminalreporter.config.option.keyword
+    if page and is_complete:
         _write(Path(page), rows)
 
 
