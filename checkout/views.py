@@ -35,6 +35,7 @@ from checkout.models import Order, OrderStatus
 from checkout.place_order import PlaceOrder, place_order
 from checkout.services import cancel_waiting_payment
 from config.exceptions import Refusal
+from config.throttling import RateLimit
 from inventory.exceptions import InsufficientStock
 from payments.models import PaymentAttempt
 from shipping import postal_codes
@@ -247,7 +248,8 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
             run=run,
         )
     except CheckoutInProgress:
-        return redirect("checkout:resume")
+        # Pressed twice: the first press may not have got as far as an order yet, so there is no page of it to show.
+        return render(request, "checkout/in_progress.html", status=202)
     except Refusal as refusal:
         return _refused(request, form, refusal)
     if answer.status == 402:
@@ -396,6 +398,13 @@ def orders(request: HttpRequest) -> HttpResponse:
 @never_cache
 def find_order(request: HttpRequest) -> HttpResponse:
     """The order's page for whoever knows its number and the e-mail it was made with."""
+    limit = RateLimit()
+    if request.method == "POST" and not limit.allow(request, "find_order"):
+        messages.error(request, _("Too many tries from your connection. Wait a minute, then try again."))
+        typed = FindOrderForm(initial=request.POST.dict())
+        refused = render(request, "checkout/find_order.html", {"form": typed}, status=429)
+        refused["Retry-After"] = str(limit.seconds_left)
+        return refused
     form = FindOrderForm(request.POST or None)
     if form.is_valid():
         found = Order.objects.filter(

@@ -4,9 +4,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
-from config import views
+from config import exposition, health, views
+from config.throttling import limit_posts
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/login/", limit_posts("sign_in")(admin.site.login)),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
     path("help/", views.help_page, name="help"),
@@ -19,6 +21,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("inventory.urls")),
     path("api/v1/", include("config.api")),
     path("webhooks/", include("payments.urls")),
+    # The first three are answered before any middleware (config.middleware.Probes).
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("metrics", exposition.metrics),
+    path("health/full", health.full, name="health"),
 ]
 
 handler400 = "config.problems.bad_request"

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import Throttled
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +19,7 @@ from config.exceptions import Refusal
 from config.problems import NotAuthenticated
 from config.rest import Email, Input, PrivateView, Text, read_body
 from config.rest_schema import refusals
+from config.throttling import RateLimit, account_subject
 
 
 class Password(Text):
@@ -99,7 +101,11 @@ class Tokens(PrivateView):
     )
     def post(self, request: Request) -> Response:
         """The token is the person's own, the same on every device, until it is given back."""
-        user = services.check_credentials(request._request, **read_body(SignInInput, request))
+        given = read_body(SignInInput, request)
+        limit = RateLimit()
+        if not limit.allow(request, "sign_in_account", account_subject(given["email"])):
+            raise Throttled(wait=limit.seconds_left)
+        user = services.check_credentials(request._request, **given)
         return Response(_token(request, user))
 
     @extend_schema(

@@ -17,7 +17,7 @@ from django.views.generic import FormView, TemplateView
 
 from config.accounts import tasks
 from config.accounts.forms import NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
-from config.throttling import RateLimit
+from config.throttling import RateLimit, account_subject
 
 
 class NextPage(auth_views.RedirectURLMixin):
@@ -43,7 +43,7 @@ class ThrottledPost(FormView[Any]):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         limit = RateLimit()
-        if limit.allow_request(request, self):  # type: ignore[arg-type]
+        if self.allows(request, limit):
             return super().post(request, *args, **kwargs)
         messages.error(request, _("Too many tries from your connection. Wait a minute, then try again."))
         # Unbound, so that nothing is checked, but with what was typed; password fields never show theirs.
@@ -52,12 +52,20 @@ class ThrottledPost(FormView[Any]):
         answer["Retry-After"] = str(limit.seconds_left)
         return answer
 
+    def allows(self, request: HttpRequest, limit: RateLimit) -> bool:
+        return limit.allow(request, self.throttle_scope)
+
 
 class SignIn(NextPage, ThrottledPost, auth_views.LoginView):
     template_name = "accounts/sign_in.html"
     form_class = SignInForm  # type: ignore[assignment]
     redirect_authenticated_user = True
     throttle_scope = "sign_in"
+
+    def allows(self, request: HttpRequest, limit: RateLimit) -> bool:
+        """By address, and by the account that is tried, from however many addresses."""
+        account = account_subject(request.POST.get("email", ""))
+        return super().allows(request, limit) and limit.allow(request, "sign_in_account", account)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         answer = super().form_valid(form)
