@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cart.snapshot import CartSnapshot
+from checkout import tasks
 from checkout.models import Order
 from config.breakers import breaker
 from config.exceptions import Refusal
@@ -68,7 +69,7 @@ def asked(case: Case, key: str = "first") -> Command:
     }
 
 
-def task(name: str) -> Command:
+def running(name: str) -> Command:
     return {"work": "task", "arguments": {"name": name}}
 
 
@@ -125,7 +126,7 @@ def sweeper_asks(case: Case) -> Command:
     case.sandbox.no_faults()
     breaker("stripe").close()
     pass_time(70)
-    return task("sweep")
+    return running("sweep")
 
 
 def sweeper_finds_nothing(case: Case) -> Command:
@@ -135,13 +136,13 @@ def sweeper_finds_nothing(case: Case) -> Command:
     case.sandbox.no_faults()
     breaker("stripe").close()
     pass_time(70)
-    return task("sweep")
+    return running("sweep")
 
 
 def sweeper_withdraws(case: Case) -> Command:
     case.order()
     pass_time(31 * 60)
-    return task("sweep")
+    return running("sweep")
 
 
 def webhook_is_stored(case: Case) -> Command:
@@ -154,18 +155,16 @@ def webhook_is_settled(case: Case) -> Command:
     case.order()
     authenticates(case)
     deliver_webhooks(case.sandbox)
-    return task("settle_webhook_events")
+    return running("settle_webhook_events")
 
 
 def mail_is_sent(case: Case) -> Command:
     case.order()
-    return task("relay_outbox")
+    return running("relay_outbox")
 
 
 def late_money_goes_back(case: Case) -> Command:
     """Paid a moment after the order was given up; the webhook has told, the refund is due."""
-    from checkout import tasks
-
     case.order()
     case.sandbox.fault("late_pix")
     pass_time(31 * 60)
@@ -174,7 +173,7 @@ def late_money_goes_back(case: Case) -> Command:
     case.sandbox.no_faults()
     deliver_webhooks(case.sandbox)
     tasks.settle_webhook_events()
-    return task("relay_outbox")
+    return running("relay_outbox")
 
 
 def refunds_answer_gets_lost(case: Case) -> Command:

@@ -100,7 +100,7 @@ def test_a_request_that_is_killed(scenario: Scenario, crasher: Crasher, sandbox:
     assert len([name for name in boundaries if name.endswith("commit")]) >= 4
 
     cases: list[tuple[Case, str]] = []
-    for number, _name in enumerate(boundaries):
+    for number in range(len(boundaries)):
         for place, repeat in enumerate(REPEATS):
             if not FULL and place != number % len(REPEATS):
                 continue
@@ -110,6 +110,7 @@ def test_a_request_that_is_killed(scenario: Scenario, crasher: Crasher, sandbox:
             ask_again(crasher, case, repeat)
             cases.append((case, repeat))
     recover(sandbox)
+    assert books.taken().problems == (), "in balance within two minutes"
     for case, repeat in cases:
         ask_again(crasher, case, repeat)
         scenario.shopper(case)
