@@ -7,4 +7,4 @@ class CheckoutConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from checkout import receivers  # noqa: F401  connects them
+        from checkout import gauges, receivers  # noqa: F401  they connect themselves

@@ -20,7 +20,7 @@ from checkout import links
 from checkout.exceptions import PaymentDeclined, PriceChanged
 from checkout.models import Order, OrderLine, new_number
 from checkout.settle import settle
-from config import money
+from config import logs, metrics, money
 from config.locks import redis_lock
 from inventory import services as inventory
 from inventory.exceptions import InsufficientStock
@@ -45,6 +45,8 @@ class PlaceOrder:
     user_id: int | None = None
 
 
+@logs.about()
+@metrics.checkout_stage("total")
 def place_order(command: PlaceOrder) -> Order:
     """Make the cart an order and ask for its money.
 
@@ -79,6 +81,7 @@ def give_up_waiting_order(cart_token: str, user_id: int | None) -> None:
     settle(attempt.pk, payments.void(attempt))
 
 
+@metrics.checkout_stage("commit")
 @transaction.atomic(durable=True)
 def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     """Decide on locked rows and write down what is about to be paid. Nothing has been charged when this returns."""
@@ -121,6 +124,8 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     )
     OrderLine.objects.bulk_create(_sold(order, line) for line in lines)
     carts.begin_payment(cart)
+    metrics.order_became(order.status)
+    logs.remember(cart=cart.pk, order=number, attempt=attempt.pk)
     return order, attempt
 
 
@@ -160,7 +165,8 @@ def _sold(order: Order, line: CartLine) -> OrderLine:
 def _ask_for_money(order: Order, attempt: PaymentAttempt) -> Order:
     """Call the provider and settle what it says. Raises PaymentDeclined or PaymentUnavailable once that is settled."""
     try:
-        outcome = payments.authorize(attempt, description=order.number, return_url=links.return_url(order))
+        with metrics.checkout_stage("authorize"):
+            outcome = payments.authorize(attempt, description=order.number, return_url=links.return_url(order))
     except PaymentUnavailable:
         settle(attempt.pk, payments.not_sent())
         raise

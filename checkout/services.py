@@ -15,6 +15,7 @@ from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import Order, OrderStatus
 from checkout.place_order import give_up_waiting_order
 from checkout.settle import settle
+from config import metrics
 from inventory import services as inventory
 from payments import services as payments
 from payments.models import Payment, PaymentAttempt, Refund
@@ -87,6 +88,7 @@ def record_refund(payment_id: UUID) -> Order:
     order.status = OrderStatus.REFUNDED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])
+    metrics.order_became(order.status)
     return order
 
 
@@ -115,4 +117,5 @@ def _advance(order: Order, origin: OrderStatus, target: OrderStatus) -> Order:
         )
     order.status = target
     order.save(update_fields=["status"])
+    metrics.order_became(order.status)
     return order

@@ -15,6 +15,7 @@ from django.utils import timezone
 from cart import services as carts
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.signals import order_placed
+from config import logs, metrics
 from inventory import services as inventory
 from inventory.exceptions import InsufficientStock, ReservationExpired
 from payments import services as payments
@@ -24,6 +25,8 @@ from payments.models import PaymentAttempt
 logger = logging.getLogger(__name__)
 
 
+@logs.about()
+@metrics.checkout_stage("settle")
 def settle(attempt_id: UUID, outcome: Outcome) -> Order:
     """Record what the provider said of an attempt and move the order with it. Safe to repeat.
 
@@ -32,6 +35,7 @@ def settle(attempt_id: UUID, outcome: Outcome) -> Order:
     """
     with transaction.atomic():
         order = Order.objects.fetch_locked_by_attempt(attempt_id)
+        logs.remember(cart=order.cart_id, order=order.number, attempt=attempt_id)
         attempt = payments.record_outcome(attempt_id, outcome)
         if attempt.status == PaymentAttempt.Status.APPROVED:
             _accept_money(order, attempt.captured)
@@ -74,6 +78,7 @@ def _hold_expiry() -> datetime:
 
 def _pay(order: Order) -> None:
     Order.objects.pay(order, timezone.now())
+    metrics.order_became(order.status)
     carts.mark_ordered(order.cart)
 
     def announce() -> None:
@@ -90,6 +95,7 @@ def _give_up(order: Order) -> None:
     order.status = OrderStatus.CANCELLED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])
+    metrics.order_became(order.status)
     carts.reopen(order.cart)
 
 

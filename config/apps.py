@@ -1,5 +1,12 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class ConfigConfig(AppConfig):
     name = "config"
+
+    def ready(self) -> None:
+        from config import gauges, tasks_watch  # noqa: F401  they register themselves
+        from config.statements import watch_statements
+
+        connection_created.connect(watch_statements, dispatch_uid="config.watch_statements")

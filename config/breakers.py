@@ -13,6 +13,7 @@ from functools import cache as once
 import pybreaker
 
 from config.breaker_storage import SharedStorage
+from config.breaker_watch import CountTrips, calling_outside, count_from_zero
 
 FAILURES_BEFORE_OPENING = 5
 OPEN_SECONDS = 30
@@ -44,15 +45,21 @@ class Breaker:
             name=name,
             state_storage=self._storage,
             throw_new_error_on_trip=False,
+            listeners=[CountTrips()],
         )
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Let the call through or raise BreakerOpen at once.
+        """Let the call through or raise BreakerOpen at once. Its time and outcome are counted.
 
         After its time the breaker lets a single call of a single process try; the others are refused until that one has
         succeeded. pybreaker's own `calling()` is used since `call()` would let only one thread at a time through.
         """
+        with calling_outside(self.name, ProviderFailure, BreakerOpen), self._letting_through():
+            yield
+
+    @contextmanager
+    def _letting_through(self) -> Iterator[None]:
         if self.state == pybreaker.STATE_CLOSED:
             with self._circuit_calling():
                 yield
@@ -102,6 +109,20 @@ class Breaker:
 
 def _is_no_failure(error: BaseException) -> bool:
     return not isinstance(error, ProviderFailure)
+
+
+_expected: set[str] = set()
+
+
+def expect(name: str) -> None:
+    """Make a service known whose breaker is to be watched. Costs nothing: the breaker is built at its first use."""
+    _expected.add(name)
+    count_from_zero(name)
+
+
+def names() -> list[str]:
+    """The services that are known."""
+    return sorted(_expected)
 
 
 @once

@@ -12,6 +12,8 @@ from django.core.cache import cache
 from django.db import connection
 from redis.exceptions import LockError, RedisError
 
+from config.metrics import lock_contention, lock_errors
+
 logger = logging.getLogger(__name__)
 
 
@@ -52,8 +54,11 @@ def redis_lock(name: str, seconds: float) -> Iterator[bool]:
         lock = cache.lock(name, timeout=seconds, blocking=False, thread_local=False)  # type: ignore[attr-defined]
         owned = bool(lock.acquire())
     except RedisError as error:
-        logger.warning("Redis is away, going on without the lock %s: %s", name, type(error).__name__)
+        lock_errors.labels("redis_away").inc()
+        logger.warning("Redis is away, going on without the lock %s: %s", _kind(name), type(error).__name__)
         lock, owned = None, True
+    if not owned:
+        lock_contention.labels(_kind(name)).inc()
     try:
         yield owned
     finally:
@@ -65,4 +70,10 @@ def _release(lock: object, name: str) -> None:
     try:
         lock.release()  # type: ignore[attr-defined]
     except (LockError, RedisError) as error:
-        logger.warning("The lock %s was gone before its release: %s", name, type(error).__name__)
+        lock_errors.labels("lost").inc()
+        logger.warning("The lock %s was gone before its release: %s", _kind(name), type(error).__name__)
+
+
+def _kind(name: str) -> str:
+    """What is locked, without which one: a cart's token opens the cart to whoever reads it."""
+    return name.split(":", 1)[0]

@@ -12,6 +12,8 @@ from redis.connection import Connection, SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from config.clocks import clock
+
 logger = logging.getLogger(__name__)
 
 LEFT_ALONE_SECONDS = 1.0
@@ -40,7 +42,8 @@ class _Guard:
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().read_response(*args, **kwargs)  # type: ignore[misc]
+            with clock("cache"):
+                return super().read_response(*args, **kwargs)  # type: ignore[misc]
         except (RedisConnectionError, RedisTimeoutError):
             self._leave_alone()
             raise

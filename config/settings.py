@@ -12,6 +12,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from config import logs
 from config.redis_guard import GuardedConnection, GuardedSSLConnection
 
 django_stubs_ext.monkeypatch()
@@ -57,6 +58,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.Probes",
+    "config.middleware.Observe",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -79,7 +82,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "NAME": "django",
+        "BACKEND": "config.timed_templates.TimedTemplates",
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -375,10 +379,18 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-}
+# --- What on-call sees ------------------------------------------------------------------------------------------------
+
+# One JSON object a line for machines, or a plain line for a person who reads along.
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEMO or DEBUG else "json")
+LOGGING = logs.configuration(as_json=LOG_FORMAT == "json", level=env.str("LOG_LEVEL", default="INFO"))
+# /metrics and /health/full open to whoever sends it as `Authorization: Bearer …`. Empty: to nobody.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Where each process keeps its counts (config.web_server), and where other lines of the same machine keep theirs.
+METRICS_ALSO_FROM = env.list("METRICS_ALSO_FROM", default=[])
+if env.str("PROMETHEUS_MULTIPROC_DIR", default=""):
+    Path(env.str("PROMETHEUS_MULTIPROC_DIR")).mkdir(parents=True, exist_ok=True)
+# Tell browsers where a request's time went: everybody, or staff alone.
+SERVER_TIMING = env.bool("SERVER_TIMING", default=DEMO or DEBUG)
+# What is running, such as a commit: /health/full tells it.
+RELEASE = env.str("RELEASE", default="")

@@ -8,7 +8,7 @@ class InventoryConfig(AppConfig):
     verbose_name = _("Inventory")
 
     def ready(self) -> None:
-        from inventory import receivers
+        from inventory import gauges, receivers  # noqa: F401  gauges register themselves
         from inventory.models import Category, Product, Stock
 
         for signal, when in ((post_save, "saved"), (post_delete, "deleted")):

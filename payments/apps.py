@@ -8,6 +8,7 @@ class PaymentsConfig(AppConfig):
     verbose_name = _("Payments")
 
     def ready(self) -> None:
+        from payments import gauges  # noqa: F401  they register themselves
         from payments.checks import check_deadline, check_keys
 
         checks.register(check_keys, checks.Tags.security, deploy=True)

@@ -43,7 +43,11 @@ def addresses(data: DataFolder, given: Mapping[str, str]) -> dict[str, str]:
 
 def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dict[str, str]:
     """`addresses`, and those of a shop on `port`: its own, its mail's, its payment provider's, its carrier's."""
-    ours = {"SITE_URL": f"http://{ports.HOST}:{port}", "EMAIL_URL": f"filemail:///{data.mail}"}
+    ours = {
+        "SITE_URL": f"http://{ports.HOST}:{port}",
+        "EMAIL_URL": f"filemail:///{data.mail}",
+        "METRICS_TOKEN": data.secret("metrics"),
+    }
     servers = addresses(data, given)
     if "sandbox" in needed_servers(given):
         sandbox = f"http://{ports.HOST}:{data.port('sandbox')}"

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 from config.embedded import leases
 from config.embedded.data import DataFolder
@@ -51,5 +52,15 @@ def become(name: str, command: list[str], *, when_open: bool) -> None:
         raise CannotStart(f"Another {name} is running on {data.root}.")
     while when_open and not data.opened.exists():
         time.sleep(0.1)
+    _forget_counts()
     os.set_inheritable(lease.descriptor, True)
     os.execvp(command[0], command)  # noqa: S606 (the Procfile's own command)
+
+
+def _forget_counts() -> None:
+    """What a former life of this line has counted would stand in /metrics for ever."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for file in Path(folder).glob("*.db"):
+            file.unlink(missing_ok=True)

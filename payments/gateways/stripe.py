@@ -16,6 +16,7 @@ from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
 
 from config.breakers import BreakerOpen, ProviderFailure, breaker
 from config.locks import refuse_in_transaction
+from config.metrics import payment_call
 from config.money import to_minor_units
 from payments.exceptions import InvalidSignature
 from payments.gateways.base import (
@@ -67,12 +68,14 @@ class StripeGateway:
             http_client=stripe.RequestsClient(timeout=(connect_seconds, timeout_seconds - connect_seconds)),
         )
 
+    @payment_call("authorize")
     def authorize(self, request: AuthorizeRequest) -> Outcome:
         params = _pix_params(request) if request.method_token == PIX else _card_params(request)
         return self._ask_intent(
             "authorize", lambda: self._intents.create(params, {"idempotency_key": str(request.attempt_id)})
         )
 
+    @payment_call("capture")
     def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:
         minor = to_minor_units(amount, currency)
         return self._ask_intent(
@@ -82,14 +85,17 @@ class StripeGateway:
             ),
         )
 
+    @payment_call("void")
     def void(self, provider_reference: str, idempotency_key: str) -> Outcome:
         return self._ask_intent(
             "void", lambda: self._intents.cancel(provider_reference, {}, {"idempotency_key": idempotency_key})
         )
 
+    @payment_call("retrieve")
     def retrieve(self, provider_reference: str) -> Outcome:
         return self._ask_intent("retrieve", lambda: self._intents.retrieve(provider_reference))
 
+    @payment_call("search")
     def search(self, lost: LostAttempt) -> Outcome:
         """Find the intent of `lost` among those created about that time; close the door behind it where there is none.
 
@@ -109,6 +115,7 @@ class StripeGateway:
             logger.warning("Stripe could not be searched for attempt %s: %s", lost.attempt_id, type(error).__name__)
             return Outcome(kind="unknown", message=type(error).__name__)
 
+    @payment_call("refund")
     def refund(self, request: RefundRequest) -> RefundOutcome:
         """Pay back. Looks for the refund before it asks for it, since Stripe forgets idempotency keys after a day."""
         try:

@@ -1,0 +1,43 @@
+"""Calls of outside services, counted and timed at the one place that all of them pass: their breaker."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pybreaker
+
+from config.clocks import clock
+from config.metrics import CALL_OUTCOMES, breaker_trips, provider_calls
+
+
+class CountTrips(pybreaker.CircuitBreakerListener):
+    """Counts each time that a breaker opens."""
+
+    def state_change(self, cb: Any, old_state: Any, new_state: Any) -> None:
+        if new_state.name == pybreaker.STATE_OPEN:
+            breaker_trips.labels(cb.name).inc()
+
+
+def count_from_zero(service: str) -> None:
+    """Have the service's series exist before its first call."""
+    breaker_trips.labels(service)
+    for outcome in CALL_OUTCOMES:
+        provider_calls.labels(service, outcome)
+
+
+@contextmanager
+def calling_outside(service: str, failure: type[Exception], left_alone: type[Exception]) -> Iterator[None]:
+    """Time a call. An error that is neither a failure nor a refusal of the breaker's is an answer: a declined card."""
+    began, outcome = time.perf_counter(), "answered"
+    try:
+        with clock("provider"):
+            yield
+    except failure:
+        outcome = "failed"
+        raise
+    except left_alone:
+        outcome = "left_alone"
+        raise
+    finally:
+        provider_calls.labels(service, outcome).observe(time.perf_counter() - began)

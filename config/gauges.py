@@ -1,0 +1,50 @@
+"""What the broker and the breakers know, read when /metrics is asked."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import redis
+from django.conf import settings
+from prometheus_client.core import GaugeMetricFamily
+
+from config.breakers import breaker, names
+from config.metrics import at_scrape, gauge
+from config.tasks_watch import SENT_AT
+
+STATES = {"closed": 0, "half-open": 1, "open": 2}
+QUEUE = "celery"
+
+
+@at_scrape(seconds=5)
+def breakers() -> Iterator[GaugeMetricFamily]:
+    states = {(name,): float(STATES.get(breaker(name).state, 0)) for name in names()}
+    yield gauge("breaker_state", "0 lets calls through, 1 tries one, 2 is open.", states, ("service",))
+
+
+@at_scrape(seconds=5)
+def queue() -> Iterator[GaugeMetricFamily]:
+    """How many tasks wait, and how long the first has; kombu keeps the queue as a list, the oldest at its end."""
+    if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
+        return
+    seconds = settings.REDIS_TIMEOUT_SECONDS
+    with redis.Redis.from_url(
+        settings.CELERY_BROKER_URL, socket_timeout=seconds, socket_connect_timeout=seconds
+    ) as broker:
+        asked: Any = broker.pipeline(transaction=False)
+        asked.llen(QUEUE)
+        asked.lindex(QUEUE, -1)
+        length, oldest = asked.execute()
+    yield gauge("celery_queue_length", "Tasks that no worker has taken yet.", {(): length})
+    yield gauge("celery_queue_oldest_seconds", "How long the oldest of them has waited.", {(): _age(oldest)})
+
+
+def _age(message: bytes | None) -> float:
+    if message is None:
+        return 0.0
+    try:
+        sent_at = float(json.loads(message)["headers"][SENT_AT])
+    except (ValueError, KeyError, TypeError):
+        return 0.0
+    return max(0.0, time.time() - sent_at)

@@ -1,0 +1,99 @@
+"""What machines ask a web process: is it alive, should it get requests, how is everything.
+
+`live` touches nothing: a process that answers is alive, and restarting it would not bring a database back. `ready`
+needs the database and its migrations; Redis may be away, since no sale stops for it. `full` is for people.
+"""
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django_redis import get_redis_connection
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from config.exposition import may_look
+from config.metrics import ScrapedGauges
+
+logger = logging.getLogger(__name__)
+
+# What `full` tells of the gauges: those by which one sees whether a shop is well.
+TOLD = (
+    "breaker_state", "outbox_messages", "outbox_oldest_seconds", "payment_attempts", "payment_attempt_oldest_seconds",
+    "webhook_events_waiting", "webhook_oldest_seconds", "stock_oversold_rows", "money_out_of_balance",
+    "celery_queue_length", "celery_queue_oldest_seconds",
+)  # fmt: skip
+
+_migrated = False
+
+
+@never_cache
+def live(_request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": "live"})
+
+
+@never_cache
+def ready(_request: HttpRequest) -> HttpResponse:
+    """200 where the process can serve, 503 with the reason where it cannot."""
+    problem = database_problem()
+    return JsonResponse({"status": problem or "ready"}, status=503 if problem else 200)
+
+
+@never_cache
+def full(request: HttpRequest) -> HttpResponse:
+    """For staff, and for whoever has the token of the metrics."""
+    if not may_look(request.headers.get("Authorization", "")) and not _is_staff(request):
+        raise Http404
+    problem = database_problem()
+    document: dict[str, Any] = {
+        "status": problem or "ready",
+        "release": settings.RELEASE,
+        "database": "away" if problem == "database away" else "there",
+        "redis": "there" if _redis_answers() else "away",
+    }
+    document["gauges"] = _told() if not problem else {}
+    return JsonResponse(document, status=503 if problem else 200)
+
+
+def database_problem() -> str | None:
+    """What keeps the database from serving: `database away`, `migrations missing`, or None."""
+    global _migrated
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        # Looked at until it is so: migrations are never unapplied under a running process.
+        _migrated = _migrated or not _migrations_missing()
+    except (Error, PoolTimeout) as error:
+        logger.warning("The database does not answer: %s", type(error).__name__)
+        return "database away"
+    return None if _migrated else "migrations missing"
+
+
+def _migrations_missing() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _redis_answers() -> bool:
+    try:
+        return bool(get_redis_connection("default").ping())
+    except RedisError:
+        return False
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    return bool(user and user.is_active and user.is_staff)
+
+
+def _told() -> dict[str, object]:
+    told: dict[str, object] = {}
+    for family in ScrapedGauges().collect():
+        if family.name in TOLD:
+            values = {",".join(sample.labels.values()): sample.value for sample in family.samples}
+            told[family.name] = values.get("", values) if len(values) == 1 else values
+    return told

@@ -1,0 +1,201 @@
+"""What is measured, and the one-line instruments that the code wears: a decorator or a `with`, never a rule.
+
+Names and units follow Prometheus' conventions; every label takes its values from a small, fixed set. Series that an
+alert looks for exist from the start, at zero: a series that is absent never fires.
+
+What a process counts itself stands here. What only the database or the broker know is read at scrape time: see
+`at_scrape`, and each app's `gauges.py`.
+"""
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import transaction
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+
+from config.exceptions import Refusal
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STAGES = ("total", "commit", "authorize", "settle")
+LOCK_ERRORS = ("redis_away", "lost", "deadlock", "timeout", "serialization")
+ORDER_STATUSES = ("awaiting_payment", "paid", "shipped", "delivered", "cancelled", "refunded")
+CALL_OUTCOMES = ("answered", "failed", "left_alone")
+
+# An edge at 1.0: the promise is a 95th percentile below one second.
+_CHECKOUT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0)
+_CALL_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_TASK_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)
+_STATEMENT_BUCKETS = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30, 50, 100)
+
+checkout_duration = Histogram(
+    "checkout_duration_seconds",
+    "Placing an order, by stage (total is what the shopper waits for) and outcome: ok, error, or a refusal's code.",
+    ["stage", "outcome"],
+    buckets=_CHECKOUT_BUCKETS,
+)
+orders = Counter("orders_total", "Orders, by the status that they have taken.", ["status"])
+request_statements = Histogram(
+    "http_request_statements", "Database statements of a request, by view.", ["view"], buckets=_STATEMENT_BUCKETS
+)
+web_threads_busy = Gauge(
+    "web_threads_busy", "Requests that are being answered at this moment.", multiprocess_mode="livesum"
+)
+lock_errors = Counter(
+    "checkout_lock_errors_total", "Locks that could not be taken, or that were lost before their release.", ["kind"]
+)
+lock_contention = Counter("checkout_lock_contention_total", "Locks that somebody else held.", ["lock"])
+lock_wait = Histogram(
+    "checkout_lock_wait_seconds", "How long statements that lock rows took, waiting included.", buckets=_WAIT_BUCKETS
+)
+breaker_trips = Counter("breaker_trips_total", "How often a breaker has opened.", ["service"])
+provider_calls = Histogram(
+    "provider_call_duration_seconds",
+    "Calls of outside services: answered, failed, or left_alone by an open breaker.",
+    ["service", "outcome"],
+    buckets=_CALL_BUCKETS,
+)
+payment_answers = Counter("payment_answers_total", "What the payment provider said, by call.", ["call", "answer"])
+celery_tasks = Histogram(
+    "celery_task_duration_seconds", "Tasks that workers have run.", ["task", "outcome"], buckets=_TASK_BUCKETS
+)
+read_errors = Counter("metrics_read_errors_total", "Gauges that could not be read for a scrape.", ["reader"])
+
+for _stage in STAGES:
+    for _outcome in ("ok", "error"):
+        checkout_duration.labels(_stage, _outcome)
+for _kind in LOCK_ERRORS:
+    lock_errors.labels(_kind)
+for _status in ORDER_STATUSES:
+    orders.labels(_status)
+lock_contention.labels("checkout")
+
+
+# --- Instruments ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def checkout_stage(stage: str) -> Iterator[None]:
+    """Time one of STAGES: a decorator, or a `with`."""
+    began, outcome = time.perf_counter(), "error"
+    try:
+        yield
+        outcome = "ok"
+    except Refusal as refusal:
+        outcome = refusal.code
+        raise
+    finally:
+        checkout_duration.labels(stage, outcome).observe(time.perf_counter() - began)
+
+
+def order_became(status: str) -> None:
+    """Count an order under its new status, once the transaction under way has committed."""
+
+    def count() -> None:
+        orders.labels(status).inc()
+
+    transaction.on_commit(count, robust=True)
+
+
+def payment_call(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Count what a call of the payment provider answers: the kind of its outcome, or `unavailable`."""
+
+    def instrument(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+            answer = "unavailable"
+            try:
+                result = function(*args, **kwargs)
+                answer = getattr(result, "kind", "answered")
+                return result
+            finally:
+                payment_answers.labels(call, answer).inc()
+
+        return counted
+
+    return instrument
+
+
+# --- Read at scrape time ----------------------------------------------------------------------------------------------
+
+Reader = Callable[[], Iterable[GaugeMetricFamily]]
+
+
+class _KeptReader:
+    """A reader whose answer is kept for a while, so that scrapes cannot load the database."""
+
+    def __init__(self, read: Reader, name: str, seconds: float) -> None:
+        self._read, self._name, self._seconds = read, name, seconds
+        self._lock = threading.Lock()
+        self._kept: list[GaugeMetricFamily] = []
+        self._until = 0.0
+        read_errors.labels(name)
+
+    def families(self) -> list[GaugeMetricFamily]:
+        """What was read; nothing where it cannot be read, which is counted."""
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._kept = self._read_now()
+                self._until = time.monotonic() + self._seconds
+            return self._kept
+
+    def forget(self) -> None:
+        self._until = 0.0
+
+    def _read_now(self) -> list[GaugeMetricFamily]:
+        try:
+            return list(self._read())
+        except Exception as error:  # a scrape tells what it can
+            read_errors.labels(self._name).inc()
+            logger.warning("The gauges of %s cannot be read: %s", self._name, type(error).__name__)
+            return []
+
+
+_readers: dict[str, _KeptReader] = {}
+
+
+def at_scrape(*, seconds: float = 10) -> Callable[[Reader], Reader]:
+    """Have a function's gauges shown by /metrics; it runs at most every `seconds` in a process.
+
+    Its queries must be few, and bounded by an index.
+    """
+
+    def register(read: Reader) -> Reader:
+        name = read.__module__.split(".")[0] + "." + read.__name__
+        _readers[name] = _KeptReader(read, name, seconds)
+        return read
+
+    return register
+
+
+def gauge(
+    name: str, documentation: str, values: Mapping[Any, float], labels: tuple[str, ...] = ()
+) -> GaugeMetricFamily:
+    """A family with one sample for each tuple of label values; `{(): 3}` where there are no labels."""
+    family = GaugeMetricFamily(name, documentation, labels=labels)
+    for label_values, value in values.items():
+        family.add_metric(label_values, value)
+    return family
+
+
+class ScrapedGauges:
+    """All that was registered by `at_scrape`, as prometheus-client wants it."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for reader in list(_readers.values()):
+            yield from reader.families()
+
+
+def forget_scraped() -> None:
+    """Have the next scrape read anew."""
+    for reader in _readers.values():
+        reader.forget()

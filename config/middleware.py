@@ -1,0 +1,82 @@
+"""What stands round every request: the probes of machines, and the measure of everything else."""
+
+import re
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
+
+from config import exposition, health, logs
+from config.clocks import Measure, measuring
+from config.metrics import request_statements, web_threads_busy
+
+Respond = Callable[[HttpRequest], HttpResponse]
+
+# Asked by machines, by address instead of name, over plain HTTP, many times a minute: no other middleware sees these,
+# so no host is checked, nothing redirected, no session looked at and nothing counted.
+PROBES: dict[str, Respond] = {
+    "/health/live": health.live,
+    "/health/ready": health.ready,
+    "/metrics": exposition.metrics,
+}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class Probes:
+    """Answers the probes. Stands first."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = PROBES.get(request.path_info)
+        if probe is None or request.method not in ("GET", "HEAD"):
+            return self.get_response(request)
+        try:
+            return probe(request)
+        except Http404:
+            return HttpResponseNotFound()
+
+
+class Observe:
+    """Names the request, counts its statements, and tells staff where its time went (`Server-Timing`)."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        began = time.perf_counter()
+        with (
+            logs.about(request=request_id),
+            web_threads_busy.track_inprogress(),
+            measuring(timed=_may_be_timed(request)) as measure,
+        ):
+            response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        _count(request, measure)
+        if measure.timed and (settings.SERVER_TIMING or _is_staff(request)):
+            response["Server-Timing"] = measure.header((time.perf_counter() - began) * 1000)
+        return response
+
+
+def _count(request: HttpRequest, measure: Measure) -> None:
+    match = request.resolver_match
+    if match is not None:
+        view = "admin" if match.app_name == "admin" else match.view_name or match._func_path
+        request_statements.labels(view).observe(measure.statements)
+
+
+def _may_be_timed(request: HttpRequest) -> bool:
+    """Who is asking is known only later, and without a session cookie or a token it is nobody of staff."""
+    signed_in = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
+    return settings.SERVER_TIMING or signed_in
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    """Whether staff asks, as far as the request has found out by itself: no statement runs to learn it."""
+    user = getattr(request, "_cached_user", None)
+    return bool(user and user.is_active and user.is_staff)

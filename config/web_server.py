@@ -1,0 +1,74 @@
+"""gunicorn's configuration: `gunicorn --config python:config.web_server config.wsgi`.
+
+Each process counts into files of its own in PROMETHEUS_MULTIPROC_DIR, so that every scrape sees all of them, whichever
+answers. The folder is emptied at boot: counts of a former life would stand there for ever. This must run before
+anything imports prometheus_client, which looks for the variable then and only then.
+"""
+
+import os
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from config import logs
+
+
+def _empty_folder() -> Path:
+    given = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not given:
+        return Path(tempfile.mkdtemp(prefix="metrics-"))
+    folder = Path(given)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.db"):
+        file.unlink(missing_ok=True)
+    return folder
+
+
+class AccessLog(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """One line a request, without query, address and browser of whoever asked: those are personal data or secrets."""
+
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+        if not self.cfg.accesslog:
+            return
+        headers = {name.lower(): value for name, value in resp.headers}
+        status = int(str(resp.status).split()[0])
+        milliseconds = round(request_time.total_seconds() * 1000, 1)
+        facts = {
+            "method": environ.get("REQUEST_METHOD", ""),
+            "path": environ.get("PATH_INFO", ""),
+            "status": status,
+            "milliseconds": milliseconds,
+            "bytes": getattr(resp, "sent", 0),
+        }
+        with logs.about(request=headers.get("x-request-id")):
+            self.access_log.info("%s %s %d %.1f ms", facts["method"], facts["path"], status, milliseconds, extra=facts)
+
+
+_folder = _empty_folder()
+_temporary = not os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)
+_demo = os.environ.get("ESTEIRA_DEMO", "").lower() in ("1", "true", "yes", "on")
+_as_json = os.environ.get("LOG_FORMAT", "plain" if _demo else "json") == "json"
+
+worker_class = "gthread"
+control_socket_disable = True
+logger_class = AccessLog
+# The demo's window is for its reader; ACCESS_LOG=1 shows each request there too.
+accesslog = "-" if os.environ.get("ACCESS_LOG", "0" if _demo else "1") == "1" else None
+logconfig_dict = logs.configuration(as_json=_as_json, level=os.environ.get("LOG_LEVEL", "INFO"))
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Its counts stay, its gauges go."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    if _temporary:
+        shutil.rmtree(_folder, ignore_errors=True)

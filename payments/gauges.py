@@ -1,0 +1,47 @@
+"""What the tables of payments tell a scrape."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db.models import Count, Min
+from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily
+
+from config.breakers import expect
+from config.metrics import at_scrape, gauge
+from payments.models import PaymentAttempt, WebhookEvent
+
+# Events that match nothing wait for ever; older ones no longer tell whether the inbox is being read.
+LATELY = timedelta(days=1)
+
+expect("stripe")
+
+
+@at_scrape()
+def attempts() -> Iterator[GaugeMetricFamily]:
+    """Attempts whose end is not known: one statement over an index that holds no others."""
+    now = timezone.now()
+    rows = (
+        PaymentAttempt.objects.unsettled()
+        .order_by()
+        .values_list("status")
+        .annotate(number=Count("pk"), oldest=Min("created_at"))
+    )
+    found = {status: (number, (now - oldest).total_seconds()) for status, number, oldest in rows}
+    known = {(status.value,): found.get(status.value, (0, 0.0)) for status in PaymentAttempt.UNSETTLED}
+    counts = {status: float(number) for status, (number, _age) in known.items()}
+    ages = {status: age for status, (_number, age) in known.items()}
+    yield gauge("payment_attempts", "Attempts whose end is not known, by status.", counts, ("status",))
+    yield gauge("payment_attempt_oldest_seconds", "Age of the oldest of them.", ages, ("status",))
+
+
+@at_scrape()
+def webhooks() -> Iterator[GaugeMetricFamily]:
+    now = timezone.now()
+    waiting = WebhookEvent.objects.waiting().order_by().filter(received_at__gt=now - LATELY)
+    facts = waiting.aggregate(number=Count("pk"), oldest=Min("received_at"))
+    age = (now - facts["oldest"]).total_seconds() if facts["oldest"] else 0.0
+    yield gauge("webhook_events_waiting", "The last day's messages of the provider that nobody has settled.", {
+        (): float(facts["number"])
+    })  # fmt: skip
+    yield gauge("webhook_oldest_seconds", "How long the oldest of them has waited.", {(): age})
