@@ -2,17 +2,20 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cache
 from hashlib import blake2b
-from itertools import chain, islice, product, zip_longest
+from itertools import chain, groupby, islice, product, zip_longest
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.text import slugify
 
 from inventory.product_rows import ProductRow
+
+T = TypeVar("T")
 
 PRODUCTS = 1_000
 _AMOUNT = re.compile(r"(\d+(?:,\d+)?) (kg|g|ml|litro|cm|peças|sachês)")
@@ -26,10 +29,17 @@ def vocabulary() -> dict[str, Any]:
 def demo_rows() -> list[ProductRow]:
     """Every product, the fixed ones last, so that the catalogue, newest first, begins with them."""
     fixed = [_fixed_row(entry) for entry in vocabulary()["fixed"]]
-    kinds = [_rows_of(kind) for kind in vocabulary()["kind"]]
-    # One of each kind in turn: neighbours in the catalogue are of different kinds.
-    mixed = (row for row in chain.from_iterable(zip_longest(*kinds)) if row is not None)
-    return [*islice(mixed, PRODUCTS - len(fixed)), *fixed]
+    by_category = groupby(vocabulary()["kind"], key=itemgetter("category"))
+    # Neighbours in the catalogue are of different categories. Those with most products have only each other left in
+    # the end, so that end comes first, where the catalogue, newest first, shows it last.
+    kinds = _in_turn([list(kinds) for _category, kinds in by_category])
+    mixed = _in_turn([_rows_of(kind) for kind in kinds])
+    return [*reversed(list(islice(mixed, PRODUCTS - len(fixed)))), *fixed]
+
+
+def _in_turn(groups: list[Iterable[T]]) -> Iterator[T]:
+    """The first of each group, then the second of each, and so on."""
+    return (one for one in chain.from_iterable(zip_longest(*groups)) if one is not None)
 
 
 def _rows_of(kind: dict[str, Any]) -> Iterator[ProductRow]:

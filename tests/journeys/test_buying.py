@@ -10,9 +10,10 @@ from playwright.sync_api import expect
 
 from checkout.models import Order
 from payments.models import PaymentAttempt
+from tests.cart.factories import ready_cart
 from tests.checkout.support import eventually, stock_of
 from tests.journeys.conftest import Worker
-from tests.journeys.goods import Goods
+from tests.journeys.goods import Goods, hand_over
 from tests.journeys.shopper import ASKING_CARD, DECLINED_CARD, GOOD_CARD, Shopper
 from tests.sandbox import Sandbox
 
@@ -204,6 +205,31 @@ def test_a_double_press_is_one_order_and_one_charge(shopper: Shopper, goods: Goo
     assert Order.objects.count() == 1
     assert shopper.money(captured(sandbox)) == total
     assert stock_of(goods.mug) == (11, 0)
+
+
+def test_who_presses_again_because_it_takes_so_long_pays_once(
+    welcome: Callable[..., Shopper], goods: Goods, sandbox: Sandbox
+) -> None:
+    """Without scripts, so that nothing in the browser holds the second request back."""
+    shopper = welcome("pt-br", java_script_enabled=False)
+    hand_over(ready_cart([goods.mug]), shopper)
+    shopper.open("/checkout/")
+    total = shopper.total()
+    shopper.choose_pix()
+    sent: list[str] = []
+    shopper.page.on("request", lambda request: sent.append(request.method))
+    sandbox.fault("slow", latency_ms=1500, path="/v1/payment_intents", method="POST")
+    shopper.pay_button.scroll_into_view_if_needed()
+    box = shopper.pay_button.bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    with shopper.page.expect_request(lambda request: request.method == "POST"):
+        shopper.page.mouse.click(*middle)
+    shopper.page.mouse.click(*middle)
+    shopper.sees_heading("Pay %(amount)s with Pix", amount=total)
+    assert sent.count("POST") == 2
+    assert Order.objects.count() == 1
+    assert stock_of(goods.mug) == (12, 1)
 
 
 def test_two_tabs_pay_one_order(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
