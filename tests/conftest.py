@@ -1,16 +1,40 @@
 """What every test stands on: a real PostgreSQL and a real Redis-protocol server; a database and a prefix a worker."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings as project_settings
 from django.core.cache import cache
+from zeal import zeal_context, zeal_ignore
+from zeal.constants import initialize_app_registry
+from zeal.patch import patch
 
 from tests import chromium
 
 # The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`, and the table of faults.
 pytest_plugins = ["tests.sandbox", "tests.carrier", "tests.faults.table"]
+
+
+def pytest_configure() -> None:
+    """django-zeal watches every query of the tests, each request by itself; nothing of it runs anywhere else."""
+    initialize_app_registry()
+    patch()
+    project_settings.MIDDLEWARE = ["zeal.middleware.zeal_middleware", *project_settings.MIDDLEWARE]
+    project_settings.ZEAL_RAISE = True
+    # One line fetches every cart: a checkout that finds another at work passes it more than once, for one cart each.
+    project_settings.ZEAL_ALLOWLIST = [{"model": "cart.Cart", "field": "get()"}]
+
+
+@pytest.fixture(autouse=True)
+def no_query_per_row() -> Iterator[None]:
+    """Reading rows one by one in a loop fails the test. Each request is watched by itself, with no exception.
+
+    A test may call a verb several times, and each call fetches its own cart: that alone is allowed outside requests.
+    """
+    with zeal_context(), zeal_ignore([{"model": "*", "field": "get()"}, {"model": "cart.Cart", "field": "lines"}]):
+        yield
 
 
 @pytest.fixture(scope="session")

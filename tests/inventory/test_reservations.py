@@ -30,7 +30,9 @@ def hold(reference, demand, *, expires_at=None, replacing=None):
 
 
 def numbers(product):
-    return list(product.stocks.order_by("warehouse__priority").values_list("on_hand", "reserved"))
+    return list(
+        Stock.objects.filter(product=product).order_by("warehouse__priority").values_list("on_hand", "reserved")
+    )
 
 
 def available(product):
