@@ -102,6 +102,7 @@ TEMPLATES = [
 # --- People -----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["config.accounts.backends.RememberingBackend"]
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "checkout:orders"
 LOGOUT_REDIRECT_URL = "inventory:catalogue"

@@ -53,5 +53,15 @@ class User(AbstractUser):
     def get_full_name(self) -> str:
         return self.full_name or self.email
 
+    # Set where the user was remembered without the password that this is made of.
+    session_hash: str | None = None
+
+    def get_session_auth_hash(self) -> str:
+        return self.session_hash or super().get_session_auth_hash()
+
+    def set_password(self, raw_password: str | None) -> None:
+        self.session_hash = None
+        super().set_password(raw_password)
+
     def get_short_name(self) -> str:
         return self.full_name.split(" ")[0] if self.full_name else self.email

@@ -1,0 +1,31 @@
+"""How many statements each page and call may send to PostgreSQL: the one table. Sessions, users and rate limits count.
+
+BEGIN, COMMIT and savepoints are not counted. The numbers are exact: a saved statement is written down here too. Each
+holds for 1 line and for 50. "Warm" is a second look within the hour; "cold" is an empty Redis.
+"""
+
+BUDGETS: dict[str, int] = {
+    # --- What a guest looks at ---
+    "catalogue, warm": 0,
+    "catalogue, cold": 4,
+    "product, warm": 0,
+    "product, cold": 3,
+    "cart, warm": 0,
+    "cart, cold": 6,
+    "badge, warm": 0,
+    "checkout, warm": 0,
+    # An order's page is never cached: order with payment and quote, attempts, lines.
+    "order": 3,
+    # --- The same, signed in: the session and the user come from the cache ---
+    "catalogue, signed in, warm": 0,
+    "product, signed in, warm": 0,
+    "cart, signed in, warm": 0,
+    "checkout, signed in, warm": 0,
+    # --- What changes something ---
+    "add to cart": 5,
+    "add to cart with freight chosen": 6,
+    # `place_order` itself, by card: 8 before the provider is asked, 6 after.
+    "place order": 14,
+    # The whole request, with the idempotency key's own statements and the order read for the answer.
+    "pay": 21,
+}
