@@ -27,7 +27,7 @@ HIDDEN = "[…]"
 _SECRETS = re.compile(
     r"""
     [\w.+%-]+@[\w-]+(?:\.[\w-]+)+                                     # e-mail addresses
-    | (?<![\w-])[A-Za-z0-9_-]{43}(?![\w-])                            # tokens of carts and orders
+    | (?<![\w-])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{43,}               # tokens of carts and orders
     | (?<![\w-])[0-9a-z]{1,13}-[0-9a-f]{32}(?![\w-])                  # Django's tokens for a new password
     | \b(?:pm|tok|card|src|seti|sk|rk|pk|whsec)_[A-Za-z0-9_]+         # the provider's tokens and keys
     | \bpi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+

@@ -1,0 +1,105 @@
+"""What the checkout counts of itself, event by event."""
+
+import time
+
+import pytest
+from django.db import OperationalError, connection
+from prometheus_client import REGISTRY
+
+from checkout.exceptions import PaymentDeclined
+from config.breakers import FAILURES_BEFORE_OPENING, ProviderFailure, breaker
+from config.locks import redis_lock
+from payments.exceptions import PaymentUnavailable
+from tests.cart.factories import ready_cart
+from tests.checkout.support import DECLINED, order_of
+from tests.sandbox import Sandbox
+
+
+class Counts:
+    """How much a sample has grown since this was made."""
+
+    def __init__(self) -> None:
+        self._before = self._all()
+
+    def grown(self, name: str, **labels: str) -> float:
+        key = (name, tuple(sorted(labels.items())))
+        return self._all().get(key, 0) - self._before.get(key, 0)
+
+    @staticmethod
+    def _all() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in REGISTRY.collect()
+            for sample in family.samples
+        }
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAnOrder:
+    def test_that_is_paid(self, sandbox: Sandbox) -> None:
+        cart, counts = ready_cart(), Counts()
+        order_of(cart)
+        for stage in ("total", "commit", "authorize", "settle"):
+            assert counts.grown("checkout_duration_seconds_count", stage=stage, outcome="ok") == 1, stage
+        assert counts.grown("orders_total", status="awaiting_payment") == 1
+        assert counts.grown("orders_total", status="paid") == 1
+        assert counts.grown("payment_answers_total", call="authorize", answer="approved") == 1
+        assert counts.grown("provider_call_duration_seconds_count", service="stripe", outcome="answered") == 1
+        assert counts.grown("checkout_lock_wait_seconds_count") >= 2
+
+    def test_that_is_declined(self, sandbox: Sandbox) -> None:
+        cart, counts = ready_cart(), Counts()
+        with pytest.raises(PaymentDeclined):
+            order_of(cart, DECLINED)
+        assert counts.grown("checkout_duration_seconds_count", stage="total", outcome="payment_declined") == 1
+        assert counts.grown("orders_total", status="cancelled") == 1
+        assert counts.grown("orders_total", status="paid") == 0
+        # A declined card is an answer of the provider's, not its failure.
+        assert counts.grown("provider_call_duration_seconds_count", service="stripe", outcome="answered") == 1
+
+    def test_that_the_provider_was_not_there_for(self, sandbox: Sandbox, settings) -> None:
+        settings.STRIPE_API_BASE = "http://127.0.0.1:1"
+        cart, counts = ready_cart(), Counts()
+        with pytest.raises(PaymentUnavailable):
+            order_of(cart)
+        assert counts.grown("checkout_duration_seconds_count", stage="total", outcome="payment_unavailable") == 1
+        assert counts.grown("provider_call_duration_seconds_count", service="stripe", outcome="failed") == 1
+        assert counts.grown("payment_answers_total", call="authorize", answer="unavailable") == 1
+
+
+def test_a_breaker_that_trips_is_counted_once() -> None:
+    counts = Counts()
+    for _ in range(FAILURES_BEFORE_OPENING):
+        with pytest.raises(ProviderFailure), breaker("postal_codes").calling():
+            raise ProviderFailure
+    with pytest.raises(Exception, match="not called"), breaker("postal_codes").calling():
+        pass
+    assert counts.grown("breaker_trips_total", service="postal_codes") == 1
+    assert counts.grown("provider_call_duration_seconds_count", service="postal_codes", outcome="failed") == 5
+    assert counts.grown("provider_call_duration_seconds_count", service="postal_codes", outcome="left_alone") == 1
+    breaker("postal_codes").close()
+
+
+def test_a_lock_that_somebody_holds_is_contention_and_no_error() -> None:
+    counts = Counts()
+    with redis_lock("checkout:a", 5), redis_lock("checkout:a", 5):
+        pass
+    assert counts.grown("checkout_lock_contention_total", lock="checkout") == 1
+    assert counts.grown("checkout_lock_errors_total", kind="lost") == 0
+
+
+def test_a_lock_that_has_outlived_its_lease_is_an_error() -> None:
+    counts = Counts()
+    with redis_lock("checkout:b", 0.05):
+        time.sleep(0.1)
+    assert counts.grown("checkout_lock_errors_total", kind="lost") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_the_database_refuses_is_an_error() -> None:
+    """The error that a deadlock or a lock's time-out raises, from PostgreSQL itself."""
+    counts = Counts()
+    for state, kind in (("40P01", "deadlock"), ("55P03", "timeout"), ("40001", "serialization")):
+        with connection.cursor() as cursor, pytest.raises(OperationalError):
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$")
+        assert counts.grown("checkout_lock_errors_total", kind=kind) == 1

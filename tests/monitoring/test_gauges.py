@@ -1,0 +1,125 @@
+"""What the tables tell a scrape: zero in a healthy shop, and more as soon as a promise is broken."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from cart.snapshot import CartSnapshot
+from checkout.models import Order, OrderStatus, OutboxMessage
+from config import metrics
+from inventory.models import ReservationLine, Stock
+from payments.models import PaymentAttempt, WebhookEvent
+from tests.cart.factories import ready_cart
+from tests.checkout.support import order_of
+from tests.inventory.factories import ProductFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
+
+
+def scraped() -> dict[str, float]:
+    metrics.forget_scraped()
+    return {
+        ",".join([sample.name, *sample.labels.values()]): sample.value
+        for family in metrics.ScrapedGauges().collect()
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def order() -> Order:
+    """A paid order of ten minutes ago."""
+    placed = order_of(a_cart())
+    Order.objects.update(placed_at=timezone.now() - timedelta(minutes=10))
+    return placed
+
+
+def a_cart() -> CartSnapshot:
+    return ready_cart([ProductFactory(stock=5)])
+
+
+def test_a_healthy_shop_has_nothing_to_tell(order: Order) -> None:
+    told = scraped()
+    for name in (
+        "money_out_of_balance,BRL", "stock_oversold_rows", "payment_attempts,unknown", "stock_reservations,held",
+        "webhook_events_waiting", "breaker_state,stripe",
+    ):  # fmt: skip
+        assert told[name] == 0, name
+    assert told["outbox_messages"] == 1, "The confirmation waits for its relay."
+
+
+def test_scrapes_cost_few_statements(order: Order, django_assert_max_num_queries) -> None:
+    with django_assert_max_num_queries(6):
+        scraped()
+    with django_assert_max_num_queries(0):
+        list(metrics.ScrapedGauges().collect())
+
+
+class TestMoney:
+    def test_of_a_cancelled_order_is_missed_until_it_is_paid_back(self, order: Order) -> None:
+        Order.objects.update(status=OrderStatus.CANCELLED)
+        assert scraped()["money_out_of_balance,BRL"] == float(order.total)
+
+    def test_that_is_not_the_orders_total_is_missed(self, order: Order) -> None:
+        PaymentAttempt.objects.update(captured=order.total - Decimal("1.50"))
+        assert scraped()["money_out_of_balance,BRL"] == 1.5
+
+    def test_that_was_never_captured_is_missed(self, order: Order) -> None:
+        PaymentAttempt.objects.update(captured=0)
+        assert scraped()["money_out_of_balance,BRL"] == float(order.total)
+
+
+def test_old_mail_is_seen(order: Order) -> None:
+    OutboxMessage.objects.update(created_at=timezone.now() - timedelta(minutes=6))
+    assert scraped()["outbox_oldest_seconds"] == pytest.approx(360, abs=10)
+
+
+def test_an_attempt_without_an_answer_is_seen(order: Order) -> None:
+    PaymentAttempt.objects.update(
+        status=PaymentAttempt.Status.UNKNOWN, created_at=timezone.now() - timedelta(minutes=7)
+    )
+    told = scraped()
+    assert told["payment_attempts,unknown"] == 1
+    assert told["payment_attempt_oldest_seconds,unknown"] == pytest.approx(420, abs=10)
+    assert told["payment_attempt_oldest_seconds,started"] == 0
+
+
+def test_a_webhook_that_nobody_settles_is_seen() -> None:
+    WebhookEvent.objects.create(
+        provider="stripe", event_id="evt_1", type="x", payload={}, received_at=timezone.now() - timedelta(minutes=8)
+    )
+    told = scraped()
+    assert (told["webhook_events_waiting"], told["webhook_oldest_seconds"]) == (1, pytest.approx(480, abs=10))
+
+
+def test_held_and_expired_goods_are_told_apart(order: Order) -> None:
+    line = ReservationLine.objects.get()
+    ReservationLine.objects.update(held=True)
+    assert scraped()["stock_reservations,held"] == 1
+    ReservationLine.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    told = scraped()
+    assert (told["stock_reservations,held"], told["stock_reservations,expired"]) == (0, 1)
+    assert told["stock_reserved_units"] == line.quantity
+
+
+def test_goods_that_are_promised_twice_are_seen(order: Order) -> None:
+    """The database refuses it: so its constraint is not asked here, only the held lines are."""
+    ReservationLine.objects.update(held=True)
+    Stock.objects.update(on_hand=0, reserved=0)
+    assert scraped()["stock_oversold_rows"] == 1
+
+
+def test_a_gauge_that_cannot_be_read_keeps_no_other_from_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE checkout_outboxmessage RENAME TO outbox_elsewhere")
+    try:
+        before = metrics.read_errors.labels("checkout.outbox")._value.get()
+        told = scraped()
+        assert "outbox_messages" not in told
+        assert told["stock_oversold_rows"] == 0
+        assert metrics.read_errors.labels("checkout.outbox")._value.get() == before + 1
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE outbox_elsewhere RENAME TO checkout_outboxmessage")

@@ -1,0 +1,70 @@
+"""Where a request's time went: told to staff and in the demo, to nobody else."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from config import clocks
+from tests.accounts.factories import UserFactory
+from tests.inventory.factories import ProductFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def in_production(settings) -> None:
+    settings.SERVER_TIMING = False
+
+
+def test_the_demo_tells_everybody(client: Client, settings) -> None:
+    settings.SERVER_TIMING = True
+    ProductFactory()
+    header = client.get("/").headers["Server-Timing"]
+    kinds = dict(re.findall(r"(\w+);dur=([\d.]+)", header))
+    assert set(kinds) >= {"db", "cache", "render", "total"}
+    assert all(float(kinds[kind]) <= float(kinds["total"]) for kind in kinds)
+    assert re.search(r'statements;desc="[1-9]\d* statements"', header)
+
+
+def test_in_production_only_staff_is_told(client: Client) -> None:
+    assert "Server-Timing" not in client.get("/").headers
+    client.force_login(UserFactory())
+    assert "Server-Timing" not in client.get("/").headers
+    client.force_login(UserFactory(is_staff=True))
+    assert "db;dur=" in client.get("/").headers["Server-Timing"]
+
+
+def test_nobody_is_asked_who_they_are_for_it(client: Client, django_assert_num_queries) -> None:
+    client.force_login(UserFactory(is_staff=True))
+    with django_assert_num_queries(0):
+        client.get("/static/nothing.css")
+
+
+def test_the_statements_are_the_requests_own() -> None:
+    with clocks.measuring(timed=False) as measure, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.execute("SELECT 1")
+    assert measure.statements == 2
+    assert measure.milliseconds == {}
+
+
+def test_no_clock_runs_where_nobody_will_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_clock() -> float:
+        raise AssertionError("Somebody looked at the clock.")
+
+    with clocks.measuring(timed=False), connection.cursor() as cursor:
+        monkeypatch.setattr(clocks.time, "perf_counter", no_clock)
+        cursor.execute("SELECT 1")
+        with clocks.clock("cache"):
+            pass
+        monkeypatch.undo()
+
+
+def test_a_request_keeps_the_id_that_it_came_with(client: Client) -> None:
+    assert client.get("/", headers={"x-request-id": "0123-abcd-from-proxy"}).headers["X-Request-ID"] == (
+        "0123-abcd-from-proxy"
+    )
+    made_up = client.get("/", headers={"x-request-id": "no good id\t"}).headers["X-Request-ID"]
+    assert re.fullmatch(r"[0-9a-f]{32}", made_up)
