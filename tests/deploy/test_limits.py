@@ -1,4 +1,4 @@
-"""What can be guessed at is counted: sign-in by address and by account, also the admin's, and the search for an order."""
+"""What can be guessed at is counted: sign-in by address and by account, the admin's too, and the search for orders."""
 
 import pytest
 from django.test import Client

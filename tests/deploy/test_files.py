@@ -1,0 +1,183 @@
+"""What the deployment's files say, held against the code: every variable, path, command and target is there."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.apps import apps
+
+from tests.deploy.image import COMPOSE, REPOSITORY, compose
+
+AWS = REPOSITORY / "deploy" / "aws"
+# What programs read that are not ours: libpq; and the sandbox reads its own in payments/sandbox.
+READ_BY_OTHERS = {"PGPASSWORD"}
+OURS = [name for name, service in compose()["services"].items() if "build" in service]
+
+
+class Template(yaml.SafeLoader):
+    """YAML with CloudFormation's tags, each as {"tag": value}."""
+
+
+def _tagged(loader: Template, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    return {suffix: loader.construct_mapping(node, deep=True)}
+
+
+Template.add_multi_constructor("!", _tagged)
+
+
+def template(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load((AWS / name).read_text(), Template)
+    return document
+
+
+def known_variables() -> set[str]:
+    """Every variable that the shop's code reads."""
+    sources = [
+        REPOSITORY / "config",
+        *(Path(app.path) for app in apps.get_app_configs() if REPOSITORY in Path(app.path).parents),
+    ]
+    read = re.compile(r"""(?:env\.\w+|environ\.get|getenv)\(\s*f?"(\w+)"|environ\["(\w+)"\]""")
+    found: set[str] = set()
+    for source in sources:
+        for file in source.rglob("*.py"):
+            if ".venv" not in file.parts:
+                found |= {first or second for first, second in read.findall(file.read_text())}
+    return found
+
+
+def containers() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, resource in template("shop.yaml")["Resources"].items():
+        if resource["Type"] == "AWS::ECS::TaskDefinition":
+            for container in resource["Properties"]["ContainerDefinitions"]:
+                if container["Name"] == "shop":
+                    yield name, container
+
+
+def entries(container: dict[str, Any]) -> list[str]:
+    """The names of a container's variables; those behind a condition too."""
+    listed = container["Environment"] + container["Secrets"]
+    return [entry["Name"] if "Name" in entry else entry["If"][1]["Name"] for entry in listed]
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_compose_sets_only_variables_that_are_read(service: str) -> None:
+    given = compose()["services"][service].get("environment", {})
+    assert set(given) <= known_variables() | READ_BY_OTHERS
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_composes_containers_are_locked_down(service: str) -> None:
+    facts = compose()["services"][service]
+    assert facts["read_only"] is True
+    assert facts["cap_drop"] == ["ALL"]
+    assert facts["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_composes_paths_are_there() -> None:
+    for name, service in compose()["services"].items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("."):
+                assert (COMPOSE.parent / source).exists(), f"{name}: {source}"
+            else:
+                assert source in compose()["volumes"], f"{name}: {source}"
+
+
+def test_composes_configurations_are_used_and_can_be_read() -> None:
+    used = {entry["source"] for service in compose()["services"].values() for entry in service.get("configs", [])}
+    assert used == set(compose()["configs"])
+    for config in compose()["configs"].values():
+        assert isinstance(yaml.safe_load(config["content"]), dict)
+
+
+def test_composes_ports_are_open_to_this_machine_alone() -> None:
+    for name, service in compose()["services"].items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+@pytest.mark.parametrize("service", [name for name in OURS if "command" in compose()["services"][name]])
+def test_composes_commands_are_there(service: str) -> None:
+    assert_runs(compose()["services"][service]["command"])
+
+
+def assert_runs(command: list[str]) -> None:
+    if command[0] == "celery":
+        assert command[1:3] == ["-A", "config"]
+        assert command[3] in ("worker", "beat")
+    elif command[1] == "-m":
+        assert (REPOSITORY / command[2].replace(".", "/") / "__main__.py").exists()
+    else:
+        assert (REPOSITORY / command[1]).exists()
+        assert command[2] == "migrate"
+
+
+@pytest.mark.parametrize(("name", "container"), list(containers()))
+def test_aws_tasks_set_only_variables_that_are_read_and_run_what_compose_runs(
+    name: str, container: dict[str, Any]
+) -> None:
+    assert set(entries(container)) <= known_variables() | READ_BY_OTHERS
+    service = name.removesuffix("Task").lower()
+    assert container.get("Command") == compose()["services"][service].get("command")
+    assert container["ReadonlyRootFilesystem"] is True
+
+
+def test_aws_tasks_get_every_secret_that_the_shop_needs() -> None:
+    for _name, container in containers():
+        wanted = {"SECRET_KEY", "PGPASSWORD", "REDIS_URL", "CELERY_BROKER_URL", "STRIPE_SECRET_KEY", "DATABASE_URL"}
+        assert wanted <= set(entries(container))
+
+
+def test_aws_alarms_are_those_of_prometheus() -> None:
+    local = yaml.safe_load((REPOSITORY / "deploy" / "prometheus" / "alerts.yml").read_text())
+    there = yaml.safe_load(template("shop.yaml")["Resources"]["MetricsRules"]["Properties"]["Data"])
+    alarms = alerts(there)
+    assert len(alarms) == 3
+    assert alarms == {name: rule for name, rule in alerts(local).items() if name in alarms}
+
+
+def alerts(rules: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    found = [rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
+    return {rule["alert"]: (rule["expr"].strip(), rule.get("for", "")) for rule in found}
+
+
+@pytest.mark.parametrize("size", ["small", "medium", "flash-sale"])
+def test_sizes_are_parameters_and_fit_fargate(size: str) -> None:
+    given = json.loads((AWS / "sizes" / f"{size}.json").read_text())
+    assert set(given) <= set(template("shop.yaml")["Parameters"])
+    assert 2 <= given["WebMemory"] / given["WebCpu"] <= 8
+    assert given["WebCpu"] in (256, 512, 1024, 2048, 4096)
+    assert 2 <= given["WebMin"] <= given["WebMax"]
+    assert 1 <= given["WorkerMin"] <= given["WorkerMax"]
+
+
+def test_workflows_are_pinned_and_call_targets_that_are_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    for workflow in (REPOSITORY / ".github" / "workflows").glob("*.yml"):
+        text = workflow.read_text()
+        assert set(re.findall(r"run: make ([a-z-]+)", text)) <= targets
+        for used in re.findall(r"uses: (\S+)", text):
+            assert used.startswith("./") or re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", used), used
+        for path in re.findall(r"deploy/[\w./-]+", text):
+            assert (REPOSITORY / path).exists(), path
+
+
+def test_the_image_copies_what_there_is_and_nothing_is_forgotten() -> None:
+    copied = set(re.findall(r"^COPY (\w+) \1$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE))
+    ours = {
+        Path(app.path).relative_to(REPOSITORY).parts[0] for app in apps.get_app_configs() if is_ours(Path(app.path))
+    }
+    assert copied == ours
+    ignored = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    assert copied <= {line.removeprefix("!") for line in ignored if line.startswith("!")}
+
+
+def is_ours(path: Path) -> bool:
+    return REPOSITORY in path.parents and ".venv" not in path.parts

@@ -1,0 +1,79 @@
+"""The AWS templates on a moto server: a smoke test, cfn-lint looks closer (make check).
+
+moto passes over RDS Proxy's endpoint, ElastiCache, CloudFront, Prometheus, secrets and the scaling; it runs no task,
+checks no permission, and cannot delete a VPC with routes, so only the small stack is deleted. What it does know must be
+created without a fault: network, groups, load balancer, roles, cluster, task definitions, services, database, bucket.
+"""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.embedded import ports
+from tests.deploy.image import REPOSITORY, running
+
+TOOLS = REPOSITORY / ".tools" / "bin"
+GIVEN = {
+    "Image": "1.dkr.ecr.sa-east-1.amazonaws.com/esteira/shop:1",
+    "DomainName": "loja.example.com",
+    "MailUrlSecretArn": "arn:aws:secretsmanager:sa-east-1:123456789012:secret:mail-a",
+    "StripeSecretArn": "arn:aws:secretsmanager:sa-east-1:123456789012:secret:stripe-a",
+    "HostedZoneId": "HostedZoneId",  # made by the smoke test
+    "CertificateArn": "CertificateArn",
+    "AlarmMail": "on-call@example.com",
+}
+
+
+@pytest.fixture
+def moto(tmp_path: Path) -> Iterator[str]:
+    if not (TOOLS / "moto_server").exists():
+        pytest.skip("The tools that look over the deployment are missing; `make test` installs them.")
+    port = ports.choose()
+    url = f"http://127.0.0.1:{port}"
+    command = [str(TOOLS / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    with running(command, {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, tmp_path / "moto.log"):
+        for _try in range(300):
+            try:
+                urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=5).close()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.1)
+        yield url
+
+
+def smoke(moto: str, template: str, given: dict[str, object]) -> dict[str, Any]:
+    command = [str(TOOLS / "python"), "tests/deploy/stack_smoke.py", moto, f"deploy/aws/{template}", json.dumps(given)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert (told["created"], told["updated"]) == ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    return told
+
+
+def test_foundation_is_created_updated_and_deleted(moto: str) -> None:
+    told = smoke(moto, "foundation.yaml", {"GitHubRepository": "owner/shop"})
+    assert told["outputs"]["Repository"].endswith("esteira/shop")
+    assert told["left"] == []
+
+
+def test_shop_is_created_and_updated(moto: str) -> None:
+    given = GIVEN | json.loads((REPOSITORY / "deploy" / "aws" / "sizes" / "flash-sale.json").read_text())
+    told = smoke(moto, "shop.yaml", given)
+    assert told["outputs"]["WebhookAddress"] == "https://loja.example.com/webhooks/stripe/"
+    assert sorted(told["families"]) == [f"esteira-{name}" for name in ("beat", "migrate", "web", "worker")]
+    expected = {
+        "AWS::EC2::Subnet": 4,
+        "AWS::EC2::SecurityGroup": 5,
+        "AWS::ECS::Service": 3,
+        "AWS::ElasticLoadBalancingV2::Listener": 2,
+        "AWS::IAM::Role": 3,
+        "AWS::RDS::DBInstance": 1,
+    }
+    assert {name: told["resources"].get(name) for name in expected} == expected
