@@ -31,7 +31,7 @@ QUOTES_KEPT_FOR = timedelta(days=1)
 
 
 def settle_stale_attempts() -> int:
-    """Bring the truth for attempts that were started or unknown for a while; returns how many were settled."""
+    """Bring the truth for attempts that nobody has heard of for a while; returns how many were asked about."""
     stale = payments.claim_stale(timezone.now() - STALE_AFTER, BATCH)
     return _settle_each("stale", stale, payments.ask_provider)
 

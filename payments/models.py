@@ -128,9 +128,11 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
         return self.filter(status__in=PaymentAttempt.UNSETTLED)
 
     def stale(self, before: datetime) -> PaymentAttemptQuerySet:
-        """Attempts started before `before` with no known answer: ask the provider."""
-        statuses = [PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN]
-        return self.filter(status__in=statuses, created_at__lt=before)
+        """Attempts started before `before` to ask the provider about: those with no known answer, and those that wait
+        for the shopper and were not asked about since, in case the provider's message of the payment was lost."""
+        unanswered = Q(status__in=[PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN])
+        waiting = Q(status=PaymentAttempt.Status.ACTION) & (Q(asked_at=None) | Q(asked_at__lt=before))
+        return self.filter(unanswered | waiting, created_at__lt=before)
 
     def expired(self, now: datetime) -> PaymentAttemptQuerySet:
         """Attempts that still wait for the shopper after their time."""

@@ -78,6 +78,23 @@ class TestTheProvidersBooks:
         assert "took money that no attempt asked for" in caplog.text
 
 
+def test_a_payment_whose_webhook_was_lost_is_found_by_asking(sandbox) -> None:
+    order = order_of(ready_cart(), "pix")
+    attempt = PaymentAttempt.objects.get()
+    assert sandbox.pay_pix(attempt.provider_reference)
+    assert sweeper.settle_stale_attempts() == 0, "it has only just begun"
+    PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert sweeper.settle_stale_attempts() == 1
+    order.refresh_from_db()
+    assert order.status == OrderStatus.PAID
+
+
+def test_one_that_still_waits_is_not_asked_about_again_at_once(sandbox) -> None:
+    order_of(ready_cart(), "pix")
+    PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert [sweeper.settle_stale_attempts() for _ in range(2)] == [1, 0]
+
+
 class TestManyAttempts:
     def test_those_asked_longest_ago_come_first(self) -> None:
         for _ in range(3):

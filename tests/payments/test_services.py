@@ -251,7 +251,8 @@ def test_stale_and_expired_attempts_are_found_without_a_query_each(django_assert
     stale = [PaymentAttemptFactory(status=status, created_at=old) for status in ("started", "unknown")]
     PaymentAttemptFactory(status="started")
     PaymentAttemptFactory(status="approved", created_at=old)
-    expired = PaymentAttemptFactory(status="action", created_at=old, expires_at=now)
+    stale.append(PaymentAttemptFactory(status="action", created_at=old, asked_at=old))
+    expired = PaymentAttemptFactory(status="action", created_at=old, expires_at=now, asked_at=now)
 
     with django_assert_num_queries(2):
         assert {
