@@ -25,6 +25,7 @@ servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and stand-ins alone
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
 	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m tests.prometheus
 	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto $(ARGS)
 
 # The whole of tests/faults and tests/concurrency; `make test` runs them in small. The table goes into the page too.
