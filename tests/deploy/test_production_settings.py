@@ -1,0 +1,81 @@
+"""What production sets arrives where it should: read by a process of its own, in the environment of the AWS template."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.deploy.image import REPOSITORY, environment
+
+ASSETS = "https://d123.cloudfront.net"
+AWS = {
+    "DATABASE_URL": "postgres://esteira@proxy.example:5432/esteira?sslmode=verify-full&sslrootcert=/etc/ssl/ca.crt",
+    "DATABASE_BEHIND_POOLER": "1",
+    "REDIS_URL": "rediss://:word@cache.example:6379/0?ssl_cert_reqs=required",
+    "CELERY_BROKER_URL": "rediss://:word@cache.example:6379/1?ssl_cert_reqs=required",
+    "ALLOWED_HOSTS": "loja.example.com",
+    "NUM_PROXIES": "1",
+    "ASSETS_URL": ASSETS,
+    "MEDIA_BUCKET": "pictures",
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nobody",
+}
+PROGRAM = """
+import json, django
+django.setup()
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection
+from django_redis import get_redis_connection
+import config.celery
+print(json.dumps({
+    "database": {key: str(value) for key, value in connection.get_connection_params().items() if key.startswith("ssl")},
+    "cursors": connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"],
+    "redis": get_redis_connection("default").connection_pool.connection_class.__name__,
+    "broker": config.celery.app.connection_for_write().transport_cls,
+    "picture": default_storage.url("a b.jpg"),
+    "static": settings.STATIC_URL,
+    "csp": settings.CONTENT_SECURITY_POLICY["DIRECTIVES"],
+    "https": [settings.SECURE_SSL_REDIRECT, settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE],
+    "hsts": settings.SECURE_HSTS_SECONDS,
+}, default=str))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(django_db_setup: None) -> dict[str, object]:
+    variables = {**environment(**AWS), "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_POOL_SIZE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    facts: dict[str, object] = json.loads(done.stdout)
+    return facts
+
+
+def test_database_is_spoken_to_under_tls(told) -> None:
+    assert told["database"] == {"sslmode": "verify-full", "sslrootcert": "/etc/ssl/ca.crt"}
+    assert told["cursors"] is True
+
+
+def test_redis_is_guarded_under_tls_too(told) -> None:
+    assert told["redis"] == "GuardedSSLConnection"
+
+
+def test_pictures_and_static_files_come_from_the_cdn_and_may(told) -> None:
+    assert told["picture"] == f"{ASSETS}/media/a%20b.jpg"
+    assert told["static"] == f"{ASSETS}/static/"
+    assert all(ASSETS in told["csp"][kind] for kind in ("default-src", "script-src", "style-src", "img-src"))
+
+
+def test_everything_is_under_https(told) -> None:
+    assert told["https"] == [True, True, True]
+    assert told["hsts"] >= 31_536_000
+
+
+def test_production_is_refused_no_setting_by_django() -> None:
+    variables = environment(**AWS)
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
