@@ -1,4 +1,4 @@
-"""What production sets arrives where it should: read by a process of its own, in the environment of the AWS template."""
+"""What production sets arrives where it should: read by a process of its own, with the AWS template's variables."""
 
 import json
 import subprocess
