@@ -6,7 +6,9 @@ from typing import Self
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from cart.models import Cart, new_token
@@ -141,6 +143,10 @@ class Order(DeliveryFields):
             models.Index(fields=["-placed_at"], name="order_by_placed"),
             models.Index(fields=["user", "-placed_at"], name="order_of_user"),
             models.Index(fields=["email"], name="order_by_email"),
+            models.Index(fields=["postal_code"], name="order_by_postal_code"),
+            # Any part of an e-mail or a name, in either case, as staff look for it.
+            GinIndex(OpClass(Upper("email"), name="gin_trgm_ops"), name="order_email_parts"),
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="order_name_parts"),
             models.Index(
                 fields=["placed_at"], condition=models.Q(status="awaiting_payment"), name="order_awaiting_payment"
             ),
@@ -184,6 +190,7 @@ class OrderLine(models.Model):
             models.UniqueConstraint(fields=["order", "product"], name="order_line_once_per_product"),
             models.CheckConstraint(condition=models.Q(quantity__gte=1), name="order_line_quantity_is_positive"),
         ]
+        indexes = [models.Index(Upper("sku"), name="order_line_by_sku")]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
@@ -231,7 +238,10 @@ class OutboxMessage(models.Model):
         verbose_name_plural = _("outgoing messages")
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["order", "kind"], name="outbox_once_per_order_and_kind")]
-        indexes = [models.Index(fields=["due_at"], condition=models.Q(sent_at=None), name="outbox_unsent")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(sent_at=None), name="outbox_unsent"),
+            models.Index(models.F("sent_at").desc(nulls_first=True), models.F("id").desc(), name="outbox_unsent_first"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.order_id}"

@@ -308,6 +308,11 @@ class Refund(models.Model):
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
         ordering = ["-created_at"]
+        indexes = [
+            models.Index(
+                fields=["created_at"], name="refund_unsettled_created", condition=Q(status__in=["started", "unknown"])
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
             models.CheckConstraint(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -41,20 +41,24 @@ class SentFilter(ChoiceFilter):
 
 
 def search_orders(queryset: QuerySet[Order], text: str) -> QuerySet[Order]:
-    """Orders by number, e-mail, name, CEP, SKU of a line, or the provider's reference. No join, so no duplicates."""
+    """Orders by number, e-mail, name, CEP, SKU of a line, or the provider's reference. No join, so no duplicates.
+
+    Each way to find one is a look-up of its own in an index, and these are united: an OR would read every order.
+    """
     text = text.strip()
     if not text:
         return queryset
-    lines = OrderLine.objects.filter(order=OuterRef("pk"), sku__iexact=text)
-    attempts = PaymentAttempt.objects.filter(payment=OuterRef("payment"), provider_reference=text)
-    refunds = Refund.objects.filter(payment=OuterRef("payment"), provider_reference=text)
     digits = text.replace("-", "").replace(".", "").replace(" ", "")
-    return queryset.filter(
-        Q(number__istartswith=text)
-        | Q(email__icontains=text)
-        | Q(name__icontains=text)
-        | Q(postal_code=digits or text)
-        | Exists(lines)
-        | Exists(attempts)
-        | Exists(refunds)
-    )
+    found = Order.objects.order_by()
+    attempts = PaymentAttempt.objects.filter(provider_reference=text).order_by()
+    refunds = Refund.objects.filter(provider_reference=text).order_by()
+    ways = [
+        found.filter(email__icontains=text),
+        found.filter(name__icontains=text),
+        found.filter(postal_code=digits or text),
+        found.filter(payment__in=attempts.values("payment")),
+        found.filter(payment__in=refunds.values("payment")),
+    ]
+    of_lines = OrderLine.objects.filter(sku__iexact=text).order_by().values("order")
+    by_number = found.filter(number__startswith=text.upper())
+    return queryset.filter(pk__in=by_number.values("pk").union(of_lines, *(way.values("pk") for way in ways)))

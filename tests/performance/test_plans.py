@@ -1,0 +1,233 @@
+"""No statement of the traffic or of the sweeper reads a large table from end to end.
+
+The shop is filled by `checkout.scale`; then pages, calls and tasks run for real while every statement is explained
+before it runs. The planner decides by itself, with the costs of a disk that seeks as fast as it reads.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cache as cache_results
+from typing import Any
+
+import pytest
+from django.contrib.admin.sites import site
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+
+from cart import services as carts
+from cart.models import Cart
+from checkout import idempotency, inbox, outbox, scale, sweeper
+from checkout.models import Order
+from inventory import services as inventory
+from inventory.models import Product
+from tests.accounts.factories import UserFactory
+from tests.cart.factories import flat_shipping, ready_cart
+from tests.checkout.support import order_of
+from tests.inventory.factories import ProductFactory
+from tests.pages.test_queries import holding
+
+PRODUCTS, CARTS, ORDER_LINES = 20_000, 50_000, 100_000
+LARGE = {
+    "inventory_product", "inventory_stock", "cart_cart", "cart_cartline", "shipping_quote", "payments_payment",
+    "payments_paymentattempt", "checkout_order", "checkout_orderline", "checkout_outboxmessage",
+}  # fmt: skip
+# Counting what matches is reading it: the catalogue's count is kept for an hour, the admin's are for staff.
+COUNTS = ('SELECT COUNT(*) AS "__count"', "SELECT COUNT(*) FROM (")
+
+pytestmark = pytest.mark.django_db
+
+Plan = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def large_shop(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Filled once and committed; emptied afterwards (and before, where an earlier run was killed)."""
+    with django_db_blocker.unblock():
+        _empty()
+        scale.seed(products=PRODUCTS, carts=CARTS, order_lines=ORDER_LINES)
+    yield
+    with django_db_blocker.unblock():
+        _empty()
+
+
+def _empty() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "TRUNCATE inventory_category, inventory_warehouse, shipping_quote, cart_cart, payments_payment CASCADE"
+        )
+
+
+@pytest.fixture
+def shop(large_shop: None, db: None) -> None:
+    """The large shop; what a test changes is rolled back."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL random_page_cost = 1.1")
+
+
+class Watch:
+    """Explains every statement that runs, and keeps those that read a large table from end to end."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.explained = 0
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE")) and not sql.startswith(COUNTS):
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+                (answer,) = cursor.fetchone()
+            plan = (answer if isinstance(answer, list) else json.loads(answer))[0]["Plan"]
+            self.explained += 1
+            self.found += [f"{bad}: {' '.join(sql.split())[:300]}" for bad in full_scans(plan)]
+        return execute(sql, params, many, context)
+
+
+def full_scans(plan: Plan, *, stops_early: bool = False) -> Iterator[str]:
+    """Nodes that read all of a large table.
+
+    An index that is walked in its order is fine where a limit ends the walk and next to nothing is filtered out on the
+    way, and so is all of a partial index, which holds only what waits.
+    """
+    kind, table = plan["Node Type"], plan.get("Relation Name", "")
+    if table in LARGE and kind == "Seq Scan":
+        yield f"Seq Scan on {table}"
+    if table in LARGE and kind in ("Index Scan", "Index Only Scan") and "Index Cond" not in plan:
+        walks_in_order = stops_early and ("Filter" not in plan or plan["Plan Rows"] > 0.9 * rows_of(table))
+        if not walks_in_order and plan["Index Name"] not in partial_indexes():
+            yield f"{kind} over all of {plan['Index Name']} on {table}"
+    if kind == "Bitmap Index Scan" and "Index Cond" not in plan and plan["Index Name"] not in partial_indexes():
+        yield f"Bitmap Index Scan over all of {plan['Index Name']}"
+    below = kind == "Limit" or (stops_early and kind not in ("Sort", "Aggregate", "HashAggregate", "Hash"))
+    for child in plan.get("Plans", []):
+        yield from full_scans(child, stops_early=below)
+
+
+@cache_results
+def rows_of(table: str) -> float:
+    with connection.connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [table])
+        return float(cursor.fetchone()[0])
+
+
+@cache_results
+def partial_indexes() -> set[str]:
+    return {
+        index.name for model in (Product, Cart, Order, *_sweepables()) for index in [
+            *model._meta.indexes, *model._meta.constraints
+        ] if getattr(index, "condition", None) is not None
+    }  # fmt: skip
+
+
+def _sweepables() -> list[Any]:
+    return [model for model in site._registry if model._meta.db_table in LARGE]
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    seen = Watch()
+    with connection.execute_wrapper(seen):
+        yield seen
+
+
+def number_of(order: int) -> str:
+    return f"E{order:09d}"
+
+
+PAGES = {
+    "catalogue": "/",
+    "a late page of the catalogue": "/?page=200",
+    "a category": "/?category=escala-3",
+    "a search": "/?search=12034",
+    "a search for two words": "/?search=esc+12034",
+    "a product": "/products/escala-777/",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_shop_window(shop: None, watch: Watch, name: str) -> None:
+    cache.delete_pattern("*")
+    response = Client().get(PAGES[name])
+    assert response.status_code == 200
+    assert "ESC-" in response.content.decode() or "escala" in response.content.decode()
+    assert watch.explained
+    assert watch.found == []
+
+
+def test_a_cart_from_its_first_line_to_the_paid_order(shop: None, watch: Watch, sandbox: object) -> None:
+    flat_shipping()
+    goods = list(Product.objects.filter(sku__in=["ESC-12", "ESC-13", "ESC-14"]))
+    cart = ready_cart(goods)
+    carts.set_quantity(cart.id, "ESC-12", 3)
+    cart = carts.remove_line(cart.id, "ESC-13")
+    cart = carts.choose_shipping(cart.id, "flat")
+    cache.delete_pattern("*")
+    client = holding(cart)
+    for path in ("/cart/", "/checkout/"):
+        assert client.get(path).status_code == 200
+    order = order_of(cart)
+    assert order.status == "paid"
+    assert client.get(f"/orders/{order.number}/?token={order.token}").status_code == 200
+    assert client.get("/checkout/resume/").status_code in (302, 404)
+    assert watch.explained > 20
+    assert watch.found == []
+
+
+def test_an_order_that_nobody_pays(shop: None, watch: Watch, sandbox: object) -> None:
+    cart = ready_cart([ProductFactory(stock=3)])
+    order_of(cart, "pix")
+    assert sweeper.expire_unpaid() == 0
+    assert watch.found == []
+
+
+def test_the_orders_of_a_member(shop: None, watch: Watch) -> None:
+    user = UserFactory()
+    Order.objects.filter(number__in=[number_of(3), number_of(4)]).update(user=user)
+    client = Client()
+    client.force_login(user)
+    assert number_of(3) in client.get("/orders/").content.decode()
+    found = client.post("/orders/find/", {"number": number_of(9), "email": "PESSOA9@escala.example"})
+    assert found.status_code == 302
+    assert watch.found == []
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        sweeper.settle_stale_attempts, sweeper.expire_unpaid, sweeper.settle_stale_refunds, inventory.reclaim_expired,
+        idempotency.forget_old_keys, inbox.settle_waiting_events, outbox.relay,
+    ],
+    ids=lambda task: task.__name__,
+)  # fmt: skip
+def test_what_workers_do_over_and_over(shop: None, watch: Watch, task: Callable[[], object]) -> None:
+    task()
+    assert watch.found == []
+
+
+@pytest.fixture
+def desk() -> Client:
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [number_of(77), "pessoa77@", "PESSOA 77", "50000-000", "esc-77", "pi_escala_77"],
+)
+def test_staff_look_for_an_order(shop: None, desk: Client, watch: Watch, sought: str) -> None:
+    response = desk.get("/admin/checkout/order/", {"q": sought})
+    assert response.status_code == 200
+    assert watch.explained > 2
+    assert watch.found == []
+
+
+def test_staff_look_at_the_mail_that_waits(shop: None, desk: Client, watch: Watch) -> None:
+    assert desk.get("/admin/checkout/outboxmessage/").status_code == 200
+    assert watch.found == []
+
+
+def test_the_watch_sees_what_it_is_for(shop: None, watch: Watch) -> None:
+    list(Order.objects.filter(city="Recife").order_by()[:1])
+    list(Order.objects.filter(street="nowhere").order_by("-placed_at")[:5])
+    assert len(watch.found) == 2
