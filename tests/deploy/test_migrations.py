@@ -11,7 +11,7 @@ from tests.deploy.image import REPOSITORY
 BEFORE_THE_FIRST_RELEASE = ["0001_initial", "0002_order_restock_on_refund"]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # indexes that are built concurrently refuse to be looked at inside one
 def test_migrations_do_not_need_the_shop_to_close(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     linter = MigrationLinter(
