@@ -38,19 +38,17 @@ def template(name: str) -> dict[str, Any]:
     return document
 
 
+def code_files() -> Iterator[Path]:
+    """The shop's own Python files."""
+    for app in apps.get_app_configs():
+        if is_ours(Path(app.path)):
+            yield from Path(app.path).rglob("*.py")
+
+
 def known_variables() -> set[str]:
     """Every variable that the shop's code reads."""
-    sources = [
-        REPOSITORY / "config",
-        *(Path(app.path) for app in apps.get_app_configs() if REPOSITORY in Path(app.path).parents),
-    ]
     read = re.compile(r"""(?:env\.\w+|environ\.get|getenv)\(\s*f?"(\w+)"|environ\["(\w+)"\]""")
-    found: set[str] = set()
-    for source in sources:
-        for file in source.rglob("*.py"):
-            if ".venv" not in file.parts:
-                found |= {first or second for first, second in read.findall(file.read_text())}
-    return found
+    return {first or second for file in code_files() for first, second in read.findall(file.read_text())}
 
 
 def containers() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,6 +144,16 @@ def test_aws_alarms_are_those_of_prometheus() -> None:
 def alerts(rules: dict[str, Any]) -> dict[str, tuple[str, str]]:
     found = [rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
     return {rule["alert"]: (rule["expr"].strip(), rule.get("for", "")) for rule in found}
+
+
+def test_the_dashboard_asks_for_what_is_counted() -> None:
+    """Each name in its expressions stands in the code, but for what Prometheus adds to a histogram's name."""
+    board = json.loads((REPOSITORY / "deploy" / "grafana" / "checkout.json").read_text())
+    asked = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    names = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", asked)}
+    functions = {"histogram_quantile"}
+    code = "".join(file.read_text() for file in code_files())
+    assert {name for name in names - functions if f'"{name}"' not in code} == set()
 
 
 @pytest.mark.parametrize("size", ["small", "medium", "flash-sale"])
