@@ -6,7 +6,7 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import gauges, tasks_watch  # noqa: F401  they register themselves
+        from config import gauges, tasks_watch, worker_metrics  # noqa: F401  they register themselves
         from config.statements import watch_statements
 
         connection_created.connect(watch_statements, dispatch_uid="config.watch_statements")

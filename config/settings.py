@@ -391,6 +391,8 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS_ALSO_FROM = env.list("METRICS_ALSO_FROM", default=[])
 if env.str("PROMETHEUS_MULTIPROC_DIR", default=""):
     Path(env.str("PROMETHEUS_MULTIPROC_DIR")).mkdir(parents=True, exist_ok=True)
+# Where a worker that shares no disk with the web server shows its own counts. 0: nowhere.
+WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", default=0)
 # Tell browsers where a request's time went: everybody, or staff alone.
 SERVER_TIMING = env.bool("SERVER_TIMING", default=DEMO or DEBUG)
 # What is running, such as a commit: /health/full tells it.
