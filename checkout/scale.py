@@ -65,7 +65,7 @@ _STEPS: list[tuple[str, str, str]] = [
         """,
     ),
     (
-        "cart lines",
+        "lines of carts",
         "carts",
         """
         INSERT INTO cart_cartline (cart_id, product_id, quantity, position)
@@ -113,7 +113,7 @@ _STEPS: list[tuple[str, str, str]] = [
         """,
     ),
     (
-        "order lines",
+        "lines of orders",
         "orders",
         """
         INSERT INTO checkout_orderline (order_id, product_id, sku, name, quantity, unit_price, line_total)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_it_fills_a_shop_and_does_it_once() -> None:
     told = StringIO()
     call_command("seed_scale", products=30, carts=8, order_lines=50, stdout=told)
-    assert "order lines: 10 of 10" in told.getvalue()
+    assert "lines of orders: 10 of 10" in told.getvalue()
     assert (Product.objects.count(), Stock.objects.count()) == (30, 30)
     assert (Cart.objects.count(), CartLine.objects.count()) == (10, 20)
     assert (Order.objects.count(), OrderLine.objects.count(), PaymentAttempt.objects.count()) == (10, 50, 10)
