@@ -46,6 +46,8 @@ def environment(**more: str) -> dict[str, str]:
         **kept,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]]),
         "PYTHONUNBUFFERED": "1",
+        # Not the folder of a demo that may be running here, whose settings would count.
+        "ESTEIRA_DATA": str(settings.DATA_DIR / "none"),
         "SECRET_KEY": "only-for-a-test-of-the-image-0123456789-abcdefghijklmnop",
         "DATABASE_URL": database_url(),
         "DATABASE_POOL_SIZE": "4",
