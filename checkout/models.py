@@ -166,10 +166,6 @@ class Order(DeliveryFields):
         """The latest call to the provider. Reads what `with_payment` has loaded."""
         return max(self.payment.attempts.all(), key=lambda attempt: attempt.created_at, default=None)
 
-    @property
-    def is_live(self) -> bool:
-        return self.status in LIVE
-
 
 class OrderLine(models.Model):
     """A line as it was sold: its name and price stay, whatever becomes of the product."""

@@ -23,13 +23,6 @@ from config.money import ZERO
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
-    def with_attempts(self) -> PaymentQuerySet:
-        """Payments with their attempts and refunds: three statements, however many rows."""
-        return self.prefetch_related(
-            models.Prefetch("attempts", PaymentAttempt.objects.order_by("created_at", "pk")),
-            models.Prefetch("refunds", Refund.objects.order_by("created_at", "pk")),
-        )
-
     def create_with_attempt(self, payment: Payment, attempt: PaymentAttempt) -> None:
         """Write a new payment and its first attempt: one statement. Raises IntegrityError for a known `reference`."""
         with connection.cursor() as cursor:

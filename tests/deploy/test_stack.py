@@ -34,7 +34,7 @@ GIVEN = {
 @pytest.fixture
 def moto(tmp_path: Path) -> Iterator[str]:
     if not (TOOLS / "moto_server").exists():
-        pytest.skip("The tools that look over the deployment are missing; `make test` installs them.")
+        pytest.fail("The tools that look over the deployment are missing; `make test` installs them.", pytrace=False)
     port = ports.choose()
     url = f"http://127.0.0.1:{port}"
     command = [str(TOOLS / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
