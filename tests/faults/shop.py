@@ -62,21 +62,19 @@ class Shop:
 
     def open(self) -> None:
         """Start the web server; it answers when this returns."""
-        self._start(
-            "web", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self._port}", "--worker-class", "gthread",
-            "--workers", "2", "--threads", "4", "--no-control-socket", "--log-level", "error",
-        )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=5):
-                return
-            assert time.monotonic() < deadline, "The web server does not answer."
-            time.sleep(0.1)
+        self._start_web(self._port, processes.REPOSITORY)
 
-    def start_worker(self) -> "subprocess.Popen[bytes]":
+    def open_beside(self, release: Path) -> str:
+        """Start another web server on the same servers, with the code of another release; its address."""
+        port = ports.choose()
+        self._start_web(port, release)
+        return f"http://127.0.0.1:{port}"
+
+    def start_worker(self, release: Path = processes.REPOSITORY) -> "subprocess.Popen[bytes]":
         return self._start(
-            "worker", "celery", "-A", "config", "worker", "--concurrency", "1", "-l", "ERROR", "--without-mingle"
-        )
+            "worker", "celery", "-A", "config", "worker", "--concurrency", "1", "-l", "ERROR", "--without-mingle",
+            release=release,
+        )  # fmt: skip
 
     def start_beat(self) -> None:
         self._start(
@@ -104,11 +102,25 @@ class Shop:
         self._stack.enter_context(server.running(log=log))
         return server.url(0)
 
-    def _start(self, name: str, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _start_web(self, port: int, release: Path) -> None:
+        self._start(
+            "web", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
+            "--workers", "2", "--threads", "4", "--no-control-socket", "--log-level", "error", release=release,
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+                return
+            assert time.monotonic() < deadline, "The web server does not answer."
+            time.sleep(0.1)
+
+    def _start(
+        self, name: str, program: str, *arguments: str, release: Path = processes.REPOSITORY
+    ) -> "subprocess.Popen[bytes]":
         log = self._stack.enter_context((self._folder / f"{name}.log").open("ab"))
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", program, *arguments],
-            cwd=processes.REPOSITORY, env=self._environment, stdout=log, stderr=log, start_new_session=True,
+            cwd=release, env=self._environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         self._stack.callback(end, process)
         return process

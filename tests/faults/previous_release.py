@@ -1,0 +1,35 @@
+"""The code that runs in production at the moment when the newest migration is applied."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faults.processes import REPOSITORY
+
+MIGRATIONS = ":(glob)**/migrations/0*.py"
+
+
+def export(folder: Path) -> Path:
+    """Its files, under `folder`. Fails the test where the history does not reach so far back."""
+    archive = subprocess.Popen(["git", "archive", _revision()], cwd=REPOSITORY, stdout=subprocess.PIPE)
+    subprocess.run(["tar", "--extract", "--directory", folder], stdin=archive.stdout, check=True)
+    assert archive.wait() == 0
+    return folder
+
+
+def _revision() -> str:
+    """What is committed, where a migration is still being written; else the parent of the commit that brought the
+    newest one."""
+    if _git("status", "--porcelain", "--", MIGRATIONS):
+        return "HEAD"
+    newest = _git("log", "-1", "--diff-filter=A", "--format=%H", "--", MIGRATIONS)
+    try:
+        return _git("rev-parse", "--verify", f"{newest}^")
+    except subprocess.CalledProcessError:
+        pytest.fail("The history ends before the newest migration: fetch it all (git fetch --unshallow).")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,75 @@
+"""While a deployment is under way, two releases serve the same shoppers on the new schema; so they do after going back.
+
+Both are real processes on one database, one Redis and one broker. A shopper's requests go to the one and to the
+other in turn, as behind a load balancer, so that what either of them writes or caches must suit the other.
+"""
+
+import itertools
+import uuid
+from pathlib import Path
+
+import pytest
+
+from checkout.models import Order
+from checkout.services import refund_order
+from inventory.models import Product
+from tests.cart.factories import flat_shipping
+from tests.checkout.support import VISA, eventually
+from tests.faults import previous_release
+from tests.faults.conftest import Books
+from tests.faults.load import ADDRESS, call
+from tests.faults.mail_sink import MailSink
+from tests.faults.moments import two_minutes
+from tests.faults.shop import running
+from tests.inventory.factories import ProductFactory
+from tests.sandbox import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def buy_over(servers: list[str], product: Product) -> str:
+    """The number of an order whose every request went to the next of `servers`; its page is then read at each."""
+    turns = itertools.cycle(servers)
+
+    def ask(method: str, path: str, document: dict | None = None, **headers: str) -> dict:
+        answer = call(method, f"{next(turns)}/api/v1/{path}", document, **headers)
+        assert answer.status in {200, 201}, answer
+        return answer.document
+
+    for _server in servers:
+        assert ask("GET", f"products/{product.sku}/")["available"]
+    cart = f"carts/{ask('POST', 'carts/', {})['id']}/"
+    ask("POST", f"{cart}lines/", {"sku": product.sku, "quantity": 1})
+    ask("PATCH", f"{cart}lines/{product.sku}/", {"quantity": 2})
+    ask("PUT", f"{cart}delivery/", {"email": "ana@example.com", "phone": "11987654321", "address": ADDRESS})
+    ask("GET", f"{cart}shipping-options/")
+    total = ask("PUT", f"{cart}shipping/", {"code": "flat"})["total"]
+    assert ask("GET", cart)["total"] == total
+    wish = {"payment_method": VISA, "expected_total": total}
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    order = ask("POST", f"{cart}checkout/", wish, **key)
+    for _server in servers:
+        assert ask("POST", f"{cart}checkout/", wish, **key) == order
+        assert ask("GET", f"orders/{order['number']}/", **{"Order-Token": order["token"]})["status"] == "paid"
+    return str(order["number"])
+
+
+def test_the_previous_release_serves_beside_this_one(
+    tmp_path: Path, sandbox: Sandbox, mails: MailSink, books: Books
+) -> None:
+    flat_shipping()
+    product = ProductFactory(stock=10)
+    books.open()
+    (tmp_path / "release").mkdir()
+    release = previous_release.export(tmp_path / "release")
+    with running(tmp_path, sandbox, mails) as shop:
+        new, old = shop.url, shop.open_beside(release)
+        numbers = {buy_over([old, new], product), buy_over([new, old], product), buy_over([old], product)}
+        shop.start_worker(release)
+        numbers.add(buy_over([new], product))
+        # Nobody nudges the old worker about the first three: its beat, or the next order, does.
+        eventually(lambda: set(mails.by_order()) == numbers, 30)
+    order = Order.objects.get(number=numbers.pop())
+    refund_order(order, amount=order.total, reason="damaged", restock=True, idempotency_key="once")
+    two_minutes()
+    books.check("a deployment under way", len(numbers) + 1)
