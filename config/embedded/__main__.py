@@ -29,6 +29,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command("demo", "Run the whole shop (make demo).", _demo)
     command("servers", "Run the servers alone, for an engineer who runs the rest (make servers).", _servers)
+    command("monitor", "Watch a running demo with Prometheus and Alertmanager (make monitor).", _monitor)
+    command("pager", "A line of the monitor's Procfile: print each alert that arrives.", _pager)
     trial = command("trial", "Run a command beside fast servers of its own (make test).", _trial)
     trial.add_argument("command", nargs=argparse.REMAINDER)
     serve = command("serve", "A line of the Procfile: one embedded server.", _serve)
@@ -54,6 +56,18 @@ def _servers(_given: argparse.Namespace) -> int:
     from config.embedded import demo
 
     return demo.run(servers_only=True)
+
+
+def _monitor(_given: argparse.Namespace) -> int:
+    from config.embedded import monitor
+
+    return monitor.run()
+
+
+def _pager(_given: argparse.Namespace) -> None:
+    from config.embedded import pager
+
+    pager.run()
 
 
 def _trial(given: argparse.Namespace) -> int:

@@ -1,7 +1,10 @@
 """Which TCP ports on the loopback are free."""
 
+import os
 import secrets
 import socket
+
+from config.embedded.refusal import CannotStart
 
 HOST = "127.0.0.1"
 # Below the range from which Linux and macOS draw ports for outgoing connections, so that none of those sits on ours.
@@ -26,3 +29,11 @@ def choose() -> int:
         port = secrets.choice(_CANDIDATES)
         if is_free(port):
             return port
+
+
+def chosen(variable: str, default: int) -> int:
+    """The port that the environment names. Raises CannotStart where it names none."""
+    text = os.environ.get(variable) or str(default)
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise CannotStart(f"{variable} must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
