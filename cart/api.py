@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import path
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,6 +15,7 @@ from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound
 from cart.models import CartStatus
 from cart.snapshot import CartSnapshot
 from config.exceptions import Refusal
+from config.problems import NotAuthenticated
 from config.rest import Email, Input, Moment, Money, PrivateView, Text, WholeNumber, read_body, user_id_of
 from config.rest_schema import refusals
 from inventory.exceptions import InsufficientStock, ProductNotFound
@@ -141,6 +143,24 @@ class CartDetail(PrivateView):
         return _answer(snapshot.load(id, user_id_of(request)))
 
 
+class CartClaim(PrivateView):
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="carts_claim_create",
+        summary="Bring a guest's cart along",
+        description="Signed in: what the guest's cart holds goes into the person's own, which is the answer.",
+        request=NothingSerializer,
+        responses={200: CartSerializer, **refusals(*UNCHANGEABLE, NotAuthenticated, Refusal)},
+        tags=["carts"],
+    )
+    def post(self, request: Request, id: str) -> Response:  # noqa: A002
+        read_body(NothingSerializer, request)
+        user_id = user_id_of(request)
+        assert user_id is not None  # noqa: S101 - narrows the type, IsAuthenticated decides
+        return _answer(services.claim_cart(id, user_id))
+
+
 class CartLines(PrivateView):
     @extend_schema(
         operation_id="carts_lines_create",
@@ -250,6 +270,7 @@ class ShippingChoice(PrivateView):
 urlpatterns = [
     path("carts/", Carts.as_view(), name="carts"),
     path("carts/<cart_id:id>/", CartDetail.as_view(), name="cart"),
+    path("carts/<cart_id:id>/claim/", CartClaim.as_view(), name="cart_claim"),
     path("carts/<cart_id:id>/lines/", CartLines.as_view(), name="cart_lines"),
     path("carts/<cart_id:id>/lines/<path:sku>/", CartLineDetail.as_view(), name="cart_line"),
     path("carts/<cart_id:id>/delivery/", Delivery.as_view(), name="cart_delivery"),

@@ -203,6 +203,20 @@ def merge_carts(freight: Freight, guest_token: str, user_id: int) -> None:
     snapshot.forget(mine)
 
 
+def claim_cart(guest_token: str, user_id: int) -> CartSnapshot:
+    """Take a guest's cart into the user's, for an app whose person has signed in; answers with the user's cart.
+
+    Safe to repeat. Raises CartNotFound where it is no guest's, and CheckoutInProgress or CartClosed where it, or the
+    user's own, is being paid for or was ordered: nothing is merged then.
+    """
+    guest = Cart.objects.fetch(guest_token, None)
+    if guest.status != CartStatus.MERGED:
+        guest.require_open()
+        _live_cart_of(user_id).require_open()
+        merge_carts(guest_token, user_id)
+    return create_cart(user_id)
+
+
 def _take_in(mine: Cart, guest: Cart, freight: Freight) -> None:
     lines = _lines_of(mine)
     for guest_line in guest.lines.all():

@@ -1,14 +1,17 @@
-"""Everything that happens after an order, on one page."""
+"""Everything that happens after an order, on one page; and what a sign-in does for the orders of a guest."""
 
 from typing import Any
 
+from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
+from django.http import HttpRequest
 
-from cart import snapshot
-from checkout import tasks
+from cart import browser, snapshot
+from checkout import services, tasks
 from checkout.models import Order
 from checkout.signals import order_placed
 from config import broker
+from config.accounts.models import User
 
 
 @receiver(order_placed, dispatch_uid="checkout.forget_cart_copy")
@@ -21,3 +24,11 @@ def forget_cart_copy(order: Order, **_: Any) -> None:
 def nudge_outbox(**_: Any) -> None:
     """Have the mail sent now instead of at the relay's next round."""
     broker.enqueue(tasks.relay_outbox)
+
+
+@receiver(user_logged_in, dispatch_uid="checkout.give_orders_to_account")
+def give_orders_to_account(request: HttpRequest | None, user: User, **_: Any) -> None:
+    """Who bought as a guest and then makes an account, or signs in, finds the order under "My orders"."""
+    token = browser.guest_token(request) if request else ""
+    if token:
+        services.give_to_account(token, user)

@@ -16,11 +16,21 @@ from checkout.models import Order, OrderStatus
 from checkout.place_order import give_up_waiting_order
 from checkout.settle import settle
 from config import metrics
+from config.accounts.models import User
 from inventory import services as inventory
 from payments import services as payments
 from payments.models import Payment, PaymentAttempt, Refund
 
 REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
+
+
+def give_to_account(cart_token: str, user: User) -> int:
+    """Let a guest's orders of this cart stand in the account of the same e-mail; returns how many were given.
+
+    Both are asked for: an address that nobody has confirmed proves nothing, and a browser may be shared.
+    """
+    mine = Order.objects.filter(cart__token=cart_token, user=None, email__iexact=user.email)
+    return mine.update(user=user)
 
 
 def cancel_waiting_payment(order: Order) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from cart import services
 from cart.models import Cart, CartStatus
+from config.accounts.models import User
 from inventory.models import Product
 from tests.accounts.factories import UserFactory
 from tests.api.conftest import App, assert_problem
@@ -31,6 +32,46 @@ NOWHERE = "A" * 43
 
 def without(document: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in names}
+
+
+class TestClaim:
+    def test_what_was_chosen_before_signing_in_comes_along(self, app: App, users_app: App, user: User) -> None:
+        mine = filled_cart(1, user_id=user.pk)
+        guests = filled_cart(2)
+        answer = users_app.post(f"carts/{guests.id}/claim/")
+        assert answer.status_code == 200
+        assert answer.json()["id"] == mine.id
+        assert len(answer.json()["lines"]) == 3
+        assert users_app.get(f"carts/{mine.id}/").json() == answer.json()
+        assert_problem(app.post(f"carts/{guests.id}/lines/", {"sku": "x", "quantity": 1}), 404, "not_found")
+
+    def test_asking_twice_merges_once(self, users_app: App) -> None:
+        guests = filled_cart(1)
+        first, second = (users_app.post(f"carts/{guests.id}/claim/") for _ in range(2))
+        assert second.json() == first.json()
+        assert second.json()["lines"][0]["quantity"] == 1
+
+    def test_a_guest_has_nobody_to_bring_it_to(self, app: App) -> None:
+        assert_problem(app.post(f"carts/{filled_cart(1).id}/claim/"), 401, "not_authenticated")
+
+    def test_nobody_takes_what_is_somebodys(self, users_app: App) -> None:
+        theirs = filled_cart(1, user_id=UserFactory().pk)
+        assert_problem(users_app.post(f"carts/{theirs.id}/claim/"), 404, "not_found")
+        assert_problem(users_app.post(f"carts/{NOWHERE}/claim/"), 404, "not_found")
+
+    @pytest.mark.parametrize(
+        ("status", "code"), [(CartStatus.CHECKING_OUT, "checkout_in_progress"), (CartStatus.ORDERED, "cart_closed")]
+    )
+    def test_what_is_paid_for_stays_where_it_is(self, users_app: App, status: str, code: str) -> None:
+        guests = filled_cart(1)
+        Cart.objects.filter(token=guests.id).update(status=status)
+        assert_problem(users_app.post(f"carts/{guests.id}/claim/"), 409, code)
+
+    def test_waits_while_the_persons_own_is_paid_for(self, users_app: App, user: User) -> None:
+        guests = filled_cart(1)
+        Cart.objects.filter(token=filled_cart(1, user_id=user.pk).id).update(status=CartStatus.CHECKING_OUT)
+        assert_problem(users_app.post(f"carts/{guests.id}/claim/"), 409, "checkout_in_progress")
+        assert Cart.objects.get(token=guests.id).status == CartStatus.OPEN
 
 
 class TestStart:

@@ -14,6 +14,7 @@ from inventory import services as inventory
 from payments.exceptions import RefundRefused
 from payments.gateways.base import Outcome
 from payments.models import Payment, PaymentAttempt
+from tests.accounts.factories import UserFactory
 from tests.cart.factories import ready_cart
 from tests.checkout.support import AUTHENTICATE, order_of, stock_of
 from tests.inventory.factories import ProductFactory
@@ -159,3 +160,19 @@ def test_a_second_answer_changes_nothing() -> None:
         assert settle(attempt.pk, Outcome(kind=kind)).status == OrderStatus.PAID
     assert stock_of(product) == (3, 0)
     assert OutboxMessage.objects.filter(order=order).count() == 1
+
+
+class TestGuestsOrder:
+    def test_goes_to_the_account_of_the_same_e_mail_alone(self) -> None:
+        cart = ready_cart()
+        order = order_of(cart)
+        assert services.give_to_account(cart.id, UserFactory(email="bia@example.com")) == 0
+        ana = UserFactory(email="Ana@Example.com")
+        assert services.give_to_account(cart.id, ana) == 1
+        assert Order.objects.fetch(order.number, user_id=ana.pk) == order
+
+    def test_is_given_once(self) -> None:
+        cart = ready_cart()
+        order_of(cart)
+        ana = UserFactory(email="ana@example.com")
+        assert [services.give_to_account(cart.id, ana) for _ in range(2)] == [1, 0]

@@ -71,6 +71,8 @@ def test_a_guest_makes_an_account_of_what_was_typed(shopper: Shopper, goods: Goo
     shopper.press(shopper.button("Make an account"))
     shopper.sees("Welcome, %(name)s. Your account is ready.", name="Ana")
     assert User.objects.get().email == "ana@example.com"
+    shopper.open("/orders/")
+    shopper.sees("Order %(number)s", number=number)
     shopper.open("/orders/find/")
     shopper.page.get_by_label(shopper.words("Order number")).fill(f"#{number.lower()}")
     shopper.page.get_by_label("E-mail").fill("ANA@example.com")
