@@ -2,7 +2,7 @@
 
 Money: what the provider captured, by its own ledger, is what paid orders come to, and what went back.
 Goods: what lay on the shelves at the start is what was sold, what is held and what is free.
-One live order a cart, one mail a paid order, and nobody charged for an order that is not there.
+One live order a cart, one mail a paid order, nobody charged for an order that is not there, none without freight.
 """
 
 from collections import Counter
@@ -66,6 +66,7 @@ class Balance:
                 *_books(ledger),
                 *_goods(at_start),
                 *_carts(),
+                *_freight(),
                 *_mails(mails, at_rest=at_rest),
                 *(_unrest() if at_rest else ()),
             ),
@@ -164,6 +165,21 @@ def _carts() -> list[str]:
         problems.append(
             f"carts {closed ^ waiting} are closed for a payment that nobody waits for, or the other way round"
         )
+    return problems
+
+
+def _freight() -> list[str]:
+    """Every order, whatever became of it, travels at a price that was promised to its cart and still held."""
+    problems = []
+    for order in Order.objects.select_related("quote", "cart"):
+        quote = order.quote
+        promised_for = (quote.reference, quote.postal_code, quote.currency)
+        if order.shipping_total <= 0 or order.shipping_total != quote.price:
+            problems.append(f"order {order.number} has freight {order.shipping_total}, was promised {quote.price}")
+        if promised_for != (order.cart.token, order.postal_code, order.currency):
+            problems.append(f"order {order.number} has the freight of another cart or place: {promised_for[1:]}")
+        if quote.expires_at <= order.placed_at:
+            problems.append(f"order {order.number} has a freight whose time was over")
     return problems
 
 

@@ -1,5 +1,6 @@
 """Shoppers who buy over the REST API, several at once, for as long as they are let."""
 
+import itertools
 import json
 import threading
 import time
@@ -7,7 +8,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ ADDRESS = {
     "city": "São Paulo", "state": "SP", "postal_code": "01310200", "country": "BR",
 }  # fmt: skip
 LONGEST_SECONDS = 30
+# Every shopper lives somewhere else, so that no price is remembered from the one before.
+_postal_codes = itertools.count(1_310_000)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Answered:
 
 
 def call(method: str, url: str, document: dict[str, Any] | None = None, **headers: str) -> Answered:
-    step = url.rstrip("/").rsplit("/", 1)[-1] if document is not None else "look"
+    step = url.rstrip("/").rsplit("/", 1)[-1]
     data = json.dumps(document).encode() if document is not None else None
     request = urllib.request.Request(
         url, data=data, method=method, headers={"Content-Type": "application/json", **headers}
@@ -52,21 +55,26 @@ def call(method: str, url: str, document: dict[str, Any] | None = None, **header
 
 
 def buy(url: str, sku: str, method: str = VISA) -> list[Answered]:
-    """From an empty cart to the order; the answers in their order, the checkout's last, ended by the first refusal."""
+    """From an empty cart to the order, by the cheapest way on offer.
+
+    The answers in their order, the checkout's last, ended by the first refusal.
+    """
     api = f"{url}/api/v1/carts/"
     answers = [call("POST", api, {})]
     cart = f"{api}{answers[0].document.get('id')}/"
-    for verb, what, body in [
-        ("POST", "lines/", {"sku": sku, "quantity": 1}),
-        ("PUT", "delivery/", {"email": "ana@example.com", "phone": "11987654321", "address": ADDRESS}),
-        ("PUT", "shipping/", {"code": "flat"}),
-    ]:
+    address = ADDRESS | {"postal_code": f"{next(_postal_codes):08}"}
+    steps: list[tuple[str, str, Callable[[dict[str, Any]], dict[str, Any] | None]]] = [
+        ("POST", "lines/", lambda _cart: {"sku": sku, "quantity": 1}),
+        ("PUT", "delivery/", lambda _cart: {"email": "ana@example.com", "phone": "11987654321", "address": address}),
+        ("GET", "shipping-options/", lambda _cart: None),
+        ("PUT", "shipping/", lambda offer: {"code": offer["options"][0]["code"]}),
+        ("POST", "checkout/", lambda cart: {"payment_method": method, "expected_total": cart["total"]}),
+    ]
+    for verb, what, body in steps:
         if answers[-1].status not in {200, 201}:
-            return answers
-        answers.append(call(verb, cart + what, body))
-    if answers[-1].status == 200:
-        wish = {"payment_method": method, "expected_total": answers[-1].document["total"]}
-        answers.append(call("POST", f"{cart}checkout/", wish, **{"Idempotency-Key": str(uuid.uuid4())}))
+            break
+        key = {"Idempotency-Key": str(uuid.uuid4())} if what == "checkout/" else {}
+        answers.append(call(verb, cart + what, body(answers[-1].document), **key))
     return answers
 
 

@@ -4,12 +4,14 @@ Between them and Redis, the broker and the mail server stand proxies that can be
 """
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ import redis
 from config.embedded import ports
 from config.embedded.data import DataFolder
 from config.embedded.valkey import Valkey
+from config.gauges import STATES
 from tests.faults import processes
 from tests.faults.mail_sink import MailSink
 from tests.faults.proxy import Proxy
@@ -26,12 +29,13 @@ from tests.sandbox import Sandbox
 
 # The provider's deadline in these tests: shorter than in production, to save time.
 PAYMENT_SECONDS = 2.0
+METRICS_TOKEN = "a-token-for-metrics"
 
 
 class Shop:
-    """Processes of the shop, started on demand and stopped together."""
+    """Processes of the shop, started on demand and stopped together. `more`: what else their environment says."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox, mails: MailSink) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox, mails: MailSink, **more: str) -> None:
         self._folder = folder
         self._stack = contextlib.ExitStack()
         self._redis_url = self._start_valkey()
@@ -49,6 +53,8 @@ class Shop:
             CELERY_BROKER_URL=f"redis://:{server.password}@127.0.0.1:{self.broker.port}/1",
             PAYMENT_TIMEOUT_SECONDS=str(PAYMENT_SECONDS),
             SITE_URL=self.url,
+            METRICS_TOKEN=METRICS_TOKEN,
+            **more,
         )
 
     @property
@@ -59,6 +65,15 @@ class Shop:
         """Redis forgets everything, as after a restart without a disk."""
         with redis.Redis.from_url(self._redis_url) as client:
             client.flushall()
+
+    def is_left_alone(self, service: str) -> bool:
+        """Whether the breaker of an outside service is open, as staff are told."""
+        request = urllib.request.Request(
+            f"{self.url}/health/full", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            states: dict[str, float] = json.load(answer)["gauges"]["breaker_state"]
+        return states[service] == STATES["open"]
 
     def open(self) -> None:
         """Start the web server; it answers when this returns."""
@@ -142,8 +157,8 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, sandbox: Sandbox, mails: MailSink) -> Iterator[Shop]:
-    shop = Shop(folder, sandbox, mails)
+def running(folder: Path, sandbox: Sandbox, mails: MailSink, **more: str) -> Iterator[Shop]:
+    shop = Shop(folder, sandbox, mails, **more)
     try:
         shop.open()
         yield shop

@@ -1,6 +1,7 @@
 """The balance sees what it is there to see: each imbalance is planted by hand and must be found."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,6 +16,7 @@ from inventory.models import ReservationLine, Stock
 from payments.gateways import gateway
 from payments.gateways.base import AuthorizeRequest
 from payments.models import Payment, PaymentAttempt
+from shipping.models import Quote
 from tests.cart.factories import ready_cart
 from tests.checkout.support import AUTHENTICATE, DECLINED, order_of
 from tests.faults.conftest import Books
@@ -106,6 +108,43 @@ PLANTED = [
 def test_it_finds_what_was_planted(sold: Order, books: Books, plant: Callable[[Order], None]) -> None:
     plant(sold)
     assert books.taken().problems != ()
+
+
+def no_freight(order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(shipping_total=0, total=F("subtotal"))
+
+
+def freight_of_another_price(order: Order) -> None:
+    Quote.objects.filter(pk=order.quote_id).update(price=F("price") - 1)
+
+
+def freight_to_another_place(order: Order) -> None:
+    Quote.objects.filter(pk=order.quote_id).update(postal_code="69005010")
+
+
+def freight_of_another_cart(order: Order) -> None:
+    Quote.objects.filter(pk=order.quote_id).update(reference="another")
+
+
+def freight_promised_too_long_ago(order: Order) -> None:
+    Quote.objects.filter(pk=order.quote_id).update(
+        created_at=order.placed_at - timedelta(hours=2), expires_at=order.placed_at - timedelta(hours=1)
+    )
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        no_freight, freight_of_another_price, freight_to_another_place, freight_of_another_cart,
+        freight_promised_too_long_ago,
+    ],
+    ids=lambda plant: plant.__name__,
+)  # fmt: skip
+def test_it_finds_an_order_without_the_freight_that_was_promised(
+    sold: Order, books: Books, plant: Callable[[Order], None]
+) -> None:
+    plant(sold)
+    assert any("freight" in problem for problem in books.taken().problems)
 
 
 def test_it_finds_a_second_charge(sold: Order, books: Books, sandbox: Sandbox) -> None:

@@ -1,16 +1,22 @@
 """Servers go away while people buy, through the real web server, worker and beat: nothing optional stops a sale."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
 
+from cart.services import parcel_of
 from checkout.models import Order, OutboxMessage
-from config.breakers import FAILURES_BEFORE_OPENING
+from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS
 from inventory.models import Product
+from shipping import carriers
+from shipping.rate_table import options_by_table
+from tests.carrier import StandInCarrier
 from tests.cart.factories import flat_shipping
 from tests.checkout.support import eventually
 from tests.faults import FULL
@@ -18,7 +24,7 @@ from tests.faults.conftest import Books
 from tests.faults.load import Load, buy, call, under_load
 from tests.faults.mail_sink import MailSink
 from tests.faults.moments import pass_time, two_minutes
-from tests.faults.proxy import Mode
+from tests.faults.proxy import Mode, Proxy
 from tests.faults.shop import PAYMENT_SECONDS, Shop, kill, running
 from tests.inventory.factories import ProductFactory
 from tests.sandbox import Sandbox
@@ -148,6 +154,110 @@ def test_worker_is_killed_while_it_sends(shop: Shop, product: Product, books: Bo
     eventually(lambda: mails_for_all(mails), 30)
     eventually(lambda: not OutboxMessage.objects.unsent().exists())
     books.check("worker killed while it sends", kills)
+
+
+# --- The carrier ------------------------------------------------------------------------------------------------------
+
+# The carrier's deadline in these tests, and what a busy machine may add.
+CARRIER_SECONDS = 1.0
+MARGIN_SECONDS = 2.0
+
+
+@pytest.fixture
+def line_to_carrier(carrier: StandInCarrier) -> Iterator[Proxy]:
+    proxy = Proxy(("127.0.0.1", urlsplit(carrier.base_url).port or 0))
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def shop_with_carrier(
+    tmp_path: Path, sandbox: Sandbox, mails: MailSink, product: Product, carrier: StandInCarrier, line_to_carrier: Proxy
+) -> Iterator[Shop]:
+    carrier_settings = {
+        "MELHOR_ENVIO_API_BASE": f"http://127.0.0.1:{line_to_carrier.port}",
+        "MELHOR_ENVIO_TOKEN": carrier.token,
+        "MELHOR_ENVIO_CONTACT": "tech@esteira.example",
+        "CARRIER_SECONDS": str(CARRIER_SECONDS),
+    }
+    with running(tmp_path, sandbox, mails, **carrier_settings) as opened:
+        assert buy(opened.url, product.sku)[-1].status == 201
+        yield opened
+
+
+def break_carrier(how: str, carrier: StandInCarrier, line: Proxy) -> None:
+    match how:
+        case "refused" | "hanging":
+            line.set(how)
+        case "answers 500":
+            carrier.fault("error", error_status=500)
+        case "answers nonsense":
+            carrier.fault("garbage")
+        case "too slow":
+            carrier.fault("slow", latency_ms=1000 * (CARRIER_SECONDS + 1))
+
+
+def mend_carrier(carrier: StandInCarrier, line: Proxy) -> None:
+    line.set("open")
+    carrier.no_faults()
+
+
+def promised(product: Product) -> Counter[str]:
+    """How many orders travel by which way; each at the price that this way has for its parcel and its place."""
+    parcel = parcel_of([(product, 1)], "BRL")
+    orders = Order.objects.select_related("quote")
+    for order in orders:
+        ways = [*carriers.rates(parcel, order.postal_code), *options_by_table(parcel, order.postal_code)]
+        prices = {way.code: way.price for way in ways}
+        assert order.shipping_total == prices[order.quote.method_code] > 0
+    return Counter("table" if order.quote.method_code == "flat" else "carrier" for order in orders)
+
+
+def goes_by_carrier(shop: Shop, product: Product) -> bool:
+    number = buy(shop.url, product.sku)[-1].document["number"]
+    return Order.objects.select_related("quote").get(number=number).quote.method_code != "flat"
+
+
+@pytest.mark.parametrize(
+    "how", ["hanging", "answers 500", *(["refused", "answers nonsense", "too slow"] if FULL else [])]
+)
+def test_carrier_is_away(
+    how: str, shop_with_carrier: Shop, product: Product, books: Books, carrier: StandInCarrier, line_to_carrier: Proxy
+) -> None:
+    """Freight is then the rate table's, never none: each answer within the carrier's deadline, and soon at once."""
+    shop = shop_with_carrier
+    with under_load(shop.url, product.sku) as before:
+        before.wait_for(SHOPPERS // 4)
+    everybody_bought(before, CARRIER_SECONDS + MARGIN_SECONDS)
+    at_first = promised(product)
+    assert at_first["carrier"] > at_first["table"]
+    break_carrier(how, carrier, line_to_carrier)
+    with under_load(shop.url, product.sku) as during:
+        during.wait_for(FAILURES_BEFORE_OPENING + SHOPPERS)
+    everybody_bought(during, CARRIER_SECONDS + MARGIN_SECONDS)
+    assert shop.is_left_alone("melhor_envio")
+    waits = sorted(answer.seconds for answer in during.answers if answer.step == "shipping-options")
+    assert waits[len(waits) // 2] < CARRIER_SECONDS / 2
+    mend_carrier(carrier, line_to_carrier)
+    assert promised(product)["table"] - at_first["table"] == len(during.checkouts)
+    if how == "refused":
+        # Half a minute that once is enough for.
+        eventually(lambda: goes_by_carrier(shop, product), OPEN_SECONDS + 15)
+    two_minutes()
+    books.check(f"carrier {how} under load", len(before.checkouts) + len(during.checkouts))
+
+
+def test_carrier_is_slow(shop_with_carrier: Shop, product: Product, books: Books, carrier: StandInCarrier) -> None:
+    """Late, but in time: its prices count."""
+    carrier.fault("slow", latency_ms=CARRIER_SECONDS * 400)
+    with under_load(shop_with_carrier.url, product.sku) as load:
+        load.wait_for(SHOPPERS)
+    everybody_bought(load, CARRIER_SECONDS + MARGIN_SECONDS)
+    carrier.no_faults()
+    ways = promised(product)
+    assert ways["carrier"] > ways["table"]
+    two_minutes()
+    books.check("carrier slow under load", len(load.checkouts))
 
 
 # --- The payment provider ---------------------------------------------------------------------------------------------
