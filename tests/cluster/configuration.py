@@ -1,0 +1,11 @@
+"""The files in deploy/cluster, filled in for this machine: what is tried here is what operators are given."""
+
+from pathlib import Path
+from string import Template
+
+GIVEN = Path(__file__).resolve().parents[2] / "deploy" / "cluster"
+
+
+def filled_in(name: str, **values: object) -> str:
+    """The file with its ${…} replaced. Raises KeyError where one of them is not given."""
+    return Template((GIVEN / name).read_text()).substitute({key: str(value) for key, value in values.items()})
