@@ -15,10 +15,16 @@ from django.utils.translation import gettext_lazy as _
 from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
 from checkout.models import MessageKind, Order, OutboxMessage
+from config.audit import services as audit
+from config.audit.services import Actor
+from config.audit.verbs import Verb
 from payments import services as payments
 from payments.models import Refund
 
 logger = logging.getLogger(__name__)
+
+RESEND = Verb("message.resend", _("had the confirmation sent again"))
+HASTEN = Verb("message.hasten", _("had a message sent at once"))
 
 BATCH = 50
 FIRST_WAIT_SECONDS = 60
@@ -75,7 +81,8 @@ def _refund(message: OutboxMessage) -> None:
         raise RefundNotDone(f"The refund is {refund.status}: {refund.error}")
 
 
-def resend(order: Order) -> None:
+@transaction.atomic
+def resend(order: Order, *, by: Actor = None) -> None:
     """Have the confirmation sent once more, at the relay's next round. Raises OrderNotAdvanced where it has none."""
     confirmations = OutboxMessage.objects.filter(order=order, kind=MessageKind.CONFIRMATION)
     if not confirmations.update(sent_at=None, due_at=timezone.now(), tries=0, last_error=""):
@@ -83,8 +90,15 @@ def resend(order: Order) -> None:
             _("Order %(number)s is %(status)s and was never confirmed: there is no mail to send again.")
             % {"number": order.number, "status": order.get_status_display()}
         )
+    audit.record(by, RESEND, order, reference=order.number)
 
 
-def hasten(message_ids: Collection[int]) -> int:
-    """Let those of these messages that are not sent go at the relay's next round; returns how many. One statement."""
-    return OutboxMessage.objects.unsent().filter(pk__in=message_ids).update(due_at=timezone.now())
+@transaction.atomic
+def hasten(message_ids: Collection[int], *, by: Actor = None) -> int:
+    """Let those of these messages that are not sent go at the relay's next round; returns how many."""
+    unsent = OutboxMessage.objects.unsent().filter(pk__in=message_ids).select_related("order")
+    messages = list(unsent.select_for_update(of=("self",)).order_by("pk"))
+    OutboxMessage.objects.filter(pk__in=[message.pk for message in messages]).update(due_at=timezone.now())
+    for message in messages:
+        audit.record(by, HASTEN, message, reference=message.order.number)
+    return len(messages)

@@ -1,7 +1,8 @@
 """What staff and shoppers do with an order after it was placed.
 
 Verbs that move money call the provider with no transaction open and write what came of it afterwards; each may be
-repeated after a crash.
+repeated after a crash. `by` is whoever of the staff does it: the audit log tells it, before a provider is called and
+otherwise in the transaction of the change.
 """
 
 from decimal import Decimal
@@ -17,9 +18,17 @@ from checkout.place_order import give_up_waiting_order
 from checkout.settle import settle
 from config import metrics
 from config.accounts.models import User
+from config.audit import services as audit
+from config.audit.services import Actor
+from config.audit.verbs import Verb
 from inventory import services as inventory
 from payments import services as payments
 from payments.models import Payment, PaymentAttempt, Refund
+
+SHIP = Verb("order.ship", _("marked as shipped"))
+DELIVER = Verb("order.deliver", _("marked as delivered"))
+CANCEL = Verb("order.cancel", _("set out to cancel"))
+TAKE_BACK = Verb("order.take_back", _("decided that the goods go back into stock"))
 
 REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
@@ -42,33 +51,36 @@ def cancel_waiting_payment(order: Order) -> None:
     give_up_waiting_order(order.cart.token, order.cart.user_id)
 
 
-def cancel_order(order: Order, *, reason: str, idempotency_key: str) -> Order:
+def cancel_order(order: Order, *, reason: str, idempotency_key: str, by: Actor = None) -> Order:
     """Call an order off: an unpaid one is withdrawn, a paid one that has not left is refunded and restocked.
 
     Raises OrderNotCancellable, PaymentUnavailable, RefundRefused.
     """
     if order.status == OrderStatus.AWAITING_PAYMENT:
-        return _withdraw(order)
+        return _withdraw(order, reason, by)
     if order.status == OrderStatus.PAID:
         left = payments.refundable(order.payment)
-        return refund_order(order, amount=left, reason=reason, restock=True, idempotency_key=idempotency_key)
+        return refund_order(order, amount=left, reason=reason, restock=True, idempotency_key=idempotency_key, by=by)
     raise OrderNotCancellable(
         _("Order %(number)s is %(status)s and can no longer be cancelled. Refund it instead.")
         % {"number": order.number, "status": order.get_status_display()}
     )
 
 
-def _withdraw(order: Order) -> Order:
+def _withdraw(order: Order, reason: str, by: Actor) -> Order:
     attempt = Order.objects.with_payment().get(pk=order.pk).current_attempt
     if attempt is None or attempt.status != PaymentAttempt.Status.ACTION:
         raise OrderNotCancellable(
             _("The bank has not answered yet for order %(number)s. Wait a minute and try again.")
             % {"number": order.number}
         )
+    audit.record(by, CANCEL, order, reason=reason, reference=order.number)
     return settle(attempt.pk, payments.void(attempt))
 
 
-def refund_order(order: Order, *, amount: Decimal, reason: str, restock: bool, idempotency_key: str) -> Order:
+def refund_order(
+    order: Order, *, amount: Decimal, reason: str, restock: bool, idempotency_key: str, by: Actor = None
+) -> Order:
     """Pay back `amount`. Once everything is paid back the order is `refunded`; its goods return to stock if `restock`.
 
     The same `idempotency_key` never pays twice. Raises OrderNotCancellable, RefundRefused and PaymentUnavailable.
@@ -79,12 +91,18 @@ def refund_order(order: Order, *, amount: Decimal, reason: str, restock: bool, i
             % {"number": order.number, "status": order.get_status_display()}
         )
     if restock:
-        # Kept with the order, so that it also happens where the provider's answer comes only later.
-        Order.objects.filter(pk=order.pk).update(restock_on_refund=True)
-    refund = payments.refund(order.payment_id, amount, reason, idempotency_key=idempotency_key)
+        _take_goods_back_once_refunded(order, by)
+    refund = payments.refund(order.payment_id, amount, reason, idempotency_key=idempotency_key, by=by)
     if refund.status != Refund.Status.SUCCEEDED:
         return order
     return record_refund(order.payment_id)
+
+
+@transaction.atomic
+def _take_goods_back_once_refunded(order: Order, by: Actor) -> None:
+    """Kept with the order, so that it also happens where the provider's answer comes only later."""
+    if Order.objects.filter(pk=order.pk, restock_on_refund=False).update(restock_on_refund=True):
+        audit.record(by, TAKE_BACK, order, reference=order.number)
 
 
 @transaction.atomic
@@ -102,18 +120,18 @@ def record_refund(payment_id: UUID) -> Order:
     return order
 
 
-def mark_shipped(order: Order) -> Order:
+def mark_shipped(order: Order, *, by: Actor = None) -> Order:
     """The parcel has left. Raises OrderNotAdvanced unless the order is paid."""
-    return _advance(order, OrderStatus.PAID, OrderStatus.SHIPPED)
+    return _advance(order, OrderStatus.PAID, OrderStatus.SHIPPED, SHIP, by)
 
 
-def mark_delivered(order: Order) -> Order:
+def mark_delivered(order: Order, *, by: Actor = None) -> Order:
     """The parcel has arrived. Raises OrderNotAdvanced unless the order was shipped."""
-    return _advance(order, OrderStatus.SHIPPED, OrderStatus.DELIVERED)
+    return _advance(order, OrderStatus.SHIPPED, OrderStatus.DELIVERED, DELIVER, by)
 
 
 @transaction.atomic
-def _advance(order: Order, origin: OrderStatus, target: OrderStatus) -> Order:
+def _advance(order: Order, origin: OrderStatus, target: OrderStatus, verb: Verb, by: Actor) -> Order:
     order = Order.objects.locked().get(pk=order.pk)
     if order.status != origin:
         raise OrderNotAdvanced(
@@ -127,5 +145,6 @@ def _advance(order: Order, origin: OrderStatus, target: OrderStatus) -> Order:
         )
     order.status = target
     order.save(update_fields=["status"])
+    audit.record(by, verb, order, reference=order.number, before={"status": origin}, after={"status": target})
     metrics.order_became(order.status)
     return order

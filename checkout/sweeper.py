@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from prometheus_client import Counter
 
 from checkout import services
 from checkout.models import Order
 from checkout.settle import settle
+from config.audit import services as audit
+from config.audit.services import Actor
+from config.audit.verbs import Verb
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
@@ -22,6 +26,8 @@ from shipping import services as shipping
 logger = logging.getLogger(__name__)
 
 swept = Counter("sweeper_settled_total", "What the sweeper has settled, by the round that found it.", ["sweep"])
+
+ASK = Verb("order.ask", _("asked the provider about the payment"))
 
 BATCH = 50
 # Longer than the deadline of a call under way, whose own answer is about to come.
@@ -70,14 +76,16 @@ def reconcile() -> int:
     return _settle_each("reconciled", [attempt for attempt, _ in found], lambda attempt: outcomes[attempt.pk])
 
 
-def refresh(order: Order) -> Order:
-    """Ask the provider about one order that awaits its payment, for a shopper who is looking at it.
+def refresh(order: Order, *, by: Actor = None) -> Order:
+    """Ask the provider about one order that awaits its payment, for a shopper who is looking at it or for staff (`by`).
 
     Answers with the order as it was where the provider cannot be asked now.
     """
     attempt = order.current_attempt
     if attempt is None or attempt.is_settled:
         return order
+    if by is not None:
+        audit.record(by, ASK, order, reference=order.number)
     _settle_each("asked", [attempt], payments.ask_provider)
     return Order.objects.with_everything().get(pk=order.pk)
 

@@ -1,16 +1,18 @@
-"""What the pages of all apps' admins share: facts that nobody edits, money, moments, tags, and refusals as messages."""
+"""What the pages of all apps' admins share: facts that nobody edits, money, moments, tags, refusals as messages, and
+a log of what was done."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, Union
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import BaseModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.forms import Media
+from django.forms import Media, ModelChoiceField, ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,6 +22,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.audit import services as audit
+from config.audit import verbs
 from config.exceptions import Refusal
 from config.templatetags.esteira import money
 
@@ -109,7 +113,59 @@ class NobodyWrites(BaseModelAdmin[ModelT]):
         return False
 
 
-class FactsAdmin(NobodyWrites[ModelT], admin.ModelAdmin[ModelT]):
+# It would log what is then not deleted; whatever may go, goes one by one.
+admin.site.disable_action("delete_selected")
+
+
+class Audited(admin.ModelAdmin[ModelT]):
+    """The base of every admin: what its forms change is written into the audit log, in the form's own transaction.
+
+    `audited_values` are the fields whose contents may stand there; None is all, the others only say that they changed.
+    """
+
+    audited_values: tuple[str, ...] | None = None
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """What was and what is, for `log_change` and `log_addition`."""
+        names = form.changed_data
+        return {
+            "before": {} if add else {name: self._may_stand(name, _initial(form, name)) for name in names},
+            "after": {name: self._may_stand(name, form.cleaned_data.get(name)) for name in names},
+        }
+
+    def _may_stand(self, name: str, value: object) -> object:
+        return value if self.audited_values is None or name in self.audited_values else "…"
+
+    def log_addition(self, request: HttpRequest, obj: ModelT, message: Any) -> Any:
+        return self._record(request, verbs.ADD, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: ModelT, message: Any) -> Any:
+        return self._record(request, verbs.CHANGE, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        return [audit.record(request.user, verbs.DELETE, row) for row in queryset]
+
+    def _record(self, request: HttpRequest, verb: verbs.Verb, row: ModelT, message: Any) -> Any:
+        told = message if isinstance(message, Mapping) else {"reason": str(message)}
+        return audit.record(request.user, verb, row, **told)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """One history: the log's own list, of this row."""
+        wanted = urlencode({"object_type": self.opts.label_lower, "object_id": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:audit_entry_changelist')}?{wanted}")
+
+
+def _initial(form: Any, name: str) -> object:
+    """What a field held before; a row instead of its number."""
+    value, field = form.initial.get(name), form.fields.get(name)
+    if isinstance(field, ModelChoiceField) and not isinstance(field, ModelMultipleChoiceField):
+        return field.queryset.filter(pk=value).first() if field.queryset is not None else value
+    return value
+
+
+class FactsAdmin(NobodyWrites[ModelT], Audited[ModelT]):
     """A read-only list. `show_full_result_count` is off, since these tables only grow."""
 
     show_full_result_count = False
@@ -171,7 +227,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-class RefusalsAsMessages(admin.ModelAdmin[ModelT]):
+class RefusalsAsMessages(Audited[ModelT]):
     """A form whose verb may refuse: nothing is written then, and the reason stands at the top of the same page."""
 
     def changeform_view(

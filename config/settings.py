@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "config",
     "rest_framework.authtoken",
     "config.accounts",
+    "config.audit",
     "inventory",
     "shipping",
     "payments",

@@ -16,6 +16,7 @@ from config.admin import (
     BAD,
     BUSY,
     GOOD,
+    Audited,
     ChoiceFilter,
     FactsAdmin,
     FactsInline,
@@ -41,7 +42,7 @@ def free_tag(free: int) -> SafeString:
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin[Category]):
+class CategoryAdmin(Audited[Category]):
     list_display = ("name", "slug", "position")
     list_editable = ("position",)
     search_fields = ("name",)
@@ -62,7 +63,7 @@ class FreeFilter(ChoiceFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin[Product]):
+class ProductAdmin(Audited[Product]):
     list_display = (
         "picture",
         "name_and_sku",
@@ -98,12 +99,6 @@ class ProductAdmin(admin.ModelAdmin[Product]):
         matches = Product.objects.search(search_term).order_by().values("pk")
         return (queryset.filter(pk__in=matches) if search_term.strip() else queryset), False
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Without Django's bulk deletion: a product that was ever sold stays; take it off sale instead."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
-
     @admin.display(description="")
     def picture(self, product: Product) -> SafeString:
         return format_html(
@@ -131,30 +126,27 @@ class ProductAdmin(admin.ModelAdmin[Product]):
         self._set_active(request, queryset, active=False)
 
     def _set_active(self, request: HttpRequest, queryset: QuerySet[Product], *, active: bool) -> None:
-        """Row by row, so that each product's cached facts are dropped and its history tells who did it."""
-        products = list(queryset.exclude(active=active))
-        for product in products:
-            product.active = active
-            product.save(update_fields=["active", "updated_at"])
-            self.log_change(request, product, str(_("Put on sale.") if active else _("Taken off sale.")))
+        chosen = Product.objects.with_category().filter(pk__in=queryset.values("pk"))
+        count = services.set_active(chosen, active=active, by=request.user)
         done = (
-            ngettext("%(count)s product is on sale now.", "%(count)s products are on sale now.", len(products))
+            ngettext("%(count)s product is on sale now.", "%(count)s products are on sale now.", count)
             if active
-            else ngettext("%(count)s product is off sale now.", "%(count)s products are off sale now.", len(products))
+            else ngettext("%(count)s product is off sale now.", "%(count)s products are off sale now.", count)
         )
-        self.message_user(request, done % {"count": len(products)}, messages.SUCCESS)
+        self.message_user(request, done % {"count": count}, messages.SUCCESS)
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(admin.ModelAdmin[Warehouse]):
+class WarehouseAdmin(Audited[Warehouse]):
     list_display = ("name", "code", "postal_code", "priority", "active")
     list_filter = ("active",)
     search_fields = ("name", "code")
 
 
 class StockForm(forms.ModelForm[Stock]):
-    """How many there are and why: the reason stands in the history of the row."""
+    """How many there are and why. `seen` is how many there were when the form was opened."""
 
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
     on_hand = forms.IntegerField(label=_("on hand"), min_value=0)
     reason = forms.CharField(
         label=_("reason"), max_length=200, help_text=_("Counted, delivered, broken, … It is kept in the history.")
@@ -167,7 +159,7 @@ class StockForm(forms.ModelForm[Stock]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial["on_hand"] = self.instance.on_hand
+            self.initial["on_hand"] = self.initial["seen"] = self.instance.on_hand
 
 
 class StockFreeFilter(FreeFilter):
@@ -216,16 +208,25 @@ class StockAdmin(RefusalsAsMessages[Stock]):
         if obj is None:
             return ("product", "warehouse", "on_hand", "reason")
         facts = ("product", "warehouse", "reserved", "free_shown", "on_hand")
-        return (*facts, "reason") if self.has_change_permission(request, obj) else facts
+        return (*facts, "reason", "seen") if self.has_change_permission(request, obj) else facts
 
     def save_model(self, request: HttpRequest, obj: Stock, form: Any, change: bool) -> None:
         """Raises StockRefused, with nothing written: `RefusalsAsMessages` shows why."""
-        saved = services.set_stock(obj.product.sku, form.cleaned_data["on_hand"], obj.warehouse.code)
+        typed = form.cleaned_data
+        saved = services.set_stock(
+            obj.product.sku,
+            typed["on_hand"],
+            obj.warehouse.code,
+            seen=typed["seen"],
+            reason=typed["reason"],
+            by=request.user,
+        )
         obj.pk, obj.on_hand, obj.reserved = saved.pk, saved.on_hand, saved.reserved
 
-    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        counted = {"was": form.initial.get("on_hand", 0), "now": form.cleaned_data["on_hand"]}
-        return str(_("On hand %(was)s → %(now)s: %(reason)s")) % {**counted, "reason": form.cleaned_data["reason"]}
+    def log_addition(self, request: HttpRequest, obj: Stock, message: Any) -> Any:
+        """The verb has written it."""
+
+    log_change = log_addition
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if stock := context.get("original"):

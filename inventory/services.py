@@ -10,9 +10,13 @@ from datetime import datetime
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.audit import services as audit
+from config.audit.services import Actor
+from config.audit.verbs import Verb
 from inventory import catalogue, demo
 from inventory.bulk import BulkWriter
 from inventory.exceptions import (
@@ -25,6 +29,10 @@ from inventory.exceptions import (
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
 from inventory.picking import Demand, pick
 from inventory.product_rows import ProductRow, ProductsWritten
+
+ADJUST = Verb("stock.adjust", _("counted the stock anew"))
+ON_SALE = Verb("product.on_sale", _("put on sale"))
+OFF_SALE = Verb("product.off_sale", _("taken off sale"))
 
 RECLAIMED_AT_ONCE = 500
 WRITTEN_AT_ONCE = 1_000
@@ -135,11 +143,20 @@ def reclaim_expired(limit: int = RECLAIMED_AT_ONCE) -> int:
 
 
 @transaction.atomic
-def set_stock(sku: str, quantity: int, warehouse_code: str | None = None) -> Stock:
+def set_stock(
+    sku: str,
+    quantity: int,
+    warehouse_code: str | None = None,
+    *,
+    seen: int | None = None,
+    reason: str = "",
+    by: Actor = None,
+) -> Stock:
     """Sets how many of `sku` lie in the warehouse (without a code: the active one with the lowest priority number).
 
-    Raises StockRefused, saying why, for an unknown product or warehouse, a negative quantity, or one below what live
-    holds have promised to shoppers.
+    `seen` is what whoever counted believed to be there before: where the number has moved on since, nothing is set.
+    Locks the stock row; the audit log tells `reason` and `by`. Raises StockRefused, saying why, for an unknown product
+    or warehouse, a negative quantity, or one below what live holds have promised to shoppers.
     """
     if not 0 <= quantity <= 2_147_483_647:
         raise StockRefused(_("A stock of %(quantity)s is not possible.") % {"quantity": quantity})
@@ -150,15 +167,33 @@ def set_stock(sku: str, quantity: int, warehouse_code: str | None = None) -> Sto
     (stock,) = Stock.objects.filter(id=row.id).locked()
     freed = ReservationLine.objects.free_on([stock.id], timezone.now())
     stock.reserved -= freed.get(stock.id, 0)
+    if seen is not None and seen != stock.on_hand:
+        raise StockRefused(
+            _("Meanwhile %(on_hand)s are on hand, not %(seen)s: goods were sold or counted. Look again, then save.")
+            % {"on_hand": stock.on_hand, "seen": seen}
+        )
     if quantity < stock.reserved:
         raise StockRefused(
             _("%(sku)s cannot be set to %(quantity)s: %(reserved)s are held for shoppers who are paying.")
             % {"sku": sku, "quantity": quantity, "reserved": stock.reserved}
         )
-    stock.on_hand = quantity
+    was, stock.on_hand, stock.product = stock.on_hand, quantity, product
     stock.save(update_fields=["on_hand"])
+    audit.record(by, ADJUST, stock, reason=reason, before={"on_hand": was}, after={"on_hand": quantity})
     catalogue.forget_availability([product.id])
     return stock
+
+
+@transaction.atomic
+def set_active(products: QuerySet[Product], *, active: bool, by: Actor = None) -> int:
+    """Put products on sale or take them off; returns how many that changed. Locks their rows."""
+    verb = ON_SALE if active else OFF_SALE
+    changed = list(products.exclude(active=active).order_by("pk").select_for_update(of=("self",)))
+    for product in changed:  # one by one, so that each drops what is remembered of it
+        product.active = active
+        product.save(update_fields=["active", "updated_at"])
+        audit.record(by, verb, product)
+    return len(changed)
 
 
 @transaction.atomic

@@ -19,6 +19,9 @@ from django.db.models import F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.audit import services as audit
+from config.audit.services import Actor
+from config.audit.verbs import Verb
 from config.locks import refuse_in_transaction, require_transaction
 from config.money import ZERO
 from payments.exceptions import (
@@ -41,6 +44,9 @@ from payments.gateways.base import (
 from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
 
 logger = logging.getLogger(__name__)
+
+REFUND = Verb("refund.begin", _("began to pay back"))
+REFUND_AGAIN = Verb("refund.again", _("asked for the same refund again"))
 
 # A token of the provider, and nothing that could be a card number.
 _METHOD_TOKEN = re.compile(r"pm_[A-Za-z0-9_]{4,240}")
@@ -279,16 +285,24 @@ def captured(payment: Payment) -> Decimal:
 
 
 def refund(
-    payment_id: UUID, amount: Decimal, reason: str, *, idempotency_key: str, attempt_id: UUID | None = None
+    payment_id: UUID,
+    amount: Decimal,
+    reason: str,
+    *,
+    idempotency_key: str,
+    attempt_id: UUID | None = None,
+    by: Actor = None,
 ) -> Refund:
     """Pay back `amount` of a payment: writes the refund and commits it, calls the provider, writes what came of it.
+
+    The audit log's entry is committed with the refund, before the call: there is no refund without one.
 
     Not inside a transaction. The same `idempotency_key` continues the same refund and never pays twice. `attempt_id`
     says which charge is meant where a payment has more than one. Raises RefundRefused where less is left than asked,
     and PaymentUnavailable where the provider did nothing (call again with the same key).
     """
     refuse_in_transaction("The payment provider")
-    row = _begin_refund(payment_id, amount, reason, idempotency_key, attempt_id)
+    row = _begin_refund(payment_id, amount, reason, idempotency_key, attempt_id, by)
     return settle_refund(row)
 
 
@@ -314,18 +328,23 @@ def settle_refund(row: Refund) -> Refund:
 
 @transaction.atomic(durable=True)
 def _begin_refund(
-    payment_id: UUID, amount: Decimal, reason: str, idempotency_key: str, attempt_id: UUID | None
+    payment_id: UUID, amount: Decimal, reason: str, idempotency_key: str, attempt_id: UUID | None, by: Actor = None
 ) -> Refund:
     payment = Payment.objects.locked().get(pk=payment_id)
     known = payment.refunds.select_related("payment", "attempt").filter(idempotency_key=idempotency_key).first()
     if known is not None:
         if known.amount != amount:
             raise RefundRefused(_("This refund was already made with another amount."))
+        if by is not None:  # the shop itself asks until it knows
+            audit.record(by, REFUND_AGAIN, known, reference=payment.reference)
         return known
     attempt = _attempt_to_refund(payment, amount, attempt_id)
-    return Refund.objects.create(
+    begun = Refund.objects.create(
         payment=payment, attempt=attempt, amount=amount, reason=reason[:200], idempotency_key=idempotency_key
     )
+    money = {"amount": amount, "currency": payment.currency}
+    audit.record(by, REFUND, begun, reason=reason, reference=payment.reference, after=money)
+    return begun
 
 
 def _attempt_to_refund(payment: Payment, amount: Decimal, attempt_id: UUID | None) -> PaymentAttempt:

@@ -7,14 +7,14 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import ChoiceFilter, FactsAdmin, amount, moment_of
+from config.admin import Audited, ChoiceFilter, FactsAdmin, amount, moment_of
 from config.templatetags.esteira import cep
 from shipping.models import Quote, ShippingMethod, ShippingRate
 from shipping.postal_codes import state_names
 
 
 @admin.register(ShippingMethod)
-class ShippingMethodAdmin(admin.ModelAdmin[ShippingMethod]):
+class ShippingMethodAdmin(Audited[ShippingMethod]):
     list_display = ("__str__", "code", "active", "position")
     list_editable = ("active", "position")
 
@@ -33,7 +33,7 @@ class StateFilter(ChoiceFilter):
 
 
 @admin.register(ShippingRate)
-class ShippingRateAdmin(admin.ModelAdmin[ShippingRate]):
+class ShippingRateAdmin(Audited[ShippingRate]):
     list_display = ("method", "state", "reach", "weights", "price_shown", "days")
     list_display_links = ("method", "state")
     list_filter = ("method", StateFilter)

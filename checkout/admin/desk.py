@@ -1,4 +1,4 @@
-"""The buttons of an order's page: each changes something by POST, calls one verb, tells what happened and logs it."""
+"""The buttons of an order's page: each changes something by POST, calls one verb and tells what happened."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -21,7 +21,6 @@ from config.exceptions import Refusal
 from config.money import ZERO
 from config.templatetags.esteira import money
 from payments import services as payments
-from payments.exceptions import PaymentUnavailable
 from payments.models import Refund
 
 CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
@@ -55,19 +54,12 @@ class OrderDesk(PageAdmin[Order]):
         if verb not in VERBS:
             raise Http404
         order = self._order_to_act_on(request, order_id)
-        self.carry_out(request, order, VERBS[verb].do)
-        return self._to_page(order)
-
-    def carry_out(self, request: HttpRequest, order: Order, do: Callable[[Order], Told]) -> bool:
-        """Do it, tell it, keep it in the order's history; returns whether it was done. A refusal is told, no more."""
         try:
-            told = do(order)
+            told = VERBS[verb].do(order, request.user)
         except Refusal as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return False
+            told = Told(str(refusal), messages.ERROR)
         self.message_user(request, told.text, told.level)
-        self.log_change(request, order, told.text)
-        return True
+        return self._to_page(order)
 
     def refund_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """Asks how much and why, then pays back. `?again=<refund>` continues a refund whose end is not known."""
@@ -84,16 +76,17 @@ class OrderDesk(PageAdmin[Order]):
         if request.method == "POST" and form.is_valid():
             cleaned = form.cleaned_data
 
-            def do(order: Order) -> Told:
+            def do() -> Told:
                 return verbs.refund(
                     order,
+                    request.user,
                     amount=cleaned["amount"],
                     reason=cleaned["reason"],
                     restock=cleaned.get("restock", order.restock_on_refund),
                     key=cleaned["key"],
                 )
 
-            if self._move_money(request, order, form, do):
+            if self._move_money(request, form, do):
                 return self._to_page(order)
             begun = Refund.objects.filter(
                 payment=order.payment_id, idempotency_key=cleaned["key"], settled_at=None
@@ -119,10 +112,10 @@ class OrderDesk(PageAdmin[Order]):
         if request.method == "POST" and form.is_valid():
             cleaned = form.cleaned_data
 
-            def do(order: Order) -> Told:
-                return verbs.cancel(order, reason=cleaned["reason"], key=cleaned["key"])
+            def do() -> Told:
+                return verbs.cancel(order, request.user, reason=cleaned["reason"], key=cleaned["key"])
 
-            if self._move_money(request, order, form, do):
+            if self._move_money(request, form, do):
                 return self._to_page(order)
         return self._ask_person(
             request,
@@ -137,18 +130,14 @@ class OrderDesk(PageAdmin[Order]):
             },
         )
 
-    def _move_money(self, request: HttpRequest, order: Order, form: ReasonForm, do: Callable[[Order], Told]) -> bool:
-        """As `carry_out`, but a refusal stands at the form, whose key stays: sending it again cannot pay twice."""
-        reason = form.cleaned_data["reason"]
+    def _move_money(self, request: HttpRequest, form: ReasonForm, do: Callable[[], Told]) -> bool:
+        """A refusal stands at the form, whose key stays: sending it again cannot pay twice."""
         try:
-            told = do(order)
+            told = do()
         except Refusal as refusal:
             form.add_error(None, str(refusal))
-            if isinstance(refusal, PaymentUnavailable):
-                self.log_change(request, order, _("%(told)s Reason: %(reason)s") % {"told": refusal, "reason": reason})
             return False
         self.message_user(request, told.text, told.level)
-        self.log_change(request, order, _("%(told)s Reason: %(reason)s") % {"told": told.text, "reason": reason})
         return True
 
     def _ask_person(

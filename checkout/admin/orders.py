@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -21,6 +19,9 @@ from checkout.models import Order, OutboxMessage
 from checkout.services import REFUNDABLE
 from config import money
 from config.admin import Fact, amount, facts, moment, status_tag, titled
+from config.audit.models import Entry
+from config.audit.services import Actor
+from config.audit.verbs import words_for
 from config.exceptions import Refusal
 from config.templatetags.esteira import cep, phone
 from inventory.models import Reservation
@@ -92,16 +93,15 @@ class OrderAdmin(OrderDesk):
     def resend_confirmation(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, VERBS["resend"].do)
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Order], do: Callable[[Order], Told]) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Order], do: Callable[[Order, Actor], Told]) -> None:
         """One after the other; an order that is refused keeps none of the others back."""
         done = 0
         for order in Order.objects.with_payment().filter(pk__in=queryset.values("pk")):
             try:
-                told = do(order)
+                told = do(order, request.user)
             except Refusal as refusal:
                 self.message_user(request, str(refusal), messages.ERROR)
                 continue
-            self.log_change(request, order, told.text)
             if told.level == messages.SUCCESS:
                 done += 1
             else:
@@ -200,8 +200,8 @@ def _events(attempts: list[PaymentAttempt]) -> list[WebhookEvent]:
     return list(WebhookEvent.objects.filter(provider_reference__in=references).order_by("received_at", "pk"))
 
 
-def _history(order: Order) -> QuerySet[LogEntry]:
-    """What staff did with the order, newest first."""
-    kind = ContentType.objects.get_for_model(Order)
-    entries = LogEntry.objects.filter(content_type=kind, object_id=str(order.pk))
-    return entries.select_related("user").order_by("-action_time")
+def _history(order: Order) -> list[dict[str, Any]]:
+    """What staff did with the order, oldest first."""
+    return [
+        {"entry": entry, "words": words_for(entry.verb)} for entry in Entry.objects.about(order.number) if entry.actor
+    ]

@@ -41,16 +41,14 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
 
     @admin.action(description=_("Send the selected messages now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
-        unsent = list(queryset.filter(sent_at=None).order_by())
-        outbox.hasten([message.pk for message in unsent])
-        for message in unsent:
-            self.log_change(request, message, str(_("Sent off at once.")))
+        chosen = list(queryset.order_by().values_list("pk", flat=True))
+        hastened = outbox.hasten(chosen, by=request.user)
         text = ngettext(
             "%(count)s message goes out within a minute; those already sent are left alone.",
             "%(count)s messages go out within a minute; those already sent are left alone.",
-            len(unsent),
+            hastened,
         )
-        self.message_user(request, text % {"count": len(unsent)}, messages.SUCCESS)
+        self.message_user(request, text % {"count": hastened}, messages.SUCCESS)
 
     @admin.display(description=_("order"), ordering="order__number")
     def order_shown(self, message: OutboxMessage) -> SafeString | str:

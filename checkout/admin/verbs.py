@@ -1,6 +1,6 @@
 """What staff do with an order, and how it is told afterwards: the services do it, these say what happened.
 
-Each raises the service's Refusal. What is told is also what the order's history keeps.
+Each raises the service's Refusal. The audit log is the services' business.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from checkout import outbox, services, sweeper
 from checkout.models import Order, OrderStatus
+from config.audit.services import Actor
 from config.templatetags.esteira import money
 from payments.models import PaymentAttempt, Refund
 
@@ -26,25 +27,25 @@ class Told:
     level: int = messages.SUCCESS
 
 
-def ship(order: Order) -> Told:
-    services.mark_shipped(order)
+def ship(order: Order, by: Actor) -> Told:
+    services.mark_shipped(order, by=by)
     return Told(_("Order %(number)s is marked as shipped.") % {"number": order.number})
 
 
-def deliver(order: Order) -> Told:
-    services.mark_delivered(order)
+def deliver(order: Order, by: Actor) -> Told:
+    services.mark_delivered(order, by=by)
     return Told(_("Order %(number)s is marked as delivered.") % {"number": order.number})
 
 
-def resend(order: Order) -> Told:
-    outbox.resend(order)
+def resend(order: Order, by: Actor) -> Told:
+    outbox.resend(order, by=by)
     return Told(
         _("The confirmation of order %(number)s goes to %(email)s once more, within a minute.")
         % {"number": order.number, "email": order.email}
     )
 
 
-def ask(order: Order) -> Told:
+def ask(order: Order, by: Actor) -> Told:
     """Ask the provider about the last attempt, where its end is not known. The order must have its attempts at hand."""
     attempt = order.current_attempt
     if attempt is None or attempt.is_settled:
@@ -53,7 +54,7 @@ def ask(order: Order) -> Told:
             % {"number": order.number},
             messages.INFO,
         )
-    fresh = sweeper.refresh(order)
+    fresh = sweeper.refresh(order, by=by)
     latest = fresh.current_attempt
     facts = {"number": order.number, "status": fresh.get_status_display()}
     if latest is not None and latest.is_settled:
@@ -65,16 +66,16 @@ def ask(order: Order) -> Told:
     )
 
 
-def refund(order: Order, *, amount: Decimal, reason: str, restock: bool, key: str) -> Told:
+def refund(order: Order, by: Actor, *, amount: Decimal, reason: str, restock: bool, key: str) -> Told:
     """Pay back `amount`; the same `key` continues the same refund and never pays twice."""
-    after = services.refund_order(order, amount=amount, reason=reason, restock=restock, idempotency_key=key)
+    after = services.refund_order(order, amount=amount, reason=reason, restock=restock, idempotency_key=key, by=by)
     return _tell_refund(after, key)
 
 
-def cancel(order: Order, *, reason: str, key: str) -> Told:
+def cancel(order: Order, by: Actor, *, reason: str, key: str) -> Told:
     """Withdraw an unpaid order; pay back and restock a paid one that has not left."""
     was_paid = order.status == OrderStatus.PAID
-    after = services.cancel_order(order, reason=reason, idempotency_key=key)
+    after = services.cancel_order(order, reason=reason, idempotency_key=key, by=by)
     if was_paid:
         return _tell_refund(after, key)
     facts = {"number": after.number}
@@ -113,7 +114,7 @@ def _tell_refund(order: Order, key: str) -> Told:
 class Verb:
     """Something done by one press of a button. `offered` says where the button makes sense; the service decides."""
 
-    do: Callable[[Order], Told]
+    do: Callable[[Order, Actor], Told]
     label: str | Promise
     offered: Callable[[Order], bool]
 

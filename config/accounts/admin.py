@@ -3,16 +3,22 @@
 from typing import ClassVar
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group
 from django.forms import Field
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import TokenProxy
 
 from config.accounts.models import User
+from config.admin import Audited
+from config.audit.services import with_its_entry
 
 # Its list shows every app's key in clear.
 admin.site.unregister(TokenProxy)
+admin.site.unregister(Group)
 
 
 class UserCreationForm(AdminUserCreationForm[User]):
@@ -26,7 +32,9 @@ class UserCreationForm(AdminUserCreationForm[User]):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(Audited[User], DjangoUserAdmin):  # type: ignore[type-arg]
+    # Of a shopper the log says that name or address changed, not from what to what.
+    audited_values = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
     add_form = UserCreationForm
     list_display = ("email", "full_name", "is_staff", "is_active", "date_joined", "last_login")
     list_filter = ("is_staff", "is_active", "is_superuser", "groups")
@@ -45,3 +53,11 @@ class UserAdmin(DjangoUserAdmin[User]):
             {"classes": ("wide",), "fields": ("email", "full_name", "usable_password", "password1", "password2")},
         ),
     )
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        return with_its_entry(super().user_change_password)(request, id, form_url)
+
+
+@admin.register(Group)
+class GroupAdmin(Audited[Group], DjangoGroupAdmin):
+    pass

@@ -1,10 +1,10 @@
 """Products and stock at the staff's desk."""
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from config.audit.models import Entry
 from inventory.models import Product, Stock
 from tests.admin.conftest import staff_with
 from tests.admin.support import order, told
@@ -47,7 +47,7 @@ class TestProducts:
         )
         assert told(answer) == ["1 product is off sale now."]
         assert not Product.objects.active().exists()
-        assert [entry.object_id for entry in LogEntry.objects.all()] == [str(on.pk)]
+        assert Entry.objects.get(verb="product.off_sale").object_id == str(on.pk)
         desk.post(reverse(PRODUCTS), {"action": "put_on_sale", "_selected_action": [on.pk, off.pk]})
         assert Product.objects.active().count() == 2
 
@@ -75,10 +75,19 @@ class TestStock:
         self.count(desk, stock, 8, "delivery of Monday")
         stock.refresh_from_db()
         assert stock.on_hand == 8
-        entry = LogEntry.objects.get()
-        assert entry.user.email == "chefe@example.com"
-        assert "5 → 8" in entry.change_message
-        assert "delivery of Monday" in entry.change_message
+        entry = Entry.objects.get(verb="stock.adjust")
+        assert (entry.actor, entry.reason) == ("chefe@example.com", "delivery of Monday")
+        assert (entry.before, entry.after) == ({"on_hand": 5}, {"on_hand": 8})
+
+    def test_is_not_overwritten_where_it_moved_on_meanwhile(self, desk: Client) -> None:
+        stock = StockFactory(on_hand=5)
+        url = reverse("admin:inventory_stock_change", args=[stock.pk])
+        seen = desk.get(url).context["adminform"].form["seen"].value()
+        Stock.objects.filter(pk=stock.pk).update(on_hand=4)
+        (message,) = told(desk.post(url, {"on_hand": 8, "seen": seen, "reason": "counted"}, follow=True))
+        assert "Meanwhile 4 are on hand, not 5" in message
+        stock.refresh_from_db()
+        assert stock.on_hand == 4
 
     def test_never_falls_below_what_is_promised(self, desk: Client) -> None:
         product = ProductFactory(stock=3)
@@ -88,7 +97,7 @@ class TestStock:
         assert "1 are held" in message
         stock.refresh_from_db()
         assert (stock.on_hand, stock.reserved) == (3, 1)
-        assert not LogEntry.objects.exists()
+        assert not Entry.objects.filter(verb="stock.adjust").exists()
         assert held.number in desk.get(reverse("admin:inventory_stock_change", args=[stock.pk])).content.decode()
 
     def test_wants_a_reason(self, desk: Client) -> None:

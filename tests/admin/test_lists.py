@@ -14,9 +14,11 @@ from django.utils import timezone
 
 from cart.models import Cart
 from checkout.models import Order
+from checkout.services import mark_shipped
 from inventory.models import Reservation, Stock
 from payments import services as payments
 from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+from tests.accounts.factories import UserFactory
 from tests.admin.conftest import staff_with
 from tests.admin.support import attempt_of, order, page_of
 from tests.cart.factories import filled_cart
@@ -80,6 +82,11 @@ def rates(number: int) -> None:
         ShippingRateFactory()
 
 
+def entries(number: int) -> None:
+    for _ in range(number):
+        mark_shipped(order(), by=UserFactory(is_staff=True))
+
+
 LISTS: dict[str, Callable[[int], None]] = {
     "inventory_product": products,
     "inventory_category": lambda number: [CategoryFactory() for _ in range(number)],
@@ -96,6 +103,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "payments_paymentattempt": orders,
     "payments_refund": refunds,
     "payments_webhookevent": events,
+    "audit_entry": entries,
 }
 
 
@@ -110,7 +118,7 @@ def statements(desk: Client, url: str) -> int:
 
 
 def test_no_list_of_ours_is_left_out() -> None:
-    ours = ("inventory", "shipping", "cart", "checkout", "payments")
+    ours = ("inventory", "shipping", "cart", "checkout", "payments", "audit")
     registered = {f"{model._meta.app_label}_{model._meta.model_name}" for model in site._registry}
     assert {name for name in registered if name.startswith(ours)} == set(LISTS)
 

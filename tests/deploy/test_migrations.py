@@ -19,7 +19,7 @@ def test_migrations_do_not_need_the_shop_to_close(caplog: pytest.LogCaptureFixtu
         analyser_string="postgresql",
         no_cache=True,
         quiet=["ok", "ignore"],
-        include_apps=["accounts", "inventory", "shipping", "payments", "cart", "checkout"],
+        include_apps=["accounts", "audit", "inventory", "shipping", "payments", "cart", "checkout"],
         ignore_name=BEFORE_THE_FIRST_RELEASE,
     )
     linter.lint_all_migrations()

@@ -1,0 +1,1 @@
+"""What staff did, kept for good: `services.record` writes, the admin reads, the database keeps."""

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.utils.translation import gettext_lazy as _
+
+
+class AuditConfig(AppConfig):
+    name = "config.audit"
+    label = "audit"
+    verbose_name = _("Audit")
+
+    def ready(self) -> None:
+        from config.audit import receivers
+
+        user_logged_in.connect(receivers.signed_in, dispatch_uid="audit.signed_in")
+        user_logged_out.connect(receivers.signed_out, dispatch_uid="audit.signed_out")

@@ -1,0 +1,87 @@
+"""The one way to write what somebody did into the log.
+
+`record` is called in the transaction of the change, so that both are kept or neither is. A verb that calls a provider
+records before the call, in a transaction that is committed by then: what came of it stands in the provider's own rows.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, Permission
+from django.db import transaction
+from django.db.models import Model, QuerySet
+
+from config import logs
+from config.accounts.models import User
+from config.audit.models import Entry
+from config.audit.verbs import Verb
+
+Actor = AbstractBaseUser | AnonymousUser | None
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def record(
+    by: Actor,
+    verb: Verb,
+    on: Model | type[Model],
+    *,
+    reason: str = "",
+    reference: str = "",
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> Entry:
+    """Write that `by` (None: the shop itself) did `verb` to `on`, a row or a whole table, under the request under way.
+
+    `reference` is the order's number where `on` belongs to one. `before` and `after` hold what changed, and nothing
+    that tells who a shopper is. One statement; no transaction of its own.
+    """
+    person = by if isinstance(by, User) else None
+    return Entry.objects.create(
+        actor_id=person.pk if person else None,
+        actor=person.email if person else "",
+        verb=verb.name,
+        object_type=on._meta.label_lower,
+        object_id="" if isinstance(on, type) else str(on.pk),
+        object_name=_name(on)[:200],
+        reference=reference,
+        reason=logs.redacted(reason)[:200],
+        before=_plain(before),
+        after=_plain(after),
+        request_id=logs.current("request") or "",
+    )
+
+
+def _name(on: Model | type[Model]) -> str:
+    if isinstance(on, type):
+        return ""
+    if isinstance(on, User):
+        return on.email if on.is_staff else f"#{on.pk}"
+    return logs.redacted(str(on))
+
+
+def _plain(values: Mapping[str, object] | None) -> dict[str, Any] | None:
+    return None if values is None else {name: _as_json(value) for name, value in values.items()}
+
+
+def _as_json(value: object) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Permission):
+        return value.codename
+    if isinstance(value, QuerySet | list | tuple | set):
+        return sorted(_as_json(each) for each in value)
+    return str(value)
+
+
+def with_its_entry(view: Callable[P, R]) -> Callable[P, R]:
+    """What a view of Django's own writes, and the entry that it records afterwards, are kept together or not at all."""
+
+    @wraps(view)
+    def together(*args: P.args, **kwargs: P.kwargs) -> R:
+        with transaction.atomic():
+            return view(*args, **kwargs)
+
+    return together

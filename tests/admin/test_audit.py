@@ -1,0 +1,229 @@
+"""The audit log: only added to, whoever tries; and written together with what it tells."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import Group, Permission
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+from django.urls import reverse
+
+from checkout import services
+from checkout.models import Order, OrderStatus
+from config.admin import Audited
+from config.audit import services as audit
+from config.audit.models import Entry
+from config.audit.verbs import CHANGE
+from inventory.models import Product
+from payments.exceptions import PaymentUnavailable
+from payments.models import Refund
+from tests.accounts.factories import PASSWORD, UserFactory
+from tests.admin.conftest import client_of
+from tests.admin.support import order
+from tests.cart.factories import ready_cart
+from tests.checkout.support import order_of
+from tests.inventory.factories import CategoryFactory, ProductFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def entry() -> Entry:
+    return audit.record(None, CHANGE, ProductFactory(sku="SKU-1"))
+
+
+class TestTheDatabaseKeepsIt:
+    @pytest.mark.parametrize(
+        "statement",
+        ["UPDATE audit_entry SET reason = 'x'", "DELETE FROM audit_entry", "DELETE FROM audit_entry WHERE false"],
+    )
+    def test_a_row_is_neither_changed_nor_removed(self, statement: str, entry: Entry) -> None:
+        with pytest.raises(DatabaseError, match="only added to"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+        assert Entry.objects.get(pk=entry.pk).reason == ""
+
+    def test_the_table_is_not_emptied(self, entry: Entry) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER audit_entry_is_not_emptied")
+            with pytest.raises(DatabaseError, match="only added to"), transaction.atomic():
+                cursor.execute("TRUNCATE audit_entry")
+        assert Entry.objects.filter(pk=entry.pk).exists()
+
+    def test_not_by_the_orm_either(self, entry: Entry) -> None:
+        for change in (entry.delete, entry.save, Entry.objects.all().delete):
+            with pytest.raises(DatabaseError, match="only added to"), transaction.atomic():
+                change()
+
+    def test_a_replica_that_replays_does_not_get_round_it(self, entry: Entry) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT tgenabled FROM pg_trigger WHERE tgname = 'audit_entry_stays'")
+            assert cursor.fetchone() == ("A",)
+
+    def test_somebody_who_goes_stays_in_it(self) -> None:
+        clerk = UserFactory(is_staff=True, email="foi@example.com")
+        services.mark_shipped(order(), by=clerk)
+        clerk.delete()
+        assert Entry.objects.get(verb="order.ship").actor == "foi@example.com"
+
+
+class TestWithTheChange:
+    def test_what_is_rolled_back_was_never_done(self) -> None:
+        made, clerk = order(), UserFactory(is_staff=True)
+        with pytest.raises(RuntimeError), transaction.atomic():
+            services.mark_shipped(made, by=clerk)
+            raise RuntimeError
+        assert Order.objects.get(pk=made.pk).status == OrderStatus.PAID
+        assert not Entry.objects.exists()
+
+    def test_what_cannot_be_written_down_is_not_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = order()
+        monkeypatch.setattr(services, "SHIP", services.SHIP.__class__("x" * 50, "a name too long for its column"))
+        with pytest.raises(DatabaseError), transaction.atomic():
+            services.mark_shipped(made)
+        assert Order.objects.get(pk=made.pk).status == OrderStatus.PAID
+
+    def test_a_refund_is_written_down_before_the_provider_is_called(self, sandbox) -> None:
+        made = order_of(ready_cart())
+        sandbox.fault("error", error_status=429, times=1)
+        pay_back = {"amount": Decimal("1.00"), "reason": "torn", "restock": False, "idempotency_key": "k"}
+        with pytest.raises(PaymentUnavailable):
+            services.refund_order(made, **pay_back, by=UserFactory(is_staff=True, email="fin@example.com"))
+        begun = Refund.objects.get()
+        entry = Entry.objects.get(verb="refund.begin")
+        assert (entry.object_id, entry.reference, entry.actor) == (str(begun.pk), made.number, "fin@example.com")
+
+    def test_a_refund_that_is_refused_leaves_no_trace_of_one(self, sandbox) -> None:
+        made = order_of(ready_cart())
+        with pytest.raises(services.payments.RefundRefused):
+            services.refund_order(made, amount=Decimal("9999.00"), reason="much", restock=False, idempotency_key="k")
+        assert not Entry.objects.filter(verb="refund.begin").exists()
+
+
+class TestWhatStandsInIt:
+    def test_the_request_that_did_it(self, desk: Client) -> None:
+        made = order()
+        url = reverse("admin:checkout_order_do", args=[made.pk, "ship"])
+        answer = desk.post(url, headers={"X-Request-ID": "req-12345678"})
+        assert answer["X-Request-ID"] == "req-12345678"
+        assert Entry.objects.get(verb="order.ship").request_id == "req-12345678"
+
+    def test_no_address_or_number_of_a_shopper(self) -> None:
+        said = "Ana (ana@example.com, 11 98765-4321) paid with 4111 1111 1111 1111"
+        audit.record(None, CHANGE, ProductFactory(), reason=said)
+        reason = Entry.objects.get().reason
+        assert reason.startswith("Ana (")
+        assert not any(secret in reason for secret in ("ana@", "98765", "4111"))
+
+    def test_a_shopper_is_a_number(self, desk: Client) -> None:
+        shopper = UserFactory(email="ana@example.com", full_name="Ana Souza")
+        change_person(desk, shopper, full_name="Ana Lima", email="ana.lima@example.com")
+        entry = Entry.objects.get(verb="row.change")
+        assert entry.object_name == f"#{shopper.pk}"
+        assert set(entry.after) == {"full_name", "email"}
+        assert not any(word in f"{entry.before}{entry.after}" for word in ("Ana", "ana"))
+
+
+def change_person(desk: Client, person, **changes) -> None:
+    url = reverse("admin:accounts_user_change", args=[person.pk])
+    form = desk.get(url).context["adminform"].form
+    fields = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+    kept = {name: value for name, value in fields.items() if value not in (None, "", False, [])}
+    answer = desk.post(url, {**kept, **changes})
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+
+
+class TestPeople:
+    def test_rights_that_were_given_and_taken(self, desk: Client) -> None:
+        clerk = UserFactory(is_staff=False)
+        group = Group.objects.create(name="night shift")
+        rights = list(Permission.objects.filter(content_type__app_label="cart").order_by("pk")[:3])
+        change_person(desk, clerk, is_staff="on", groups=[group.pk], user_permissions=[right.pk for right in rights])
+        entry = Entry.objects.get(verb="row.change", object_type="accounts.user")
+        assert entry.before == {"is_staff": False, "groups": [], "user_permissions": []}
+        assert entry.after["groups"] == ["night shift"]
+        assert entry.after["user_permissions"] == sorted(right.codename for right in rights)
+        change_person(desk, clerk, is_staff="", groups=[], user_permissions=[])
+        assert Entry.objects.first().before["groups"] == ["night shift"]
+
+    def test_what_a_group_may_do(self, desk: Client) -> None:
+        group = Group.objects.create(name="night shift")
+        right = Permission.objects.get(codename="view_order")
+        desk.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": group.name, "permissions": [right.pk]})
+        entry = Entry.objects.get(object_type="auth.group")
+        assert (entry.object_name, entry.after) == ("night shift", {"permissions": ["view_order"]})
+
+    def test_a_new_password_says_only_that(self, desk: Client) -> None:
+        clerk = UserFactory(is_staff=True)
+        secret = "cinco-palavras-bem-mais-longas"
+        url = reverse("admin:auth_user_password_change", args=[clerk.pk])
+        answer = desk.post(url, {"password1": secret, "password2": secret, "usable_password": "true"})
+        assert answer.status_code == 302
+        entry = Entry.objects.get(verb="row.change")
+        assert entry.object_name == clerk.email
+        assert secret not in f"{entry.before}{entry.after}"
+
+    def test_staff_who_come_and_go(self) -> None:
+        clerk = UserFactory(is_staff=True)
+        client = Client()
+        client.post(reverse("admin:login"), {"username": clerk.email, "password": PASSWORD})
+        client.post(reverse("admin:logout"))
+        assert list(Entry.objects.order_by("pk").values_list("verb", "actor")) == [
+            ("account.sign_in", clerk.email),
+            ("account.sign_out", clerk.email),
+        ]
+
+    def test_shoppers_come_and_go_unseen(self) -> None:
+        client_of(UserFactory()).post(reverse("accounts:sign_out"))
+        assert not Entry.objects.exists()
+
+
+class TestTheLogsPages:
+    def test_every_admin_writes_to_it(self) -> None:
+        assert [model for model, made in site._registry.items() if not isinstance(made, Audited)] == []
+
+    def test_what_a_form_changed(self, desk: Client) -> None:
+        mug = ProductFactory(name="Caneca", category=CategoryFactory(name="Casa"))
+        url = reverse("admin:inventory_product_change", args=[mug.pk])
+        form = desk.get(url).context["adminform"].form
+        fields = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+        kept = {name: value for name, value in fields.items() if value not in (None, "")}
+        other = CategoryFactory(name="Cozinha")
+        desk.post(url, {**kept, "price": "12.50", "category": other.pk})
+        entry = Entry.objects.get(verb="row.change")
+        assert entry.before == {"price": "49.90", "category": "Casa"}
+        assert entry.after == {"price": "12.50", "category": "Cozinha"}
+
+    def test_what_was_added_and_deleted(self, desk: Client) -> None:
+        desk.post(reverse("admin:inventory_category_add"), {"name": "Redes", "slug": "redes", "position": 1})
+        made = Product.category.field.related_model.objects.get(slug="redes")
+        desk.post(reverse("admin:inventory_category_delete", args=[made.pk]), {"post": "yes"})
+        done = Entry.objects.filter(object_type="inventory.category").order_by("pk")
+        assert list(done.values_list("verb", "object_name")) == [("row.add", "Redes"), ("row.delete", "Redes")]
+
+    def test_the_history_of_a_thing_is_the_log(self, desk: Client, entry: Entry) -> None:
+        other = audit.record(None, CHANGE, ProductFactory())
+        answer = desk.get(reverse("admin:inventory_product_history", args=[entry.object_id]), follow=True)
+        assert [row.pk for row in answer.context["cl"].result_list] == [entry.pk] != [other.pk]
+
+    def test_found_by_order_by_person_by_verb_by_request(self, desk: Client, boss) -> None:
+        made, clerk = order(), UserFactory(is_staff=True)
+        services.mark_shipped(made, by=clerk)
+        services.mark_shipped(order(), by=boss)
+        (entry,) = Entry.objects.filter(actor=clerk.email)
+
+        def found(**query: str) -> set[int]:
+            answer = desk.get(reverse("admin:audit_entry_changelist"), query)
+            assert answer.status_code == 200
+            return {row.pk for row in answer.context["cl"].result_list}
+
+        assert found(q=made.number) == {entry.pk}
+        assert found(who=str(clerk.pk)) == {entry.pk}
+        assert found(verb="order.ship") == set(Entry.objects.filter(verb="order.ship").values_list("pk", flat=True))
+        assert found(who="shop") == set()
+
+    def test_nobody_writes_there(self, desk: Client, entry: Entry) -> None:
+        assert desk.get(reverse("admin:audit_entry_add")).status_code == 403
+        assert desk.post(reverse("admin:audit_entry_change", args=[entry.pk]), {"reason": "x"}).status_code == 403
+        assert desk.post(reverse("admin:audit_entry_delete", args=[entry.pk]), {"post": "yes"}).status_code == 403
+        assert Entry.objects.filter(pk=entry.pk, reason="").exists()
