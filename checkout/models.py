@@ -150,6 +150,13 @@ class Order(DeliveryFields):
             models.Index(
                 fields=["placed_at"], condition=models.Q(status="awaiting_payment"), name="order_awaiting_payment"
             ),
+            # What sold in the last days is added up from the index alone.
+            models.Index(
+                fields=["paid_at"],
+                include=["total"],
+                condition=models.Q(paid_at__isnull=False),
+                name="order_by_paid",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,6 +21,7 @@ from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt, Refund
+from payments.reconcile import record_strays, unrecorded_money
 from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
@@ -65,15 +66,17 @@ def settle_stale_refunds() -> int:
 
 def reconcile() -> int:
     """Compare the provider's books of the last hours with ours: money that we do not know of is settled, so that its
-    order is paid or the money goes back. Returns how many payments were put right."""
+    order is paid or the money goes back; charges of no order are kept for a person to look at. Returns how many
+    payments were put right."""
     now = timezone.now()
     try:
-        found = payments.unrecorded_money(now - RECONCILED_HOURS, now - STALE_AFTER)
+        found = unrecorded_money(now - RECONCILED_HOURS, now - STALE_AFTER)
     except PaymentUnavailable:
         logger.info("The books stay uncompared: the provider cannot be asked now")
         return 0
-    outcomes = {attempt.pk: outcome for attempt, outcome in found}
-    return _settle_each("reconciled", [attempt for attempt, _ in found], lambda attempt: outcomes[attempt.pk])
+    record_strays(found.strays)
+    outcomes = {attempt.pk: outcome for attempt, outcome in found.unsettled}
+    return _settle_each("reconciled", [attempt for attempt, _ in found.unsettled], lambda attempt: outcomes[attempt.pk])
 
 
 def refresh(order: Order, *, by: Actor = None) -> Order:

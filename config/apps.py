@@ -6,7 +6,8 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import gauges, tasks_watch, worker_metrics  # noqa: F401  they register themselves
+        # They register themselves.
+        from config import breaker_page, gauges, tasks_watch, worker_metrics  # noqa: F401
         from config.statements import watch_statements
 
         connection_created.connect(watch_statements, dispatch_uid="config.watch_statements")

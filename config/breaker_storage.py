@@ -15,6 +15,8 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from config.breaker_history import record
+
 PROBE_SECONDS = 30
 
 
@@ -28,6 +30,8 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
         self._successes = 0
         self._opened_at: datetime | None = None
         self._probing = Lock()
+        self.cause = ""
+        self.by = ""
 
     @property
     def state(self) -> str:
@@ -37,8 +41,22 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
 
     @state.setter
     def state(self, state: str) -> None:
-        self._state = state
-        self._write(state=state)
+        """Notes a change for the history: with `cause` and `by`, where somebody has set them before."""
+        before, self._state = self._swap(state), state
+        if before != state and (before == pybreaker.STATE_CLOSED or state == pybreaker.STATE_CLOSED):
+            record(self.name, state, cause=self.cause, by=self.by)
+        self.cause = self.by = ""
+
+    def _swap(self, state: str) -> str:
+        """Write the state; what it was. One step inside Redis: of several that trip at once, one sees a change."""
+        try:
+            asked = self._redis.pipeline(transaction=True)
+            asked.hget(self._key, "state")
+            asked.hset(self._key, "state", state)
+            before, _written = asked.execute()
+        except RedisError:
+            return self._state
+        return before.decode() if before else pybreaker.STATE_CLOSED
 
     @property
     def counter(self) -> int:

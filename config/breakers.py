@@ -7,6 +7,7 @@ unknown postal code is an answer, not a failure.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache as once
 
@@ -32,6 +33,26 @@ class BreakerOpen(Exception):
         super().__init__(f"{name} is not called for the next {retry_after_seconds} s.")
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a breaker knows at this moment: `failures` in a row, and for how long it still refuses calls."""
+
+    state: str
+    failures: int
+    opened_at: datetime | None
+    seconds_left: int
+
+
+class _NoteCause(pybreaker.CircuitBreakerListener):
+    """Tells the storage which error it was, for the history of whatever comes of it."""
+
+    def __init__(self, storage: SharedStorage) -> None:
+        self._storage = storage
+
+    def failure(self, cb: pybreaker.CircuitBreaker, exc: BaseException) -> None:
+        self._storage.cause = type(exc.__cause__ or exc).__name__
+
+
 class Breaker:
     """One service's breaker. Use `with breaker("stripe").calling():` round the call."""
 
@@ -45,7 +66,7 @@ class Breaker:
             name=name,
             state_storage=self._storage,
             throw_new_error_on_trip=False,
-            listeners=[CountTrips()],
+            listeners=[CountTrips(), _NoteCause(self._storage)],
         )
 
     @contextmanager
@@ -89,8 +110,14 @@ class Breaker:
         """`closed`, `open` or `half-open`."""
         return str(self._circuit.current_state)
 
-    def close(self) -> None:
-        """Let calls through again, as after a repair."""
+    @property
+    def standing(self) -> "Standing":
+        return Standing(self.state, self._storage.counter, self._storage.opened_at, max(0, round(self._seconds_left())))
+
+    def close(self, *, by: str = "", reason: str = "") -> None:
+        """Let calls through again, as after a repair. `by` and `reason` stand in its history."""
+        if self.state != pybreaker.STATE_CLOSED:
+            self._storage.by, self._storage.cause = by, reason
         self._storage.reset_counter()
         self._circuit.close()
 

@@ -17,7 +17,7 @@ from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
 from config.exposition import may_look
-from config.metrics import ScrapedGauges
+from config.metrics import scraped
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +92,7 @@ def _is_staff(request: HttpRequest) -> bool:
 
 def _told() -> dict[str, object]:
     told: dict[str, object] = {}
-    for family in ScrapedGauges().collect():
-        if family.name in TOLD:
-            values = {",".join(sample.labels.values()): sample.value for sample in family.samples}
-            told[family.name] = values.get("", values) if len(values) == 1 else values
+    for name, values in scraped().items():
+        if name in TOLD:
+            told[name] = values.get("", values) if len(values) == 1 else values
     return told

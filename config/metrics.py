@@ -195,6 +195,17 @@ class ScrapedGauges:
             yield from reader.families()
 
 
+def scraped() -> dict[str, dict[str, float]]:
+    """What the gauges say, by name and label values: `{"breaker_state": {"stripe": 0.0}}`; as old as a scrape may be.
+
+    Gauges that cannot be read are absent.
+    """
+    return {
+        family.name: {",".join(sample.labels.values()): sample.value for sample in family.samples}
+        for family in ScrapedGauges().collect()
+    }
+
+
 def forget_scraped() -> None:
     """Have the next scrape read anew."""
     for reader in _readers.values():

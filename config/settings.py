@@ -48,7 +48,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "django_prometheus",
-    "django.contrib.admin",
+    "config.admin_app.BackRoomConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -405,5 +405,7 @@ if env.str("PROMETHEUS_MULTIPROC_DIR", default=""):
 WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", default=0)
 # Tell browsers where a request's time went: everybody, or staff alone.
 SERVER_TIMING = env.bool("SERVER_TIMING", default=DEMO or DEBUG)
+# Where Alertmanager answers, so that the admin's home page can tell what fires. Empty: it does not ask.
+ALERTMANAGER_URL = env.str("ALERTMANAGER_URL", default="").rstrip("/")
 # What is running, such as a commit: /health/full tells it.
 RELEASE = env.str("RELEASE", default="")

@@ -29,7 +29,7 @@ from config.admin import (
     status_tag,
     tag,
 )
-from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
 CREATED = moment_of("created_at", _("created"))
 SETTLED = moment_of("settled_at", _("settled"))
@@ -185,6 +185,37 @@ class RefundAdmin(FactsAdmin[Refund]):
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, refund: Refund) -> SafeString | str:
         return amount(refund.amount, refund.payment.currency)
+
+
+class DealtFilter(ChoiceFilter):
+    title = _("state")
+    parameter_name = "dealt"
+    choices_offered = (("no", _("waiting")), ("yes", _("dealt with")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StrayCharge]) -> QuerySet[StrayCharge]:
+        wanted = {"no": Q(dealt_at=None), "yes": Q(dealt_at__isnull=False)}.get(self.value() or "", Q())
+        return queryset.filter(wanted)
+
+
+@admin.register(StrayCharge)
+class StrayChargeAdmin(FactsAdmin[StrayCharge]):
+    list_display = (moment_of("found_at", _("found")), "provider_reference", "amount_shown", "state", "note")
+    list_display_links = ("provider_reference",)
+    list_filter = (DealtFilter, "provider")
+    date_hierarchy = "found_at"
+    search_fields = ("provider_reference__startswith",)
+    search_help_text = _("The provider's reference.")
+    fields = readonly_fields = (
+        "provider_reference", "provider", "amount_shown", "state", "found_at", "dealt_at", "note",
+    )  # fmt: skip
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_shown(self, charge: StrayCharge) -> SafeString | str:
+        return amount(charge.amount, charge.currency)
+
+    @admin.display(description=_("state"), ordering="dealt_at")
+    def state(self, charge: StrayCharge) -> SafeString:
+        return tag(_("dealt with"), GOOD) if charge.dealt_at else tag(_("waiting"), BAD)
 
 
 class HandledFilter(ChoiceFilter):

@@ -127,6 +127,11 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
         waiting = Q(status=PaymentAttempt.Status.ACTION) & (Q(asked_at=None) | Q(asked_at__lt=before))
         return self.filter(unanswered | waiting, created_at__lt=before)
 
+    def stuck(self, before: datetime) -> PaymentAttemptQuerySet:
+        """Attempts started before `before` of which nobody knows whether they took money, the oldest first."""
+        statuses = [PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN]
+        return self.unsettled().filter(status__in=statuses, created_at__lt=before).with_payment().order_by("created_at")
+
     def expired(self, now: datetime) -> PaymentAttemptQuerySet:
         """Attempts that still wait for the shopper after their time."""
         return self.unsettled().filter(expires_at__lte=now)
@@ -269,6 +274,13 @@ class RefundQuerySet(models.QuerySet["Refund"]):
             .order_by("created_at", "pk")
         )
 
+    def failed_for_good(self) -> RefundQuerySet:
+        """Refunds that the provider refused and that no later refund of the same payment has made up for."""
+        later = Refund.objects.holding_money().filter(
+            payment=models.OuterRef("payment"), created_at__gt=models.OuterRef("created_at")
+        )
+        return self.filter(~models.Exists(later), status=Refund.Status.FAILED).select_related("payment")
+
     def total(self) -> Decimal:
         """The sum of the amounts, in one statement."""
         return self.aggregate(total=models.Sum("amount"))["total"] or ZERO
@@ -305,6 +317,7 @@ class Refund(models.Model):
             models.Index(
                 fields=["created_at"], name="refund_unsettled_created", condition=Q(status__in=["started", "unknown"])
             ),
+            models.Index(fields=["created_at"], name="refund_failed_created", condition=Q(status="failed")),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
@@ -321,6 +334,47 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class StrayChargeQuerySet(models.QuerySet["StrayCharge"]):
+    def open(self) -> StrayChargeQuerySet:
+        """Those that nobody has dealt with, the oldest first."""
+        return self.filter(dealt_at=None).order_by("found_at", "pk")
+
+    def without_known(self, charges: list[StrayCharge]) -> list[StrayCharge]:
+        """Those of `charges` that are not kept yet. One statement."""
+        references = [charge.provider_reference for charge in charges]
+        known = set(self.filter(provider_reference__in=references).values_list("provider_reference", flat=True))
+        return [charge for charge in charges if charge.provider_reference not in known]
+
+
+class StrayCharge(models.Model):
+    """Money that the provider took and that no attempt of ours asked for, as the reconciliation found it.
+
+    It is paid back in the provider's own dashboard; `dealt_at` and `note` say that somebody did, and how.
+    """
+
+    provider = models.CharField(_("provider"), max_length=20)
+    provider_reference = models.CharField(_("provider reference"), max_length=255)
+    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+    currency = models.CharField(_("currency"), max_length=3)
+    found_at = models.DateTimeField(_("found"), default=timezone.now, editable=False)
+    dealt_at = models.DateTimeField(_("dealt with"), null=True, blank=True)
+    note = models.CharField(_("what was done"), max_length=200, blank=True, default="")
+
+    objects = StrayChargeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("charge of no order")
+        verbose_name_plural = _("charges of no order")
+        ordering = ["-found_at"]
+        indexes = [models.Index(fields=["found_at"], name="stray_open", condition=Q(dealt_at=None))]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "provider_reference"], name="stray_charge_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.provider_reference
 
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):

@@ -7,8 +7,6 @@ Two kinds of verbs, never mixed: those that call the provider refuse to run insi
 
 import logging
 import re
-from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -186,28 +184,6 @@ def void(attempt: PaymentAttempt) -> Outcome:
 def _may_be_under_way(attempt: PaymentAttempt) -> bool:
     longest = timedelta(seconds=settings.PAYMENT_TIMEOUT_SECONDS) + _CALL_MARGIN
     return timezone.now() - attempt.created_at < longest
-
-
-def unrecorded_money(first: datetime, last: datetime) -> list[tuple[PaymentAttempt, Outcome]]:
-    """Charges that took money between two moments, by the provider's books, and are not approved in ours.
-
-    Money that belongs to no attempt of ours is logged as an error: a person has to look. Not inside a transaction.
-    Raises PaymentUnavailable.
-    """
-    refuse_in_transaction("The payment provider")
-    told = dict(gateway().captured_between(first, last))
-    known = {str(attempt.pk): attempt for attempt in PaymentAttempt.objects.with_payment().filter(pk__in=_uuids(told))}
-    for key in told.keys() - known.keys():
-        logger.error("The provider took money that no attempt asked for: %s", told[key].provider_reference)
-    return [(known[key], told[key]) for key in known if known[key].status != PaymentAttempt.Status.APPROVED]
-
-
-def _uuids(keys: Iterable[str]) -> list[UUID]:
-    found = []
-    for key in keys:
-        with suppress(ValueError):
-            found.append(UUID(key))
-    return found
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""What the admin's home page says before anything else: is anything wrong, what waits for somebody, what sold today."""
+"""What the admin's home page says before anything else: is anything wrong, what sold, what waits for somebody."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,21 +6,26 @@ from datetime import timedelta
 from typing import Any
 
 from django import template
-from django.db.models import Count, Q, QuerySet, Sum
-from django.http import HttpRequest
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from checkout.concerns import CONCERNS, findings
+from checkout.figures import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
 from checkout.models import Order, OrderStatus, OutboxMessage
-from config.money import ZERO
+from config.alerts import firing
+from config.charts import bars
+from config.templatetags.esteira import money
 from payments.models import PaymentAttempt, Refund, WebhookEvent
 
 register = template.Library()
 
 # Longer than this, nobody is working on it any more.
 PATIENCE = timedelta(minutes=5)
+CHART_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,8 @@ QUESTIONS = [
 
 @register.inclusion_tag("admin/checkout/desk.html", takes_context=True)
 def desk(context: template.Context) -> dict[str, Any]:
-    """The answers that this person may see: one statement each, and one for today's sales."""
-    request: HttpRequest = context["request"]
-    seen = [question for question in QUESTIONS if _may_see(request, question.model)]
+    """What this person may see: one statement an answer, four for what sold; the gauges are read at most every 10 s."""
+    user = context["request"].user
     answers = [
         {
             "text": question.text,
@@ -87,28 +91,74 @@ def desk(context: template.Context) -> dict[str, Any]:
             "tone": "good" if not count else "bad" if question.bad else "busy",
             "url": f"{reverse(f'admin:{question.model}_changelist')}?{question.filters}",
         }
-        for question in seen
+        for question in QUESTIONS
+        if _may_see(user, question.model)
     ]
-    return {"answers": answers, "days": _sales() if _may_see(request, "checkout_order") else []}
+    wrong = findings(user.has_perm)
+    alerts = firing() if user.has_perm("config.view_machinery") else []
+    return {
+        "answers": answers,
+        "wrong": wrong,
+        "alerts": [alert for alert in alerts or [] if alert.name not in {finding.alert for finding in wrong}],
+        "alerts_unknown": alerts is None,
+        "is_watched": any(user.has_perm(concern.permission) for concern in CONCERNS),
+        "may_find": user.has_perm("checkout.view_order"),
+        **(_sales() if _may_see(user, "checkout_order") else {}),
+        **(_conversion() if user.has_perm("cart.view_cart") and user.has_perm("checkout.view_order") else {}),
+    }
 
 
-def _may_see(request: HttpRequest, model: str) -> bool:
+def _may_see(user: Any, model: str) -> bool:
     app, name = model.split("_")
-    return request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")
+    return bool(user.has_perm(f"{app}.view_{name}") or user.has_perm(f"{app}.change_{name}"))
 
 
-def _sales() -> list[dict[str, Any]]:
-    """Orders that were paid today and yesterday, in the shop's time zone, and what they brought. One statement."""
-    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    yesterday = today - timedelta(days=1)
-    is_today = Q(paid_at__gte=today)
-    sums = Order.objects.filter(paid_at__gte=yesterday).aggregate(
-        today_count=Count("pk", filter=is_today),
-        today_total=Sum("total", filter=is_today),
-        yesterday_count=Count("pk", filter=~is_today),
-        yesterday_total=Sum("total", filter=~is_today),
-    )
+def _sales() -> dict[str, Any]:
+    """Today beside yesterday and the same weekday a week ago, and two weeks as charts. Two statements."""
+    now = timezone.now()
+    days = sold_by_day(CHART_DAYS, now)
+    sold = sold_by_now(days, now)
+    weekday = date_format(sold[2].day.date, "l")
+    names = [_("Today"), _("Yesterday"), _("%(weekday)s a week ago") % {"weekday": weekday.capitalize()}]
+    labels = [date_format(day.date, "SHORT_DATE_FORMAT") for day in days]
+    return {
+        "sold": [
+            {"name": name, "is_today": not place, **vars(sum_)}
+            for place, (name, sum_) in enumerate(zip(names, sold, strict=True))
+        ],
+        "days": days,
+        "charts": [
+            {
+                "title": _("Revenue"),
+                "top": money(max(day.total for day in days)),
+                "bars": bars(
+                    [float(day.total) for day in days],
+                    [f"{label}: {money(day.total)}" for label, day in zip(labels, days, strict=True)],
+                ),
+            },
+            {
+                "title": _("Orders paid"),
+                "top": max(day.count for day in days),
+                "bars": bars(
+                    [day.count for day in days],
+                    [f"{label}: {day.count}" for label, day in zip(labels, days, strict=True)],
+                ),
+            },
+        ],
+    }
+
+
+def _conversion() -> dict[str, Any]:
+    """One statement each for today and the last week."""
+    now = timezone.now()
+    spans = [(_("Today"), midnight(now)), (_("7 days"), midnight(now) - 6 * DAY)]
+    return {"funnels": [{"name": name, "steps": _steps(funnel(since))} for name, since in spans]}
+
+
+def _steps(counted: Funnel) -> list[dict[str, Any]]:
+    """Each step with its share of the carts, in percent; no share where there are no carts."""
+    steps = [(_("carts with goods"), counted.filled), (_("orders begun"), counted.begun), (_("paid"), counted.paid)]
     return [
-        {"name": _("Today"), "count": sums["today_count"], "total": sums["today_total"] or ZERO},
-        {"name": _("Yesterday"), "count": sums["yesterday_count"], "total": sums["yesterday_total"] or ZERO},
+        {"text": text, "count": count, "share": round(100 * count / counted.filled) if counted.filled else None}
+        for text, count in steps
     ]

@@ -38,7 +38,10 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What came of an attempt. `captured` is what the provider holds for us by its own word, before refunds."""
+    """What came of an attempt. `captured` is what the provider holds for us by its own word, before refunds.
+
+    `currency` goes with money that was captured.
+    """
 
     kind: OutcomeKind
     provider_reference: str = ""
@@ -46,6 +49,7 @@ class Outcome:
     decline_code: str = ""
     message: str = ""
     captured: Decimal | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

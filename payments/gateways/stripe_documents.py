@@ -31,7 +31,8 @@ def outcome_of_intent(intent: Document) -> Outcome:
     captured = from_minor_units(intent.get("amount_received") or 0, intent["currency"])
     status = intent.get("status")
     if captured or status in {"succeeded", "requires_capture"}:
-        return Outcome(kind="approved", provider_reference=reference, captured=captured)
+        currency = str(intent["currency"]).upper()
+        return Outcome(kind="approved", provider_reference=reference, captured=captured, currency=currency)
     if status == "canceled":
         return Outcome(kind="cancelled", provider_reference=reference, captured=ZERO)
     if status == "requires_payment_method" and intent.get("last_payment_error"):

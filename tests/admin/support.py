@@ -1,6 +1,7 @@
 """Orders as staff find them, made on the checkout's own path; only the provider's answer is given, not asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.test import Client
@@ -9,6 +10,7 @@ from django.urls import reverse
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, _commit_order
 from checkout.settle import settle
+from config.breakers import FAILURES_BEFORE_OPENING, ProviderFailure, breaker
 from inventory.models import Product
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt
@@ -40,6 +42,18 @@ def press(desk: Client, verb: str, made: Order) -> list[str]:
     answer = desk.post(reverse("admin:checkout_order_do", args=[made.pk, verb]), follow=True)
     assert answer.status_code == 200
     return told(answer)
+
+
+@contextmanager
+def opened(service: str) -> Iterator[None]:
+    """With a breaker that has tripped, and is closed again afterwards."""
+    for _ in range(FAILURES_BEFORE_OPENING):
+        with suppress(ProviderFailure), breaker(service).calling():
+            raise ProviderFailure
+    try:
+        yield
+    finally:
+        breaker(service).close()
 
 
 def told(answer: Any) -> list[str]:

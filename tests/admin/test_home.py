@@ -1,22 +1,36 @@
 """The admin's home page: is anything wrong, what waits for somebody, what sold."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from cart.models import Cart
+from checkout.concerns import CONCERNS, Concern
 from checkout.models import Order, OutboxMessage
+from config import metrics
 from payments.models import PaymentAttempt, WebhookEvent
 from tests.admin.conftest import staff_with
-from tests.admin.support import order
+from tests.admin.support import attempt_of, opened, order, page_of
 from tests.admin.test_lists import refund_of, statements
+from tests.cart.factories import filled_cart
 
 pytestmark = pytest.mark.django_db
 
 HOME = "/admin/"
+RULES = Path(__file__).parents[2] / "deploy/prometheus/alerts.yml"
+
+
+@pytest.fixture(autouse=True)
+def read_anew() -> None:
+    """What the gauges said in another test is forgotten."""
+    metrics.forget_scraped()
 
 
 def answers(desk: Client) -> dict[str, tuple[int, str]]:
@@ -56,8 +70,44 @@ def test_what_sold_today_is_counted_by_the_shops_day(desk: Client) -> None:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     Order.objects.filter(pk=yesterday.pk).update(paid_at=midnight - timedelta(seconds=1))
     Order.objects.filter(pk=today.pk).update(paid_at=midnight)
-    sold = [(day["count"], day["total"]) for day in desk.get(HOME).context["days"]]
-    assert sold == [(1, today.total), (1, yesterday.total)]
+    sold = [(one["day"].count, one["day"].total) for one in desk.get(HOME).context["sold"]]
+    assert sold == [(1, today.total), (1, yesterday.total), (0, 0)]
+
+
+def test_the_other_days_are_compared_by_the_same_hour(desk: Client) -> None:
+    """At noon: what was paid by yesterday's noon counts by now, what came after it does not."""
+    early, late, week_ago = order(), order(), order()
+    with time_machine.travel("2026-11-25 12:00:00-03:00", tick=False):
+        now = timezone.now()
+        moments = {early: now - timedelta(days=1), late: now - timedelta(hours=23), week_ago: now - timedelta(days=7)}
+        for made, moment in moments.items():
+            Order.objects.filter(pk=made.pk).update(paid_at=moment)
+        metrics.forget_scraped()
+        page = staff_with("checkout.view_order").get(HOME)
+    sold = [(one["day"].count, one["count_by_now"], one["total_by_now"]) for one in page.context["sold"]]
+    assert sold == [(0, 0, 0), (2, 1, early.total), (1, 1, week_ago.total)]
+
+
+def test_two_weeks_are_drawn_and_stand_in_a_table(desk: Client) -> None:
+    made = order()
+    page = desk.get(HOME)
+    days = page.context["days"]
+    assert len(days) == 14
+    assert (days[-1].count, days[-1].total) == (1, made.total)
+    assert [bar.height for bar in page.context["charts"][0]["bars"]] == [0] * 13 + [72]
+    text = page.content.decode()
+    assert text.count('role="img"') == 2
+    assert text.count('<th scope="row">') >= 14
+
+
+def test_how_many_carts_become_orders(desk: Client) -> None:
+    """Of four carts with goods two were ordered and one was paid; one that is empty and one of last month count not."""
+    order(), order("action"), filled_cart(1), filled_cart(2)
+    Cart.objects.create()
+    Cart.objects.filter(token=filled_cart(1).id).update(created_at=timezone.now() - timedelta(days=30))
+    for span in desk.get(HOME).context["funnels"]:
+        assert [step["count"] for step in span["steps"]] == [4, 2, 1]
+        assert [step["share"] for step in span["steps"]] == [100, 50, 25]
 
 
 def test_it_asks_as_often_for_20_orders_as_for_2(desk: Client) -> None:
@@ -73,7 +123,9 @@ def test_nobody_sees_what_is_not_theirs() -> None:
     order()
     page = staff_with("inventory.view_product").get(HOME)
     assert page.context["answers"] == []
-    assert page.context["days"] == []
+    for block in ("sold", "days", "charts", "funnels"):
+        assert not page.context.get(block)
+    assert not page.context["may_find"]
     assert "R$" not in page.content.decode()
     shipping_clerk = staff_with("checkout.view_order")
     assert list(answers(shipping_clerk)) == ["orders to send"]
@@ -87,3 +139,73 @@ def test_an_attempt_that_is_settled_is_no_question(desk: Client) -> None:
 
 def test_strangers_have_to_sign_in() -> None:
     assert reverse("admin:login") in Client().get(HOME)["Location"]
+
+
+class TestWhatIsWrong:
+    def wrong(self, desk: Client) -> dict[str, str]:
+        return {finding.alert: finding.detail for finding in desk.get(HOME).context["wrong"]}
+
+    def test_nothing(self, desk: Client) -> None:
+        page = desk.get(HOME)
+        assert page.context["wrong"] == []
+        assert "Nothing is wrong" in page.content.decode()
+
+    def test_each_fault_is_told_with_where_it_is_mended(self, desk: Client) -> None:
+        ago = timezone.now() - timedelta(minutes=8)
+        lost, unknown = order("declined"), order("unknown")
+        PaymentAttempt.objects.filter(pk=attempt_of(lost).pk).update(captured="10.00")
+        Order.objects.filter(pk=lost.pk).update(placed_at=ago)
+        PaymentAttempt.objects.filter(pk=attempt_of(unknown).pk).update(created_at=ago)
+        order()
+        OutboxMessage.objects.update(created_at=ago)
+        WebhookEvent.objects.create(provider="stripe", event_id="evt_1", type="x", payload={}, received_at=ago)
+        with opened("stripe"):
+            page = desk.get(HOME)
+        found = {finding.alert: finding.detail for finding in page.context["wrong"]}
+        assert found.pop("MoneyOutOfBalance") == "R$\u00a010.00"
+        assert found.pop("BreakerOpen") == "stripe"
+        assert found == dict.fromkeys(["PaymentOutcomeUnknown", "OutboxOld", "WebhooksBehind"], "for 8\u00a0minutes")
+        for finding in page.context["wrong"]:
+            assert desk.get(finding.url).status_code == 200, finding.alert
+
+    def test_only_to_whoever_may_know(self) -> None:
+        order("unknown")
+        PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=8))
+        assert list(self.wrong(staff_with("payments.view_payment"))) == ["PaymentOutcomeUnknown"]
+        page = staff_with("inventory.view_product").get(HOME)
+        assert page.context["wrong"] == []
+        assert "Nothing is wrong" not in page.content.decode(), "who is not told must not be reassured"
+
+    def test_what_cannot_be_read_is_not_green(self, desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("checkout.concerns.scraped", dict)
+        assert len(self.wrong(desk)) == len(CONCERNS)
+
+    @pytest.mark.parametrize("concern", CONCERNS, ids=lambda concern: concern.alert)
+    def test_it_asks_what_the_alert_asks(self, concern: Concern) -> None:
+        rules = RULES.read_text()
+        rule = rules.split(f"- alert: {concern.alert}\n")[1].split("- alert:")[0]
+        (expression,) = re.findall(r"expr: (.*)", rule)
+        assert concern.gauge in expression
+        bound = f"== {concern.over + 1:g}" if concern.alert == "BreakerOpen" else f"> {concern.over:g}"
+        assert expression.endswith(bound)
+        assert all(label in expression for label in concern.labels)
+
+
+class TestFindingAnOrder:
+    def found(self, desk: Client, text: str) -> str:
+        return desk.get("/admin/find-order/", {"q": text})["Location"]
+
+    def test_one_that_is_meant_is_opened(self, desk: Client) -> None:
+        made, other = order(), order()
+        Order.objects.filter(pk=other.pk).update(email="zeca@example.org", name="Zeca Lima")
+        for text in (made.number.lower(), f" {made.number} ", "ana@example.com", "Ana Souza"):
+            assert self.found(desk, text) == page_of(made)
+
+    def test_several_or_none_are_listed(self, desk: Client) -> None:
+        order(), order()
+        for text in ("ana@example.com", "nobody", ""):
+            assert self.found(desk, text).startswith(reverse("admin:checkout_order_changelist") + "?q=")
+
+    def test_not_for_everybody(self) -> None:
+        assert staff_with("inventory.view_product").get("/admin/find-order/", {"q": "x"}).status_code == 403
+        assert reverse("admin:login") in Client().get("/admin/find-order/", {"q": "x"})["Location"]

@@ -1,9 +1,12 @@
 """A service that fails is left alone for a while; an answer that we do not like is not a failure."""
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 from django.core.cache import cache
 
+from config.breaker_history import KEPT, changes
 from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, Breaker, BreakerOpen, ProviderFailure
 
 
@@ -116,3 +119,48 @@ class TestShared:
             fail(breaker)
         with pytest.raises(BreakerOpen), breaker.calling():
             pytest.fail("the call must not go through")
+
+
+class TestHistory:
+    def told(self, name: str) -> list[tuple[str, str, str]]:
+        return [(change.state, change.cause, change.by) for change in changes(name)]
+
+    def trip(self, *breakers: Breaker) -> None:
+        for _ in range(FAILURES_BEFORE_OPENING):
+            fail(breakers[0])
+
+    def test_what_tripped_it_and_that_it_came_back(self) -> None:
+        here, there = Breaker("shared"), Breaker("shared")
+        with time_machine.travel("2026-11-23 12:00:00+00:00", tick=False) as clock:
+            self.trip(here)
+            with pytest.raises(BreakerOpen), there.calling():
+                pass
+            clock.shift(OPEN_SECONDS + 1)
+            fail(there)
+            clock.shift(OPEN_SECONDS + 1)
+            with here.calling():
+                pass
+            moments = [change.moment for change in changes("shared")]
+        assert self.told("shared") == [("closed", "", ""), ("open", "ProviderFailure", "")], "once, whoever notices"
+        assert moments[0] - moments[1] == timedelta(seconds=2 * (OPEN_SECONDS + 1))
+
+    def test_who_closed_it_and_why(self) -> None:
+        here, there = Breaker("shared"), Breaker("shared")
+        self.trip(here)
+        there.close(by="chefe@example.com", reason="the carrier says that it is back")
+        assert self.told("shared")[0] == ("closed", "the carrier says that it is back", "chefe@example.com")
+        with here.calling():
+            pass
+        fail(here)
+        assert here.state == "closed", "the failures from before are forgotten, in every process"
+
+    def test_closing_what_is_closed_is_no_news(self) -> None:
+        Breaker("shared").close(by="chefe@example.com", reason="to be sure")
+        assert self.told("shared") == []
+
+    def test_it_is_bounded(self) -> None:
+        breaker = Breaker("shared")
+        for _ in range(KEPT):
+            self.trip(breaker)
+            breaker.close()
+        assert len(changes("shared")) == KEPT

@@ -1,0 +1,119 @@
+"""Is anything wrong? The questions that the alerts ask, asked of the same gauges with the same bounds.
+
+Each names the alert (deploy/prometheus/alerts.yml), who may know of it, and the page on which it can be mended. What an
+alert asks over time (rates, percentiles) only Prometheus knows: `config.alerts` brings that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.timesince import timesince
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from config.metrics import scraped
+from config.templatetags.esteira import money
+
+
+def _how_long(_label: str, seconds: float) -> str:
+    now = timezone.now()
+    return gettext("for %(time)s") % {"time": timesince(now - timedelta(seconds=seconds), now, depth=1)}
+
+
+def _which(label: str, _value: float) -> str:
+    return label
+
+
+def _how_much(currency: str, value: float) -> str:
+    return money(f"{value:.2f}", currency)
+
+
+def _how_many(_label: str, value: float) -> str:
+    return f"{value:.0f}"
+
+
+@dataclass(frozen=True)
+class Concern:
+    """`over` is the bound that the gauge's largest value must not pass; `labels` are those of its series that count."""
+
+    alert: str
+    text: str | Promise
+    gauge: str
+    over: float
+    detail: Callable[[str, float], str]
+    permission: str
+    url: Callable[[], str]
+    labels: tuple[str, ...] = ()
+
+    def worst(self, values: dict[str, float]) -> tuple[str, float]:
+        """The series that is farthest off, and its value."""
+        counted = {label: value for label, value in values.items() if not self.labels or label in self.labels}
+        return max(counted.items(), key=lambda item: item[1], default=("", 0.0))
+
+
+CONCERNS = [
+    Concern(
+        "MoneyOutOfBalance", _("Money was captured that is no paid order's and was not paid back"),
+        "money_out_of_balance", 0, _how_much, "payments.view_payment", lambda: reverse("admin:money"),
+    ),
+    Concern(
+        "PaymentOutcomeUnknown", _("Somebody waits to learn whether they have paid"),
+        "payment_attempt_oldest_seconds", 300, _how_long, "payments.view_payment", lambda: reverse("admin:money"),
+        labels=("unknown", "started"),
+    ),
+    Concern(
+        "StockOversold", _("More was promised than is in stock"),
+        "stock_oversold_rows", 0, _how_many, "inventory.view_stock",
+        lambda: reverse("admin:inventory_stock_changelist"),
+    ),
+    Concern(
+        "BreakerOpen", _("An outside service fails and is left alone"),
+        "breaker_state", 1, _which, "config.view_machinery", lambda: reverse("admin:breakers"),
+    ),
+    Concern(
+        "OutboxOld", _("A mail or refund does not go out"),
+        "outbox_oldest_seconds", 300, _how_long, "checkout.view_outboxmessage",
+        lambda: reverse("admin:checkout_outboxmessage_changelist") + "?sent=no",
+    ),
+    Concern(
+        "WebhooksBehind", _("A message of the provider is not dealt with"),
+        "webhook_oldest_seconds", 300, _how_long, "payments.view_webhookevent",
+        lambda: reverse("admin:payments_webhookevent_changelist") + "?handled=no",
+    ),
+    Concern(
+        "TasksBehind", _("Tasks wait for a worker"),
+        "celery_queue_oldest_seconds", 120, _how_long, "config.view_machinery", lambda: reverse("health"),
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong: which alert tells of it, in words, how much or for how long, and where it is mended."""
+
+    alert: str
+    text: str | Promise
+    detail: str
+    url: str
+
+
+def findings(may: Callable[[str], bool]) -> list[Finding]:
+    """What is wrong, of what the person may know. As old as a scrape may be: up to a minute.
+
+    A gauge that cannot be read is itself something wrong.
+    """
+    asked = [concern for concern in CONCERNS if may(concern.permission)]
+    gauges = scraped() if asked else {}
+    found = []
+    for concern in asked:
+        if concern.gauge not in gauges:
+            found.append(Finding(concern.alert, concern.text, gettext("cannot be told now"), concern.url()))
+            continue
+        label, value = concern.worst(gauges[concern.gauge])
+        if value > concern.over:
+            found.append(Finding(concern.alert, concern.text, concern.detail(label, value), concern.url()))
+    return found

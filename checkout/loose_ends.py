@@ -1,0 +1,167 @@
+"""Money whose story is not at its end: what each section of the money page lists, and where each row is mended.
+
+Every section is one or two statements over an index that holds only what waits, or the newest orders; empty is good.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+
+from django.db.models import Q, Sum
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from checkout.books import discrepancies
+from checkout.models import MessageKind, OutboxMessage
+from config.admin import order_link
+from config.templatetags.esteira import money
+from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
+
+# Longer than this, nobody is working on it any more.
+PATIENCE = timedelta(minutes=5)
+# A settlement may still be under way.
+SETTLED_FOR = timedelta(minutes=2)
+BOOKS_OF = timedelta(days=30)
+ORDERS_AT_MOST = 20_000
+SHOWN = 50
+
+
+@dataclass(frozen=True)
+class LooseEnd:
+    """One row: a link to where it is mended, what is the matter, how much, and since when."""
+
+    link: SafeString | str
+    what: str
+    amount: Decimal | None
+    currency: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question; `remedy` says what to do with what is listed, `list_url` leads to all of it."""
+
+    title: str | Promise
+    remedy: str | Promise
+    permission: str
+    rows: Callable[[], Iterable[LooseEnd]]
+    list_url: Callable[[], str] | None = None
+
+    def shown(self) -> tuple[list[LooseEnd], bool]:
+        """The first rows, and whether there are more."""
+        rows = list(islice(self.rows(), SHOWN + 1))
+        return rows[:SHOWN], len(rows) > SHOWN
+
+
+def captured_without_order() -> Iterable[LooseEnd]:
+    now = timezone.now()
+    for found in discrepancies(now - BOOKS_OF, now - SETTLED_FOR, ORDERS_AT_MOST):
+        what = gettext("captured %(captured)s, paid back %(refunded)s, order %(status)s") % {
+            "captured": money(found.captured, found.currency),
+            "refunded": money(found.refunded, found.currency),
+            "status": found.status.label,
+        }
+        yield LooseEnd(order_link(found.number), what, found.off, found.currency, found.placed_at)
+
+
+def stuck_attempts() -> Iterable[LooseEnd]:
+    for attempt in PaymentAttempt.objects.stuck(timezone.now() - PATIENCE)[: SHOWN + 1]:
+        payment = attempt.payment
+        link = order_link(payment.reference)
+        yield LooseEnd(link, attempt.get_status_display(), payment.amount, payment.currency, attempt.created_at)
+
+
+def refunds_due() -> Iterable[LooseEnd]:
+    """Promised by the outbox, begun and not answered, or refused."""
+    due = OutboxMessage.objects.unsent().filter(kind=MessageKind.REFUND_DUE).select_related("order")
+    for message in due.annotate(owed=Sum("order__payment__attempts__captured")).order_by("created_at")[: SHOWN + 1]:
+        order = message.order
+        what = message.last_error or gettext("not sent yet")
+        yield LooseEnd(
+            order_link(order.number),
+            what,
+            message.owed,  # type: ignore[attr-defined]
+            order.currency,
+            message.created_at,
+        )
+    failed = Refund.objects.failed_for_good().order_by("created_at")[: SHOWN + 1]
+    for refund in [*Refund.objects.stale(timezone.now() - PATIENCE)[: SHOWN + 1], *failed]:
+        payment = refund.payment
+        what = " · ".join(part for part in (str(refund.get_status_display()), refund.error) if part)
+        yield LooseEnd(order_link(payment.reference), what, refund.amount, payment.currency, refund.created_at)
+
+
+def stray_charges() -> Iterable[LooseEnd]:
+    for charge in StrayCharge.objects.open()[: SHOWN + 1]:
+        url = reverse("admin:payments_straycharge_change", args=[charge.pk])
+        link = format_html('<a href="{}">{}</a>', url, charge.provider_reference)
+        yield LooseEnd(link, charge.provider, charge.amount, charge.currency, charge.found_at)
+
+
+def waiting_messages() -> Iterable[LooseEnd]:
+    late = Q(created_at__lt=timezone.now() - PATIENCE) | ~Q(last_error="")
+    messages = OutboxMessage.objects.unsent().filter(late).select_related("order").order_by("due_at")
+    for message in messages[: SHOWN + 1]:
+        what = " · ".join(part for part in (str(message.get_kind_display()), message.last_error) if part)
+        yield LooseEnd(order_link(message.order.number), what, None, "", message.created_at)
+
+
+def waiting_events() -> Iterable[LooseEnd]:
+    late = WebhookEvent.objects.waiting().filter(received_at__lt=timezone.now() - PATIENCE)
+    for event in late[: SHOWN + 1]:
+        url = reverse("admin:payments_webhookevent_change", args=[event.pk])
+        link = format_html('<a href="{}">{}</a>', url, event.provider_reference or event.event_id)
+        what = " · ".join(part for part in (event.type, event.last_error) if part)
+        yield LooseEnd(link, what, None, "", event.received_at)
+
+
+SECTIONS = [
+    Section(
+        _("Captured, and no paid order's"),
+        _("Open the order: refund it, or ask the provider. By our own books, of the newest orders of 30 days."),
+        "payments.view_payment",
+        captured_without_order,
+    ),
+    Section(
+        _("Taken by the provider, and unknown here"),
+        _("Find the charge in the provider's dashboard, pay it back there, and note here that you did."),
+        "payments.view_straycharge",
+        stray_charges,
+        lambda: reverse("admin:payments_straycharge_changelist"),
+    ),
+    Section(
+        _("Payments whose end nobody knows"),
+        _("Open the order and ask the provider. The sweeper does so by itself each minute."),
+        "payments.view_paymentattempt",
+        stuck_attempts,
+        lambda: reverse("admin:payments_paymentattempt_changelist") + "?open=5",
+    ),
+    Section(
+        _("Refunds due, open or refused"),
+        _("Open the order: continue the refund, or make it anew where it was refused."),
+        "payments.view_refund",
+        refunds_due,
+        lambda: reverse("admin:payments_refund_changelist") + "?open=5",
+    ),
+    Section(
+        _("Mails and refunds that do not go out"),
+        _("Read the error, mend what it names, and send them from their list."),
+        "checkout.view_outboxmessage",
+        waiting_messages,
+        lambda: reverse("admin:checkout_outboxmessage_changelist") + "?sent=no",
+    ),
+    Section(
+        _("Messages of the provider not dealt with"),
+        _("They are tried again each few seconds; the error says what keeps them."),
+        "payments.view_webhookevent",
+        waiting_events,
+        lambda: reverse("admin:payments_webhookevent_changelist") + "?handled=no",
+    ),
+]

@@ -1,0 +1,7 @@
+"""Tells Django which admin site is the shop's."""
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class BackRoomConfig(AdminConfig):
+    default_site = "config.back_room.BackRoom"

@@ -1,0 +1,135 @@
+"""What fires in a real Alertmanager, and what is said where it is slow, silent or wrong."""
+
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from config import alerts
+from config.embedded import ports
+
+ROUTES = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
+
+
+@pytest.fixture(autouse=True)
+def asked_anew() -> Iterator[None]:
+    alerts.forget()
+    yield
+    alerts.forget()
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path) -> Iterator[str]:
+    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    assert program, "`make test` installs it"
+    (tmp_path / "routes.yml").write_text(ROUTES)
+    port = ports.choose()
+    command = [program, f"--config.file={tmp_path}/routes.yml", f"--storage.path={tmp_path}/data"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{url}/-/ready")
+        yield url
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def post(url: str, document: object) -> None:
+    body = json.dumps(document).encode()
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5):
+        pass
+
+
+def test_what_fires_is_told_and_what_is_silenced_is_not(alertmanager: str, settings) -> None:
+    settings.ALERTMANAGER_URL = alertmanager
+    assert alerts.firing() == []
+    for name, severity in (("CheckoutSlow", "page"), ("TasksBehind", "ticket")):
+        labels = {"alertname": name, "severity": severity}
+        post(f"{alertmanager}/api/v2/alerts", [{"labels": labels, "annotations": {"summary": f"{name}!"}}])
+    matcher = {"name": "alertname", "value": "TasksBehind", "isRegex": False}
+    times = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+    post(f"{alertmanager}/api/v2/silences", {"matchers": [matcher], **times, "createdBy": "x", "comment": "x"})
+    assert alerts.firing() == [], "the last answer is kept for a while"
+    deadline = time.monotonic() + 10
+    while [alert.name for alert in alerts.firing() or []] != ["CheckoutSlow"]:
+        assert time.monotonic() < deadline
+        alerts.forget()
+    (alert,) = alerts.firing() or []
+    assert (alert.severity, alert.summary) == ("page", "CheckoutSlow!")
+
+
+def test_where_none_is_configured_nothing_fires(settings) -> None:
+    settings.ALERTMANAGER_URL = ""
+    assert alerts.firing() == []
+
+
+def test_one_that_is_away_is_not_known(settings) -> None:
+    settings.ALERTMANAGER_URL = "http://127.0.0.1:1"
+    assert alerts.firing() is None
+
+
+class Trickling(BaseHTTPRequestHandler):
+    """Sends a byte now and then, so that no time-out of a socket strikes."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            for _ in range(200):
+                self.wfile.write(b" ")
+                time.sleep(0.1)
+        except OSError:
+            return
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+def test_a_trickling_one_costs_half_a_second_once(settings) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Trickling) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        settings.ALERTMANAGER_URL = f"http://127.0.0.1:{server.server_port}"
+        began = time.monotonic()
+        assert alerts.firing() is None
+        assert alerts.SECONDS <= time.monotonic() - began < alerts.SECONDS + 2
+        began = time.monotonic()
+        assert alerts.firing() is None
+        assert time.monotonic() - began < 0.2
+        server.shutdown()
+
+
+def test_an_answer_that_makes_no_sense_is_not_known(settings) -> None:
+    class Odd(Trickling):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status": "fine"}')
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        settings.ALERTMANAGER_URL = f"http://127.0.0.1:{server.server_port}"
+        assert alerts.firing() is None
+        server.shutdown()
