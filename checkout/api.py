@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
+from checkout import sweeper
 from checkout.exceptions import (
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
@@ -25,7 +26,7 @@ from checkout.exceptions import (
     PriceChanged,
 )
 from checkout.idempotency import Answer, answer_once
-from checkout.models import Order, OrderQuerySet, OrderStatus
+from checkout.models import LIVE, Order, OrderQuerySet, OrderStatus
 from checkout.place_order import PlaceOrder, place_order
 from config.exceptions import Refusal
 from config.problems import NotFound, problem_of, problem_response
@@ -246,9 +247,17 @@ def _place(command: PlaceOrder) -> Answer:
 
 
 def _recover(command: PlaceOrder) -> Answer | None:
-    """The order that a request made before it died, so that whoever repeats it still learns its number and token."""
+    """The order that a request made before it died, so that whoever repeats it still learns its number and token.
+
+    Raises CheckoutInProgress while that request may be waiting for the provider.
+    """
     order = Order.objects.fetch_live(command.cart_token, command.user_id)
-    return _order_answer(order) if order else None
+    if order is None:
+        return None
+    if order.current_attempt and payments.may_be_under_way(order.current_attempt):
+        raise CheckoutInProgress
+    order = sweeper.refresh(order)
+    return _order_answer(order) if order.status in LIVE else None
 
 
 def _order_answer(order: Order) -> Answer:

@@ -21,8 +21,9 @@ from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
 
 KEY_LENGTH = 255
-# A request that has not answered for so long has died: longer than any deadline on its way.
-ABANDONED_AFTER = timedelta(seconds=60)
+# A request that has not answered for so long may have died, and whoever repeats it looks for what came of it. It may
+# also be slow: rows and the provider's own key still let only one of the two have an effect.
+ABANDONED_AFTER = timedelta(seconds=5)
 KEPT_FOR = timedelta(days=2)
 
 
@@ -50,9 +51,10 @@ def answer_once(
 ) -> Answer:
     """The answer of `run`, or the one that the first request with this key got.
 
-    `request` is what makes a request the same request. Where the first one died before it could answer, `recover` is
+    `request` is what makes a request the same request. Where the first one has not answered for a while, `recover` is
     asked for what came of it, and `run` is called only if that is nothing. Raises IdempotencyKeyRequired,
-    IdempotencyKeyReused, CheckoutInProgress while the first one is at work, CartNotFound, and whatever `run` raises.
+    IdempotencyKeyReused, CheckoutInProgress while the first one is at work, CartNotFound, and whatever `run` and
+    `recover` raise.
     """
     if not key or len(key) > KEY_LENGTH or "\0" in key:
         raise IdempotencyKeyRequired
@@ -63,11 +65,18 @@ def answer_once(
         return Answer(entry.response_status, entry.response_body or {}, replayed=True)
     try:
         answer = (None if created else recover()) or run()
+    except CheckoutInProgress:
+        # Whoever repeats finds the first request at work after all: the key stays with that one.
+        if created:
+            entry.delete()
+        raise
     except Refusal:
         entry.delete()
         raise
-    entry.response_status, entry.response_body = answer.status, answer.body
-    entry.save(update_fields=["response_status", "response_body"])
+    # Of two that both thought themselves the first, the one that ends first is remembered.
+    IdempotencyKey.objects.filter(pk=entry.pk, response_status=None).update(
+        response_status=answer.status, response_body=answer.body
+    )
     return answer
 
 

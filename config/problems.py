@@ -7,12 +7,15 @@ maps a field (dotted where it is nested) to messages. Whatever goes wrong under 
 import json
 import logging
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
@@ -39,6 +42,7 @@ TITLES: dict[str, str | Promise] = {
     "unsupported_media_type": _("Unsupported media type"),
     "rate_limited": _("Too many requests"),
     "internal_error": _("Something went wrong"),
+    "unavailable": _("Not available for a moment"),
     "insufficient_stock": _("Not enough in stock"),
     "price_changed": _("The total has changed"),
     "address_required": _("The address is missing"),
@@ -120,6 +124,17 @@ class InternalError(Refusal):
     code = "internal_error"
     status = 500
     message = _("Something went wrong on our side. Please try again in a moment.")
+
+
+class Unavailable(Refusal):
+    """The database cannot be asked: it is away, or being replaced by its standby. `retry_after` is in seconds."""
+
+    code = "unavailable"
+    status = 503
+    message = _("The shop cannot be reached for a moment. Send the same again shortly: nothing happens twice.")
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=2)
 
 
 _BY_STATUS: dict[int, type[Refusal]] = {
@@ -219,6 +234,9 @@ def _of_django_error(error: Exception) -> Refusal | None:
         return TooLarge()
     if isinstance(error, (SuspiciousOperation, UnreadablePostError)):
         return Malformed(_("The request could not be read."))
+    if isinstance(error, (OperationalError, InterfaceError)):
+        logger.warning("The database cannot be asked: %s", type(error.__cause__ or error).__name__)
+        return Unavailable()
     return None
 
 
@@ -260,7 +278,16 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """`handler500`, likewise; says nothing of what happened, which is in the log."""
+    """`handler500`, likewise; says nothing of what happened, which is in the log, but for a database that is away."""
+    error = sys.exception()
+    refusal = refusal_of(error) if isinstance(error, Exception) else None
+    if isinstance(refusal, Unavailable):
+        return refuse(refusal) if request.path.startswith(API_ROOT) else _unavailable_page(refusal)
     if not request.path.startswith(API_ROOT):
         return defaults.server_error(request)
     return refuse(InternalError())
+
+
+def _unavailable_page(refusal: Unavailable) -> HttpResponse:
+    headers = {"Retry-After": str(refusal.details["retry_after"])}
+    return HttpResponse(render_to_string("503.html"), status=refusal.status, headers=headers)

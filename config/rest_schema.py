@@ -79,7 +79,7 @@ _BODY = (
     problems.TooLarge,
     problems.UnsupportedMediaType,
 )
-_ANY = (problems.NotAuthenticated, problems.NotAcceptable, problems.RateLimited)
+_ANY = (problems.NotAuthenticated, problems.NotAcceptable, problems.RateLimited, problems.Unavailable)
 _METHODS = {"get", "put", "post", "patch", "delete"}
 
 

@@ -151,7 +151,7 @@ def ask_provider(attempt: PaymentAttempt) -> Outcome:
     try:
         if attempt.provider_reference:
             return gateway().retrieve(attempt.provider_reference)
-        if attempt.status == PaymentAttempt.Status.STARTED and _may_be_under_way(attempt):
+        if may_be_under_way(attempt):
             return Outcome(kind="unknown", message="The first call may still be under way.")
         return gateway().search(
             LostAttempt(
@@ -181,7 +181,10 @@ def void(attempt: PaymentAttempt) -> Outcome:
     return gateway().void(attempt.provider_reference, f"{attempt.pk}:void")
 
 
-def _may_be_under_way(attempt: PaymentAttempt) -> bool:
+def may_be_under_way(attempt: PaymentAttempt) -> bool:
+    """Whether the attempt's first call may still be waiting for its answer."""
+    if attempt.status != PaymentAttempt.Status.STARTED:
+        return False
     longest = timedelta(seconds=settings.PAYMENT_TIMEOUT_SECONDS) + _CALL_MARGIN
     return timezone.now() - attempt.created_at < longest
 

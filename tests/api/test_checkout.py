@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import connection
@@ -17,6 +18,7 @@ from checkout.models import IdempotencyKey, Order, OrderStatus
 from checkout.settle import settle
 from inventory.models import Product, Stock
 from payments import services as payments
+from payments.models import PaymentAttempt
 from shipping.models import Quote
 from tests.api.conftest import App, assert_problem
 from tests.cart.factories import ADDRESS, filled_cart, flat_shipping, ready_cart
@@ -289,6 +291,20 @@ class TestRepeated:
         IdempotencyKey.objects.update(response_status=None, response_body=None, started_at=long_ago)
         assert_problem(app.check_out(cart, DECLINED), 402, "payment_declined")
         assert Order.objects.count() == 2
+
+    def test_after_a_crash_while_the_provider_was_asked(self, app: App, sandbox: Sandbox, monkeypatch: Any) -> None:
+        """Nobody interferes while the call may be under way; then the provider tells what became of it."""
+        cart = ready_cart()
+        with monkeypatch.context() as patch:
+            patch.setattr("checkout.place_order.settle", Mock(side_effect=OSError("The process died.")))
+            assert app.check_out(cart).status_code == 500
+        long_ago = timezone.now() - ABANDONED_AFTER * 2
+        IdempotencyKey.objects.update(started_at=long_ago)
+        assert_problem(app.check_out(cart), 409, "checkout_in_progress")
+        PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(seconds=20))
+        IdempotencyKey.objects.update(started_at=long_ago)
+        assert app.check_out(cart).json()["status"] == "paid"
+        assert sandbox.ledger()["captured"] == cart.total * 100
 
     @pytest.mark.parametrize("keys", ["the same key", "a key each"])
     def test_many_at_once_make_one_order(self, sandbox: Sandbox, keys: str) -> None:

@@ -83,6 +83,30 @@ class TestOneAfterTheOther:
         IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
         assert ask(cart, Work()) == Answer(201, {"number": "A1"})
 
+    def test_a_request_that_was_only_slow_keeps_its_key(self) -> None:
+        """It was thought dead, was found at work after all, and its answer is the one that stays."""
+        cart = filled_cart()
+
+        def be_slow() -> Answer:
+            IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
+            with pytest.raises(CheckoutInProgress):
+                ask(cart, Work(CheckoutInProgress()))
+            return FIRST_ANSWER
+
+        answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_slow)
+        assert ask(cart, Work(Answer(402, {}))) == Answer(201, {"number": "A1"}, replayed=True)
+
+    def test_of_two_answers_the_one_that_came_first_stays(self) -> None:
+        cart = filled_cart()
+
+        def be_overtaken() -> Answer:
+            IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
+            ask(cart, Work())
+            return Answer(202, {})
+
+        answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_overtaken)
+        assert ask(cart, Work()) == Answer(201, {"number": "A1"}, replayed=True)
+
     def test_keys_are_kept_for_more_than_a_day(self) -> None:
         cart = filled_cart()
         ask(cart, Work())
