@@ -38,6 +38,10 @@ faults: export FAULTS_PAGE = docs/reliability.md
 faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (20 min); a table of money and stock afterwards
 	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal tests/faults tests/concurrency $(ARGS)
 
+# The figures of a full run go into the page too.
+bench: $(INSTALLED) $(CATALOGUES) ## Drive the old checkout and this one side by side (20 min); QUICK=1 in 2 min
+	@exec $(BIN)/python -m tests.load $(if $(QUICK),--quick,--page docs/performance.md)
+
 # `check --deploy` looks at what production would run with: nothing from a demo, a long key, no server needed.
 check: export ESTEIRA_DATA = .data/none
 check: export ESTEIRA_DEMO = 0

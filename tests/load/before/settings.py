@@ -1,0 +1,30 @@
+"""Django as it comes: sessions in the database, no cache, no pool. The middlewares that count are the new shop's."""
+
+from config.settings import *  # noqa: F403
+from config.settings import DATABASES
+
+ROOT_URLCONF = "tests.load.before.urls"
+MIDDLEWARE = [
+    "config.middleware.Probes",
+    "config.middleware.Observe",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+# Connections live on, as most shops configure it; with Django's own default each request would open one.
+DATABASES = {
+    "default": {**DATABASES["default"], "ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 600, "OPTIONS": {}}
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+}
+# An order is sent as soon as it is paid, by whoever answers the request.
+EMAIL_TIMEOUT = 30

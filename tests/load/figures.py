@@ -1,0 +1,119 @@
+"""From rounds to figures: plain arithmetic, the same for every scenario and side."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.load.drive import Driven, Record
+from tests.load.measure import DISTURBED_SHARE, Counts, Snapshot
+
+# Where the time of a checkout went, in the plan's words first.
+COMPONENTS = ("cart", "stock and order", "payment", "shipping", "mail", "order page")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One run of a scenario against one side, with all that was measured around it."""
+
+    driven: Driven
+    verified: int
+    counts: Counts
+    cost: Snapshot
+    seconds: float
+    peak_megabytes: float
+
+    @property
+    def orders(self) -> int:
+        return sum(1 for record in self.driven.records if record.order)
+
+    @property
+    def foreign_share(self) -> float:
+        return self.cost.foreign_share(self.seconds)
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The smallest of the values that at least this part of them does not exceed."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def summary(rounds: Sequence[Round]) -> dict[str, Any]:
+    """The figures of one side in one scenario, over all its rounds."""
+    records = [record for one in rounds for record in one.driven.records]
+    good = [record for record in records if record.ok]
+    times = [record.ms for record in good]
+    counts: Counts = sum((one.counts for one in rounds), Counter())
+    orders, seconds = sum(one.orders for one in rounds), sum(one.driven.seconds for one in rounds)
+    looked_up = counts["cache hit"] + counts["cache stale"] + counts["cache miss"]
+    return {
+        "mean_ms": mean(times),
+        "p50_ms": percentile(times, 0.50),
+        "p95_ms": percentile(times, 0.95),
+        "p99_ms": percentile(times, 0.99),
+        "visits": len(good),
+        "visits_per_s": share(len(good), seconds),
+        "failed": len(records) - len(good),
+        "dropped": sum(one.driven.dropped for one in rounds),
+        "orders": orders,
+        "verified": sum(one.verified for one in rounds),
+        "orders_per_s": share(orders, seconds),
+        "requests": int(counts["requests"]),
+        "statements_per_request": share(counts["statements"], counts["requests"]),
+        "hit_rate": share(counts["cache hit"] + counts["cache stale"], looked_up),
+        "no_sql_share": share(counts["requests without statements"], counts["requests"]),
+        "web_cpu_s_per_order": share(sum(one.cost.web for one in rounds), orders),
+        "db_cpu_s_per_order": share(sum(one.cost.database for one in rounds), orders),
+        "cpu_s_per_request": share(sum(one.cost.web + one.cost.database for one in rounds), counts["requests"]),
+        "peak_memory_mb": max((one.peak_megabytes for one in rounds), default=0.0),
+        "components_ms": components(good, counts),
+        "rounds_mean_ms": [mean([record.ms for record in one.driven.records if record.ok]) for one in rounds],
+        "foreign_cpu_share": max((one.foreign_share for one in rounds), default=0.0),
+        "disturbed": any(one.foreign_share > DISTURBED_SHARE for one in rounds),
+    }
+
+
+def components(records: Iterable[Record], counts: Counts) -> dict[str, float]:
+    """Milliseconds of a mean checkout by component; empty where no record tells its parts.
+
+    The shopper's clock knows the calls; what is inside of placing the order, the shop's own clocks know.
+    """
+    told = [record.parts for record in records if record.order and record.parts]
+    if not told:
+        return {}
+
+    def call(part: str) -> float:
+        return sum(parts.get(part, 0.0) for parts in told) / len(told)
+
+    def stage(name: str) -> float:
+        return 1000 * counts[f"stage {name}"] / len(told)
+
+    # The old side asks the carrier in several calls, and its clock counts them all; only that in "place order" is left
+    # to be told apart there.
+    asked_in_place_order = max(0.0, stage("total") - sum(map(stage, ("commit", "authorize", "settle", "mail"))))
+    asked_in_place_order = asked_in_place_order if stage("shipping") else 0.0
+    inside = stage("authorize") + stage("mail") + asked_in_place_order
+    return {
+        "cart": call("cart"),
+        "stock and order": max(0.0, call("place order") - inside),
+        "payment": stage("authorize"),
+        "shipping": call("shipping") + asked_in_place_order,
+        "mail": stage("mail"),
+        "order page": call("order page"),
+    }
+
+
+def change(before: float, after: float) -> float:
+    """−0.75 where three quarters are gone."""
+    return after / before - 1 if before else 0.0

@@ -1,0 +1,53 @@
+"""What a run says to whoever started it, and to the reader of docs/performance.md."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.load import table
+
+BEGIN, END = "<!-- figures of the last run: begin -->", "<!-- end -->"
+
+
+def text(results: dict[str, Any]) -> str:
+    lines: list[str] = []
+    for rows in (table.times(results), table.costs(results), table.parts(results), table.plan(results)):
+        lines += ["", *table.aligned(rows)] if rows else []
+    return "\n".join([*lines, "", *remarks(results)])
+
+
+def remarks(results: dict[str, Any]) -> Iterator[str]:
+    """What one must know to believe the figures or not."""
+    yield conditions(results)
+    disturbed = [
+        f"{name} ({side}: {100 * figures['foreign_cpu_share']:.0f} %)"
+        for name, sides in results["scenarios"].items()
+        for side, figures in sides.items()
+        if figures["disturbed"]
+    ]
+    if disturbed:
+        yield f"DISTURBED: other programs took more than a tenth of the machine during {', '.join(disturbed)}."
+    sold_twice = results["units_sold_twice"]
+    yield f"Units sold twice: {sold_twice['before']} before, {sold_twice['after']} after."
+    for problem in results["problems"]:
+        yield f"PROBLEM: {problem}"
+
+
+def conditions(results: dict[str, Any]) -> str:
+    machine, latencies = results["machine"], results["latencies_ms"]
+    outside = ", ".join(f"{name} {milliseconds} ms" for name, milliseconds in latencies.items())
+    return (
+        f"{'Quick run' if results['quick'] else 'Full run'} of {results['taken_at'][:16].replace('T', ' ')} UTC, "
+        f"{machine['cores']} cores for everything, k6 included; {outside}; no latency where it says so."
+    )
+
+
+def write(path: Path, results: dict[str, Any]) -> None:
+    """Put the tables of this run between the markers of a page."""
+    head, rest = path.read_text().split(BEGIN)
+    tail = rest.split(END, 1)[1]
+    lines: list[str] = []
+    for rows in (table.plan(results), table.times(results), table.costs(results), table.parts(results)):
+        lines += ["", *table.markdown(rows)] if rows else []
+    body = "\n".join([*("\n" + remark for remark in remarks(results)), *lines])
+    path.write_text(f"{head}{BEGIN}\n{body}\n\n{END}{tail}")

@@ -1,0 +1,75 @@
+"""What is driven, how long, and against which side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tests.load.sides import NAMES
+from tests.load.stand_ins import NONE, REALISTIC, Latencies
+
+Kind = Literal["checkout", "mix", "look"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """`script` is driven with `settings`, for `seconds` where those are given, `rounds` times on each side in turn."""
+
+    name: str
+    kind: Kind
+    script: str
+    latencies: Latencies
+    settings: Mapping[str, int] = field(default_factory=dict)
+    seconds: int | None = None
+    rounds: int
+    sides: tuple[str, ...] = NAMES
+
+    @property
+    def orders_a_round(self) -> int:
+        """Carts that must be ready for a round, for those that do not fill their own."""
+        return (self.settings["RATE"] * (self.seconds or 0)) // 20 + 1 if self.kind == "mix" else 0
+
+
+def chosen(*, quick: bool) -> list[Scenario]:
+    """All scenarios, at full length (under 20 minutes) or in small (under 2, everything else included)."""
+
+    def length(full: int, small: int) -> int:
+        return small if quick else full
+
+    def whole(name: str, latencies: Latencies, shoppers: int, lines: int, seconds: int) -> Scenario:
+        settings = {"SHOPPERS": shoppers, "LINES": lines}
+        rounds = length(3, 1)
+        return Scenario(
+            name=name, kind="checkout", script="checkout.js", latencies=latencies, settings=settings, seconds=seconds,
+            rounds=rounds,
+        )  # fmt: skip
+
+    def rush(name: str, latencies: Latencies) -> Scenario:
+        settings = {"SHOPPERS": length(200, 50), "LINES": 1}
+        return Scenario(
+            name=name, kind="checkout", script="checkout.js", latencies=latencies, settings=settings,
+            rounds=length(2, 1),
+        )  # fmt: skip
+
+    def peak(name: str, latencies: Latencies, seconds: int, rounds: int) -> Scenario:
+        return Scenario(
+            name=name, kind="mix", script="peak.js", latencies=latencies, settings={"RATE": 100}, seconds=seconds,
+            rounds=rounds,
+        )  # fmt: skip
+
+    return [
+        whole("simple", REALISTIC, 4, 1, length(20, 4)),
+        whole("fifty", REALISTIC, 2, 50, length(25, 4)),
+        peak("peak", REALISTIC, length(60, 8), length(2, 1)),
+        rush("rush", REALISTIC),
+        Scenario(
+            name="browse", kind="look", script="browse.js", latencies=REALISTIC, settings={"SHOPPERS": 8},
+            seconds=length(10, 3), rounds=length(3, 1),
+        ),
+        whole("simple, no latency", NONE, 8, 1, length(12, 3)),
+        *([] if quick else [whole("fifty, no latency", NONE, 4, 50, 15), peak("peak, no latency", NONE, 30, 1)]),
+        *([] if quick else [rush("rush, no latency", NONE)]),
+        Scenario(
+            name="pages", kind="checkout", script="pages.js", latencies=NONE, settings={"SHOPPERS": 8},
+            seconds=length(15, 4), rounds=length(3, 1), sides=("after",),
+        ),
+    ]  # fmt: skip

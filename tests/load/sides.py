@@ -1,0 +1,158 @@
+"""The two shops: what each is made of, started on one PostgreSQL server, in a database of its own.
+
+Both are run by the web server that the demo and production run, with its processes and threads. The new one has its
+worker beside it, since that sends its mail; the old one sends mail itself.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from config.embedded import environment, ports
+from config.embedded.data import PROJECT, DataFolder
+from config.embedded.postgres import Postgres
+from config.embedded.valkey import Valkey
+from tests.load.stand_ins import StandIns
+
+NAMES = ("before", "after")
+SETTINGS = {"before": "tests.load.before.settings", "after": "config.settings"}
+# As in the Procfile; a test compares.
+WEB = ("--config", "python:config.web_server", "config.wsgi", "--workers", "2", "--threads", "4")
+WORKER = ("-A", "config", "worker", "--concurrency", "2", "-l", "WARNING", "--without-mingle", "--without-gossip")
+
+
+class Servers:
+    """PostgreSQL and Valkey, as durable as in production, on data of their own."""
+
+    def __init__(self, data: DataFolder) -> None:
+        self._data = data
+        self._postgres, self._valkey = Postgres(data), Valkey(data)
+        self.postgres_process: subprocess.Popen[bytes]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        self._data.create()
+        for name in ("postgres", "valkey"):
+            self._data.free_port(name)
+        with (self._data.root / "servers.log").open("wb") as log, contextlib.ExitStack() as stack:
+            self.postgres_process = stack.enter_context(self._postgres.running(log=log))
+            stack.enter_context(self._valkey.running(log=log))
+            yield
+
+    def database_url(self, side: str) -> str:
+        """The new side's database is the server's own, the old side's is its copy."""
+        own = self._postgres.url
+        return own if side == "after" else f"{own.rsplit('/', 1)[0]}/before"
+
+    def redis_url(self, database: int) -> str:
+        return self._valkey.url(database)
+
+    def copy_database(self) -> None:
+        """Give the old side what the new one has. Nobody may be connected to it."""
+        with psycopg.connect(f"{self._postgres.url.rsplit('/', 1)[0]}/postgres", autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE before TEMPLATE {}").format(
+                    sql.Identifier(self._postgres.url.rsplit("/", 1)[1])
+                )
+            )
+
+
+class Side:
+    """One shop that runs."""
+
+    def __init__(self, name: str, servers: Servers, stand_ins: StandIns, data: DataFolder) -> None:
+        self.name = name
+        self.database_url = servers.database_url(name)
+        self.port = ports.choose()
+        self.metrics = data.root / f"metrics-{name}"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._folder = data.root
+        self.variables = environment.process_environment(data, stand_ins.variables) | {
+            "DJANGO_SETTINGS_MODULE": SETTINGS[name],
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": servers.redis_url(0),
+            "CELERY_BROKER_URL": servers.redis_url(1),
+            "SECRET_KEY": data.secret("django"),
+            "SITE_URL": self.url,
+            # As in production, but for the missing TLS.
+            "ESTEIRA_DEMO": "0",
+            "HTTPS": "0",
+            "STATIC_FROM_APPS": "1",
+            "RATE_LIMITS": "off",
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def manage(self, *arguments: str) -> None:
+        self._run("manage.py", *arguments)
+
+    def run_module(self, module: str, *arguments: str) -> None:
+        self._run("-m", module, *arguments)
+
+    def _run(self, *arguments: str) -> None:
+        subprocess.run(
+            [sys.executable, "-W", "ignore", *arguments],
+            cwd=PROJECT, env=self.variables, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            self._start(stack, "web", "gunicorn", *WEB, "--bind", f"127.0.0.1:{self.port}")
+            if self.name == "after":
+                schedule = str(self._folder / "beat-schedule")
+                self._start(stack, "worker", "celery", *WORKER, "--beat", "--schedule", schedule)
+            self._wait()
+            yield
+
+    def _start(self, stack: contextlib.ExitStack, what: str, program: str, *arguments: str) -> None:
+        folder = self.metrics if what == "web" else self._folder / "metrics-worker"
+        log = stack.enter_context((self._folder / f"{self.name}-{what}.log").open("wb"))
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", program, *arguments], cwd=PROJECT, stdout=log, stderr=log,
+            env={**self.variables, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, start_new_session=True,
+        )  # fmt: skip
+        self.processes.append(process)
+        stack.callback(_end, process)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/api/v1/products/", timeout=30):
+                    return
+            except urllib.error.HTTPError as error:
+                raise SystemExit(f"The {self.name} side answers {error.code}; {self._folder} holds its logs.") from None
+            except OSError:
+                pass
+            if time.monotonic() > deadline:
+                raise SystemExit(f"The {self.name} side does not answer; {self._folder} holds its logs.")
+            time.sleep(0.1)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def fresh_data(root: Path) -> DataFolder:
+    """A folder for one run; what an earlier run left is gone."""
+    shutil.rmtree(root, ignore_errors=True)
+    return DataFolder(root)

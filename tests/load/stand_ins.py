@@ -1,0 +1,115 @@
+"""The outside world, the same for both sides: provider, carrier and mail server, each as slow as is said here.
+
+A provider answers a charge in 300 ms (cards take from a quarter of a second to more than one), a carrier a question
+for prices in 200 ms, and a mail server takes a message in 150 ms, its greeting included.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.embedded import ports
+from tests.faults.mail_sink import MailSink
+
+WEBHOOK_SECRET = "whsec_bench"
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Milliseconds that an answer takes, beside the work itself."""
+
+    provider: int
+    carrier: int
+    mail: int
+
+
+REALISTIC = Latencies(provider=300, carrier=200, mail=150)
+NONE = Latencies(provider=0, carrier=0, mail=0)
+
+
+class SlowMail(MailSink):
+    """Takes every message after a while."""
+
+    milliseconds = 0
+
+    def take(self, raw: bytes) -> None:
+        time.sleep(self.milliseconds / 1000)
+        super().take(raw)
+
+
+class StandIns:
+    def __init__(self, provider_url: str, carrier_url: str, mail: SlowMail) -> None:
+        self._provider, self._carrier, self._mail = provider_url, carrier_url, mail
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """How a shop finds them."""
+        return {
+            "STRIPE_API_BASE": self._provider,
+            "STRIPE_JS_URL": f"{self._provider}/v3/",
+            "STRIPE_SECRET_KEY": "sk_test_sandbox",
+            "STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
+            "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "MELHOR_ENVIO_API_BASE": self._carrier,
+            "MELHOR_ENVIO_TOKEN": "any",
+            "MELHOR_ENVIO_CONTACT": "bench@esteira.example",
+            "EMAIL_URL": self._mail.url,
+        }
+
+    @property
+    def mails(self) -> int:
+        return len(self._mail.messages)
+
+    def take(self, latencies: Latencies) -> None:
+        """From now on they are as slow as that."""
+        for url, path, milliseconds in (
+            (self._provider, "/v1/", latencies.provider),
+            (self._carrier, "/api/", latencies.carrier),
+        ):
+            _call("DELETE", f"{url}/_sandbox/faults")
+            if milliseconds:
+                _call("POST", f"{url}/_sandbox/faults", {"kind": "slow", "path": path, "latency_ms": milliseconds})
+        self._mail.milliseconds = latencies.mail
+
+    def tell_of_payments(self, url: str) -> None:
+        """Where the provider sends its webhooks from now on; nowhere, where that is empty."""
+        _call("POST", f"{self._provider}/_sandbox/webhooks", {"url": url, "secret": WEBHOOK_SECRET})
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[StandIns]:
+    mail = SlowMail()
+    mail.start()
+    with contextlib.ExitStack() as stack:
+        stack.callback(mail.stop)
+        provider = stack.enter_context(_server("payments.sandbox", "--data", str(folder / "provider")))
+        carrier = stack.enter_context(_server("shipping.sandbox"))
+        yield StandIns(provider, carrier, mail)
+
+
+@contextlib.contextmanager
+def _server(module: str, *arguments: str) -> Iterator[str]:
+    """Its address. It prints one line once it listens, and ends with us."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, "--port", str(ports.choose()), "--until-stdin-closes", *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().split()[-1].rstrip("/")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _call(method: str, url: str, document: dict[str, Any] | None = None) -> None:
+    data = json.dumps(document).encode() if document is not None else None
+    with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=10):
+        pass

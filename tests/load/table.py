@@ -1,0 +1,85 @@
+"""Tables: aligned for a terminal, or as Markdown for a page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.load.aims import Verdict, milliseconds, number, percent, seconds, verdicts
+
+Rows = list[list[str]]
+
+PLAN = ["against the plan", "before", "after", "change", "promised", "aim", ""]
+TIMES = ["times", "side", "mean", "p50", "p95", "p99", "orders", "verified", "orders/s", "failed", "dropped"]
+COSTS = ["costs", "side", "statements", "no SQL", "hits", "web CPU", "database CPU", "CPU", "memory"]
+PARTS = ["where a mean checkout's time went", "side"]
+
+
+def plan(results: dict[str, Any]) -> Rows:
+    return [PLAN, *(_verdict(row) for row in verdicts(results))]
+
+
+def _verdict(row: Verdict) -> list[str]:
+    before = "" if row.before is None else row.form(row.before)
+    met = "" if row.met is None else "met" if row.met else "NOT MET"
+    return [row.figure, before, row.form(row.after), row.ratio, row.promise, row.aim, met]
+
+
+def times(results: dict[str, Any]) -> Rows:
+    return [TIMES, *(
+        [name, side, *(milliseconds(figures[key]) for key in ("mean_ms", "p50_ms", "p95_ms", "p99_ms")),
+         str(figures["orders"]), str(figures["verified"]), number(figures["orders_per_s"]), str(figures["failed"]),
+         str(figures["dropped"])]
+        for name, side, figures in _lines(results)
+    )]  # fmt: skip
+
+
+def costs(results: dict[str, Any]) -> Rows:
+    """CPU of web and database is an order's, the last one a request's."""
+    return [COSTS, *(
+        [name, side, number(figures["statements_per_request"]), percent(figures["no_sql_share"]),
+         percent(figures["hit_rate"]), seconds(figures["web_cpu_s_per_order"]), seconds(figures["db_cpu_s_per_order"]),
+         seconds(figures["cpu_s_per_request"]), f"{figures['peak_memory_mb']:.0f} MB"]
+        for name, side, figures in _lines(results)
+    )]  # fmt: skip
+
+
+def parts(results: dict[str, Any]) -> Rows:
+    lines = [line for line in _lines(results) if line[2]["components_ms"]]
+    if not lines:
+        return []
+    components = list(lines[0][2]["components_ms"])
+    rows = [
+        [name, side, *(_part(figures["components_ms"], part) for part in components)] for name, side, figures in lines
+    ]
+    return [[*PARTS, *components], *rows]
+
+
+def _part(parts_ms: dict[str, float], part: str) -> str:
+    whole = sum(parts_ms.values())
+    return f"{parts_ms[part]:,.0f} ms {100 * parts_ms[part] / whole:.0f} %" if whole else ""
+
+
+def _lines(results: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(name, side, figures) for name, sides in results["scenarios"].items() for side, figures in sides.items()]
+
+
+def aligned(rows: Rows) -> list[str]:
+    """As columns: the words of a row left, its numbers right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    words = {place for place, heading in enumerate(rows[0]) if place == 0 or heading in ("side", "")}
+    return [
+        "  ".join(
+            cell.ljust(width) if place in words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def markdown(rows: Rows) -> list[str]:
+    heading, *body = rows
+    rule = ["---" if place == 0 or name in ("side", "") else "---:" for place, name in enumerate(heading)]
+    return [_row(heading), _row(rule), *map(_row, body)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

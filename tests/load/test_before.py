@@ -1,0 +1,103 @@
+"""The old shop really sells, and costs what the plan says: more statements for each line. The new one does not."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from zeal import zeal_ignore
+
+from checkout.models import Order
+from inventory.models import Product, Stock
+from tests.api.conftest import App
+from tests.carrier import StandInCarrier
+from tests.inventory.factories import CategoryFactory, ProductFactory
+from tests.load.before import settings as old
+from tests.sandbox import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADDRESS = {
+    "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "district": "Bela Vista",
+    "city": "São Paulo", "state": "SP", "postal_code": "01310200", "country": "BR",
+}  # fmt: skip
+
+
+@pytest.fixture
+def old_shop(settings: Any) -> Iterator[App]:
+    """What `tests.load.before.settings` changes, in this process. Its queries a row are what it is here for."""
+    for name in ("ROOT_URLCONF", "MIDDLEWARE", "SESSION_ENGINE"):
+        setattr(settings, name, getattr(old, name))
+    with zeal_ignore():
+        yield App()
+
+
+@pytest.fixture
+def new_shop() -> App:
+    return App()
+
+
+@pytest.fixture(autouse=True)
+def outside(sandbox: Sandbox, carrier: StandInCarrier) -> None:
+    """Provider and carrier, for both."""
+
+
+def goods(number: int) -> list[Product]:
+    small = {"weight_grams": 100, "length_cm": 5, "width_cm": 5, "height_cm": 5}
+    return ProductFactory.create_batch(number, stock=10, category=CategoryFactory(), **small)
+
+
+def cart_up_to_the_payment(shop: App, products: list[Product]) -> dict[str, Any]:
+    cart = f"carts/{shop.post('carts/').json()['id']}"
+    for product in products:
+        assert shop.post(f"{cart}/lines/", {"sku": product.sku, "quantity": 1}).status_code == 201
+    delivery = {"email": "ana@example.com", "phone": "11987654321", "address": ADDRESS}
+    assert shop.put(f"{cart}/delivery/", delivery).status_code == 200
+    (option, *_) = shop.get(f"{cart}/shipping-options/").json()["options"]
+    document: dict[str, Any] = shop.put(f"{cart}/shipping/", {"code": option["code"]}).json()
+    return document
+
+
+def units() -> int:
+    return sum(Stock.objects.values_list("on_hand", flat=True))
+
+
+def statements(call: Callable[[], Any]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert call().status_code in (200, 201)
+    return len(captured)
+
+
+def test_the_old_shop_sells(old_shop: App, mailoutbox: list[Any]) -> None:
+    products = goods(2)
+    before = units()
+    cart = cart_up_to_the_payment(old_shop, products)
+    document = old_shop.check_out(cart).json()
+    order = Order.objects.get(number=document["number"])
+    assert (order.status, order.payment.status, order.lines.count()) == ("paid", "paid", 2)
+    assert f"{order.total:.2f}" == cart["total"] == document["total"]
+    assert units() == before - 2
+    assert [mail.to for mail in mailoutbox] == [["ana@example.com"]]
+    assert old_shop.get(f"orders/{order.number}/", order_token=order.token).json() == document
+
+
+STEPS: dict[str, Callable[[App, dict[str, Any]], Any]] = {
+    "cart": lambda shop, cart: shop.get(f"carts/{cart['id']}/"),
+    "place order": lambda shop, cart: shop.check_out(cart),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_statements_grow_with_lines_in_the_old_shop_alone(step: str, request: pytest.FixtureRequest) -> None:
+    counted: dict[str, list[int]] = {}
+    for name in ("new_shop", "old_shop"):
+        shop = request.getfixturevalue(name)
+        counted[name] = []
+        for lines in (2, 6):
+            cart = cart_up_to_the_payment(shop, goods(lines))
+            counted[name].append(statements(partial(STEPS[step], shop, cart)))
+    assert counted["new_shop"][0] == counted["new_shop"][1]
+    few, many = counted["old_shop"]
+    assert many >= few + 4 * 2
