@@ -130,6 +130,15 @@ class Order(DeliveryFields):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ["-placed_at"]
+        permissions = [
+            ("ship_order", "Can mark orders as shipped and delivered"),
+            ("cancel_order", "Can cancel orders that are not paid"),
+            ("refund_order", "Can refund orders, and cancel paid ones"),
+            ("ask_provider", "Can ask the provider about a payment"),
+            ("resend_mail", "Can have mails sent again"),
+            ("see_as_shopper", "Can open the shopper's page of an order"),
+            ("export_order", "Can export orders"),
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=OrderStatus.values), name="order_status_is_known"),
             models.CheckConstraint(

@@ -201,6 +201,12 @@ class StockAdmin(RefusalsAsMessages[Stock]):
         """What was sold from a stock row hangs on it: set it to zero instead."""
         return False
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("inventory.adjust_stock")
+
+    def has_change_permission(self, request: HttpRequest, obj: Stock | None = None) -> bool:
+        return request.user.has_perm("inventory.adjust_stock")
+
     def get_readonly_fields(self, request: HttpRequest, obj: Stock | None = None) -> tuple[str, ...]:
         return () if obj is None else ("product", "warehouse", "reserved", "free_shown")
 

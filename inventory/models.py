@@ -242,6 +242,10 @@ class Stock(models.Model):
     class Meta:
         verbose_name = _("stock")
         verbose_name_plural = _("stock")
+        permissions = [
+            ("adjust_stock", "Can say how many there are"),
+            ("export_stock", "Can export the stock"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(reserved__gte=0, reserved__lte=F("on_hand")), name="stock_reserved_within_on_hand"

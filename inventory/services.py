@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.accounts.roles import ROLES
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
@@ -220,11 +222,16 @@ def write_products(
     return writer.written
 
 
+def demo_clerk(role: str) -> str:
+    """The address of the demo's staff user who has just this role."""
+    return f"{role}@{DEMO_ADMIN.partition('@')[2]}"
+
+
 @transaction.atomic
 def seed_demo(password: str) -> tuple[ProductsWritten, bool]:
-    """Fills the demo shop: warehouses, categories, a thousand products with stock, a staff user. Safe to repeat.
+    """Fills the demo shop: warehouses, categories, a thousand products with stock, staff of each role. Safe to repeat.
 
-    Returns what was written, and whether the staff user is new; one that is there keeps its password.
+    Returns what was written, and whether the staff are new; those that are there keep their passwords.
     """
     Warehouse.objects.bulk_create(
         [Warehouse(**warehouse) for warehouse in demo.vocabulary()["shop"]["warehouses"]], ignore_conflicts=True
@@ -238,7 +245,11 @@ def seed_demo(password: str) -> tuple[ProductsWritten, bool]:
     users = get_user_model()._default_manager
     if users.filter(email=DEMO_ADMIN).exists():
         return written, False
-    users.create_superuser(email=DEMO_ADMIN, password=password)
+    admin = users.create_superuser(email=DEMO_ADMIN, password=password)
+    for group in Group.objects.filter(name__in=ROLES):
+        # The same password, hashed once: that takes longer than all the rest.
+        clerk = users.create(email=demo_clerk(group.name), password=admin.password, is_staff=True)
+        clerk.groups.add(group)
     return written, True
 
 

@@ -97,6 +97,7 @@ class Payment(models.Model):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ["-created_at"]
+        permissions = [("export_payment", "Can export payments")]
         indexes = [models.Index(fields=["status", "created_at"], name="payment_status_created")]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
@@ -313,6 +314,7 @@ class Refund(models.Model):
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
         ordering = ["-created_at"]
+        permissions = [("export_refund", "Can export refunds")]
         indexes = [
             models.Index(
                 fields=["created_at"], name="refund_unsettled_created", condition=Q(status__in=["started", "unknown"])

@@ -26,11 +26,18 @@ from payments.models import Refund
 CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
 
 
-class OrderDesk(PageAdmin[Order]):
-    """Whoever may change orders may press the buttons; nobody edits an order by hand."""
+def may(request: HttpRequest, permission: str) -> bool:
+    """Whether this person has a permission of this app."""
+    return request.user.has_perm(f"checkout.{permission}")
 
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("checkout.change_order")
+
+def may_cancel(request: HttpRequest, order: Order) -> bool:
+    """Calling off a paid order moves money, so it takes the right to."""
+    return may(request, "refund_order" if order.status == OrderStatus.PAID else "cancel_order")
+
+
+class OrderDesk(PageAdmin[Order]):
+    """Each button asks for a permission of its own; nobody edits an order by hand."""
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -53,7 +60,9 @@ class OrderDesk(PageAdmin[Order]):
             return HttpResponseNotAllowed(["POST"])
         if verb not in VERBS:
             raise Http404
-        order = self._order_to_act_on(request, order_id)
+        if not may(request, VERBS[verb].permission):
+            raise PermissionDenied
+        order = self._order(request, order_id)
         try:
             told = VERBS[verb].do(order, request.user)
         except Refusal as refusal:
@@ -63,7 +72,9 @@ class OrderDesk(PageAdmin[Order]):
 
     def refund_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """Asks how much and why, then pays back. `?again=<refund>` continues a refund whose end is not known."""
-        order = self._order_to_act_on(request, order_id)
+        if not may(request, "refund_order"):
+            raise PermissionDenied
+        order = self._order(request, order_id)
         known = _known_refund(order, request.POST.get("key", ""))
         if known is not None and known.settled_at:
             self.message_user(request, _("This refund was made before; nothing was paid twice."), messages.INFO)
@@ -103,7 +114,9 @@ class OrderDesk(PageAdmin[Order]):
 
     def cancel_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """Asks why, then cancels: what is unpaid is withdrawn, what is paid is paid back and restocked."""
-        order = self._order_to_act_on(request, order_id)
+        order = self._order(request, order_id)
+        if not may_cancel(request, order):
+            raise PermissionDenied
         known = _known_refund(order, request.POST.get("key", ""))
         if known is not None and known.settled_at:
             self.message_user(request, _("This refund was made before; nothing was paid twice."), messages.INFO)
@@ -158,9 +171,7 @@ class OrderDesk(PageAdmin[Order]):
         page = reverse("admin:checkout_order_refund", args=[order.pk])
         return HttpResponseRedirect(f"{page}?again={begun.pk}")
 
-    def _order_to_act_on(self, request: HttpRequest, order_id: int) -> Order:
-        if not self.has_act_permission(request):
-            raise PermissionDenied
+    def _order(self, request: HttpRequest, order_id: int) -> Order:
         return get_object_or_404(self.page_queryset(request), pk=order_id)
 
     def _to_page(self, order: Order) -> HttpResponseRedirect:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from checkout import links
-from checkout.admin.desk import CANCELLABLE, OrderDesk
+from checkout.admin.desk import CANCELLABLE, OrderDesk, may, may_cancel
 from checkout.admin.filters import AwaitingFilter, search_orders
 from checkout.admin.verbs import VERBS, Told
 from checkout.models import Order, OutboxMessage
@@ -77,19 +77,28 @@ class OrderAdmin(OrderDesk):
 
     # --- What can be done with several at once ---
 
-    @admin.action(description=_("Mark the selected orders as shipped"), permissions=["act"])
+    def has_ship_permission(self, request: HttpRequest) -> bool:
+        return may(request, "ship_order")
+
+    def has_ask_permission(self, request: HttpRequest) -> bool:
+        return may(request, "ask_provider")
+
+    def has_mail_permission(self, request: HttpRequest) -> bool:
+        return may(request, "resend_mail")
+
+    @admin.action(description=_("Mark the selected orders as shipped"), permissions=["ship"])
     def mark_shipped(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, VERBS["ship"].do)
 
-    @admin.action(description=_("Mark the selected orders as delivered"), permissions=["act"])
+    @admin.action(description=_("Mark the selected orders as delivered"), permissions=["ship"])
     def mark_delivered(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, VERBS["deliver"].do)
 
-    @admin.action(description=_("Ask the provider about the selected orders"), permissions=["act"])
+    @admin.action(description=_("Ask the provider about the selected orders"), permissions=["ask"])
     def ask_provider(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, VERBS["ask"].do)
 
-    @admin.action(description=_("Send the confirmation of the selected orders again"), permissions=["act"])
+    @admin.action(description=_("Send the confirmation of the selected orders again"), permissions=["mail"])
     def resend_confirmation(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, VERBS["resend"].do)
 
@@ -128,7 +137,7 @@ class OrderAdmin(OrderDesk):
         attempts = sorted(payment.attempts.all(), key=lambda attempt: attempt.created_at)
         refunds = list(payment.refunds.all())
         left = _left(attempts, refunds)
-        may_act = self.has_act_permission(request)
+        refundable = order.status in REFUNDABLE and may(request, "refund_order")
         return {
             "title": _("Order %(number)s") % {"number": order.number},
             "status": status_tag(order),
@@ -142,12 +151,15 @@ class OrderAdmin(OrderDesk):
             "events": _events(attempts),
             "messages_out": order.messages.all(),
             "history": _history(order),
-            "may_act": may_act,
-            "may_refund": order.status in REFUNDABLE and left > money.ZERO,
-            "may_continue": order.status in REFUNDABLE,
-            "may_cancel": order.status in CANCELLABLE,
-            "verbs": {name: verb.label for name, verb in VERBS.items() if verb.offered(order)},
-            "shop_url": links.order_url(order) if may_act else "",
+            "may_refund": refundable and left > money.ZERO,
+            "may_continue": refundable,
+            "may_cancel": order.status in CANCELLABLE and may_cancel(request, order),
+            "verbs": {
+                name: verb.label
+                for name, verb in VERBS.items()
+                if verb.offered(order) and may(request, verb.permission)
+            },
+            "shop_url": links.order_url(order) if may(request, "see_as_shopper") else "",
         }
 
     def _facts(self, order: Order) -> list[Fact]:

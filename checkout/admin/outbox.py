@@ -37,7 +37,7 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
     )  # fmt: skip
 
     def has_send_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("checkout.change_outboxmessage")
+        return request.user.has_perm("checkout.resend_mail")
 
     @admin.action(description=_("Send the selected messages now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:

@@ -112,8 +112,12 @@ def _tell_refund(order: Order, key: str) -> Told:
 
 @dataclass(frozen=True)
 class Verb:
-    """Something done by one press of a button. `offered` says where the button makes sense; the service decides."""
+    """Something done by one press of a button, by whoever has the permission (of this app).
 
+    `offered` says where the button makes sense; the service decides.
+    """
+
+    permission: str
     do: Callable[[Order, Actor], Told]
     label: str | Promise
     offered: Callable[[Order], bool]
@@ -124,10 +128,17 @@ def _waits_for_provider(order: Order) -> bool:
 
 
 VERBS = {
-    "ship": Verb(ship, pgettext_lazy("button", "Mark as shipped"), lambda order: order.status == OrderStatus.PAID),
-    "deliver": Verb(
-        deliver, pgettext_lazy("button", "Mark as delivered"), lambda order: order.status == OrderStatus.SHIPPED
+    "ship": Verb(
+        "ship_order", ship, pgettext_lazy("button", "Mark as shipped"), lambda order: order.status == OrderStatus.PAID
     ),
-    "ask": Verb(ask, gettext_lazy("Ask the provider now"), _waits_for_provider),
-    "resend": Verb(resend, gettext_lazy("Send the confirmation again"), lambda order: order.paid_at is not None),
+    "deliver": Verb(
+        "ship_order",
+        deliver,
+        pgettext_lazy("button", "Mark as delivered"),
+        lambda order: order.status == OrderStatus.SHIPPED,
+    ),
+    "ask": Verb("ask_provider", ask, gettext_lazy("Ask the provider now"), _waits_for_provider),
+    "resend": Verb(
+        "resend_mail", resend, gettext_lazy("Send the confirmation again"), lambda order: order.paid_at is not None
+    ),
 }

@@ -1,5 +1,5 @@
-from django.apps import AppConfig
-from django.db.models.signals import post_delete, post_save
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_delete, post_migrate, post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,7 +10,11 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from config.accounts.backends import forget_user
+        from config.accounts.roles import keep_roles
 
         user = self.get_model("User")
         post_save.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_saved")
         post_delete.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_deleted")
+        # After the last app, whose turn comes when every other app's permissions have been written.
+        last = list(apps.get_app_configs())[-1]
+        post_migrate.connect(keep_roles, sender=last, dispatch_uid="accounts.keep_roles")

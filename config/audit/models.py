@@ -42,7 +42,7 @@ class Entry(models.Model):
         verbose_name_plural = _("audit log")
         ordering = ["-id"]
         default_permissions = ("view",)
-        permissions = [("export_entry", _("Can export the audit log"))]
+        permissions = [("export_entry", "Can export the audit log")]
         indexes = [
             models.Index(fields=["reference", "id"], name="audit_of_order", condition=~models.Q(reference="")),
             models.Index(fields=["object_type", "object_id", "id"], name="audit_of_object"),

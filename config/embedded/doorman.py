@@ -51,6 +51,7 @@ def _announce(address: str, data: DataFolder) -> None:
     print(
         f"\nEsteira is open: {address}\n"
         f"  Admin: {address}admin/  user {ADMIN}  password {os.environ['DEMO_ADMIN_PASSWORD']}\n"
+        f"         or, with the same password, viewer@, support@, finance@, stock@{ADMIN.partition('@')[2]}\n"
         f"  Mail:  {mail}\n"
         "  Ctrl-C stops everything.\n",
         flush=True,

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from config.accounts.roles import ROLES
 from inventory import services
 
 
@@ -25,6 +26,8 @@ class Command(BaseCommand):
             f"Products: {written.created} created, {written.changed} changed, {written.unchanged} unchanged."
         )
         if new_admin:
+            clerks = ", ".join(services.demo_clerk(role) for role in ROLES)
             self.stdout.write(f"Admin: {services.DEMO_ADMIN}, password: {password}")
+            self.stdout.write(f"Staff of one role each, with the same password: {clerks}")
         else:
             self.stdout.write(f"Admin: {services.DEMO_ADMIN}, with the password it has.")
