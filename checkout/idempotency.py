@@ -63,20 +63,23 @@ def answer_once(
     entry, created = _enter(cart, key, fingerprint)
     if entry.response_status is not None:
         return Answer(entry.response_status, entry.response_body or {}, replayed=True)
+    unanswered = IdempotencyKey.objects.filter(pk=entry.pk, response_status=None)
     try:
-        answer = (None if created else recover()) or run()
+        answer = run() if created else recover() or run()
     except CheckoutInProgress:
         # Whoever repeats finds the first request at work after all: the key stays with that one.
         if created:
-            entry.delete()
+            unanswered.delete()
         raise
     except Refusal:
-        entry.delete()
-        raise
+        # Refused because the first one, thought dead, has just ended? Then its order is the answer here too.
+        late = None if created else recover()
+        if late is None:
+            unanswered.delete()
+            raise
+        answer = late
     # Of two that both thought themselves the first, the one that ends first is remembered.
-    IdempotencyKey.objects.filter(pk=entry.pk, response_status=None).update(
-        response_status=answer.status, response_body=answer.body
-    )
+    unanswered.update(response_status=answer.status, response_body=answer.body)
     return answer
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from cart.exceptions import CheckoutInProgress
+from cart.exceptions import CartClosed, CheckoutInProgress
 from checkout.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
 from checkout.idempotency import ABANDONED_AFTER, KEPT_FOR, Answer, answer_once, forget_old_keys
 from checkout.models import IdempotencyKey
@@ -106,6 +106,37 @@ class TestOneAfterTheOther:
 
         answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_overtaken)
         assert ask(cart, Work()) == Answer(201, {"number": "A1"}, replayed=True)
+
+    def test_who_is_refused_because_the_slow_first_one_has_ended_gets_its_answer(self) -> None:
+        cart, come_of_it = filled_cart(), list[Answer]()
+
+        def be_slow() -> Answer:
+            IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
+
+            def be_late() -> Answer:
+                come_of_it.append(FIRST_ANSWER)
+                raise CartClosed
+
+            facts = {"cart_token": cart.id, "user_id": None, "key": "key-1", "request": REQUEST}
+            recover = lambda: come_of_it[0] if come_of_it else None  # noqa: E731
+            assert answer_once(**facts, run=be_late, recover=recover) == FIRST_ANSWER
+            return FIRST_ANSWER
+
+        answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_slow)
+        assert ask(cart, Work(Answer(402, {}))).replayed
+
+    def test_a_late_refusal_does_not_forget_the_answer(self) -> None:
+        """The first one was thought dead, somebody else got the answer, and then the first one is refused."""
+        cart = filled_cart()
+
+        def be_overtaken() -> Answer:
+            IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
+            ask(cart, Work())
+            raise CartClosed
+
+        with pytest.raises(CartClosed):
+            answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_overtaken)
+        assert ask(cart, Work(Answer(402, {}))) == Answer(201, {"number": "A1"}, replayed=True)
 
     def test_keys_are_kept_for_more_than_a_day(self) -> None:
         cart = filled_cart()
