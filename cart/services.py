@@ -16,6 +16,7 @@ from cart.exceptions import AddressRequired, CartEmpty, InvalidQuantity, LineNot
 from cart.freight import Freight, with_freight
 from cart.models import Cart, CartLine, CartStatus, next_expiry
 from cart.snapshot import CartSnapshot
+from config import metrics
 from config.exceptions import Refusal
 from config.locks import require_transaction
 from inventory import catalogue
@@ -84,6 +85,8 @@ def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: 
                     % {"most": settings.MAX_CART_LINES}
                 )
             line = lines[product.id] = CartLine(cart=cart, product_id=product.id, quantity=0, position=len(lines))
+            if len(lines) == 1:
+                metrics.cart_reached("lines")
         _adopt_currency(cart, product, alone=len(lines) == 1)
         _put(line, line.quantity + quantity, sku)
         _changed(cart, lines, freight)
@@ -130,6 +133,8 @@ def set_delivery(
     with transaction.atomic():
         cart = Cart.objects.fetch_locked(token, user_id)
         cart.require_open()
+        if cart.address is None:
+            metrics.cart_reached("address")
         cart.email, cart.phone = email, phone
         cart.address = address
         cart.postal_code = postal_code
@@ -175,6 +180,8 @@ def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | N
         lines = _lines_of(cart)
         if not lines:
             raise CartEmpty
+        if cart.quote is None:
+            metrics.cart_reached("shipping")
         cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
         _save(cart)
     return snapshot.of_cart(cart, lines.values())
@@ -240,6 +247,7 @@ def _take_in(mine: Cart, guest: Cart, freight: Freight) -> None:
 
 def begin_payment(cart: Cart) -> None:
     """Close the cart to changes while its order is being paid."""
+    metrics.cart_reached("payment")
     _move(cart, CartStatus.CHECKING_OUT)
 
 
@@ -251,6 +259,7 @@ def reopen(cart: Cart) -> None:
 
 def mark_ordered(cart: Cart) -> None:
     """The cart has become a paid order."""
+    metrics.cart_reached("paid")
     _move(cart, CartStatus.ORDERED)
 
 

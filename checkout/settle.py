@@ -79,6 +79,7 @@ def _hold_expiry() -> datetime:
 def _pay(order: Order) -> None:
     Order.objects.pay(order, timezone.now())
     metrics.order_became(order.status)
+    metrics.earned(order.total, order.currency)
     carts.mark_ordered(order.cart)
 
     def announce() -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import transaction
@@ -27,6 +28,7 @@ R = TypeVar("R")
 
 STAGES = ("total", "commit", "authorize", "settle")
 LOCK_ERRORS = ("redis_away", "lost", "deadlock", "timeout", "serialization")
+CART_STEPS = ("lines", "address", "shipping", "payment", "paid")
 ORDER_STATUSES = ("awaiting_payment", "paid", "shipped", "delivered", "cancelled", "refunded")
 CALL_OUTCOMES = ("answered", "failed", "left_alone")
 
@@ -44,6 +46,8 @@ checkout_duration = Histogram(
     buckets=_CHECKOUT_BUCKETS,
 )
 orders = Counter("orders_total", "Orders, by the status that they have taken.", ["status"])
+revenue = Counter("order_revenue_total", "What orders were paid, in the currency.", ["currency"])
+cart_steps = Counter("cart_steps_total", "How often carts have come as far as each step.", ["step"])
 request_statements = Histogram(
     "http_request_statements", "Database statements of a request, by view.", ["view"], buckets=_STATEMENT_BUCKETS
 )
@@ -77,6 +81,9 @@ for _kind in LOCK_ERRORS:
     lock_errors.labels(_kind)
 for _status in ORDER_STATUSES:
     orders.labels(_status)
+for _step in CART_STEPS:
+    cart_steps.labels(_step)
+revenue.labels("BRL")
 lock_contention.labels("checkout")
 
 
@@ -99,9 +106,22 @@ def checkout_stage(stage: str) -> Iterator[None]:
 
 def order_became(status: str) -> None:
     """Count an order under its new status, once the transaction under way has committed."""
+    _count_on_commit(orders.labels(status))
 
+
+def earned(amount: Decimal, currency: str) -> None:
+    """Count a paid order's money, once the transaction under way has committed."""
+    _count_on_commit(revenue.labels(currency), float(amount))
+
+
+def cart_reached(step: str) -> None:
+    """Count a cart that has come to one of CART_STEPS, once the transaction under way has committed."""
+    _count_on_commit(cart_steps.labels(step))
+
+
+def _count_on_commit(counter: Counter, amount: float = 1) -> None:
     def count() -> None:
-        orders.labels(status).inc()
+        counter.inc(amount)
 
     transaction.on_commit(count, robust=True)
 

@@ -14,8 +14,8 @@ from zeal.patch import patch
 
 from tests import chromium
 
-# The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`, and the table of faults.
-pytest_plugins = ["tests.sandbox", "tests.carrier", "tests.faults.table"]
+# The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`, and the tables of faults.
+pytest_plugins = ["tests.sandbox", "tests.carrier", "tests.faults.table", "tests.alerts.table"]
 
 
 def pytest_configure() -> None:

@@ -1,6 +1,7 @@
 """The shop as it runs in production: web server, worker and beat as processes of their own, and a Redis of its own.
 
-Between them and Redis, the broker and the mail server stand proxies that can be told to refuse, hang or be slow.
+Between them and Redis, the broker and the mail server stand proxies that can be told to refuse, hang or be slow. The
+web server's /metrics tells whoever has METRICS_TOKEN what web server and worker have counted.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from tests.sandbox import Sandbox
 
 # The provider's deadline in these tests: shorter than in production, to save time.
 PAYMENT_SECONDS = 2.0
+# What opens /metrics and /health/full.
 METRICS_TOKEN = "a-token-for-metrics"
 
 
@@ -54,8 +56,10 @@ class Shop:
             PAYMENT_TIMEOUT_SECONDS=str(PAYMENT_SECONDS),
             SITE_URL=self.url,
             METRICS_TOKEN=METRICS_TOKEN,
+            METRICS_ALSO_FROM=str(folder / "metrics" / "worker"),
             **more,
         )
+        self._web: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -66,6 +70,7 @@ class Shop:
         with redis.Redis.from_url(self._redis_url) as client:
             client.flushall()
 
+<<<<<<< HEAD
     def is_left_alone(self, service: str) -> bool:
         """Whether the breaker of an outside service is open, as staff are told."""
         request = urllib.request.Request(
@@ -74,10 +79,20 @@ class Shop:
         with urllib.request.urlopen(request, timeout=20) as answer:
             states: dict[str, float] = json.load(answer)["gauges"]["breaker_state"]
         return states[service] == STATES["open"]
+=======
+    @property
+    def broker_url(self) -> str:
+        return self._environment["CELERY_BROKER_URL"]
+>>>>>>> 79205a6 (See every alert fire and clear; dashboards as code whose every question finds an answer)
 
     def open(self) -> None:
         """Start the web server; it answers when this returns."""
-        self._start_web(self._port, processes.REPOSITORY)
+        self._web = self._start_web(self._port, processes.REPOSITORY)
+
+    def close(self) -> None:
+        """End the web server; the others go on."""
+        assert self._web is not None
+        end(self._web)
 
     def open_beside(self, release: Path) -> str:
         """Start another web server on the same servers, with the code of another release; its address."""
@@ -92,18 +107,8 @@ class Shop:
         )  # fmt: skip
 
     def start_beat(self) -> None:
-        self._start(
-            "beat",
-            "celery",
-            "-A",
-            "config",
-            "beat",
-            "-l",
-            "ERROR",
-            "--pidfile=",
-            "--schedule",
-            str(self._folder / "beat"),
-        )
+        schedule = str(self._folder / "beat")
+        self._start("beat", "celery", "-A", "config", "beat", "-l", "ERROR", "--pidfile=", "--schedule", schedule)
 
     def stop(self) -> None:
         self._stack.close()
@@ -117,15 +122,15 @@ class Shop:
         self._stack.enter_context(server.running(log=log))
         return server.url(0)
 
-    def _start_web(self, port: int, release: Path) -> None:
-        self._start(
-            "web", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-            "--workers", "2", "--threads", "4", "--no-control-socket", "--log-level", "error", release=release,
+    def _start_web(self, port: int, release: Path) -> "subprocess.Popen[bytes]":
+        web = self._start(
+            f"web-{port}", "gunicorn", "--config", "python:config.web_server", "config.wsgi", "--log-level", "error",
+            "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", release=release,
         )  # fmt: skip
         deadline = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
-                return
+                return web
             assert time.monotonic() < deadline, "The web server does not answer."
             time.sleep(0.1)
 
@@ -133,9 +138,10 @@ class Shop:
         self, name: str, program: str, *arguments: str, release: Path = processes.REPOSITORY
     ) -> "subprocess.Popen[bytes]":
         log = self._stack.enter_context((self._folder / f"{name}.log").open("ab"))
+        counts = {"PROMETHEUS_MULTIPROC_DIR": str(self._folder / "metrics" / name)}
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", program, *arguments],
-            cwd=release, env=self._environment, stdout=log, stderr=log, start_new_session=True,
+            cwd=release, env=self._environment | counts, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         self._stack.callback(end, process)
         return process

@@ -73,12 +73,16 @@ def _padded(cell: str, width: int, place: int) -> str:
     return cell.rjust(width) if 0 < place < len(HEADINGS) - 1 else cell.ljust(width)
 
 
-def _write(page: Path, rows: list[dict[str, Any]]) -> None:
-    text = page.read_text()
-    head, rest = text.split(BEGIN)
+def put_into(page: Path, table: str) -> None:
+    """Replace what stands between the page's markers."""
+    head, rest = page.read_text().split(BEGIN)
     tail = rest.split(END, 1)[1]
+    page.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}")
+
+
+def _write(page: Path, rows: list[dict[str, Any]]) -> None:
     table = ["| " + " | ".join(HEADINGS) + " |", "| --- " + "| ---: " * (len(HEADINGS) - 2) + "| --- |"]
     table += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
     seed = os.environ["NOISE_SEED"]
     note = f"Last full run: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, NOISE_SEED={seed}; BRL."
-    page.write_text(f"{head}{BEGIN}\n{note}\n\n" + "\n".join(table) + f"\n{END}{tail}")
+    put_into(page, "\n".join([note, "", *table]))
