@@ -4,6 +4,7 @@ Every server the shop talks to is one URL in the environment. Where a URL is mis
 `make demo` fill it in: they write their addresses to `<data>/servers.env`, and a variable that is already set wins.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -407,5 +408,27 @@ WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", default=0)
 SERVER_TIMING = env.bool("SERVER_TIMING", default=DEMO or DEBUG)
 # Where Alertmanager answers, so that the admin's home page can tell what fires. Empty: it does not ask.
 ALERTMANAGER_URL = env.str("ALERTMANAGER_URL", default="").rstrip("/")
+# Staff of a demo or of an engineer's own shop look into every request: django-debug-toolbar, see config.developer_view.
+# It is no part of what production installs.
+DEVELOPER_VIEW = (DEMO or DEBUG) and bool(find_spec("debug_toolbar")) and env.bool("DEVELOPER_VIEW", default=True)
+if DEVELOPER_VIEW:
+    INSTALLED_APPS.append("debug_toolbar")
+    # Inside the middleware that knows who asks, and the one that hands out the nonce.
+    _inside_csp = MIDDLEWARE.index("csp.middleware.CSPMiddleware") + 1
+    MIDDLEWARE.insert(_inside_csp, "debug_toolbar.middleware.DebugToolbarMiddleware")
+    DEBUG_TOOLBAR_PANELS = [
+        "config.developer_view.HistoryPanel",
+        "debug_toolbar.panels.timer.TimerPanel",
+        "config.developer_view.SQLPanel",
+        "config.developer_view.CachePanel",
+        "debug_toolbar.panels.templates.TemplatesPanel",
+    ]
+    DEBUG_TOOLBAR_CONFIG = {
+        "SHOW_TOOLBAR_CALLBACK": "config.developer_view.is_for",
+        "SHOW_COLLAPSED": True,
+        "SHOW_TEMPLATE_CONTEXT": False,
+        "TOOLBAR_STORE_CLASS": "debug_toolbar.store.CacheStore",
+        "IS_RUNNING_TESTS": False,
+    }
 # What is running, such as a commit: /health/full tells it.
 RELEASE = env.str("RELEASE", default="")

@@ -1,5 +1,6 @@
 """Every address of the shop, one line an app."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
@@ -27,6 +28,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", exposition.metrics),
     path("health/full", health.full, name="health"),
 ]
+if settings.DEVELOPER_VIEW:
+    urlpatterns.append(path("__debug__/", include("debug_toolbar.urls")))
 
 handler400 = "config.problems.bad_request"
 handler404 = "config.problems.page_not_found"

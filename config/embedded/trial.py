@@ -27,7 +27,7 @@ def run(command: Sequence[str]) -> int:
             "Wait for them, or give these a folder of their own: make test ESTEIRA_DATA=…"
         )
     leases.reclaim(data.leases)
-    variables = environment.addresses(data, os.environ) | {"DATABASE_POOL_SIZE": "0"}
+    variables = environment.addresses(data, os.environ) | {"DATABASE_POOL_SIZE": "0", "DEVELOPER_VIEW": "0"}
     with contextlib.ExitStack() as stack:
         for name in environment.needed_servers(os.environ):
             if name in SERVERS:

@@ -1,6 +1,7 @@
 """What production sets arrives where it should: read by a process of its own, with the AWS template's variables."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ AWS = {
     "AWS_SECRET_ACCESS_KEY": "nobody",
 }
 PROGRAM = """
-import json, django
+import json, sys, django
 django.setup()
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -39,13 +40,15 @@ print(json.dumps({
     "csp": settings.CONTENT_SECURITY_POLICY["DIRECTIVES"],
     "https": [settings.SECURE_SSL_REDIRECT, settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE],
     "hsts": settings.SECURE_HSTS_SECONDS,
+    "developer_view": [settings.DEVELOPER_VIEW, "debug_toolbar" in [*settings.INSTALLED_APPS, *sys.modules]],
 }, default=str))
 """
 
 
 @pytest.fixture(scope="module")
 def told(django_db_setup: None) -> dict[str, object]:
-    variables = {**environment(**AWS), "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_POOL_SIZE": "0"}
+    more = {"DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_POOL_SIZE": "0", "DEVELOPER_VIEW": "1"}
+    variables = {**environment(**AWS), **more}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False
     )
@@ -72,6 +75,13 @@ def test_pictures_and_static_files_come_from_the_cdn_and_may(told) -> None:
 def test_everything_is_under_https(told) -> None:
     assert told["https"] == [True, True, True]
     assert told["hsts"] >= 31_536_000
+
+
+def test_nobody_looks_into_requests_not_even_by_the_environment(told) -> None:
+    """And in the image there is nothing that could: it holds what runtime.txt names."""
+    assert told["developer_view"] == [False, False]
+    assert "debug-toolbar" not in (REPOSITORY / "requirements" / "runtime.txt").read_text()
+    assert set(re.findall(r"requirements/(\S+)", (REPOSITORY / "Dockerfile").read_text())) == {"runtime.txt"}
 
 
 def test_production_is_refused_no_setting_by_django() -> None:

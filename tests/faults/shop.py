@@ -70,7 +70,6 @@ class Shop:
         with redis.Redis.from_url(self._redis_url) as client:
             client.flushall()
 
-<<<<<<< HEAD
     def is_left_alone(self, service: str) -> bool:
         """Whether the breaker of an outside service is open, as staff are told."""
         request = urllib.request.Request(
@@ -79,11 +78,10 @@ class Shop:
         with urllib.request.urlopen(request, timeout=20) as answer:
             states: dict[str, float] = json.load(answer)["gauges"]["breaker_state"]
         return states[service] == STATES["open"]
-=======
+
     @property
     def broker_url(self) -> str:
         return self._environment["CELERY_BROKER_URL"]
->>>>>>> 79205a6 (See every alert fire and clear; dashboards as code whose every question finds an answer)
 
     def open(self) -> None:
         """Start the web server; it answers when this returns."""
