@@ -14,18 +14,16 @@ from django.utils.translation import ngettext
 from checkout import links
 from checkout.admin.desk import CANCELLABLE, OrderDesk, may, may_cancel
 from checkout.admin.filters import AwaitingFilter, search_orders
+from checkout.admin.timeline import timeline
 from checkout.admin.verbs import VERBS, Told
 from checkout.models import Order, OutboxMessage
 from checkout.services import REFUNDABLE
 from config import money
 from config.admin import Fact, amount, facts, moment, status_tag, titled
-from config.audit.models import Entry
 from config.audit.services import Actor
-from config.audit.verbs import words_for
 from config.exceptions import Refusal
 from config.templatetags.esteira import cep, phone
-from inventory.models import Reservation
-from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+from payments.models import Payment, PaymentAttempt, Refund
 
 
 @admin.register(Order)
@@ -134,7 +132,7 @@ class OrderAdmin(OrderDesk):
 
     def page_context(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         payment = order.payment
-        attempts = sorted(payment.attempts.all(), key=lambda attempt: attempt.created_at)
+        attempts = list(payment.attempts.all())
         refunds = list(payment.refunds.all())
         left = _left(attempts, refunds)
         refundable = order.status in REFUNDABLE and may(request, "refund_order")
@@ -144,13 +142,7 @@ class OrderAdmin(OrderDesk):
             "facts": self._facts(order),
             "delivery": self._delivery(order),
             "payment_facts": self._payment_facts(payment, attempts, refunds),
-            "attempts": [{"row": attempt, "status": status_tag(attempt)} for attempt in attempts],
-            "refunds": [
-                {"row": refund, "status": status_tag(refund), "open": not refund.settled_at} for refund in refunds
-            ],
-            "events": _events(attempts),
-            "messages_out": order.messages.all(),
-            "history": _history(order),
+            "steps": timeline(order),
             "may_refund": refundable and left > money.ZERO,
             "may_continue": refundable,
             "may_cancel": order.status in CANCELLABLE and may_cancel(request, order),
@@ -163,13 +155,11 @@ class OrderAdmin(OrderDesk):
         }
 
     def _facts(self, order: Order) -> list[Fact]:
-        goods = Reservation.objects.filter(reference=order.number).first()
         return facts(
             (_("status"), status_tag(order)),
             (_("placed at"), moment(order.placed_at)),
             (_("paid at"), moment(order.paid_at)),
             (_("closed at"), moment(order.closed_at)),
-            (_("goods"), goods and status_tag(goods)),
             (_("language"), order.language),
         )
 
@@ -204,16 +194,3 @@ def _left(attempts: list[PaymentAttempt], refunds: list[Refund]) -> Any:
     """What can still be paid back: as `payments.services.refundable`, from rows that are at hand."""
     held = [refund.amount for refund in refunds if refund.status != Refund.Status.FAILED]
     return money.total(attempt.captured for attempt in attempts) - money.total(held)
-
-
-def _events(attempts: list[PaymentAttempt]) -> list[WebhookEvent]:
-    """What the provider told of these attempts by itself, oldest first."""
-    references = [attempt.provider_reference for attempt in attempts if attempt.provider_reference]
-    return list(WebhookEvent.objects.filter(provider_reference__in=references).order_by("received_at", "pk"))
-
-
-def _history(order: Order) -> list[dict[str, Any]]:
-    """What staff did with the order, oldest first."""
-    return [
-        {"entry": entry, "words": words_for(entry.verb)} for entry in Entry.objects.about(order.number) if entry.actor
-    ]

@@ -1,0 +1,144 @@
+"""Everything that happened to an order, oldest first, from whoever wrote it down.
+
+Stock has no times of its own: goods are sold, released and put back in the transactions that pay, cancel and refund the
+order, so the order's times are theirs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Union
+
+from django.db.models import Sum
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from checkout.models import Order, OutboxMessage
+from config.admin import BAD, BUSY, GOOD, QUIET, moment
+from config.audit.models import Entry
+from config.audit.verbs import words_for
+from config.templatetags.esteira import money
+from inventory.models import Reservation
+from payments.models import PaymentAttempt, Refund, WebhookEvent
+from payments.services import REFUND
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Text = Union[str, "_StrPromise"]
+
+ORDER, PAYMENT, STOCK = _("order"), _("payment"), _("stock")
+PROVIDER, MAIL, STAFF = _("provider"), _("mail"), _("staff")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened. `code` is a provider's reference or type; `by` somebody of the staff."""
+
+    at: datetime
+    kind: Text
+    text: Text
+    tone: str = QUIET
+    detail: Text = ""
+    code: str = ""
+    by: str = ""
+    url: str = ""
+    open_refund: str = ""
+
+
+def timeline(order: Order) -> list[Step]:
+    """The steps of an order that was read with attempts, refunds and messages. Three statements, whatever happened."""
+    attempts = sorted(order.payment.attempts.all(), key=lambda attempt: attempt.created_at)
+    entries = [entry for entry in Entry.objects.about(order.number) if entry.actor]
+    begun_by = {entry.object_id: entry.actor for entry in entries if entry.verb == REFUND.name}
+    steps = [
+        *(step for attempt in attempts for step in _attempt(attempt)),
+        *_events(attempts),
+        *_ended(order),
+        *_stock(order),
+        *(step for refund in order.payment.refunds.all() for step in _refund(order, refund, begun_by)),
+        *(step for message in order.messages.all() for step in _message(message)),
+        *(_done(entry) for entry in entries if entry.verb != REFUND.name),
+    ]
+    return [_placed(order, steps), *sorted(steps, key=lambda step: step.at)]
+
+
+def _placed(order: Order, others: list[Step]) -> Step:
+    """First, although its transaction writes goods and payment before the order, a moment earlier."""
+    began = min([order.placed_at, *(step.at for step in others)])
+    method = order.payment.get_method_display()
+    return Step(began, ORDER, _("Placed"), detail=f"{money(order.total, order.currency)} · {method}")
+
+
+def _ended(order: Order) -> Iterator[Step]:
+    if order.paid_at:
+        yield Step(order.paid_at, ORDER, _("Paid"), GOOD)
+    if order.closed_at:
+        yield Step(order.closed_at, ORDER, order.get_status_display().capitalize(), BAD)
+
+
+def _attempt(attempt: PaymentAttempt) -> Iterator[Step]:
+    yield Step(attempt.created_at, PAYMENT, _("The provider was asked for the money"))
+    text = attempt.get_status_display().capitalize()
+    why = attempt.decline_code or attempt.error
+    if attempt.settled_at:
+        tone = GOOD if attempt.status == PaymentAttempt.Status.APPROVED else BAD
+        yield Step(attempt.settled_at, PAYMENT, text, tone, why, attempt.provider_reference)
+    else:
+        tone = BAD if attempt.status == PaymentAttempt.Status.UNKNOWN else BUSY
+        yield Step(attempt.asked_at or attempt.created_at, PAYMENT, text, tone, why, attempt.provider_reference)
+
+
+def _events(attempts: list[PaymentAttempt]) -> Iterator[Step]:
+    references = [attempt.provider_reference for attempt in attempts if attempt.provider_reference]
+    for event in WebhookEvent.objects.filter(provider_reference__in=references).order_by("received_at", "pk"):
+        url = reverse("admin:payments_webhookevent_change", args=[event.pk])
+        if event.handled_at:
+            yield Step(event.received_at, PROVIDER, _("Told us by itself"), GOOD, code=event.type, url=url)
+        else:
+            tone, detail = (BAD, event.last_error) if event.last_error else (BUSY, _("waiting"))
+            yield Step(event.received_at, PROVIDER, _("Told us by itself"), tone, detail, event.type, url=url)
+
+
+def _stock(order: Order) -> Iterator[Step]:
+    held = Reservation.objects.filter(reference=order.number).annotate(returned=Sum("lines__returned")).first()
+    if held is None:
+        return
+    until = _("until %(moment)s") % {"moment": moment(held.expires_at)}
+    yield Step(held.created_at, STOCK, _("Goods held"), BUSY, until)
+    if held.status == Reservation.Status.COMMITTED and order.paid_at:
+        yield Step(order.paid_at, STOCK, _("Goods sold"), GOOD)
+    elif held.status == Reservation.Status.RELEASED:
+        yield Step(order.closed_at or held.expires_at, STOCK, _("Goods released"))
+    if held.returned and order.closed_at:  # type: ignore[attr-defined]
+        yield Step(order.closed_at, STOCK, _("Goods back in stock"), GOOD)
+
+
+def _refund(order: Order, refund: Refund, begun_by: dict[str, str]) -> Iterator[Step]:
+    text = _("Refund of %(amount)s begun") % {"amount": money(refund.amount, order.currency)}
+    begun = Step(refund.created_at, PAYMENT, text, BUSY, refund.reason, by=begun_by.get(str(refund.pk), ""))
+    yield begun
+    outcome = refund.get_status_display().capitalize()
+    if refund.settled_at:
+        tone = GOOD if refund.status == Refund.Status.SUCCEEDED else BAD
+        yield Step(refund.settled_at, PAYMENT, outcome, tone, refund.error, refund.provider_reference)
+    else:
+        yield Step(refund.created_at, PAYMENT, outcome, BAD, refund.error, open_refund=str(refund.pk))
+
+
+def _message(message: OutboxMessage) -> Iterator[Step]:
+    text = message.get_kind_display().capitalize()
+    url = reverse("admin:checkout_outboxmessage_change", args=[message.pk])
+    tried = _("tries: %(tries)s") % {"tries": message.tries}
+    if message.sent_at:
+        yield Step(message.created_at, MAIL, text, detail=_("due"), url=url)
+        yield Step(message.sent_at, MAIL, text, GOOD, f"{_('sent')} · {tried}", url=url)
+    elif message.last_error:
+        yield Step(message.created_at, MAIL, text, BAD, f"{tried} · {message.last_error}", url=url)
+    else:
+        yield Step(message.created_at, MAIL, text, BUSY, _("waiting"), url=url)
+
+
+def _done(entry: Entry) -> Step:
+    words = words_for(entry.verb)
+    return Step(entry.at, STAFF, words[:1].upper() + words[1:], detail=entry.reason, by=entry.actor)

@@ -1,0 +1,105 @@
+"""One list of all that happened to an order, oldest first."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from checkout import outbox, services
+from checkout.models import Order, OutboxMessage
+from payments.models import Refund
+from tests.admin.support import attempt_of, order, page_of, press
+from tests.admin.test_lists import event_of, refund_of
+from tests.cart.factories import ready_cart
+from tests.checkout.support import order_of
+
+pytestmark = pytest.mark.django_db
+
+
+def steps(desk: Client, made: Order) -> list[Any]:
+    return list(desk.get(page_of(made)).context["steps"])
+
+
+def said(desk: Client, made: Order) -> list[str]:
+    return [str(step.text) for step in steps(desk, made)]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_of_an_order_that_was_bought_sent_and_paid_back(desk: Client, boss, mailoutbox) -> None:
+    made = order_of(ready_cart())
+    event_of(attempt_of(made))
+    outbox.relay()
+    press(desk, "resend", made)
+    services.refund_order(made, amount=made.total, reason="torn", restock=True, idempotency_key="k", by=boss)
+    assert said(desk, made) == [
+        "Placed",
+        "Goods held",
+        "The provider was asked for the money",
+        "Approved",
+        "Paid",
+        "Goods sold",
+        "Order confirmation",
+        "Told us by itself",
+        "Had the confirmation sent again",
+        "Decided that the goods go back into stock",
+        "Refund of R$\u00a059.90 begun",
+        "Succeeded",
+        "Refunded",
+        "Goods back in stock",
+    ]
+    moments = [step.at for step in steps(desk, made)]
+    assert moments == sorted(moments)
+    begun = next(step for step in steps(desk, made) if "begun" in str(step.text))
+    assert (begun.by, begun.detail) == ("chefe@example.com", "torn")
+
+
+def test_of_one_that_was_declined(desk: Client) -> None:
+    assert said(desk, order("declined"))[-3:] == ["Declined", "Cancelled", "Goods released"]
+
+
+def test_of_one_whose_end_nobody_knows(desk: Client) -> None:
+    made = order("unknown")
+    last = steps(desk, made)[-1]
+    assert (str(last.text), last.tone) == ("Unknown", "bad")
+
+
+def test_mails_that_do_not_go_out(desk: Client) -> None:
+    made = order()
+    OutboxMessage.objects.update(tries=4, last_error="ConnectionRefusedError: [Errno 111]")
+    (mail,) = (step for step in steps(desk, made) if str(step.kind) == "mail")
+    assert mail.tone == "bad"
+    assert mail.detail == "tries: 4 · ConnectionRefusedError: [Errno 111]"
+
+
+def test_mails_that_went(desk: Client, mailoutbox) -> None:
+    made = order()
+    outbox.relay()
+    due, sent = (step for step in steps(desk, made) if str(step.kind) == "mail")
+    assert (due.detail, sent.detail) == ("due", "sent · tries: 1")
+
+
+def test_an_open_refund_can_be_asked_for_again_from_here(desk: Client) -> None:
+    made = order()
+    refund = refund_of(made, status=Refund.Status.UNKNOWN)
+    link = f"{reverse('admin:checkout_order_refund', args=[made.pk])}?again={refund.pk}"
+    assert link in desk.get(page_of(made)).content.decode()
+
+
+def test_a_hold_that_ran_out_was_let_go_then(desk: Client) -> None:
+    made = order("action")
+    from inventory.models import Reservation
+
+    past = timezone.now() - timedelta(minutes=1)
+    Reservation.objects.filter(reference=made.number).update(status="released", expires_at=past)
+    released = next(step for step in steps(desk, made) if str(step.text) == "Goods released")
+    assert released.at == past
+
+
+def test_nothing_of_another_order_stands_there(desk: Client) -> None:
+    made, other = order(), order()
+    press(desk, "ship", other)
+    assert "Marked as shipped" in said(desk, other)
+    assert "Marked as shipped" not in said(desk, made)
