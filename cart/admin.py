@@ -5,25 +5,66 @@ A cart's token opens the cart, so only its first characters are shown.
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
-from django.db.models import Count, DecimalField, F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from cart.models import Cart, CartLine, CartStatus
+from cart.models import Cart, CartLine, CartQuerySet, CartStatus
 from config import money
 from config.admin import NOTHING, ChoiceFilter, PageAdmin, amount, facts, moment, moment_of, status_tag
+from config.back_room import page
 from config.templatetags.esteira import cep, phone
 from inventory import catalogue
 
 TOKEN_SHOWN = 8
+
+
+# The steps of the checkout page, as far as a cart tells them: "order" is one that was begun and not paid.
+STEPS = {
+    "goods": _("goods"),
+    "address": _("contact and address"),
+    "delivery": _("delivery"),
+    "order": _("payment"),
+}
+
+
+class AbandonedFilter(ChoiceFilter):
+    title = _("abandoned")
+    parameter_name = "abandoned"
+    choices_offered = (("hour", _("for an hour")), ("day", _("for a day")), ("week", _("for a week")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
+        ages = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+        age = ages.get(self.value() or "")
+        return cast(CartQuerySet, queryset).abandoned(timezone.now() - age) if age else queryset
+
+
+class StepFilter(ChoiceFilter):
+    title = _("last step")
+    parameter_name = "step"
+    choices_offered = tuple(STEPS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
+        return cast(CartQuerySet, queryset).at_step(step) if (step := self.value()) in STEPS else queryset
+
+
+class ValueFilter(ChoiceFilter):
+    title = _("goods worth at least")
+    parameter_name = "worth"
+    choices_offered = (("100", "100"), ("300", "300"), ("1000", "1000"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
+        least = self.value()
+        offered = {value for value, _text in self.choices_offered}
+        return queryset.filter(Q(subtotal__gte=Decimal(least))) if least in offered else queryset
 
 
 class AgeFilter(ChoiceFilter):
@@ -57,6 +98,12 @@ class ContentsFilter(ChoiceFilter):
         return queryset.filter(**wanted)
 
 
+@page("abandoned_carts", _("Abandoned carts"), permission="cart.view_cart")
+def abandoned_carts(request: HttpRequest) -> HttpResponse:
+    """A way from the menu to the list of carts, with the question asked."""
+    return HttpResponseRedirect(f"{reverse('admin:cart_cart_changelist')}?abandoned=hour")
+
+
 @admin.register(Cart)
 class CartAdmin(PageAdmin[Cart]):
     list_display = (
@@ -65,10 +112,11 @@ class CartAdmin(PageAdmin[Cart]):
         "status_shown",
         "units_shown",
         "goods",
+        "step_shown",
         "place",
         moment_of("updated_at", _("updated at")),
     )
-    list_filter = ("status", AgeFilter, ContentsFilter)
+    list_filter = (AbandonedFilter, StepFilter, ValueFilter, "status", AgeFilter, ContentsFilter)
     list_select_related = ("user",)
     ordering = ("-updated_at",)
     search_fields = ("token__startswith", "email__istartswith", "user__email__istartswith", "name__icontains")
@@ -76,10 +124,10 @@ class CartAdmin(PageAdmin[Cart]):
     page_template = "admin/cart/cart/page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
-        """Annotates `units` and `subtotal`, at today's prices."""
+        """Annotates `units` and `subtotal`, at today's prices, and the last `step` that the shopper has reached."""
         lines = CartLine.objects.filter(cart=OuterRef("pk")).order_by().values("cart")
         price = Sum(F("quantity") * F("product__price"), output_field=DecimalField(max_digits=12, decimal_places=2))
-        return Cart.objects.annotate(
+        return Cart.objects.with_step().annotate(
             units=Coalesce(Subquery(lines.annotate(units=Sum("quantity")).values("units")), 0),
             subtotal=Subquery(lines.annotate(price=price).values("price")),
         )
@@ -145,6 +193,10 @@ class CartAdmin(PageAdmin[Cart]):
     @admin.display(description=_("goods"), ordering="subtotal")
     def goods(self, cart: Cart) -> SafeString | str:
         return amount(cart.subtotal, cart.currency)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("last step"))
+    def step_shown(self, cart: Cart) -> str:
+        return str(STEPS[cart.step])  # type: ignore[attr-defined]
 
     @admin.display(description=_("place"), ordering="state")
     def place(self, cart: Cart) -> str:

@@ -17,7 +17,7 @@ from config.cache import count, declare
 
 logger = logging.getLogger(__name__)
 
-declare("cart")
+declare("cart", patterns=("cart:*", "user:*:cart"))
 
 Copy = dict[str, Any]
 # Which cart, and which of its versions. A user's next cart has a higher number, so that it counts as newer.

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -33,6 +33,17 @@ class CartStatus(models.TextChoices):
     MERGED = "merged", _("merged into another cart")
 
 
+def _steps() -> list[tuple[str, models.Q]]:
+    """How a cart tells the steps of the checkout page, the last first. Orders are known by their name alone."""
+    orders: Any = Cart._meta.get_field("orders").related_model
+    begun = models.Exists(orders._default_manager.filter(cart=models.OuterRef("pk")).order_by())
+    return [
+        ("order", models.Q(begun)),
+        ("delivery", models.Q(quote__isnull=False) & ~models.Q(street="")),
+        ("address", ~models.Q(email="", street="")),
+    ]
+
+
 class CartQuerySet(models.QuerySet["Cart"]):
     def visible_to(self, user_id: int | None) -> Self:
         """A guest's cart opens to whoever has its token; a user's cart only to that user."""
@@ -41,6 +52,25 @@ class CartQuerySet(models.QuerySet["Cart"]):
     def live(self) -> Self:
         """Carts that can still become an order."""
         return self.filter(status__in=[CartStatus.OPEN, CartStatus.CHECKING_OUT])
+
+    def abandoned(self, before: datetime) -> Self:
+        """Carts with goods that are not ordered, and that nobody has touched since `before`."""
+        has_lines = models.Exists(CartLine.objects.filter(cart=models.OuterRef("pk")))
+        return self.live().filter(has_lines, updated_at__lt=before)
+
+    def with_step(self) -> Self:
+        """Annotates `step`, the last that was reached: goods, address, delivery or order (one was begun)."""
+        reached = [models.When(condition, then=models.Value(step)) for step, condition in _steps()]
+        return self.annotate(step=models.Case(*reached, default=models.Value("goods")))
+
+    def at_step(self, step: str) -> Self:
+        """Carts that have come this far and no further."""
+        found = self
+        for further, condition in _steps():
+            if further == step:
+                return found.filter(condition)
+            found = found.exclude(condition)
+        return found
 
     def with_quote(self) -> Self:
         return self.select_related("quote")

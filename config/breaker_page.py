@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
@@ -10,6 +14,7 @@ from config.admin import BAD, BUSY, GOOD, tag
 from config.back_room import page, render_page
 from config.breaker_history import Change, changes
 from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, breaker, names
+from config.machinery import close_breaker
 
 _STATES = {
     "closed": (_("closed: calls go through"), GOOD),
@@ -18,14 +23,42 @@ _STATES = {
 }
 
 
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+        help_text=_("It is kept in the audit log."),
+    )
+
+
 @page("breakers", _("Breakers"), permission="config.view_machinery")
 def breakers_page(request: HttpRequest) -> HttpResponse:
     context = {
         "breakers": [_shown(name) for name in names()],
         "failures": FAILURES_BEFORE_OPENING,
         "seconds": OPEN_SECONDS,
+        "may_close": request.user.has_perm("config.close_breaker"),
     }
     return render_page(request, "admin/breakers.html", _("Breakers"), context)
+
+
+@page("breaker_close", permission="config.close_breaker", route="breakers/<slug:name>/close/")
+def close_page(request: HttpRequest, name: str) -> HttpResponse:
+    """Asks why, then closes. Where Redis is away only this process learns of it, so it is refused."""
+    if name not in names():
+        raise Http404
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        if _history(name) is None:
+            messages.error(request, gettext("Redis is away: the other processes would not learn of it."))
+        else:
+            close_breaker(name, request.user, form.cleaned_data["reason"])
+            messages.success(request, gettext("%(name)s is called again.") % {"name": name})
+        return HttpResponseRedirect(reverse("admin:breakers"))
+    context = {"form": form, "name": name, "trail": [(reverse("admin:breakers"), _("Breakers"))]}
+    title = gettext("Close %(name)s") % {"name": name}
+    return render_page(request, "admin/breaker_close.html", title, context)
 
 
 def _shown(name: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -40,7 +41,18 @@ FRESH_PART = 0.8
 
 RESULTS = ("hit", "miss", "stale")
 cache_requests = Counter("cache_requests_total", "Look-ups in the cache by name and result.", ["name", "result"])
-_declared: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Name:
+    """`patterns` find its keys (with the signs of Redis' MATCH); `is_open` says that staff may read its values."""
+
+    name: str
+    patterns: tuple[str, ...]
+    is_open: bool
+
+
+_declared: dict[str, Name] = {}
 
 # KEYS: value and lease of each key. ARGV: the token, how long a lease lingers, then value and lifetime of each key.
 # An empty value (nothing was found to keep) forgets the old one and gives the lease back.
@@ -62,12 +74,26 @@ class UndeclaredName(LookupError):
     """A look-up under a name that was never declared: a mistake in the program."""
 
 
-def declare(*names: str) -> None:
-    """Make these names known, once, where the reads are defined. Their counters exist from then on, at zero."""
+def declare(*names: str, is_open: bool = False, patterns: tuple[str, ...] = ()) -> None:
+    """Make these names known, once, where the reads are defined. Their counters exist from then on, at zero.
+
+    Open are names whose values hold nothing about persons and no secret. `patterns` are for keys that are not `name:…`.
+    """
     for name in names:
-        _declared.add(name)
+        _declared[name] = Name(name, patterns or (f"{name}:*",), is_open)
         for result in RESULTS:
             cache_requests.labels(name, result)
+
+
+def declared() -> list[Name]:
+    """All names, by the alphabet."""
+    return sorted(_declared.values(), key=lambda name: name.name)
+
+
+def match_of(pattern: str) -> str:
+    """`pattern` for Redis' MATCH, behind the shop's own prefix, whatever signs that has."""
+    prefix = str(cache.make_key(""))
+    return "".join(f"\\{sign}" if sign in "*?[]^\\" else sign for sign in prefix) + pattern
 
 
 def count(name: str, result: str, number: int = 1) -> None:

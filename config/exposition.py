@@ -49,6 +49,18 @@ def exposition(*, gauges: bool = True) -> bytes:
     return generate_latest(registry) + (b"" if folders else generate_latest(REGISTRY))
 
 
+def counted(name: str) -> dict[tuple[str, ...], float]:
+    """What a counter stands at in all processes of this machine, by its labels' values in the order of their names."""
+    folders = _folders()
+    families = AllProcesses(folders).collect() if folders else REGISTRY.collect()
+    return {
+        tuple(sample.labels[label] for label in sorted(sample.labels)): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
 def _folders() -> list[Path]:
     own = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return [Path(own), *(Path(also) for also in settings.METRICS_ALSO_FROM)] if own else []

@@ -16,7 +16,7 @@ from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
 from inventory.words import query_words
 
-declare("product", "catalogue_page", "categories", "availability")
+declare("product", "catalogue_page", "categories", "availability", is_open=True)
 
 PAGE_SIZE = 24
 AVAILABILITY_SECONDS = 5

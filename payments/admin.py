@@ -7,6 +7,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
@@ -20,6 +21,7 @@ from config.admin import (
     BUSY,
     GOOD,
     NOTHING,
+    Audited,
     ChoiceFilter,
     FactsAdmin,
     FactsInline,
@@ -29,6 +31,7 @@ from config.admin import (
     status_tag,
     tag,
 )
+from payments import services
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
 CREATED = moment_of("created_at", _("created"))
@@ -197,17 +200,49 @@ class DealtFilter(ChoiceFilter):
         return queryset.filter(wanted)
 
 
+class StrayChargeForm(forms.ModelForm[StrayCharge]):
+    note = forms.CharField(
+        label=_("what was done"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+        help_text=_("Paid back in the provider's dashboard, or whose it is. With it the charge is dealt with."),
+    )
+
+    class Meta:
+        model = StrayCharge
+        fields = ("note",)
+
+
 @admin.register(StrayCharge)
-class StrayChargeAdmin(FactsAdmin[StrayCharge]):
+class StrayChargeAdmin(Audited[StrayCharge]):
+    """Facts, and one thing to be said of each, once: what was done about it."""
+
+    form = StrayChargeForm
     list_display = (moment_of("found_at", _("found")), "provider_reference", "amount_shown", "state", "note")
     list_display_links = ("provider_reference",)
     list_filter = (DealtFilter, "provider")
+    list_per_page = 50
+    show_full_result_count = False
     date_hierarchy = "found_at"
     search_fields = ("provider_reference__startswith",)
     search_help_text = _("The provider's reference.")
-    fields = readonly_fields = (
-        "provider_reference", "provider", "amount_shown", "state", "found_at", "dealt_at", "note",
-    )  # fmt: skip
+    readonly_fields = ("provider_reference", "provider", "amount_shown", "state", "found_at", "dealt_at")
+    fields = (*readonly_fields, "note")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: StrayCharge | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.dealt_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: StrayCharge | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: StrayCharge, form: Any, change: bool) -> None:
+        services.deal_with_stray(obj, by=request.user, note=form.cleaned_data["note"])
+
+    def log_change(self, request: HttpRequest, obj: StrayCharge, message: Any) -> Any:
+        """The verb has written it."""
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, charge: StrayCharge) -> SafeString | str:

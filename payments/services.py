@@ -39,11 +39,12 @@ from payments.gateways.base import (
     RefundOutcome,
     RefundRequest,
 )
-from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
 logger = logging.getLogger(__name__)
 
 REFUND = Verb("refund.begin", _("began to pay back"))
+DEAL_WITH_STRAY = Verb("stray_charge.deal", _("dealt with a charge of no order"))
 REFUND_AGAIN = Verb("refund.again", _("asked for the same refund again"))
 
 # A token of the provider, and nothing that could be a card number.
@@ -417,3 +418,14 @@ def mark_event_handled(event: WebhookEvent) -> None:
 def mark_event_failed(event: WebhookEvent, error: str) -> None:
     """The event could not be settled this time (no attempt yet, say); it waits on, behind those tried less often."""
     WebhookEvent.objects.filter(pk=event.pk).update(tries=F("tries") + 1, last_error=error[:500])
+
+
+@transaction.atomic
+def deal_with_stray(charge: StrayCharge, *, by: Actor, note: str) -> bool:
+    """Note that somebody has paid a charge of no order back, or found out whose it is. Only the first note counts;
+    returns whether this was it."""
+    dealt_at = timezone.now()
+    if not StrayCharge.objects.filter(pk=charge.pk, dealt_at=None).update(dealt_at=dealt_at, note=note[:200]):
+        return False
+    audit.record(by, DEAL_WITH_STRAY, charge, reason=note)
+    return True

@@ -16,7 +16,7 @@ CACHE_NAME = "shipping_options"
 CACHE_SECONDS = 10 * 60
 RANGES_KEY = "ranges"
 
-declare(CACHE_NAME)
+declare(CACHE_NAME, is_open=True)
 
 
 @dataclass(frozen=True)

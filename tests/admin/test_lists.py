@@ -21,7 +21,7 @@ from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, Webhoo
 from tests.accounts.factories import UserFactory
 from tests.admin.conftest import staff_with
 from tests.admin.support import attempt_of, order, page_of
-from tests.cart.factories import filled_cart
+from tests.cart.factories import filled_cart, ready_cart
 from tests.inventory.factories import CategoryFactory, ProductFactory, WarehouseFactory
 from tests.shipping.factories import QuoteFactory, ShippingMethodFactory, ShippingRateFactory
 
@@ -114,7 +114,7 @@ LISTS: dict[str, Callable[[int], None]] = {
 }
 
 
-OVERVIEW = ["/admin/", "/admin/money/", "/admin/breakers/"]
+OVERVIEW = ["/admin/", "/admin/money/", "/admin/breakers/", "/admin/cache/", "/admin/cache/product/drop/"]
 
 
 def statements(desk: Client, url: str) -> int:
@@ -293,6 +293,29 @@ class TestCarts:
         assert found(contents="some") == {full.pk}
         assert found(contents="none") == {empty.pk}
         assert found(status__exact="merged") == set()
+
+    def test_which_are_abandoned_and_where(self, desk: Client) -> None:
+        """Carts with goods that nobody has touched for a while, whatever step they stopped at, and no others."""
+        goods = Cart.objects.get(token=filled_cart([ProductFactory(price="150.00", stock=9)]).id)
+        delivery = Cart.objects.get(token=ready_cart(1).id)
+        address = Cart.objects.get(token=ready_cart(1).id)
+        Cart.objects.filter(pk=address.pk).update(quote=None)
+        begun, ordered, empty = order("action").cart, order().cart, Cart.objects.create()
+        young = Cart.objects.get(token=filled_cart(1).id)
+        Cart.objects.exclude(pk=young.pk).update(updated_at=timezone.now() - timedelta(hours=2))
+
+        def found(**query: str) -> set[int]:
+            answer = desk.get(reverse("admin:cart_cart_changelist"), query)
+            return {cart.pk for cart in answer.context["cl"].result_list}
+
+        assert found(abandoned="hour") == {goods.pk, delivery.pk, address.pk, begun.pk}
+        assert found(abandoned="day") == set()
+        for step, cart in (("goods", goods), ("address", address), ("delivery", delivery), ("order", begun)):
+            assert found(abandoned="hour", step=step) == {cart.pk}
+        assert found(abandoned="hour", worth="100") == {goods.pk}
+        assert found(step="order") == {begun.pk, ordered.pk}
+        assert empty.pk in found()
+        assert desk.get("/admin/abandoned_carts/")["Location"].endswith("?abandoned=hour")
 
     def test_nobody_changes_one(self, desk: Client) -> None:
         cart = Cart.objects.create()

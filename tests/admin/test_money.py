@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from checkout import sweeper
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
+from config.audit.models import Entry
 from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
 from tests.admin.conftest import staff_with
 from tests.admin.support import attempt_of, order
@@ -133,9 +135,25 @@ def test_money_that_nobody_here_knows_of_is_kept_until_somebody_deals_with_it(
     assert len(listed(desk)["stray_charges"]) == 2, "each once, however often the books are compared"
     charge = StrayCharge.objects.earliest("pk")
     assert (charge.amount, charge.currency) == (StrayCharge.objects.latest("pk").amount, "BRL")
-    StrayCharge.objects.update(dealt_at=timezone.now())
+    for charge in StrayCharge.objects.all():
+        url = reverse("admin:payments_straycharge_change", args=[charge.pk])
+        assert desk.post(url, {"note": ""}).status_code == 200, "it has to be said what was done"
+        assert desk.post(url, {"note": "paid back"}).status_code == 302
+        assert desk.post(url, {"note": "once more"}).status_code == 403
     assert sweeper.reconcile() == 0
     assert listed(desk) == {}
+    entries = Entry.objects.filter(verb="stray_charge.deal")
+    assert [(entry.actor, entry.reason) for entry in entries] == [("chefe@example.com", "paid back")] * 2
+
+
+def test_a_charge_of_no_order_is_dealt_with_only_by_whoever_may() -> None:
+    charge = StrayCharge.objects.create(provider="stripe", provider_reference="pi_1", amount="1.00", currency="BRL")
+    url = reverse("admin:payments_straycharge_change", args=[charge.pk])
+    reader = staff_with("payments.view_straycharge")
+    assert reader.get(url).status_code == 200
+    assert reader.post(url, {"note": "mine"}).status_code == 403
+    charge.refresh_from_db()
+    assert charge.dealt_at is None
 
 
 def test_a_refund_that_was_made_anew_is_no_loose_end(desk: Client) -> None:

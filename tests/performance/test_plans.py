@@ -6,19 +6,23 @@ before it runs. The planner decides by itself, with the costs of a disk that see
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import cache as cache_results
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.admin.sites import site
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from cart import services as carts
 from cart.models import Cart
 from checkout import idempotency, inbox, outbox, scale, sweeper
 from checkout.models import Order
+from config import metrics
 from inventory import services as inventory
 from inventory.models import Product
 from tests.accounts.factories import UserFactory
@@ -219,6 +223,29 @@ def test_staff_look_for_an_order(shop: None, desk: Client, watch: Watch, sought:
     response = desk.get("/admin/checkout/order/", {"q": sought})
     assert response.status_code == 200
     assert watch.explained > 2
+    assert watch.found == []
+
+
+def test_the_admins_home_page(shop: None, desk: Client, watch: Watch) -> None:
+    """Some days after all orders, so that two weeks hold a part of them. What a scrape reads is read before."""
+    with time_machine.travel(timezone.now() + timedelta(days=10)):
+        metrics.scraped()
+        watch.found.clear()
+        assert desk.get("/admin/").context["days"][0].count > 1_000
+    assert watch.explained > 10
+    assert watch.found == []
+
+
+@pytest.mark.parametrize("asked", ["abandoned=day", "abandoned=hour&step=goods"])
+def test_staff_look_at_abandoned_carts(shop: None, desk: Client, watch: Watch, asked: str) -> None:
+    assert desk.get(f"/admin/cart/cart/?{asked}").status_code == 200
+    assert watch.explained > 2
+    assert watch.found == []
+
+
+def test_the_money_page(shop: None, desk: Client, watch: Watch) -> None:
+    assert desk.get("/admin/money/").status_code == 200
+    assert watch.explained > 6
     assert watch.found == []
 
 

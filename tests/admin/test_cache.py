@@ -1,0 +1,176 @@
+"""The page of the cache: what lies in Redis, without what is about persons; and dropping a name."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings as project_settings
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+from django_redis import get_redis_connection
+
+from cart import snapshot
+from config import cache_survey, machinery
+from config.audit.models import Entry
+from config.breakers import breaker
+from config.cache import cached, declare
+from config.locks import redis_lock
+from inventory import catalogue
+from tests.admin.conftest import staff_with
+from tests.admin.support import opened, told
+from tests.cart.factories import ready_cart
+from tests.inventory.factories import ProductFactory
+
+pytestmark = pytest.mark.django_db
+
+PAGE, KEY = "/admin/cache/", "/admin/cache/key/"
+
+
+@pytest.fixture
+def nowhere(settings) -> None:
+    settings.CACHES = {"default": {**project_settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"}}
+
+
+@pytest.fixture
+def full(desk: Client) -> Iterator[str]:
+    """Redis with a product, a cart with an address, a session, a lock and a tripped breaker; the cart's token."""
+    product = ProductFactory(stock=3, name="Rede de algodão")
+    catalogue.products_by_id([product.pk])
+    cart = ready_cart([product])
+    snapshot.load(cart.id, None)
+    with redis_lock(f"checkout:{cart.id}", 60), opened("stripe"):
+        yield cart.id
+
+
+def rows(desk: Client) -> dict[str, dict]:
+    return {row["group"].title: row for row in desk.get(PAGE).context["rows"]}
+
+
+def handle(desk: Client, name: str) -> str:
+    return rows(desk)[name]["group"].samples[0].handle
+
+
+def test_each_name_with_what_lies_under_it(desk: Client, full: str) -> None:
+    catalogue.products_by_id([1])
+    product, cart = rows(desk)["product"], rows(desk)["cart"]
+    assert product["group"].count >= 1
+    assert product["group"].size > 0
+    assert 0 < product["group"].shortest <= product["group"].longest <= 3_600_000
+    assert cart["group"].count == 1
+    assert product["hit"] + product["miss"] > 0
+    others = {group.title: group.count for group in desk.get(PAGE).context["others"]}
+    assert others["sessions"] >= 1
+    assert others["locks"] == 1
+    assert others["breakers"] >= 1
+
+
+def test_what_is_public_can_be_read(desk: Client, full: str) -> None:
+    page = desk.get(KEY, {"key": handle(desk, "product")}).content.decode()
+    assert "Rede de algodão" in page
+
+
+def test_a_cart_shows_its_shape_and_never_its_token_or_address(desk: Client, full: str) -> None:
+    pages = [
+        desk.get(PAGE).content.decode(),
+        desk.get(KEY, {"key": handle(desk, "cart")}).content.decode(),
+        desk.post(KEY, {"key": f"cart:{full}"}).content.decode(),
+    ]
+    for page in pages:
+        assert full not in page
+        for private in ("ana@example.com", "Ana Souza", "01310", "98765"):
+            assert private not in page
+    assert "email: str(15)" in pages[1]
+    assert pages[1].count("About persons") == pages[2].count("About persons") == 1
+
+
+def test_a_session_shows_nothing_at_all(desk: Client) -> None:
+    session = desk.cookies["sessionid"].value
+    key = f"django.contrib.sessions.cached_db{session}"
+    page = desk.post(KEY, {"key": key}).content.decode()
+    assert "nobody&#x27;s business" in page or "nobody's business" in page
+    assert session not in page
+    assert "_auth_user" not in page
+    assert session not in desk.get(PAGE).content.decode()
+
+
+def test_a_key_that_is_not_there(desk: Client) -> None:
+    for answer in (desk.post(KEY, {"key": "product:0"}, follow=True), desk.get(KEY, {"key": "x"}, follow=True)):
+        assert "not there" in told(answer)[0]
+
+
+def test_one_name_is_dropped_and_nothing_else(desk: Client, full: str) -> None:
+    before = rows(desk)
+    url = reverse("admin:cache_drop", args=["product"])
+    assert "Drop product" in desk.get(url).content.decode()
+    assert rows(desk)["product"]["group"].count == before["product"]["group"].count, "asking drops nothing"
+    (message,) = told(desk.post(url, follow=True))
+    assert re.fullmatch(r"\d+ keys? of product (is|are) dropped\.", message)
+    after = rows(desk)
+    assert after["product"]["group"].count == 0
+    assert after["cart"]["group"].count == 1
+    assert breaker("stripe").state == "open"
+    with redis_lock(f"checkout:{full}", 1) as owned:
+        assert not owned, "the lock stands"
+    assert desk.get(PAGE).status_code == 200, "and whoever did it is still signed in"
+    entry = Entry.objects.get(verb="cache.drop")
+    assert (entry.actor, entry.object_name) == ("chefe@example.com", "cache product")
+
+
+def test_both_kinds_of_carts_copies_are_dropped(desk: Client, full: str) -> None:
+    get_redis_connection("default").set(cache.make_key("user:7:cart"), "{}")
+    assert rows(desk)["cart"]["group"].count == 2
+    desk.post(reverse("admin:cache_drop", args=["cart"]))
+    assert rows(desk)["cart"]["group"].count == 0
+
+
+def test_what_is_being_loaded_while_it_is_dropped_is_not_kept(desk: Client) -> None:
+    declare("slow_test")
+
+    def load() -> str:
+        desk.post(reverse("admin:cache_drop", args=["slow_test"]))
+        return "read before the drop"
+
+    cached("slow_test", "x", 60, load)
+    assert cached("slow_test", "x", 60, lambda: "read after it") == "read after it"
+
+
+@pytest.mark.parametrize("name", ["lease", "breaker", "sessions", "nobody"])
+def test_what_is_no_name_cannot_be_dropped(name: str, desk: Client) -> None:
+    assert desk.post(reverse("admin:cache_drop", args=[name])).status_code == 404
+
+
+def test_a_drop_that_takes_too_long_says_so(desk: Client, full: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machinery, "DROP_SECONDS", -1)
+    messages = told(desk.post(reverse("admin:cache_drop", args=["product"]), follow=True))
+    assert "drop product again" in messages[-1]
+
+
+def test_it_looks_at_so_many_keys_and_no_more(desk: Client) -> None:
+    redis = get_redis_connection("default")
+    redis.mset({cache.make_key(f"product:{number}"): "1" for number in range(cache_survey.KEYS_AT_MOST + 300)})
+    found = desk.get(PAGE).context["survey"]
+    assert found.looked_at == cache_survey.KEYS_AT_MOST
+    assert not found.is_whole
+
+
+def test_without_redis_it_says_so(desk: Client, nowhere: None) -> None:
+    page = desk.get(PAGE)
+    assert page.status_code == 200
+    assert "Redis is away" in page.content.decode()
+    assert page.context["rows"]
+    url = reverse("admin:cache_drop", args=["product"])
+    assert "nothing to drop" in told(desk.post(url, follow=True))[0]
+    assert told(desk.post(KEY, {"key": "product:1"}, follow=True)) == ["Redis is away."]
+    assert not Entry.objects.filter(verb="cache.drop").exists()
+
+
+def test_looking_and_dropping_are_two_permissions(full: str) -> None:
+    url = reverse("admin:cache_drop", args=["product"])
+    reader = staff_with("config.view_machinery")
+    assert url not in reader.get(PAGE).content.decode()
+    assert reader.post(url).status_code == 403
+    stranger = staff_with("checkout.view_order")
+    assert stranger.get(PAGE).status_code == 403
+    assert stranger.post(KEY, {"key": "product:1"}).status_code == 403
+    assert not Entry.objects.filter(verb="cache.drop").exists()
