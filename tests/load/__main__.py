@@ -45,14 +45,13 @@ class Bench:
 
     def _round(self, scenario: Scenario, side: Side) -> Round:
         self._stand.tell_of_payments(f"{side.url}/webhooks/stripe/" if side.name == "after" else "")
-        roots = [process.pid for process in side.processes]
-        database = self._servers.postgres_process.pid
-        counted, cost, began = counts(side.metrics), Snapshot.taken(roots, database), time.monotonic()
-        with PeakMemory(roots) as memory:
+        clocks = (side.web, side.worker, self._servers.postgres_process.pid)
+        counted, cost, began = counts(side.metrics), Snapshot.taken(*clocks), time.monotonic()
+        with PeakMemory(side.processes) as memory:
             driven = drive(scenario, side.url, self._goods, self._folder, first_order=self._orders_made)
             # The mail belongs to the order: its cost counts, whoever sends it.
             unsent = verify.wait_for_mails(side.database_url)
-        seconds, cost = time.monotonic() - began, Snapshot.taken(roots, database).since(cost)
+        seconds, cost = time.monotonic() - began, Snapshot.taken(*clocks).since(cost)
         if unsent:
             self.problems.append(f"{scenario.name}, {side.name}: {unsent} mails are not sent.")
         counted = counts(side.metrics) - counted

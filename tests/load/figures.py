@@ -1,13 +1,13 @@
 """From rounds to figures: plain arithmetic, the same for every scenario and side."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tests.load.drive import Driven, Record
-from tests.load.measure import DISTURBED_SHARE, Counts, Snapshot
+from tests.load.measure import DISTURBED_SHARE, PLACING, Counts, Snapshot
 
 # Where the time of a checkout went, in the plan's words first.
 COMPONENTS = ("cart", "stock and order", "payment", "shipping", "mail", "order page")
@@ -56,6 +56,7 @@ def summary(rounds: Sequence[Round]) -> dict[str, Any]:
     times = [record.ms for record in good]
     counts: Counts = sum((one.counts for one in rounds), Counter())
     orders, seconds = sum(one.orders for one in rounds), sum(one.driven.seconds for one in rounds)
+    cpu = {part: sum(getattr(one.cost, part) for one in rounds) for part in ("web", "worker", "database", "load")}
     looked_up = counts["cache hit"] + counts["cache stale"] + counts["cache miss"]
     return {
         "mean_ms": mean(times),
@@ -73,15 +74,47 @@ def summary(rounds: Sequence[Round]) -> dict[str, Any]:
         "statements_per_request": share(counts["statements"], counts["requests"]),
         "hit_rate": share(counts["cache hit"] + counts["cache stale"], looked_up),
         "no_sql_share": share(counts["requests without statements"], counts["requests"]),
-        "web_cpu_s_per_order": share(sum(one.cost.web for one in rounds), orders),
-        "db_cpu_s_per_order": share(sum(one.cost.database for one in rounds), orders),
-        "cpu_s_per_request": share(sum(one.cost.web + one.cost.database for one in rounds), counts["requests"]),
+        "statements_per_order": share(_of_placing(counts, "statements"), _of_placing(counts, "requests")),
+        "web_cpu_s_per_order": share(cpu["web"] + cpu["worker"], orders),
+        "worker_cpu_s_per_order": share(cpu["worker"], orders),
+        "db_cpu_s_per_order": share(cpu["database"], orders),
+        "cpu_s_per_request": share(cpu["web"] + cpu["worker"] + cpu["database"], counts["requests"]),
+        "cpu_s": cpu,
         "peak_memory_mb": max((one.peak_megabytes for one in rounds), default=0.0),
         "components_ms": components(good, counts),
+        "mean_ms_by_visit": _mean_by_visit(good),
+        "sql_by_view": {view: share(number, counts["requests"]) for view, number in _with_statements(counts)},
+        "misses_by_name": {name: share(number, looked_up) for name, number in _by(counts, "cache miss")},
         "rounds_mean_ms": [mean([record.ms for record in one.driven.records if record.ok]) for one in rounds],
         "foreign_cpu_share": max((one.foreign_share for one in rounds), default=0.0),
         "disturbed": any(one.foreign_share > DISTURBED_SHARE for one in rounds),
     }
+
+
+def _of_placing(counts: Counts, what: str) -> float:
+    return float(sum(counts[f"{what} of {view}"] for view in PLACING))
+
+
+def _by(counts: Counts, what: str) -> list[tuple[str, float]]:
+    """What is counted of `what` under each label, the most first."""
+    mark = f"{what} of "
+    found = [(name.removeprefix(mark), value) for name, value in counts.items() if name.startswith(mark) and value]
+    return sorted(found, key=lambda entry: -entry[1])
+
+
+def _with_statements(counts: Counts) -> list[tuple[str, float]]:
+    """How many requests of each view ran statements, the most first."""
+    found = [
+        (view, number - counts[f"requests without statements of {view}"]) for view, number in _by(counts, "requests")
+    ]
+    return sorted(((view, number) for view, number in found if number), key=lambda entry: -entry[1])
+
+
+def _mean_by_visit(records: Iterable[Record]) -> dict[str, float]:
+    times: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        times[record.what].append(record.ms)
+    return {what: mean(values) for what, values in sorted(times.items())}
 
 
 def components(records: Iterable[Record], counts: Counts) -> dict[str, float]:

@@ -3,8 +3,8 @@
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -14,18 +14,19 @@ from prometheus_client.multiprocess import MultiProcessCollector
 DISTURBED_SHARE = 0.1
 # Views that are no shopper's: the provider's messages.
 MACHINES = "payments:"
+# The view that makes a cart an order: the old shop's, the new one's.
+PLACING = ("checkout", "api:checkout")
 
 
-def cpu_seconds(roots: Iterable[int]) -> float:
-    """Of these processes and all below them, the ended ones included as far as somebody has waited for them."""
+def cpu_seconds(root: int) -> float:
+    """Of this process and all below it, the ended ones included as far as somebody has waited for them."""
     total = 0.0
-    for root in roots:
-        for process in _tree(root):
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system + times.children_user + times.children_system
+    for process in _tree(root):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
     return total
 
 
@@ -85,48 +86,63 @@ Counts = Counter[str]
 def counts(metrics: Path) -> Counts:
     """The counters that a side's processes have written to its folder, added up over what is of no interest here.
 
-    `requests`, `statements`, `requests without statements`; `cache hit`, `cache stale`, `cache miss`; and for each
-    stage of a checkout `stage X` (seconds).
+    `requests`, `statements`, `requests without statements`, and each of them also `… of VIEW`; `cache hit`,
+    `cache stale`, `cache miss`, and `cache miss of NAME`; and for each stage of a checkout `stage X` (seconds).
     """
     found: Counts = Counter()
     for family in MultiProcessCollector.merge([str(file) for file in metrics.glob("*.db")]):
         for sample in family.samples:
-            labels = sample.labels
-            if sample.name.startswith("http_request_statements") and labels["view"].startswith(MACHINES):
-                continue
-            name = {
-                "http_request_statements_count": "requests",
-                "http_request_statements_sum": "statements",
-                "cache_requests_total": f"cache {labels.get('result')}",
-                "checkout_duration_seconds_sum": f"stage {labels.get('stage')}",
-            }.get(sample.name)
-            if sample.name == "http_request_statements_bucket" and float(labels["le"]) == 0:
-                name = "requests without statements"
-            if name:
+            for name in _names(sample.name, sample.labels):
                 found[name] += sample.value
     return found
 
 
+def _names(sample: str, labels: Mapping[str, str]) -> list[str]:
+    """Under which names a sample is counted here; mostly under none."""
+    if sample == "checkout_duration_seconds_sum":
+        return [f"stage {labels['stage']}"]
+    if sample == "cache_requests_total":
+        result = f"cache {labels['result']}"
+        return [result, f"{result} of {labels['name']}"]
+    name = {
+        "http_request_statements_count": "requests",
+        "http_request_statements_sum": "statements",
+        "http_request_statements_bucket": "requests without statements" if _first_bucket(labels) else None,
+    }.get(sample)
+    return [name, f"{name} of {labels['view']}"] if name and not labels["view"].startswith(MACHINES) else []
+
+
+def _first_bucket(labels: Mapping[str, str]) -> bool:
+    return "le" in labels and float(labels["le"]) == 0
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """Where the clocks of CPU stand."""
+    """Where the clocks of CPU stand, in seconds. `ours` is everything that the bench has started, itself included."""
 
     web: float
+    worker: float
     database: float
     ours: float
     machine: float
 
     @classmethod
-    def taken(cls, web: Iterable[int], database: int) -> "Snapshot":
-        return cls(cpu_seconds(web), cpu_seconds([database]), cpu_seconds([os.getpid()]), busy_seconds())
+    def taken(cls, web: int, worker: int | None, database: int) -> "Snapshot":
+        return cls(
+            web=cpu_seconds(web),
+            worker=cpu_seconds(worker) if worker else 0.0,
+            database=cpu_seconds(database),
+            ours=cpu_seconds(os.getpid()),
+            machine=busy_seconds(),
+        )
 
     def since(self, earlier: "Snapshot") -> "Snapshot":
-        return Snapshot(
-            self.web - earlier.web,
-            self.database - earlier.database,
-            self.ours - earlier.ours,
-            self.machine - earlier.machine,
-        )
+        return Snapshot(**{name: value - getattr(earlier, name) for name, value in asdict(self).items()})
+
+    @property
+    def load(self) -> float:
+        """k6, the stand-ins, Valkey and the bench itself; and the other side, which idles."""
+        return self.ours - self.web - self.worker - self.database
 
     def foreign_share(self, seconds: float) -> float:
         """Of all the CPU time that there was in `seconds`, the share that went to others than us."""

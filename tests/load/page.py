@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from tests.load import charts, table
-from tests.load.report import remarks
+from tests.load.report import hindrances, remarks
 from tests.load.table import Rows
 
 STYLE = """
@@ -35,11 +35,13 @@ def html(results: dict[str, Any]) -> str:
     chapters = "".join(
         f"<h2>{escape(title)}</h2>\n{_table(rows)}\n" for title, make in CHAPTERS if (rows := make(results))
     )
+    ways = "".join(f"<li>{escape(hindrance)}</li>\n" for hindrance in hindrances(results))
+    hindered = f"<h2>In the way of what is not met</h2>\n<ul>{ways}</ul>\n" if ways else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Esteira, before and after</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>Esteira, before and after</h1>\n{told}{chapters}<h2>Drawn</h2>\n{drawn}</body>\n</html>\n"
+        f"<h1>Esteira, before and after</h1>\n{told}{chapters}{hindered}<h2>Drawn</h2>\n{drawn}</body>\n</html>\n"
     )
 
 

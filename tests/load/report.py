@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.load import table
+from tests.load.aims import verdicts
 
 BEGIN, END = "<!-- figures of the last run: begin -->", "<!-- end -->"
 
@@ -13,7 +14,12 @@ def text(results: dict[str, Any]) -> str:
     lines: list[str] = []
     for rows in (table.times(results), table.costs(results), table.parts(results), table.plan(results)):
         lines += ["", *table.aligned(rows)] if rows else []
-    return "\n".join([*lines, "", *remarks(results)])
+    return "\n".join([*lines, "", *hindrances(results), "", *remarks(results)])
+
+
+def hindrances(results: dict[str, Any]) -> list[str]:
+    """What is in the way of each aim that is not met."""
+    return [f"{row.figure} ({row.after}): {row.why}" for row in verdicts(results) if not row.met]
 
 
 def remarks(results: dict[str, Any]) -> Iterator[str]:
@@ -49,5 +55,7 @@ def write(path: Path, results: dict[str, Any]) -> None:
     lines: list[str] = []
     for rows in (table.plan(results), table.times(results), table.costs(results), table.parts(results)):
         lines += ["", *table.markdown(rows)] if rows else []
-    body = "\n".join([*("\n" + remark for remark in remarks(results)), *lines])
+    ways = [f"- {hindrance}" for hindrance in hindrances(results)]
+    told = ["\n" + remark for remark in remarks(results)]
+    body = "\n".join([*told, *lines, *(["\nIn the way of what is not met:\n", *ways] if ways else [])])
     path.write_text(f"{head}{BEGIN}\n{body}\n\n{END}{tail}")

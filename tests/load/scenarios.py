@@ -57,8 +57,8 @@ def chosen(*, quick: bool) -> list[Scenario]:
         )  # fmt: skip
 
     return [
-        whole("simple", REALISTIC, 4, 1, length(20, 4)),
-        whole("fifty", REALISTIC, 2, 50, length(25, 4)),
+        whole("simple", REALISTIC, 4, 1, length(15, 4)),
+        whole("fifty", REALISTIC, 2, 50, length(20, 4)),
         peak("peak", REALISTIC, length(60, 8), length(2, 1)),
         rush("rush", REALISTIC),
         Scenario(

@@ -76,7 +76,8 @@ class Side:
         self.database_url = servers.database_url(name)
         self.port = ports.choose()
         self.metrics = data.root / f"metrics-{name}"
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.web = 0
+        self.worker: int | None = None
         self._folder = data.root
         self.variables = environment.process_environment(data, stand_ins.variables) | {
             "DJANGO_SETTINGS_MODULE": SETTINGS[name],
@@ -96,6 +97,10 @@ class Side:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def processes(self) -> list[int]:
+        return [process for process in (self.web, self.worker) if process]
+
     def manage(self, *arguments: str) -> None:
         self._run("manage.py", *arguments)
 
@@ -111,22 +116,23 @@ class Side:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            self._start(stack, "web", "gunicorn", *WEB, "--bind", f"127.0.0.1:{self.port}")
+            self.web = self._start(stack, "web", "gunicorn", *WEB, "--bind", f"127.0.0.1:{self.port}")
             if self.name == "after":
                 schedule = str(self._folder / "beat-schedule")
-                self._start(stack, "worker", "celery", *WORKER, "--beat", "--schedule", schedule)
+                self.worker = self._start(stack, "worker", "celery", *WORKER, "--beat", "--schedule", schedule)
             self._wait()
             yield
 
-    def _start(self, stack: contextlib.ExitStack, what: str, program: str, *arguments: str) -> None:
+    def _start(self, stack: contextlib.ExitStack, what: str, program: str, *arguments: str) -> int:
+        """Its process id; it ends with the stack."""
         folder = self.metrics if what == "web" else self._folder / "metrics-worker"
         log = stack.enter_context((self._folder / f"{self.name}-{what}.log").open("wb"))
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", program, *arguments], cwd=PROJECT, stdout=log, stderr=log,
             env={**self.variables, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, start_new_session=True,
         )  # fmt: skip
-        self.processes.append(process)
         stack.callback(_end, process)
+        return process.pid
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 60

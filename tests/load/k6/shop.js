@@ -65,7 +65,7 @@ export class Visit {
     });
     this.parts[part] = (this.parts[part] || 0) + Date.now() - began;
     if (answer.status !== status) {
-      throw new Refused(`${method} ${path}: ${answer.status} ${String(answer.body).slice(0, 300)}`);
+      throw new Refused(`${method} ${path}: ${answer.status} ${String(answer.body).slice(0, 120)}`);
     }
     return answer.json();
   }
