@@ -30,6 +30,7 @@ monitor: $(INSTALLED) ## Watch a running demo with Prometheus and Alertmanager; 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.prometheus
+	@$(BIN)/python -m tests.cluster.programs
 	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto $(ARGS)
 
 # The whole of tests/faults and tests/concurrency; `make test` runs them in small. The table goes into the page too.
@@ -48,6 +49,12 @@ alerts: export ALERTS_PAGE = docs/monitoring.md
 alerts: $(INSTALLED) $(CATALOGUES) ## Switch each alert's fault on in a running shop, and off (8 min); a table afterwards
 	@$(BIN)/python -m tests.prometheus
 	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
+
+# Its table goes into the page; OPEN=1 leaves the cluster open to look at instead, at PORT.
+cluster: export CLUSTER_PAGE = docs/cluster.md
+cluster: $(INSTALLED) $(CATALOGUES) ## Run the shop on many servers and kill them one by one (5 min); OPEN=1 leaves it open
+	@$(BIN)/python -m tests.cluster.programs
+	@exec $(BIN)/python -m tests.cluster
 
 # `check --deploy` looks at what production would run with: nothing from a demo, a long key, no server needed.
 check: export ESTEIRA_DATA = .data/none

@@ -13,7 +13,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import logs, redis_sentinel
+from config import logs, redis_sentinel, standby
 from config.redis_guard import GuardedConnection, GuardedSentinelConnection, GuardedSSLConnection
 
 django_stubs_ext.monkeypatch()
@@ -129,6 +129,16 @@ DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),  # what the URL says after its "?", such as sslmode
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5} if DATABASE_POOL_SIZE else False,
 }
+
+# A standby for reads that may be some seconds old (config.standby says which). Empty: the primary answers them.
+if env.str("DATABASE_REPLICA_URL", default=""):
+    DATABASES[standby.ALIAS] = env.db_url("DATABASE_REPLICA_URL", engine=DATABASES["default"]["ENGINE"]) | {
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"],
+        "TEST": {"MIRROR": "default"},
+    }
+    DATABASES[standby.ALIAS]["OPTIONS"] = {**DATABASES[standby.ALIAS].get("OPTIONS", {}), "connect_timeout": 1}
 
 # --- Redis: a copy that may vanish at any moment ----------------------------------------------------------------------
 

@@ -4,14 +4,17 @@ Names under which reads are counted and kept: "product" (facts by id, and ids by
 "categories", "availability". Nothing here decides a sale: prices and stock are read again, from Postgres, under lock.
 """
 
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import uuid4
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
 
 from config.cache import cached, cached_many, declare, drop_on_commit
+from config.standby import LAG_SECONDS, from_standby
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
 from inventory.words import query_words
@@ -145,16 +148,20 @@ def catalogue_page(search: str = "", category: str | None = None, page: int = 1)
     if len(in_category) > 100 or not in_category.isprintable():
         in_category = "nowhere/"  # no slug has a slash
     page = min(max(page, 1), PAGES_AT_MOST)
-    return cached(
-        "catalogue_page",
-        f"{_catalogue_version()}:{in_category}:{wanted}:{page}",
-        settings.CATALOGUE_CACHE_SECONDS,
-        lambda: _load_page(search, in_category, page),
-    )
+    version = _catalogue_version()
+
+    def load() -> CataloguePage:
+        # A page is kept for long: the standby may make it only once it knows of the change that began this version.
+        if time.time() - float(version.partition("-")[0]) < LAG_SECONDS:
+            return _load_page(DEFAULT_DB_ALIAS, search, in_category, page)
+        return from_standby(lambda alias: _load_page(alias, search, in_category, page))
+
+    key = f"{version}:{in_category}:{wanted}:{page}"
+    return cached("catalogue_page", key, settings.CATALOGUE_CACHE_SECONDS, load)
 
 
-def _load_page(search: str, category: str, page: int) -> CataloguePage:
-    matching = Product.objects.active().search(search)
+def _load_page(alias: str, search: str, category: str, page: int) -> CataloguePage:
+    matching = Product.objects.using(alias).active().search(search)
     if category:
         matching = matching.filter(category__slug=category)
     count = matching.count()
@@ -165,23 +172,28 @@ def _load_page(search: str, category: str, page: int) -> CataloguePage:
 
 
 def _catalogue_version() -> str:
-    """Part of every page's key: a new one makes all pages of the catalogue cold at once, without looking for them."""
-    return cached("catalogue_page", "version", VERSION_SECONDS, lambda: uuid4().hex)
+    """Part of every page's key: a new one makes all pages of the catalogue cold at once, without looking for them.
+
+    It begins with the time of its birth, in seconds since 1970.
+    """
+    return cached("catalogue_page", "version", VERSION_SECONDS, lambda: f"{time.time():.0f}-{uuid4().hex}")
 
 
 def availability(product_ids: Collection[int]) -> dict[int, int]:
     """How many of each product can be had, for display: some seconds old."""
 
     def load(missing: list[str]) -> dict[str, int]:
-        return {str(id_): free for id_, free in available_now([int(key) for key in missing]).items()}
+        ids = [int(key) for key in missing]
+        free = from_standby(lambda alias: available_now(ids, alias=alias))
+        return {str(id_): number for id_, number in free.items()}
 
     found = cached_many("availability", [str(id_) for id_ in product_ids], AVAILABILITY_SECONDS, load)
     return {int(key): free for key, free in found.items()}
 
 
-def available_now(product_ids: Collection[int]) -> dict[int, int]:
+def available_now(product_ids: Collection[int], *, alias: str = DEFAULT_DB_ALIAS) -> dict[int, int]:
     """How many of each product can be had at this moment, straight from Postgres. One statement."""
-    rows = Product.objects.filter(id__in=product_ids).with_available().order_by()
+    rows = Product.objects.using(alias).filter(id__in=product_ids).with_available().order_by()
     return dict(rows.values_list("id", "available_quantity"))  # type: ignore[misc]
 
 

@@ -1,0 +1,41 @@
+"""`make cluster`: the shop on real servers, which die one after the other while people buy.
+
+OPEN=1 leaves it open to look at instead. The exit code tells whether everything was kept.
+"""
+
+import os
+import shutil
+import signal
+import sys
+
+import django
+
+from config.embedded import leases
+from config.embedded.data import DataFolder
+from tests.cluster import stack
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(1))
+    if leases.under_make():
+        leases.die_with_parent(signal.SIGTERM)
+    folder = DataFolder.chosen().root / "cluster"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    port = int(os.environ.get("PORT") or 0) or None
+    with stack.running(folder, port) as cluster:
+        os.environ.update(cluster.variables)
+        django.setup()
+        # What imports models has to wait until here.
+        from tests.cluster import drill
+
+        if os.environ.get("OPEN") == "1":
+            return drill.stay_open(cluster, folder)
+        return drill.run(cluster, folder)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
