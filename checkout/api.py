@@ -33,6 +33,7 @@ from config.problems import NotFound, problem_of, problem_response
 from config.rest import Input, Moment, Money, PrivateView, Text, read_body, user_id_of
 from config.rest_schema import refusals
 from inventory.exceptions import InsufficientStock
+from payments import provider
 from payments import services as payments
 from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable
 from payments.models import Payment, PaymentAttempt
@@ -254,7 +255,7 @@ def _recover(command: PlaceOrder) -> Answer | None:
     order = Order.objects.fetch_live(command.cart_token, command.user_id)
     if order is None:
         return None
-    if order.current_attempt and payments.may_be_under_way(order.current_attempt):
+    if order.current_attempt and provider.may_be_under_way(order.current_attempt):
         raise CheckoutInProgress
     order = sweeper.refresh(order)
     return _order_answer(order) if order.status in LIVE else None

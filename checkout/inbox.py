@@ -4,7 +4,7 @@ import logging
 
 from checkout.models import Order
 from checkout.settle import settle
-from payments import services as payments
+from payments import inbox
 from payments.models import WebhookEvent
 
 logger = logging.getLogger(__name__)
@@ -22,19 +22,19 @@ def settle_waiting_events() -> int:
 
 def _settle_event(event: WebhookEvent) -> bool:
     try:
-        told = payments.read_event(event)
+        told = inbox.read_event(event)
         if told.outcome is not None:
-            attempt = payments.attempt_of_event(told)
+            attempt = inbox.attempt_of_event(told)
             if attempt is None:
-                payments.mark_event_failed(event, "No attempt matches yet.")
+                inbox.mark_event_failed(event, "No attempt matches yet.")
                 return False
             settle(attempt.pk, told.outcome)
     except Order.DoesNotExist:
-        payments.mark_event_failed(event, "The attempt belongs to no order.")
+        inbox.mark_event_failed(event, "The attempt belongs to no order.")
         return False
     except Exception as error:  # one event that cannot be read must not keep the others waiting
         logger.exception("Webhook event %s could not be settled", event.pk)
-        payments.mark_event_failed(event, type(error).__name__)
+        inbox.mark_event_failed(event, type(error).__name__)
         return False
-    payments.mark_event_handled(event)
+    inbox.mark_event_handled(event)
     return True

@@ -18,6 +18,7 @@ from checkout.models import MessageKind, Order, OutboxMessage
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
+from payments import refunds
 from payments import services as payments
 from payments.models import Refund
 
@@ -71,7 +72,7 @@ def _send(message: OutboxMessage) -> bool:
 
 def _refund(message: OutboxMessage) -> None:
     payment = message.order.payment
-    refund = payments.refund(
+    refund = refunds.refund(
         payment.pk,
         payments.captured(payment),
         reason="paid too late",

@@ -24,6 +24,7 @@ from config import logs, metrics, money
 from config.locks import redis_lock
 from inventory import services as inventory
 from inventory.exceptions import InsufficientStock
+from payments import provider
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.models import PaymentAttempt
@@ -78,7 +79,7 @@ def give_up_waiting_order(cart_token: str, user_id: int | None) -> None:
         return
     if attempt.status != PaymentAttempt.Status.ACTION:
         raise CheckoutInProgress
-    settle(attempt.pk, payments.void(attempt))
+    settle(attempt.pk, provider.void(attempt))
 
 
 @metrics.checkout_stage("commit")
@@ -166,9 +167,9 @@ def _ask_for_money(order: Order, attempt: PaymentAttempt) -> Order:
     """Call the provider and settle what it says. Raises PaymentDeclined or PaymentUnavailable once that is settled."""
     try:
         with metrics.checkout_stage("authorize"):
-            outcome = payments.authorize(attempt, description=order.number, return_url=links.return_url(order))
+            outcome = provider.authorize(attempt, description=order.number, return_url=links.return_url(order))
     except PaymentUnavailable:
-        settle(attempt.pk, payments.not_sent())
+        settle(attempt.pk, provider.not_sent())
         raise
     order = settle(attempt.pk, outcome)
     if outcome.kind == "declined":

@@ -22,7 +22,7 @@ from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
 from inventory import services as inventory
-from payments import services as payments
+from payments import provider, refunds
 from payments.models import Payment, PaymentAttempt, Refund
 
 SHIP = Verb("order.ship", _("marked as shipped"))
@@ -59,7 +59,7 @@ def cancel_order(order: Order, *, reason: str, idempotency_key: str, by: Actor =
     if order.status == OrderStatus.AWAITING_PAYMENT:
         return _withdraw(order, reason, by)
     if order.status == OrderStatus.PAID:
-        left = payments.refundable(order.payment)
+        left = refunds.refundable(order.payment)
         return refund_order(order, amount=left, reason=reason, restock=True, idempotency_key=idempotency_key, by=by)
     raise OrderNotCancellable(
         _("Order %(number)s is %(status)s and can no longer be cancelled. Refund it instead.")
@@ -75,7 +75,7 @@ def _withdraw(order: Order, reason: str, by: Actor) -> Order:
             % {"number": order.number}
         )
     audit.record(by, CANCEL, order, reason=reason, reference=order.number)
-    return settle(attempt.pk, payments.void(attempt))
+    return settle(attempt.pk, provider.void(attempt))
 
 
 def refund_order(
@@ -92,7 +92,7 @@ def refund_order(
         )
     if restock:
         _take_goods_back_once_refunded(order, by)
-    refund = payments.refund(order.payment_id, amount, reason, idempotency_key=idempotency_key, by=by)
+    refund = refunds.refund(order.payment_id, amount, reason, idempotency_key=idempotency_key, by=by)
     if refund.status != Refund.Status.SUCCEEDED:
         return order
     return record_refund(order.payment_id)

@@ -17,6 +17,7 @@ from checkout.settle import settle
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
+from payments import provider, refunds
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
@@ -40,12 +41,12 @@ QUOTES_KEPT_FOR = timedelta(days=1)
 def settle_stale_attempts() -> int:
     """Bring the truth for attempts that nobody has heard of for a while; returns how many were asked about."""
     stale = payments.claim_stale(timezone.now() - STALE_AFTER, BATCH)
-    return _settle_each("stale", stale, payments.ask_provider)
+    return _settle_each("stale", stale, provider.ask)
 
 
 def expire_unpaid() -> int:
     """Withdraw payments that the shopper did not finish in time; returns how many were settled."""
-    return _settle_each("expired", payments.claim_expired(timezone.now(), BATCH), payments.void)
+    return _settle_each("expired", payments.claim_expired(timezone.now(), BATCH), provider.void)
 
 
 def settle_stale_refunds() -> int:
@@ -53,7 +54,7 @@ def settle_stale_refunds() -> int:
     settled = 0
     for refund in Refund.objects.stale(timezone.now() - STALE_AFTER)[:BATCH]:
         try:
-            refund = payments.settle_refund(refund)
+            refund = refunds.settle_refund(refund)
         except PaymentUnavailable:
             logger.info("Refund %s stays open: the provider cannot be asked now", refund.pk)
             continue
@@ -89,7 +90,7 @@ def refresh(order: Order, *, by: Actor = None) -> Order:
         return order
     if by is not None:
         audit.record(by, ASK, order, reference=order.number)
-    _settle_each("asked", [attempt], payments.ask_provider)
+    _settle_each("asked", [attempt], provider.ask)
     return Order.objects.with_everything().get(pk=order.pk)
 
 

@@ -2,20 +2,20 @@
 
 from django.urls import path
 
-from checkout import views
+from checkout.views import orders, page, paying
 
 app_name = "checkout"
 
 urlpatterns = [
-    path("checkout/", views.checkout, name="checkout"),
-    path("checkout/contact/", views.contact, name="contact"),
-    path("checkout/delivery/", views.delivery, name="delivery"),
-    path("checkout/pay/", views.pay, name="pay"),
-    path("checkout/resume/", views.resume, name="resume"),
-    path("orders/", views.orders, name="orders"),
-    path("orders/find/", views.find_order, name="find_order"),
-    path("orders/<slug:number>/", views.order, name="order"),
-    path("orders/<slug:number>/progress/", views.progress, name="progress"),
-    path("orders/<slug:number>/return/", views.return_from_bank, name="return"),
-    path("orders/<slug:number>/another-way/", views.another_way, name="another_way"),
+    path("checkout/", page.checkout, name="checkout"),
+    path("checkout/contact/", page.contact, name="contact"),
+    path("checkout/delivery/", page.delivery, name="delivery"),
+    path("checkout/pay/", paying.pay, name="pay"),
+    path("checkout/resume/", paying.resume, name="resume"),
+    path("orders/", orders.orders, name="orders"),
+    path("orders/find/", orders.find_order, name="find_order"),
+    path("orders/<slug:number>/", orders.order, name="order"),
+    path("orders/<slug:number>/progress/", orders.progress, name="progress"),
+    path("orders/<slug:number>/return/", orders.return_from_bank, name="return"),
+    path("orders/<slug:number>/another-way/", orders.another_way, name="another_way"),
 ]

@@ -31,7 +31,7 @@ from config.admin import (
     status_tag,
     tag,
 )
-from payments import services
+from payments import reconcile
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
 CREATED = moment_of("created_at", _("created"))
@@ -239,7 +239,7 @@ class StrayChargeAdmin(Audited[StrayCharge]):
         return False
 
     def save_model(self, request: HttpRequest, obj: StrayCharge, form: Any, change: bool) -> None:
-        services.deal_with_stray(obj, by=request.user, note=form.cleaned_data["note"])
+        reconcile.deal_with_stray(obj, by=request.user, note=form.cleaned_data["note"])
 
     def log_change(self, request: HttpRequest, obj: StrayCharge, message: Any) -> Any:
         """The verb has written it."""

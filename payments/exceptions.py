@@ -21,22 +21,6 @@ class PaymentUnavailable(Refusal):
         super().__init__(message, retry_after=retry_after)
 
 
-class PaymentInProgress(Refusal):
-    """Another attempt of this payment is not settled yet; a second one could charge twice."""
-
-    code = "checkout_in_progress"
-    status = 409
-    message = _("A payment for this order is still being confirmed. There is no need to pay again.")
-
-
-class PaymentSettled(Refusal):
-    """The payment is paid or refunded; it takes no further attempt."""
-
-    code = "payment_settled"
-    status = 409
-    message = _("This order is already paid. There is no need to pay again.")
-
-
 class InvalidPaymentMethod(Refusal):
     """What came as payment method is no token of the provider. Neither stored nor logged: it may be a card number."""
 

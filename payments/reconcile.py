@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from config.audit import services as audit
+from config.audit.services import Actor
+from config.audit.verbs import Verb
 from config.locks import refuse_in_transaction
 from config.money import ZERO
 from payments.gateways import gateway
@@ -14,6 +21,8 @@ from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt, StrayCharge
 
 logger = logging.getLogger(__name__)
+
+DEAL_WITH_STRAY = Verb("stray_charge.deal", _("dealt with a charge of no order"))
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,17 @@ def record_strays(strays: Iterable[Outcome]) -> int:
     for row in new:
         logger.error("The provider took money that no attempt asked for: %s", row.provider_reference)
     return len(new)
+
+
+@transaction.atomic
+def deal_with_stray(charge: StrayCharge, *, by: Actor, note: str) -> bool:
+    """Note that somebody has paid a charge of no order back, or found out whose it is. Only the first note counts;
+    returns whether this was it."""
+    dealt_at = timezone.now()
+    if not StrayCharge.objects.filter(pk=charge.pk, dealt_at=None).update(dealt_at=dealt_at, note=note[:200]):
+        return False
+    audit.record(by, DEAL_WITH_STRAY, charge, reason=note)
+    return True
 
 
 def _uuids(keys: Iterable[str]) -> list[UUID]:

@@ -42,11 +42,6 @@ def known_options(parcel: Parcel, postal_code: str) -> list[ShippingOption] | No
     return cheapest_first(remembered) or options_by_table(parcel, postal_code)
 
 
-def find_option(parcel: Parcel, postal_code: str, code: str) -> ShippingOption:
-    """The option `code`, at its price of now. Raises ShippingUnavailable; calls the network as `options` does."""
-    return choose(options(parcel, postal_code), code)
-
-
 def choose(offered: list[ShippingOption], code: str) -> ShippingOption:
     """The option `code` of those offered. Raises ShippingUnavailable where it is not, or no longer, among them."""
     for option in offered:

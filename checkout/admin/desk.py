@@ -20,7 +20,7 @@ from config.admin import PageAdmin
 from config.exceptions import Refusal
 from config.money import ZERO
 from config.templatetags.esteira import money
-from payments import services as payments
+from payments import refunds
 from payments.models import Refund
 
 CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
@@ -80,7 +80,7 @@ class OrderDesk(PageAdmin[Order]):
             self.message_user(request, _("This refund was made before; nothing was paid twice."), messages.INFO)
             return self._to_page(order)
         again = known or _open_refund(order, request.GET.get("again", ""))
-        left = payments.refundable(order.payment) + (again.amount if again else ZERO)
+        left = refunds.refundable(order.payment) + (again.amount if again else ZERO)
         form = RefundForm(
             request.POST or None, initial=_refund_initial(again, left), left=left, again=again is not None
         )
@@ -137,7 +137,7 @@ class OrderDesk(PageAdmin[Order]):
             "admin/checkout/order/cancel.html",
             {
                 "step": _("Cancel"),
-                "left": payments.refundable(order.payment),
+                "left": refunds.refundable(order.payment),
                 "possible": order.status in CANCELLABLE,
                 "paid": order.status == OrderStatus.PAID,
             },

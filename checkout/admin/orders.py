@@ -191,6 +191,6 @@ class OrderAdmin(OrderDesk):
 
 
 def _left(attempts: list[PaymentAttempt], refunds: list[Refund]) -> Any:
-    """What can still be paid back: as `payments.services.refundable`, from rows that are at hand."""
+    """What can still be paid back: as `payments.refunds.refundable`, from rows that are at hand."""
     held = [refund.amount for refund in refunds if refund.status != Refund.Status.FAILED]
     return money.total(attempt.captured for attempt in attempts) - money.total(held)

@@ -20,7 +20,7 @@ from config.audit.verbs import words_for
 from config.templatetags.esteira import money
 from inventory.models import Reservation
 from payments.models import PaymentAttempt, Refund, WebhookEvent
-from payments.services import REFUND
+from payments.refunds import REFUND
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

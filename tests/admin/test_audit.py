@@ -16,7 +16,7 @@ from config.audit import services as audit
 from config.audit.models import Entry
 from config.audit.verbs import CHANGE
 from inventory.models import Product
-from payments.exceptions import PaymentUnavailable
+from payments.exceptions import PaymentUnavailable, RefundRefused
 from payments.models import Refund
 from tests.accounts.factories import PASSWORD, UserFactory
 from tests.admin.conftest import client_of
@@ -95,7 +95,7 @@ class TestWithTheChange:
 
     def test_a_refund_that_is_refused_leaves_no_trace_of_one(self, sandbox) -> None:
         made = order_of(ready_cart())
-        with pytest.raises(services.payments.RefundRefused):
+        with pytest.raises(RefundRefused):
             services.refund_order(made, amount=Decimal("9999.00"), reason="much", restock=False, idempotency_key="k")
         assert not Entry.objects.filter(verb="refund.begin").exists()
 

@@ -17,7 +17,7 @@ from checkout.idempotency import ABANDONED_AFTER
 from checkout.models import IdempotencyKey, Order, OrderStatus
 from checkout.settle import settle
 from inventory.models import Product, Stock
-from payments import services as payments
+from payments import provider
 from payments.models import PaymentAttempt
 from shipping.models import Quote
 from tests.api.conftest import App, assert_problem
@@ -103,7 +103,7 @@ class TestAwaitingPayment:
         placed = app.check_out(ready_cart(), "pix").json()
         attempt = Order.objects.with_payment().get().current_attempt
         sandbox.pay_pix(attempt.provider_reference)
-        settle(attempt.pk, payments.ask_provider(attempt))
+        settle(attempt.pk, provider.ask(attempt))
         order = app.get(f"orders/{placed['number']}/", order_token=placed["token"]).json()
         assert order["status"] == "paid"
         assert order["payment"] == {"status": "paid", "method": "pix", "action": None}

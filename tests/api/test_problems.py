@@ -144,7 +144,7 @@ def test_only_facts_for_clients_leave_the_house() -> None:
 def test_every_refusal_of_the_shop_has_a_title() -> None:
     shown = {kind.code for kind in _descendants(Refusal)}
     not_in_the_api = {
-        "invalid_signature", "order_not_advanced", "order_not_cancellable", "payment_settled", "refund_refused",
+        "invalid_signature", "order_not_advanced", "order_not_cancellable", "refund_refused",
     }  # fmt: skip
     assert shown - not_in_the_api <= set(problems.TITLES)
 

@@ -14,7 +14,8 @@ from checkout import place_order as path
 from checkout.models import LIVE, Order
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock
-from inventory.models import Stock, StockQuerySet
+from inventory.models import Stock
+from inventory.models.stock import StockQuerySet
 from tests.cart.factories import ready_cart
 from tests.checkout.support import order_of, stock_of
 from tests.inventory.factories import ProductFactory

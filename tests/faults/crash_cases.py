@@ -12,7 +12,7 @@ from checkout.models import Order
 from config.breakers import breaker
 from config.exceptions import Refusal
 from inventory.models import Product
-from payments import services as payments
+from payments import inbox
 from payments.sandbox.webhooks import sign
 from tests.cart.factories import ready_cart
 from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
@@ -84,7 +84,7 @@ def deliver_webhooks(sandbox: Sandbox) -> None:
     """The provider delivers all that it ever told, once more: it cannot know what was stored."""
     for event in sandbox.events():
         raw = json.dumps({name: value for name, value in event.items() if name not in {"tries", "delivered"}})
-        payments.store_webhook("stripe", raw.encode(), sign(raw, sandbox.webhook_secret))
+        inbox.store_webhook("stripe", raw.encode(), sign(raw, sandbox.webhook_secret))
 
 
 # --- The shopper, after the crash -------------------------------------------------------------------------------------

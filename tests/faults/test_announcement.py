@@ -10,7 +10,7 @@ from checkout.exceptions import PaymentDeclined
 from checkout.models import Order, OutboxMessage
 from checkout.settle import settle
 from checkout.signals import order_placed
-from payments import services as payments
+from payments import provider
 from payments.models import PaymentAttempt
 from tests.cart.factories import ready_cart
 from tests.checkout.support import AUTHENTICATE, DECLINED, order_of
@@ -47,7 +47,7 @@ def test_what_is_rolled_back_or_not_paid_is_not(sandbox: Sandbox, heard: list[tu
     order = order_of(ready_cart(), AUTHENTICATE)
     attempt = PaymentAttempt.objects.with_payment().get(payment=order.payment_id)
     sandbox.answer_challenge(attempt.provider_reference, authenticate=True)
-    truth = payments.ask_provider(attempt)
+    truth = provider.ask(attempt)
     with pytest.raises(Cut), transaction.atomic():
         settle(attempt.pk, truth)
         raise Cut

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from inventory import services
 from inventory.exceptions import InsufficientStock, ReservationExpired
-from inventory.models import Reservation, ReservationLine, Stock, StockQuerySet
+from inventory.models import Reservation, ReservationLine, Stock
+from inventory.models.stock import StockQuerySet
 from tests.inventory.factories import ProductFactory, WarehouseFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

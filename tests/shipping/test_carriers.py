@@ -15,7 +15,7 @@ from config.locks import NetworkCallInTransaction
 from shipping import carriers
 from shipping.exceptions import ShippingUnavailable
 from shipping.parcels import Parcel
-from shipping.services import find_option, known_options, make_quote, options
+from shipping.services import choose, known_options, make_quote, options
 from tests.carrier import StandInCarrier, at_most
 from tests.shipping.factories import MANAUS, SAO_PAULO, ParcelItemFactory, load_rates, parcel
 
@@ -162,7 +162,7 @@ class TestAway:
         # Whoever was offered the table can choose from it: at once, without another call, though the carrier is back.
         carrier.reset()
         with at_most(DEADLINE * 0.75):
-            assert find_option(parcel(), SAO_PAULO, "economica").price == Decimal("12.90")
+            assert choose(options(parcel(), SAO_PAULO), "economica").price == Decimal("12.90")
         assert carrier.calls == 0
 
     def test_after_a_moment_it_is_asked_again(self, carrier: StandInCarrier, monkeypatch):
@@ -232,7 +232,7 @@ class TestAway:
 
 class TestPromised:
     def test_a_service_is_promised_at_its_price(self, carrier: StandInCarrier):
-        option = find_option(parcel(), SAO_PAULO, "melhor-envio-1")
+        option = choose(options(parcel(), SAO_PAULO), "melhor-envio-1")
         quote = make_quote("cart-1", option, parcel(), SAO_PAULO)
         quote.refresh_from_db()
         assert (quote.method_code, quote.name, quote.price) == ("melhor-envio-1", "Correios PAC", option.price)
@@ -245,7 +245,7 @@ class TestPromised:
         if away:
             carrier.fault("error")
         with pytest.raises(ShippingUnavailable) as refused:
-            find_option(parcel(), SAO_PAULO, code)
+            choose(options(parcel(), SAO_PAULO), code)
         assert refused.value.details == {"method": code}
 
 

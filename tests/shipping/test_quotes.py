@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, ShippingUnavailable
 from shipping.models import Quote, ShippingRate
 from shipping.parcels import Parcel
-from shipping.services import check_quote, find_option, forget_quotes, make_quote, options
+from shipping.services import check_quote, choose, forget_quotes, make_quote, options
 from tests.shipping.factories import MANAUS, SAO_PAULO, ParcelItemFactory, QuoteFactory, load_rates, parcel
 
 pytestmark = pytest.mark.django_db
 
 
 def _quote(code: str, goods: Parcel, postal_code: str) -> Quote:
-    return make_quote("cart-1", find_option(goods, postal_code, code), goods, postal_code)
+    return make_quote("cart-1", choose(options(goods, postal_code), code), goods, postal_code)
 
 
 def test_a_quote_keeps_what_was_promised():

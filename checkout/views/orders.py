@@ -1,0 +1,147 @@
+"""The pages of an order: how it stands, what it waits for, where to find it again."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from cart.browser import user_id_of
+from checkout import sweeper
+from checkout.exceptions import OrderNotFound
+from checkout.forms import FindOrderForm
+from checkout.models import Order, OrderStatus
+from checkout.services import cancel_waiting_payment
+from config.exceptions import Refusal
+from config.throttling import RateLimit
+from payments.models import PaymentAttempt
+
+# A shopper's page asks for news every two seconds; the provider is asked no oftener than this.
+ASK_PROVIDER_EVERY_SECONDS = 10
+ORDERS_PER_PAGE = 20
+
+
+def order_path(order: Order, *, placed_now: bool = False) -> str:
+    """The order's page as a path. Where the bank wants to see a shopper who has just paid, it sends them there."""
+    query = {"token": order.token, **({"forward": "1"} if placed_now and state_of(order) == "bank" else {})}
+    return f"{reverse('checkout:order', args=[order.number])}?{urlencode(query)}"
+
+
+def _fetch(request: HttpRequest, number: str) -> Order:
+    try:
+        return Order.objects.fetch(number, token=request.GET.get("token", ""), user_id=user_id_of(request))
+    except OrderNotFound as refusal:
+        raise Http404(str(refusal)) from None
+
+
+def state_of(order: Order) -> str:
+    """What the page of an order shows: its status, or what its payment waits for."""
+    if order.status != OrderStatus.AWAITING_PAYMENT:
+        return order.status
+    attempt = order.current_attempt
+    if attempt and attempt.status == PaymentAttempt.Status.ACTION and attempt.action:
+        return "pix" if attempt.action["type"] == "pix" else "bank"
+    return "unknown"
+
+
+def _up_to_date(order: Order) -> Order:
+    """The order after asking the provider, unless somebody has just asked."""
+    attempt = order.current_attempt
+    if order.status != OrderStatus.AWAITING_PAYMENT or attempt is None:
+        return order
+    # None where Redis is away: then nobody knows who asked last, and asking once more does no harm.
+    if cache.add(f"asked:{attempt.pk}", 1, ASK_PROVIDER_EVERY_SECONDS) is False:
+        return order
+    return sweeper.refresh(order)
+
+
+@require_safe
+@never_cache
+def order(request: HttpRequest, number: str) -> HttpResponse:
+    found = _fetch(request, number)
+    attempt = found.current_attempt
+    return render(
+        request,
+        "checkout/order.html",
+        {
+            "order": found,
+            "state": state_of(found),
+            "action": attempt.action if attempt else None,
+            "pix_expires_at": attempt.expires_at if attempt else None,
+            "forward": "forward" in request.GET,
+            "token": request.GET.get("token", ""),
+        },
+    )
+
+
+@require_safe
+@never_cache
+def progress(request: HttpRequest, number: str) -> HttpResponse:
+    """Asked by the order's page: nothing while nothing has changed, else a call to look again."""
+    found = _up_to_date(_fetch(request, number))
+    if state_of(found) == request.GET.get("was"):
+        return HttpResponse(status=204)
+    return HttpResponseClientRefresh()
+
+
+@require_safe
+@never_cache
+def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
+    """Where the bank sends the shopper back to, whatever came of it."""
+    found = sweeper.refresh(_fetch(request, number))
+    if found.status == OrderStatus.CANCELLED:
+        messages.error(
+            request,
+            _("Your bank did not confirm the payment. Nothing was charged. Try again, or pay with Pix."),
+        )
+        return redirect("checkout:checkout")
+    return redirect(order_path(found))
+
+
+@require_POST
+def another_way(request: HttpRequest, number: str) -> HttpResponse:
+    """Withdraw a payment that waits for the shopper, and go back to choosing."""
+    found = _fetch(request, number)
+    try:
+        cancel_waiting_payment(found)
+    except Refusal as refusal:
+        messages.warning(request, str(refusal))
+        return redirect(order_path(found))
+    return redirect("checkout:checkout")
+
+
+@require_safe
+@never_cache
+@login_required
+def orders(request: HttpRequest) -> HttpResponse:
+    mine = Paginator(Order.objects.of_user(request.user.pk or 0).prefetch_related("lines"), ORDERS_PER_PAGE)
+    return render(request, "checkout/orders.html", {"page": mine.get_page(request.GET.get("page"))})
+
+
+@never_cache
+def find_order(request: HttpRequest) -> HttpResponse:
+    """The order's page for whoever knows its number and the e-mail it was made with."""
+    limit = RateLimit()
+    if request.method == "POST" and not limit.allow(request, "find_order"):
+        messages.error(request, _("Too many tries from your connection. Wait a minute, then try again."))
+        typed = FindOrderForm(initial=request.POST.dict())
+        refused = render(request, "checkout/find_order.html", {"form": typed}, status=429)
+        refused["Retry-After"] = str(limit.seconds_left)
+        return refused
+    form = FindOrderForm(request.POST or None)
+    if form.is_valid():
+        found = Order.objects.filter(
+            number=form.cleaned_data["number"], email__iexact=form.cleaned_data["email"]
+        ).first()
+        if found:
+            return redirect(order_path(found))
+        form.add_error(None, _("We know no order with this number and e-mail. Check both in your confirmation."))
+    return render(request, "checkout/find_order.html", {"form": form}, status=422 if form.errors else 200)

@@ -1,0 +1,181 @@
+"""The one checkout page: contact, delivery and payment, one part open at a time."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from cart import services as carts
+from cart.browser import current_cart, user_id_of
+from cart.exceptions import AddressRequired
+from cart.models import CartStatus
+from cart.snapshot import CartSnapshot
+from checkout.forms import CARD, DeliveryForm, PaymentForm
+from checkout.models import Order
+from config.exceptions import Refusal
+from shipping import postal_codes
+from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
+from shipping.services import ShippingOption
+
+
+def with_open_cart(view: Callable[[HttpRequest, CartSnapshot], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Give the view a cart that can be paid for, or send the shopper where things stand."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest) -> HttpResponse:
+        cart = current_cart(request)
+        if cart is None or cart.status != CartStatus.OPEN:
+            return redirect("checkout:resume")
+        if not cart.lines:
+            return redirect("cart:cart")
+        if cart.has_problems:
+            look = _("Something in your cart has changed. Please look at the marked lines first.")
+            messages.warning(request, just_changed() if request.method == "POST" else look)
+            return redirect("cart:cart")
+        return view(request, cart)
+
+    return wrapped
+
+
+def just_changed() -> str:
+    return _("Something in your cart has just changed. Nothing was charged. Please check it again.")
+
+
+@require_safe
+@never_cache
+@with_open_cart
+def checkout(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
+    return checkout_page(request, cart, edit=request.GET.get("edit", ""))
+
+
+@never_cache
+@with_open_cart
+def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("checkout:checkout")
+    if "look_up" in request.POST:
+        return checkout_page(request, cart, edit="contact", form=_filled_from_cep(request))
+    form = DeliveryForm(request.POST)
+    if not form.is_valid():
+        return checkout_page(request, cart, edit="contact", form=form, status=422)
+    found = form.cleaned_data
+    try:
+        cart = carts.set_delivery(
+            cart.id, email=found["email"], phone=found["phone"], address=form.address(), user_id=user_id_of(request)
+        )
+    except Refusal as refusal:
+        field = refusal.details.get("field")
+        form.add_error(str(field) if field in form.fields else None, str(refusal))
+        return checkout_page(request, cart, edit="contact", form=form, status=422)
+    return on_to(_open_part(cart))
+
+
+def _filled_from_cep(request: HttpRequest) -> DeliveryForm:
+    """What was typed, with the street behind its CEP where the fields were empty: for browsers without scripts."""
+    typed = {name: value for name, value in request.POST.items() if value and isinstance(value, str)}
+    form = DeliveryForm(initial=typed)
+    try:
+        hint = postal_codes.look_up(postal_codes.normalise(typed.get("postal_code", "")))
+    except InvalidPostalCode as refusal:
+        messages.error(request, str(refusal))
+        return form
+    known = {"street": hint.street, "district": hint.district, "city": hint.city, "state": hint.state}
+    form.initial = {**{name: value for name, value in known.items() if value}, **typed}
+    return form
+
+
+@never_cache
+@with_open_cart
+def delivery(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("checkout:checkout")
+    try:
+        carts.choose_shipping(cart.id, request.POST.get("code", ""), user_id=user_id_of(request))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return on_to("delivery", edit="delivery")
+    return on_to("payment")
+
+
+def on_to(part: str, edit: str = "") -> HttpResponse:
+    query = f"?{urlencode({'edit': edit})}" if edit else ""
+    return redirect(f"{reverse('checkout:checkout')}{query}#{part}")
+
+
+def checkout_page(
+    request: HttpRequest,
+    cart: CartSnapshot,
+    *,
+    edit: str = "",
+    form: DeliveryForm | None = None,
+    payment_form: PaymentForm | None = None,
+    status: int = 200,
+    **more: Any,
+) -> HttpResponse:
+    """The one checkout page with one of its parts open: the first that is unfinished, or the one to be changed."""
+    open_part = _open_part(cart, edit)
+    return render(
+        request,
+        "checkout/checkout.html",
+        {
+            "cart": cart,
+            "open_part": open_part,
+            "contact_done": _has_contact(cart),
+            "delivery_done": _has_contact(cart) and _has_shipping(cart),
+            "form": form or DeliveryForm(initial=_known_delivery(request, cart)),
+            "options": _options(cart) if open_part == "delivery" else [],
+            "payment_form": payment_form,
+            "method": (payment_form and payment_form.data.get("method")) or CARD,
+            "idempotency_key": PaymentForm.new_key(),
+            "stripe_js_url": settings.STRIPE_JS_URL if open_part == "payment" else "",
+            "payment_minutes": settings.PAYMENT_MINUTES,
+            "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
+            **more,
+        },
+        status=status,
+    )
+
+
+def _open_part(cart: CartSnapshot, edit: str = "") -> str:
+    if edit == "contact" or not _has_contact(cart):
+        return "contact"
+    if edit == "delivery" or not _has_shipping(cart):
+        return "delivery"
+    return "payment"
+
+
+def _has_contact(cart: CartSnapshot) -> bool:
+    return bool(cart.email and cart.address)
+
+
+def _has_shipping(cart: CartSnapshot) -> bool:
+    return cart.shipping is not None and cart.shipping.expires_at > timezone.now()
+
+
+def _known_delivery(request: HttpRequest, cart: CartSnapshot) -> dict[str, str]:
+    """What can be filled in for the shopper: from the cart, else from their account and their last order."""
+    known = DeliveryForm.initial_of(cart)
+    if _has_contact(cart) or not request.user.is_authenticated:
+        return known
+    latest = Order.objects.of_user(request.user.pk).first()
+    if latest and latest.address and cart.postal_code in ("", latest.postal_code):
+        known = {"phone": latest.phone} | asdict(latest.address) | known
+    return {"email": request.user.email, "name": request.user.full_name} | known
+
+
+def _options(cart: CartSnapshot) -> list[ShippingOption]:
+    try:
+        return carts.shipping_options(cart)
+    except (AddressRequired, ShippingUnavailable):
+        return []

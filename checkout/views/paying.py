@@ -1,0 +1,121 @@
+"""Paying: the last part of the checkout page, and where a purchase stands."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from cart.browser import current_cart, guest_token, user_id_of
+from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
+from cart.models import CartStatus
+from cart.snapshot import CartSnapshot
+from checkout.exceptions import PaymentDeclined, PriceChanged
+from checkout.forms import PaymentForm
+from checkout.idempotency import Answer, answer_once
+from checkout.models import Order
+from checkout.place_order import PlaceOrder, place_order
+from checkout.views.orders import order_path
+from checkout.views.page import checkout_page, just_changed, on_to, with_open_cart
+from config.exceptions import Refusal
+from inventory.exceptions import InsufficientStock
+from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
+
+# For how long "where does my purchase stand" means the order just made.
+JUST_NOW = timedelta(hours=1)
+
+
+@never_cache
+@with_open_cart
+def pay(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("checkout:checkout")
+    form = PaymentForm(request.POST)
+    if not form.is_valid():
+        return checkout_page(request, cart, payment_form=form, status=422)
+    if form.cleaned_data["cart"] != cart.id:
+        # The page was of another cart (an old tab): nothing is ordered that is not in view.
+        messages.warning(request, _("This page was out of date. Here is your cart as it is now; nothing was charged."))
+        return redirect("checkout:checkout")
+    return _pay(request, cart, form)
+
+
+def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpResponse:
+    user_id = user_id_of(request)
+    total = str(form.cleaned_data["expected_total"])
+    command = PlaceOrder(
+        cart_token=cart.id,
+        payment_method=form.token,
+        expected_total=form.cleaned_data["expected_total"],
+        language=get_language() or settings.LANGUAGE_CODE,
+        user_id=user_id,
+    )
+
+    def run() -> Answer:
+        try:
+            return Answer(303, {"url": order_path(place_order(command), placed_now=True)})
+        except PaymentDeclined as refusal:
+            return Answer(402, {"message": str(refusal)})
+
+    try:
+        answer = answer_once(
+            cart_token=cart.id,
+            user_id=user_id,
+            key=str(form.cleaned_data["idempotency_key"]),
+            request={"payment_method": form.token, "expected_total": total},
+            run=run,
+        )
+    except CheckoutInProgress:
+        # Pressed twice: the first press may not have got as far as an order yet, so there is no page of it to show.
+        return render(request, "checkout/in_progress.html", status=202)
+    except Refusal as refusal:
+        return _refused(request, form, refusal)
+    if answer.status == 402:
+        form.add_error("method", PaymentDeclined.message)
+        return checkout_page(request, current_cart(request) or cart, payment_form=form, status=402, declined=True)
+    return redirect(answer.body["url"])
+
+
+def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpResponse:
+    """Nothing was charged: show where to mend it, with all that was typed."""
+    vars(request).pop("_cart", None)
+    cart = current_cart(request)
+    if cart is None or isinstance(refusal, CartEmpty | InsufficientStock):
+        messages.warning(request, just_changed())
+        return redirect("cart:cart")
+    if isinstance(refusal, ShippingQuoteExpired | ShippingRequired):
+        messages.warning(request, str(refusal))
+        return on_to("delivery", edit="delivery")
+    if isinstance(refusal, AddressRequired):
+        return on_to("contact", edit="contact")
+    if isinstance(refusal, PriceChanged):
+        return checkout_page(
+            request, cart, status=409, price_changed=True, previous_total=form.cleaned_data["expected_total"]
+        )
+    form.add_error("method", str(refusal))
+    return checkout_page(request, cart, payment_form=form, status=refusal.status)
+
+
+@require_safe
+@never_cache
+def resume(request: HttpRequest) -> HttpResponse:
+    """Wherever this browser's purchase stands: the order being paid or just made, or the cart."""
+    cart = current_cart(request)
+    if cart is not None and cart.status == CartStatus.OPEN:
+        return redirect("checkout:checkout" if cart.lines else "cart:cart")
+    found = _latest_order(request, cart)
+    return redirect(order_path(found)) if found else redirect("cart:cart")
+
+
+def _latest_order(request: HttpRequest, cart: CartSnapshot | None) -> Order | None:
+    recent = Order.objects.filter(placed_at__gt=timezone.now() - JUST_NOW).order_by("-placed_at")
+    if cart is None and request.user.is_authenticated:
+        return recent.filter(user=request.user).first()
+    token = cart.id if cart else guest_token(request)
+    return recent.filter(cart__token=token).first() if token else None

@@ -1,0 +1,13 @@
+"""What exists, and how many of it: products, the places they lie in, and the holds on them.
+
+Locking order, everywhere: stock rows by ascending id first, then reservation rows by ascending id. Whoever holds the
+lock of one stock row of a reservation keeps everybody else from committing or releasing that reservation.
+"""
+
+from inventory.models.products import Category as Category
+from inventory.models.products import Product as Product
+from inventory.models.reservations import Reservation as Reservation
+from inventory.models.reservations import ReservationLine as ReservationLine
+from inventory.models.stock import Stock as Stock
+from inventory.models.stock import StockChange as StockChange
+from inventory.models.stock import Warehouse as Warehouse

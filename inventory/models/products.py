@@ -1,0 +1,131 @@
+"""What is sold, and how it is found."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.validators import FileExtensionValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q, Sum, Value
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from inventory import pictures
+from inventory.models.stock import Stock
+from inventory.words import query_words, searchable
+
+
+class Category(models.Model):
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(_("address"), max_length=100, unique=True)
+    position = models.PositiveIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+        ordering = ["position", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    def active(self) -> "ProductQuerySet":
+        return self.filter(active=True)
+
+    def with_category(self) -> "ProductQuerySet":
+        return self.select_related("category")
+
+    def search(self, text: str) -> "ProductQuerySet":
+        """Products that hold every word of `text` in their sku, name or category; case and accents do not matter.
+
+        A word of one or two letters has to begin a word: only so can the trigram index find it.
+        A blank text finds everything, one of nothing but signs finds nothing.
+        """
+        words = query_words(text)
+        if not words:
+            return self.none() if text.strip() else self
+        found = self
+        for word in words:
+            found = found.filter(search_text__contains=word if len(word) > 2 else f" {word}")
+        return found
+
+    def with_available(self, now: datetime | None = None) -> "ProductQuerySet":
+        """Annotates `available_quantity`: what can be had in all active warehouses. Only live holds count."""
+        stocks = Stock.objects.sellable().with_free(now).filter(product=models.OuterRef("pk")).order_by()
+        total = stocks.values("product").annotate(total=Sum("free")).values("total")
+        return self.annotate(available_quantity=Coalesce(models.Subquery(total), Value(0)))
+
+
+class Product(models.Model):
+    sku = models.CharField(_("SKU"), max_length=64, unique=True)
+    slug = models.SlugField(_("address"), max_length=220, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    description = models.TextField(_("description"), blank=True)
+    category = models.ForeignKey(
+        Category,
+        models.PROTECT,
+        verbose_name=_("category"),
+        related_name="products",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
+    price = models.DecimalField(_("price"), max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    currency = models.CharField(_("currency"), max_length=3, default=settings.DEFAULT_CURRENCY)
+    weight_grams = models.PositiveIntegerField(_("weight in grams"), validators=[MinValueValidator(1)])
+    length_cm = models.PositiveIntegerField(_("length in cm"), validators=[MinValueValidator(1)])
+    width_cm = models.PositiveIntegerField(_("width in cm"), validators=[MinValueValidator(1)])
+    height_cm = models.PositiveIntegerField(_("height in cm"), validators=[MinValueValidator(1)])
+    image = models.FileField(
+        _("photograph"),
+        upload_to="products/",
+        blank=True,
+        validators=[FileExtensionValidator(["avif", "jpeg", "jpg", "png", "webp"])],
+        help_text=_("Without one, the shop draws a picture."),
+    )
+    search_text = models.TextField(editable=False, default="")
+    active = models.BooleanField(_("for sale"), default=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(weight_grams__gt=0, length_cm__gt=0, width_cm__gt=0, height_cm__gt=0),
+                name="product_has_a_size",
+            ),
+        ]
+        indexes = [
+            GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="product_search"),
+            models.Index(fields=["-id"], name="product_for_sale", condition=Q(active=True)),
+            # Also serves the foreign key, whose own index is left out.
+            models.Index(fields=["category", "-id"], name="product_by_category"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Keeps `search_text` in step. Bulk writers call `refresh_search_text` themselves."""
+        self.refresh_search_text()
+        fields = kwargs.get("update_fields")
+        if isinstance(fields, Iterable):
+            kwargs["update_fields"] = {*fields, "search_text"}
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def refresh_search_text(self) -> None:
+        self.search_text = searchable(self.sku, self.name, self.category.name if self.category else "")
+
+    @property
+    def picture_url(self) -> str:
+        """The photograph, or else a drawing that depends on category and sku alone. Needs `with_category`."""
+        if self.image:
+            return self.image.url
+        return pictures.url(self.category.slug if self.category else "", self.sku)

@@ -1,0 +1,134 @@
+"""Where products lie, and how many."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+from django.core.validators import RegexValidator
+from django.db import connection, models
+from django.db.models import F, Q, Sum, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from config.locks import require_transaction
+from inventory.models.reservations import ReservationLine
+
+
+class WarehouseQuerySet(models.QuerySet["Warehouse"]):
+    def by_priority(self) -> "WarehouseQuerySet":
+        return self.filter(active=True).order_by("priority", "id")
+
+
+class Warehouse(models.Model):
+    code = models.SlugField(_("code"), max_length=32, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    postal_code = models.CharField(_("CEP"), max_length=8, validators=[RegexValidator(r"^\d{8}$", _("Eight digits."))])
+    active = models.BooleanField(_("active"), default=True)
+    priority = models.PositiveIntegerField(
+        _("priority"), default=0, help_text=_("Goods leave the lowest number first.")
+    )
+
+    objects = WarehouseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("warehouse")
+        verbose_name_plural = _("warehouses")
+        ordering = ["priority", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(postal_code__regex=r"^\d{8}$"), name="warehouse_postal_code_eight_digits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StockChange(NamedTuple):
+    """By how much a stock row's numbers change."""
+
+    stock_id: int
+    on_hand: int = 0
+    reserved: int = 0
+
+
+class StockQuerySet(models.QuerySet["Stock"]):
+    def sellable(self) -> "StockQuerySet":
+        return self.filter(warehouse__active=True)
+
+    def with_free(self, now: datetime | None = None) -> "StockQuerySet":
+        """Annotates `free`: on hand and not held by a live reservation. Expired holds count as free."""
+        expired = (
+            ReservationLine.objects.expired(now or timezone.now())
+            .filter(stock=models.OuterRef("pk"))
+            .order_by()
+            .values("stock")
+            .annotate(total=Sum("quantity"))
+            .values("total")
+        )
+        return self.annotate(free=F("on_hand") - F("reserved") + Coalesce(models.Subquery(expired), Value(0)))
+
+    def locked(self, *, skip_locked: bool = False) -> "list[Stock]":
+        """These rows, locked until the transaction ends, in the order in which everybody locks them; one statement.
+
+        Evaluated at once: a lock that is taken when somebody happens to iterate is no lock.
+        `skip_locked` leaves out rows that others hold.
+        Raises LockOutsideTransaction where no transaction is open.
+        """
+        require_transaction()
+        rows = self.select_related("warehouse").order_by("id")
+        rows = rows.select_for_update(of=("self",), skip_locked=skip_locked)
+        return list(rows)
+
+    def of_products_and_references(self, product_ids: Collection[int], references: Collection[str]) -> "StockQuerySet":
+        """Every stock row of these products, and those that these reservations hold."""
+        # Two indexed look-ups united; an OR over a sub-select would read the whole table.
+        of_products = Stock.objects.filter(product__in=product_ids).order_by().values("id")
+        of_references = ReservationLine.objects.filter(reservation__reference__in=references).values("stock_id")
+        return self.filter(id__in=of_products.union(of_references))
+
+    def change(self, changes: Collection[StockChange]) -> None:
+        """Adds `changes` to the rows' numbers: one statement for any number of rows, which the caller has locked."""
+        if not changes:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE inventory_stock AS stock
+                SET on_hand = stock.on_hand + change.on_hand, reserved = stock.reserved + change.reserved
+                FROM unnest(%s::bigint[], %s::integer[], %s::integer[]) AS change (id, on_hand, reserved)
+                WHERE stock.id = change.id
+                """,
+                [list(column) for column in zip(*changes, strict=True)],
+            )
+
+
+class Stock(models.Model):
+    """How many of a product lie in a warehouse (`on_hand`), and how many of these are promised (`reserved`)."""
+
+    product = models.ForeignKey(
+        "inventory.Product", models.CASCADE, verbose_name=_("product"), related_name="stocks", db_index=False
+    )
+    warehouse = models.ForeignKey(Warehouse, models.PROTECT, verbose_name=_("warehouse"), related_name="stocks")
+    on_hand = models.PositiveIntegerField(_("on hand"), default=0)
+    reserved = models.PositiveIntegerField(_("reserved"), default=0, editable=False)
+
+    objects = StockQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("stock")
+        verbose_name_plural = _("stock")
+        permissions = [
+            ("adjust_stock", "Can say how many there are"),
+            ("export_stock", "Can export the stock"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0, reserved__lte=F("on_hand")), name="stock_reserved_within_on_hand"
+            ),
+            models.UniqueConstraint(fields=["product", "warehouse"], name="stock_once_a_product_and_warehouse"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} ({self.warehouse})"

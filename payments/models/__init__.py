@@ -1,0 +1,11 @@
+"""What is known about money: one payment an order, one attempt a provider call, one row a refund, one row an event.
+
+Amounts are `Decimal` with two places in the payment's currency. An attempt or refund row is committed before the
+provider is called, so that a crash leaves a question that can be asked, never a charge that nobody remembers.
+"""
+
+from payments.models.payments import Payment as Payment
+from payments.models.payments import PaymentAttempt as PaymentAttempt
+from payments.models.refunds import Refund as Refund
+from payments.models.stray_charges import StrayCharge as StrayCharge
+from payments.models.webhook_events import WebhookEvent as WebhookEvent

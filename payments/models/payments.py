@@ -1,0 +1,248 @@
+"""What an order owes, and each request for that money to the provider."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from config.locks import require_transaction
+from config.money import ZERO
+
+
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    def locked(self) -> PaymentQuerySet:
+        """Lock the rows in the order of their keys. Evaluate it at once; raises LockOutsideTransaction."""
+        require_transaction()
+        return self.order_by("pk").select_for_update(of=("self",))
+
+
+class Payment(models.Model):
+    """What one order owes and what came of it. `reference` is opaque: whoever opened the payment knows its meaning."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        PAID = "paid", _("paid")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+        PARTIALLY_REFUNDED = "partially_refunded", _("partially refunded")
+        REFUNDED = "refunded", _("refunded")
+
+    class Method(models.TextChoices):
+        CARD = "card", _("card")
+        PIX = "pix", "Pix"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reference = models.CharField(_("reference"), max_length=64, unique=True)
+    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
+    currency = models.CharField(_("currency"), max_length=3)
+    status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PENDING)
+    provider = models.CharField(_("provider"), max_length=20)
+    method = models.CharField(_("method"), max_length=10, choices=Method.choices)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = PaymentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ["-created_at"]
+        permissions = [("export_payment", "Can export payments")]
+        indexes = [models.Index(fields=["status", "created_at"], name="payment_status_created")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(condition=Q(method__in=["card", "pix"]), name="payment_method_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=["pending", "paid", "failed", "cancelled", "partially_refunded", "refunded"]),
+                name="payment_status_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
+    def with_payment(self) -> PaymentAttemptQuerySet:
+        """Attempts with the payment they belong to, in one statement."""
+        return self.select_related("payment")
+
+    def unsettled(self) -> PaymentAttemptQuerySet:
+        """Attempts whose end is not known: started, waiting for the shopper, or unknown."""
+        return self.filter(status__in=PaymentAttempt.UNSETTLED)
+
+    def stale(self, before: datetime) -> PaymentAttemptQuerySet:
+        """Attempts started before `before` to ask the provider about: those with no known answer, and those that wait
+        for the shopper and were not asked about since, in case the provider's message of the payment was lost."""
+        unanswered = Q(status__in=[PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN])
+        waiting = Q(status=PaymentAttempt.Status.ACTION) & (Q(asked_at=None) | Q(asked_at__lt=before))
+        return self.filter(unanswered | waiting, created_at__lt=before)
+
+    def stuck(self, before: datetime) -> PaymentAttemptQuerySet:
+        """Attempts started before `before` of which nobody knows whether they took money, the oldest first."""
+        statuses = [PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN]
+        return self.unsettled().filter(status__in=statuses, created_at__lt=before).with_payment().order_by("created_at")
+
+    def expired(self, now: datetime) -> PaymentAttemptQuerySet:
+        """Attempts that still wait for the shopper after their time."""
+        return self.unsettled().filter(expires_at__lte=now)
+
+    def claim(self, limit: int) -> list[PaymentAttempt]:
+        """Up to `limit` of these to ask the provider about, their payment joined; those asked longest ago come first.
+
+        Rows that another sweep is claiming are left to it. In the caller's transaction; commit before asking.
+        """
+        require_transaction()
+        least_asked = models.F("asked_at").asc(nulls_first=True)
+        rows = self.with_payment().select_for_update(of=("self",), skip_locked=True)
+        claimed = list(rows.order_by(least_asked, "created_at", "pk")[:limit])
+        PaymentAttempt.objects.filter(pk__in=[attempt.pk for attempt in claimed]).update(asked_at=timezone.now())
+        return claimed
+
+    def fetch_locked_with_payment(self, attempt_id: UUID) -> PaymentAttempt:
+        """The attempt and its payment, the payment's row locked first, until the transaction ends; one statement."""
+        require_transaction()
+        return self.with_payment().select_for_update(of=("payment", "self")).get(pk=attempt_id)
+
+    def create_with_payment(self, attempt: PaymentAttempt) -> None:
+        """Write a new attempt and its new payment in one statement. Raises IntegrityError for a known `reference`."""
+        payment = attempt.payment
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH payment AS (
+                    INSERT INTO payments_payment
+                        (id, reference, amount, currency, status, provider, method, created_at, updated_at)
+                    VALUES (%(payment)s, %(reference)s, %(amount)s, %(currency)s, %(payment_status)s, %(provider)s,
+                            %(method)s, %(now)s, %(now)s)
+                    RETURNING id
+                )
+                INSERT INTO payments_paymentattempt
+                    (id, payment_id, method_token, status, created_at, expires_at,
+                     provider_reference, captured, decline_code, error)
+                SELECT %(attempt)s, payment.id, %(method_token)s, %(status)s, %(now)s, %(expires_at)s, '', 0, '', ''
+                FROM payment
+                """,
+                {
+                    "payment": payment.pk,
+                    "reference": payment.reference,
+                    "amount": payment.amount,
+                    "currency": payment.currency,
+                    "payment_status": payment.status,
+                    "provider": payment.provider,
+                    "method": payment.method,
+                    "now": payment.created_at,
+                    "attempt": attempt.pk,
+                    "method_token": attempt.method_token,
+                    "status": attempt.status,
+                    "expires_at": attempt.expires_at,
+                },
+            )
+        for row in (payment, attempt):
+            row._state.adding = False
+            row._state.db = connection.alias
+
+    def write_with_payment(self, attempt: PaymentAttempt) -> None:
+        """Write what was learned of a locked attempt, and its payment's status, in one statement."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH attempt AS (
+                    UPDATE payments_paymentattempt
+                    SET status = %(status)s, provider_reference = %(provider_reference)s, captured = %(captured)s,
+                        action = %(action)s::jsonb, decline_code = %(decline_code)s, error = %(error)s,
+                        settled_at = %(settled_at)s
+                    WHERE id = %(attempt)s
+                )
+                UPDATE payments_payment SET status = %(payment_status)s, updated_at = %(now)s WHERE id = %(payment)s
+                """,
+                {
+                    "attempt": attempt.pk,
+                    "status": attempt.status,
+                    "provider_reference": attempt.provider_reference,
+                    "captured": attempt.captured,
+                    "action": json.dumps(attempt.action) if attempt.action else None,
+                    "decline_code": attempt.decline_code,
+                    "error": attempt.error,
+                    "settled_at": attempt.settled_at,
+                    "payment": attempt.payment_id,
+                    "payment_status": attempt.payment.status,
+                    "now": timezone.now(),
+                },
+            )
+
+
+class PaymentAttempt(models.Model):
+    """One request for money to the provider. Its key is the provider's idempotency key."""
+
+    class Status(models.TextChoices):
+        STARTED = "started", _("started")
+        ACTION = "action", _("waiting for the shopper")
+        APPROVED = "approved", _("approved")
+        DECLINED = "declined", _("declined")
+        CANCELLED = "cancelled", _("cancelled")
+        UNKNOWN = "unknown", _("unknown")
+
+    UNSETTLED = (Status.STARTED, Status.ACTION, Status.UNKNOWN)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts", verbose_name=_("payment"))
+    method_token = models.CharField(
+        _("payment method"), max_length=255, help_text=_("The provider's token; never card data.")
+    )
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.STARTED)
+    provider_reference = models.CharField(_("provider reference"), max_length=255, blank=True, default="")
+    captured = models.DecimalField(_("captured"), max_digits=12, decimal_places=2, default=ZERO)
+    action = models.JSONField(_("action"), null=True, blank=True)
+    decline_code = models.CharField(_("decline code"), max_length=64, blank=True, default="")
+    error = models.CharField(_("error"), max_length=500, blank=True, default="")
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    asked_at = models.DateTimeField(_("last asked about"), null=True, blank=True)
+
+    objects = PaymentAttemptQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("payment attempt")
+        verbose_name_plural = _("payment attempts")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="attempt_unsettled_created",
+                condition=Q(status__in=["started", "action", "unknown"]),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(status__in=["started", "action", "unknown"]),
+                name="attempt_one_unsettled_a_payment",
+            ),
+            models.UniqueConstraint(
+                fields=["provider_reference"],
+                condition=~Q(provider_reference=""),
+                name="attempt_provider_reference_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["started", "action", "approved", "declined", "cancelled", "unknown"]),
+                name="attempt_status_known",
+            ),
+            models.CheckConstraint(condition=Q(captured__gte=0), name="attempt_captured_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the end is known: approved, declined or cancelled."""
+        return self.status not in self.UNSETTLED

@@ -1,0 +1,118 @@
+"""Money that goes back: in parts, once, and never more than was taken."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from payments import refunds
+from payments.exceptions import PaymentUnavailable, RefundRefused
+from payments.gateways.base import Outcome
+from payments.models import Refund
+from tests.payments.support import at_once, charged, recorded
+from tests.sandbox import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_payment_is_refunded_in_parts(sandbox: Sandbox) -> None:
+    payment = charged(sandbox).payment
+
+    refunds.refund(payment.pk, Decimal("9.80"), "scratched", idempotency_key="1")
+    payment.refresh_from_db()
+    assert (payment.status, refunds.refundable(payment)) == ("partially_refunded", Decimal("100.00"))
+    with pytest.raises(RefundRefused) as refusal:
+        refunds.refund(payment.pk, Decimal("100.01"), "", idempotency_key="2")
+    assert refusal.value.details == {"refundable": "100.00"}
+    refunds.refund(payment.pk, Decimal("100.00"), "", idempotency_key="3")
+    payment.refresh_from_db()
+    assert (payment.status, refunds.refundable(payment)) == ("refunded", Decimal("0.00"))
+    assert sandbox.ledger()["balance"] == 0
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "109.81"])
+def test_refunds_that_make_no_sense(sandbox: Sandbox, amount: str) -> None:
+    payment = charged(sandbox).payment
+    with pytest.raises(RefundRefused):
+        refunds.refund(payment.pk, Decimal(amount), "", idempotency_key="1")
+    assert not Refund.objects.exists()
+
+
+def test_nothing_captured_nothing_refunded(sandbox: Sandbox) -> None:
+    with pytest.raises(RefundRefused):
+        refunds.refund(charged(sandbox, "pix").payment.pk, Decimal("1.00"), "", idempotency_key="1")
+
+
+def test_the_same_refund_is_paid_once(sandbox: Sandbox) -> None:
+    payment = charged(sandbox).payment
+    sandbox.fault("lost_answer", method="POST", path="/v1/refunds", times=1)
+
+    first = refunds.refund(payment.pk, Decimal("10.00"), "", idempotency_key="1")
+    again = refunds.refund(payment.pk, Decimal("10.00"), "", idempotency_key="1")
+
+    assert first == again
+    assert (first.status, again.status) == ("unknown", "succeeded")
+    assert sandbox.ledger()["refunded"] == 1000
+    with pytest.raises(RefundRefused):
+        refunds.refund(payment.pk, Decimal("11.00"), "", idempotency_key="1")
+
+
+def test_a_refund_goes_on_when_the_provider_is_back(sandbox: Sandbox) -> None:
+    payment = charged(sandbox).payment
+    sandbox.fault("error", error_status=429, times=1)
+    with pytest.raises(PaymentUnavailable):
+        refunds.refund(payment.pk, Decimal("109.80"), "", idempotency_key="1")
+    [waiting] = Refund.objects.stale(timezone.now() + timedelta(seconds=1))
+    assert refunds.refundable(payment) == 0
+
+    assert refunds.settle_refund(waiting).status == "succeeded"
+    payment.refresh_from_db()
+    assert payment.status == "refunded"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("guarded", [True, False])
+def test_simultaneous_refunds_never_exceed_what_was_captured(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    """Ten refunds of a third each: three go through. Without the lock on the payment more rows are written."""
+    payment = charged(sandbox, amount="30.00").payment
+    if not guarded:
+        monkeypatch.setattr("payments.models.payments.PaymentQuerySet.locked", lambda self: self)
+    refused: list[int] = []
+
+    def refund(number: int) -> None:
+        try:
+            refunds.refund(payment.pk, Decimal("10.00"), "", idempotency_key=str(number))
+        except RefundRefused:
+            refused.append(number)
+
+    at_once(refund, 10)
+
+    assert sandbox.ledger()["refunded"] == 3000
+    promised = Refund.objects.count() * 10
+    assert (promised == 30) is guarded
+    assert (len(refused) == 7) is guarded
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refunds_and_repeated_outcomes_do_not_wait_for_each_other_in_a_ring(sandbox: Sandbox) -> None:
+    attempt = charged(sandbox)
+    outcome = Outcome(kind="approved", provider_reference=attempt.provider_reference, captured=attempt.captured)
+    failures: list[Exception] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(15):
+                if number % 2:
+                    recorded(attempt, outcome)
+                else:
+                    refunds.refund(attempt.payment_id, Decimal("0.10"), "", idempotency_key=f"{number}:{turn}")
+        except Exception as error:
+            failures.append(error)
+
+    at_once(work, 6)
+
+    assert failures == []
+    assert sandbox.ledger()["refunded"] == 450
