@@ -28,6 +28,7 @@ from config.admin import (
     status_tag,
     tag,
 )
+from config.exports import Exported
 from inventory import services
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
 
@@ -176,8 +177,16 @@ def holds_on(stock: Stock) -> list[dict[str, Any]]:
 
 
 @admin.register(Stock)
-class StockAdmin(RefusalsAsMessages[Stock]):
+class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
     form = StockForm
+    export_columns = (
+        (_("SKU"), lambda stock: stock.product.sku),
+        (_("product"), lambda stock: stock.product.name),
+        (_("warehouse"), lambda stock: stock.warehouse.name),
+        (_("on hand"), lambda stock: stock.on_hand),
+        (_("reserved"), lambda stock: stock.reserved),
+        (_("can be sold"), lambda stock: stock.free),
+    )
     list_display = ("name_and_sku", "warehouse", "on_hand", "reserved", "free_shown")
     list_filter = ("warehouse", StockFreeFilter)
     list_select_related = ("product", "warehouse")

@@ -31,6 +31,7 @@ from config.admin import (
     status_tag,
     tag,
 )
+from config.exports import Exported
 from payments import reconcile
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
@@ -85,7 +86,7 @@ class RefundInline(FactsInline):
 
 
 @admin.register(Payment)
-class PaymentAdmin(FactsAdmin[Payment]):
+class PaymentAdmin(Exported[Payment], FactsAdmin[Payment]):
     list_display = (
         "reference",
         "order",
@@ -103,6 +104,21 @@ class PaymentAdmin(FactsAdmin[Payment]):
         "order", "status_shown", "amount_shown", "method", "provider", "created_at", "updated_at",
     )  # fmt: skip
     inlines = (AttemptInline, RefundInline)
+    export_columns = (
+        (_("order"), lambda payment: payment.reference),
+        (_("created"), lambda payment: payment.created_at),
+        (_("changed"), lambda payment: payment.updated_at),
+        (_("status"), lambda payment: payment.get_status_display()),
+        (_("method"), lambda payment: payment.get_method_display()),
+        (_("provider"), lambda payment: payment.provider),
+        (_("amount"), lambda payment: payment.amount),
+        (_("captured"), lambda payment: payment.captured_total),
+        (_("paid back"), lambda payment: payment.refunded_total),
+        (_("currency"), lambda payment: payment.currency),
+    )
+
+    def export_rows(self, rows: QuerySet[Payment]) -> QuerySet[Payment]:
+        return rows.with_totals()  # type: ignore[attr-defined,no-any-return]
 
     @admin.display(description=_("order"), ordering="reference")
     def order(self, payment: Payment) -> SafeString | str:
@@ -162,7 +178,7 @@ class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
 
 
 @admin.register(Refund)
-class RefundAdmin(FactsAdmin[Refund]):
+class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
     list_display = (CREATED, "order", "status_shown", "amount_shown", "reason", "provider_reference", SETTLED)
     list_display_links = (CREATED,)
     list_filter = ("status", OpenRefundFilter)
@@ -173,6 +189,18 @@ class RefundAdmin(FactsAdmin[Refund]):
     fields = readonly_fields = (
         "order", "status_shown", "amount_shown", "reason", "provider_reference", "error", "created_at", "settled_at",
     )  # fmt: skip
+
+    export_columns = (
+        (_("order"), lambda refund: refund.payment.reference),
+        (_("created"), lambda refund: refund.created_at),
+        (_("settled"), lambda refund: refund.settled_at),
+        (_("status"), lambda refund: refund.get_status_display()),
+        (_("amount"), lambda refund: refund.amount),
+        (_("currency"), lambda refund: refund.payment.currency),
+        (_("reason"), lambda refund: refund.reason),
+        (_("provider reference"), lambda refund: refund.provider_reference),
+        (_("error"), lambda refund: refund.error),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
         return Refund.objects.select_related("payment")

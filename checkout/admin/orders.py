@@ -22,12 +22,13 @@ from config import money
 from config.admin import Fact, amount, facts, moment, status_tag, titled
 from config.audit.services import Actor
 from config.exceptions import Refusal
+from config.exports import Exported
 from config.templatetags.esteira import cep, phone
 from payments.models import Payment, PaymentAttempt, Refund
 
 
 @admin.register(Order)
-class OrderAdmin(OrderDesk):
+class OrderAdmin(Exported[Order], OrderDesk):
     list_display = ("number", "placed", "customer", "place", "total_shown", "status_shown", "payment_shown")
     list_filter = (
         "status",
@@ -41,6 +42,24 @@ class OrderAdmin(OrderDesk):
     search_help_text = _("Number, e-mail, name, CEP, SKU, or the provider's reference.")
     actions = ("mark_shipped", "mark_delivered", "ask_provider", "resend_confirmation")
     page_template = "admin/checkout/order/page.html"
+    export_columns = (
+        (_("order number"), lambda order: order.number),
+        (_("placed at"), lambda order: order.placed_at),
+        (_("paid at"), lambda order: order.paid_at),
+        (_("closed at"), lambda order: order.closed_at),
+        (_("status"), lambda order: order.get_status_display()),
+        (_("customer"), lambda order: order.name),
+        (_("e-mail"), lambda order: order.email),
+        (_("city"), lambda order: order.city),
+        (_("state"), lambda order: order.state),
+        (_("CEP"), lambda order: cep(order.postal_code)),
+        (_("payment method"), lambda order: order.payment.get_method_display()),
+        (_("payment status"), lambda order: order.payment.get_status_display()),
+        (_("subtotal"), lambda order: order.subtotal),
+        (_("delivery"), lambda order: order.shipping_total),
+        (_("total"), lambda order: order.total),
+        (_("currency"), lambda order: order.currency),
+    )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str

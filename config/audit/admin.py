@@ -14,6 +14,7 @@ from config.accounts.models import User
 from config.admin import NOTHING, ChoiceFilter, FactsAdmin, moment_of, order_link
 from config.audit.models import Entry
 from config.audit.verbs import all_verbs, words_for
+from config.exports import Exported
 
 
 class WhoFilter(ChoiceFilter):
@@ -43,13 +44,26 @@ class VerbFilter(ChoiceFilter):
 
 
 @admin.register(Entry)
-class EntryAdmin(FactsAdmin[Entry]):
+class EntryAdmin(Exported[Entry], FactsAdmin[Entry]):
     list_display = (moment_of("at", _("when")), "who", "what", "object_shown", "order", "reason", "change")
     list_filter = (WhoFilter, VerbFilter)
     date_hierarchy = "at"
     search_fields = ("reference__istartswith", "object_name__istartswith", "actor__istartswith", "request_id__exact")
     search_help_text = _("The order's number, the thing's name, who did it, or the id of a request.")
     fields = readonly_fields = ("at", "who", "what", "object_shown", "order", "reason", "change", "request_id")
+
+    export_columns = (
+        (_("when"), lambda entry: entry.at),
+        (_("who"), lambda entry: entry.actor),
+        (_("what"), lambda entry: words_for(entry.verb)),
+        (_("kind of thing"), lambda entry: entry.object_type),
+        (_("on"), lambda entry: entry.object_name),
+        (_("order"), lambda entry: entry.reference),
+        (_("reason"), lambda entry: entry.reason),
+        (_("before"), lambda entry: json.dumps(entry.before, ensure_ascii=False) if entry.before else ""),
+        (_("after"), lambda entry: json.dumps(entry.after, ensure_ascii=False) if entry.after else ""),
+        (_("request"), lambda entry: entry.request_id),
+    )
 
     @admin.display(description=_("who"), ordering="actor")
     def who(self, entry: Entry) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +18,21 @@ from config.locks import require_transaction
 from config.money import ZERO
 
 
+def _total(field: str, **filters: Any) -> Coalesce:
+    """The sum of a field of rows that belong to the payment that is being read, as an annotation."""
+    payment = Payment.objects.filter(pk=models.OuterRef("pk")).order_by()
+    total = payment.annotate(total=models.Sum(field, filter=Q(**filters))).values("total")
+    return Coalesce(models.Subquery(total), models.Value(ZERO), output_field=models.DecimalField())
+
+
 class PaymentQuerySet(models.QuerySet["Payment"]):
+    def with_totals(self) -> PaymentQuerySet:
+        """Annotates `captured_total` and `refunded_total`: what the provider took, and what it has paid back."""
+        return self.annotate(
+            captured_total=_total("attempts__captured"),
+            refunded_total=_total("refunds__amount", refunds__status="succeeded"),
+        )
+
     def locked(self) -> PaymentQuerySet:
         """Lock the rows in the order of their keys. Evaluate it at once; raises LockOutsideTransaction."""
         require_transaction()
