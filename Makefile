@@ -46,7 +46,7 @@ bench: $(INSTALLED) $(CATALOGUES) ## Drive the old checkout and this one side by
 # The whole of tests/alerts; `make test` runs a few. The table goes into the page too.
 alerts: export ALERTS = full
 alerts: export ALERTS_PAGE = docs/monitoring.md
-alerts: $(INSTALLED) $(CATALOGUES) ## Switch each alert's fault on in a running shop, and off (8 min); a table afterwards
+alerts: $(INSTALLED) $(CATALOGUES) ## Switch each alert's fault on in a running shop, and off (12 min); a table afterwards
 	@$(BIN)/python -m tests.prometheus
 	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
 

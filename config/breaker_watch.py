@@ -7,6 +7,7 @@ from typing import Any
 
 import pybreaker
 
+from config import tracing
 from config.clocks import clock
 from config.metrics import CALL_OUTCOMES, breaker_trips, provider_calls
 
@@ -31,7 +32,7 @@ def calling_outside(service: str, failure: type[Exception], left_alone: type[Exc
     """Time a call. An error that is neither a failure nor a refusal of the breaker's is an answer: a declined card."""
     began, outcome = time.perf_counter(), "answered"
     try:
-        with clock("provider"):
+        with clock("provider"), tracing.span("client", service):
             yield
     except failure:
         outcome = "failed"

@@ -3,14 +3,18 @@
 import re
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
 
-from config import exposition, health, logs
+from config import exposition, health, logs, tracing
 from config.clocks import Measure, measuring
 from config.metrics import request_statements, web_threads_busy
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -54,8 +58,11 @@ class Observe:
             logs.about(request=request_id),
             web_threads_busy.track_inprogress(),
             measuring(timed=_may_be_timed(request)) as measure,
+            tracing.span("server", request.method or "", request_id=request_id) as span,
         ):
             response = self.get_response(request)
+            if span is not None:
+                _name(span, request, response)
         response["X-Request-ID"] = request_id
         _count(request, measure)
         if measure.timed and (settings.SERVER_TIMING or _is_staff(request)):
@@ -64,10 +71,25 @@ class Observe:
 
 
 def _count(request: HttpRequest, measure: Measure) -> None:
-    match = request.resolver_match
-    if match is not None:
-        view = "admin" if match.app_name == "admin" else match.view_name or match._func_path
+    view = _view(request)
+    if view:
         request_statements.labels(view).observe(measure.statements)
+
+
+def _view(request: HttpRequest) -> str:
+    """A name from a fixed set; empty where no address matched."""
+    match = request.resolver_match
+    if match is None:
+        return ""
+    return "admin" if match.app_name == "admin" else match.view_name or match._func_path
+
+
+def _name(span: "Span", request: HttpRequest, response: HttpResponse) -> None:
+    """Once the request has been answered its view is known. Its address stays out: it may open somebody's order."""
+    span.update_name(f"{request.method} {_view(request)}".strip())
+    span.set_attribute("http.response.status_code", response.status_code)
+    if response.status_code >= 500:
+        tracing.fail(span, str(response.status_code))
 
 
 def _may_be_timed(request: HttpRequest) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from config import tracing
 from config.clocks import Measure, under_way
 from config.metrics import lock_errors, lock_wait
 
@@ -36,6 +37,14 @@ def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
 
 def _execute(measure: Measure | None, execute: Callable[..., Any], *statement: Any) -> Any:
     if measure is None or not measure.timed:
-        return execute(*statement)
+        return _traced(execute, *statement)
     with measure.clock("db"):
-        return execute(*statement)
+        return _traced(execute, *statement)
+
+
+def _traced(execute: Callable[..., Any], sql: Any, *more: Any) -> Any:
+    if not tracing.ON:
+        return execute(sql, *more)
+    text = sql if isinstance(sql, str) else type(sql).__name__
+    with tracing.span("client", text.split(None, 1)[0], db_system_name="postgresql", db_query_text=text):
+        return execute(sql, *more)

@@ -29,7 +29,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import connection
 from django_redis import get_redis_connection
-import config.celery
+import config.celery, config.wsgi
 print(json.dumps({
     "database": {key: str(value) for key, value in connection.get_connection_params().items() if key.startswith("ssl")},
     "cursors": connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"],
@@ -40,6 +40,7 @@ print(json.dumps({
     "csp": settings.CONTENT_SECURITY_POLICY["DIRECTIVES"],
     "https": [settings.SECURE_SSL_REDIRECT, settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE],
     "hsts": settings.SECURE_HSTS_SECONDS,
+    "tracing": [name for name in sys.modules if name.startswith(("opentelemetry.exporter", "opentelemetry.sdk.trace"))],
     "developer_view": [settings.DEVELOPER_VIEW, "debug_toolbar" in [*settings.INSTALLED_APPS, *sys.modules]],
 }, default=str))
 """
@@ -75,6 +76,10 @@ def test_pictures_and_static_files_come_from_the_cdn_and_may(told) -> None:
 def test_everything_is_under_https(told) -> None:
     assert told["https"] == [True, True, True]
     assert told["hsts"] >= 31_536_000
+
+
+def test_traces_cost_no_import_where_nobody_collects_them(told) -> None:
+    assert told["tracing"] == []
 
 
 def test_nobody_looks_into_requests_not_even_by_the_environment(told) -> None:
