@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-WIDTH, LABEL, BAR, GAP, NUMBER = 640, 170, 18, 6, 90
+WIDTH, LABEL, BAR, GAP, NUMBER = 680, 200, 18, 6, 90
 STYLE = """
 svg { --text: #1d2129; --faint: #6b7280; --before: #b0653a; --after: #0f766e; --part-0: #0f766e; --part-1: #2563eb;
   --part-2: #b45309; --part-3: #7c3aed; --part-4: #be185d; --part-5: #64748b }

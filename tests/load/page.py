@@ -19,7 +19,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right }
 th:first-child, td:first-child, .words { text-align: left }
 .good { color: var(--good) } .bad { color: var(--bad); font-weight: bold }
-figure { margin: 1rem 0 } svg { width: 100%; max-width: 48rem; height: auto }
+figure { margin: 1rem 0; overflow-x: auto } svg { width: 100%; min-width: 34rem; max-width: 48rem; height: auto }
 """
 CHAPTERS = (
     ("Against the plan", table.plan),

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.load import table
+from tests.load import charts, table
 from tests.load.aims import verdicts
 
+# The charts that stand in the page.
+DRAWN = {"mean": "Mean time of a visit", "components": "Where the time of a mean checkout went"}
 BEGIN, END = "<!-- figures of the last run: begin -->", "<!-- end -->"
 
 
@@ -18,8 +20,12 @@ def text(results: dict[str, Any]) -> str:
 
 
 def hindrances(results: dict[str, Any]) -> list[str]:
-    """What is in the way of each aim that is not met."""
-    return [f"{row.figure} ({row.after}): {row.why}" for row in verdicts(results) if not row.met]
+    """What is in the way of the aims that are not met; once, where the same is in the way of several."""
+    hindered: dict[str, list[str]] = {}
+    for row in verdicts(results):
+        if not row.met:
+            hindered.setdefault(row.why, []).append(f"{row.figure} ({row.after})")
+    return [f"{'; '.join(figures)}: {why}" for why, figures in hindered.items()]
 
 
 def remarks(results: dict[str, Any]) -> Iterator[str]:
@@ -49,7 +55,7 @@ def conditions(results: dict[str, Any]) -> str:
 
 
 def write(path: Path, results: dict[str, Any]) -> None:
-    """Put the tables of this run between the markers of a page."""
+    """Put the tables of this run between the markers of a page, and its charts beside it."""
     head, rest = path.read_text().split(BEGIN)
     tail = rest.split(END, 1)[1]
     lines: list[str] = []
@@ -57,5 +63,9 @@ def write(path: Path, results: dict[str, Any]) -> None:
         lines += ["", *table.markdown(rows)] if rows else []
     ways = [f"- {hindrance}" for hindrance in hindrances(results)]
     told = ["\n" + remark for remark in remarks(results)]
-    body = "\n".join([*told, *lines, *(["\nIn the way of what is not met:\n", *ways] if ways else [])])
+    drawn = charts.all_of(results)
+    for name in DRAWN:
+        path.with_name(f"{path.stem}-{name}.svg").write_text(drawn[name] + "\n")
+    shown = [f"\n![{title}]({path.stem}-{name}.svg)" for name, title in DRAWN.items()]
+    body = "\n".join([*told, *shown, *lines, *(["\nIn the way of what is not met:\n", *ways] if ways else [])])
     path.write_text(f"{head}{BEGIN}\n{body}\n\n{END}{tail}")

@@ -6,6 +6,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -149,6 +150,11 @@ def test_the_page_between_its_markers(results: dict[str, Any], tmp_path: Path) -
     assert text.startswith("above\n")
     assert text.endswith("below\n")
     assert "earlier figures" not in text
+    for name in report.DRAWN:
+        chart = written.with_name(f"performance-{name}.svg")
+        assert f"]({chart.name})" in text
+        assert chart.stat().st_size < 20_000
+        ElementTree.parse(chart)
     assert "| simple checkout, mean | 1,000 ms | 100 ms | -90% | -50% | -75% | met |" in text
 
 
