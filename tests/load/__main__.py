@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import shutil
+import signal
 import sys
 import time
 import urllib.request
@@ -12,8 +14,9 @@ from typing import Any
 
 import psutil
 
-from config.embedded.data import PROJECT
-from tests.load import page, report, sides, stand_ins, verify
+from config.embedded import leases
+from config.embedded.data import PROJECT, DataFolder
+from tests.load import page, report, stand_ins, verify
 from tests.load.drive import Driven, drive
 from tests.load.figures import Round, summary
 from tests.load.measure import PeakMemory, Snapshot, counts
@@ -74,6 +77,7 @@ def main() -> int:
     options.add_argument("--quick", action="store_true")
     options.add_argument("--page", type=Path, help="where the table and the charts of this run are written to")
     given = options.parse_args()
+    _end_with_make()
     began, results = time.monotonic(), _measured(quick=given.quick)
     results["seconds"] = round(time.monotonic() - began)
     RESULTS.mkdir(exist_ok=True)
@@ -88,7 +92,7 @@ def main() -> int:
 
 def _measured(*, quick: bool) -> dict[str, Any]:
     scenarios = chosen(quick=quick)
-    data = sides.fresh_data(sides.DataFolder.chosen().root / "bench")
+    data = _fresh_data()
     servers, found = Servers(data), {}
     with servers.running(), stand_ins.running(data.root) as stand:
         both = {name: Side(name, servers, stand, data) for name in NAMES}
@@ -113,6 +117,28 @@ def _measured(*, quick: bool) -> dict[str, Any]:
         "units_sold_twice": sold_twice,
         "problems": bench.problems,
     }
+
+
+def _end_with_make() -> None:
+    """However we are ended, everything that we have started ends in good order."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if leases.under_make():
+        leases.die_with_parent(signal.SIGTERM)
+
+
+def _fresh_data() -> DataFolder:
+    """A folder for this run alone; what an earlier one has left is gone."""
+    chosen_folder = DataFolder.chosen()
+    chosen_folder.create()
+    if leases.take(chosen_folder.leases, "bench") is None:
+        raise SystemExit(f"Another bench is running on {chosen_folder.root}. Wait for it, or set ESTEIRA_DATA.")
+    root = chosen_folder.root / "bench"
+    shutil.rmtree(root, ignore_errors=True)
+    return DataFolder(root)
 
 
 def _fill(side: Side, servers: Servers, folder: Path, orders: int) -> None:

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from tests.load.sides import NAMES
 from tests.load.stand_ins import NONE, REALISTIC, Latencies
-
-Kind = Literal["checkout", "mix", "look"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +12,6 @@ class Scenario:
     """`script` is driven with `settings`, for `seconds` where those are given, `rounds` times on each side in turn."""
 
     name: str
-    kind: Kind
     script: str
     latencies: Latencies
     settings: Mapping[str, int] = field(default_factory=dict)
@@ -25,8 +21,8 @@ class Scenario:
 
     @property
     def orders_a_round(self) -> int:
-        """Carts that must be ready for a round, for those that do not fill their own."""
-        return (self.settings["RATE"] * (self.seconds or 0)) // 20 + 1 if self.kind == "mix" else 0
+        """Carts that must be ready for a round: the mix pays for one in each 20 requests, the others fill their own."""
+        return self.settings.get("RATE", 0) * (self.seconds or 0) // 20 + 1
 
 
 def chosen(*, quick: bool) -> list[Scenario]:
@@ -39,22 +35,33 @@ def chosen(*, quick: bool) -> list[Scenario]:
         settings = {"SHOPPERS": shoppers, "LINES": lines}
         rounds = length(3, 1)
         return Scenario(
-            name=name, kind="checkout", script="checkout.js", latencies=latencies, settings=settings, seconds=seconds,
+            name=name,
+            script="checkout.js",
+            latencies=latencies,
+            settings=settings,
+            seconds=seconds,
             rounds=rounds,
-        )  # fmt: skip
+        )
 
     def rush(name: str, latencies: Latencies) -> Scenario:
         settings = {"SHOPPERS": length(200, 50), "LINES": 1}
         return Scenario(
-            name=name, kind="checkout", script="checkout.js", latencies=latencies, settings=settings,
+            name=name,
+            script="checkout.js",
+            latencies=latencies,
+            settings=settings,
             rounds=length(2, 1),
-        )  # fmt: skip
+        )
 
     def peak(name: str, latencies: Latencies, seconds: int, rounds: int) -> Scenario:
         return Scenario(
-            name=name, kind="mix", script="peak.js", latencies=latencies, settings={"RATE": 100}, seconds=seconds,
+            name=name,
+            script="peak.js",
+            latencies=latencies,
+            settings={"RATE": 100},
+            seconds=seconds,
             rounds=rounds,
-        )  # fmt: skip
+        )
 
     return [
         whole("simple", REALISTIC, 4, 1, length(15, 4)),
@@ -62,14 +69,23 @@ def chosen(*, quick: bool) -> list[Scenario]:
         peak("peak", REALISTIC, length(60, 8), length(2, 1)),
         rush("rush", REALISTIC),
         Scenario(
-            name="browse", kind="look", script="browse.js", latencies=REALISTIC, settings={"SHOPPERS": 8},
-            seconds=length(10, 3), rounds=length(3, 1),
+            name="browse",
+            script="browse.js",
+            latencies=REALISTIC,
+            settings={"SHOPPERS": 8},
+            seconds=length(10, 3),
+            rounds=length(3, 1),
         ),
         whole("simple, no latency", NONE, 8, 1, length(12, 3)),
         *([] if quick else [whole("fifty, no latency", NONE, 4, 50, 15), peak("peak, no latency", NONE, 30, 1)]),
         *([] if quick else [rush("rush, no latency", NONE)]),
         Scenario(
-            name="pages", kind="checkout", script="pages.js", latencies=NONE, settings={"SHOPPERS": 8},
-            seconds=length(15, 4), rounds=length(3, 1), sides=("after",),
+            name="pages",
+            script="pages.js",
+            latencies=NONE,
+            settings={"SHOPPERS": 8},
+            seconds=length(15, 4),
+            rounds=length(3, 1),
+            sides=("after",),
         ),
-    ]  # fmt: skip
+    ]

@@ -6,7 +6,6 @@ worker beside it, since that sends its mail; the old one sends mail itself.
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +13,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 
 import psycopg
 from psycopg import sql
 
-from config.embedded import environment, ports
+from config.embedded import environment, leases, ports
 from config.embedded.data import PROJECT, DataFolder
 from config.embedded.postgres import Postgres
 from config.embedded.valkey import Valkey
@@ -130,6 +129,7 @@ class Side:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", program, *arguments], cwd=PROJECT, stdout=log, stderr=log,
             env={**self.variables, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, start_new_session=True,
+            preexec_fn=partial(leases.die_with_parent, signal.SIGTERM),
         )  # fmt: skip
         stack.callback(_end, process)
         return process.pid
@@ -156,9 +156,3 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
-
-
-def fresh_data(root: Path) -> DataFolder:
-    """A folder for one run; what an earlier run left is gone."""
-    shutil.rmtree(root, ignore_errors=True)
-    return DataFolder(root)
