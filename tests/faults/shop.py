@@ -22,7 +22,7 @@ import redis
 from config.embedded import ports
 from config.embedded.data import DataFolder
 from config.embedded.valkey import Valkey
-from config.gauges import STATES
+from config.gauges import QUEUE, STATES
 from tests.faults import processes
 from tests.faults.mail_sink import MailSink
 from tests.faults.proxy import Proxy
@@ -32,6 +32,7 @@ from tests.sandbox import Sandbox
 PAYMENT_SECONDS = 2.0
 # What opens /metrics and /health/full.
 METRICS_TOKEN = "a-token-for-metrics"
+BROKER_DB = 1
 
 
 class Shop:
@@ -52,7 +53,7 @@ class Shop:
             sandbox,
             self.mail.port,
             REDIS_URL=f"redis://:{server.password}@127.0.0.1:{self.redis.port}/0",
-            CELERY_BROKER_URL=f"redis://:{server.password}@127.0.0.1:{self.broker.port}/1",
+            CELERY_BROKER_URL=f"redis://:{server.password}@127.0.0.1:{self.broker.port}/{BROKER_DB}",
             PAYMENT_TIMEOUT_SECONDS=str(PAYMENT_SECONDS),
             SITE_URL=self.url,
             METRICS_TOKEN=METRICS_TOKEN,
@@ -69,6 +70,11 @@ class Shop:
         """Redis forgets everything, as after a restart without a disk."""
         with redis.Redis.from_url(self._redis_url) as client:
             client.flushall()
+
+    def tasks(self) -> tuple[int, int]:
+        """How many tasks wait for a worker, and how many one has taken and not finished."""
+        with redis.Redis.from_url(urlsplit(self._redis_url)._replace(path=f"/{BROKER_DB}").geturl()) as client:
+            return client.llen(QUEUE), client.hlen("unacked")
 
     def is_left_alone(self, service: str) -> bool:
         """Whether the breaker of an outside service is open, as staff are told."""
@@ -98,9 +104,11 @@ class Shop:
         self._start_web(port, release)
         return f"http://127.0.0.1:{port}"
 
-    def start_worker(self, release: Path = processes.REPOSITORY) -> "subprocess.Popen[bytes]":
+    def start_worker(
+        self, release: Path = processes.REPOSITORY, application: str = "config"
+    ) -> "subprocess.Popen[bytes]":
         return self._start(
-            "worker", "celery", "-A", "config", "worker", "--concurrency", "1", "-l", "ERROR", "--without-mingle",
+            "worker", "celery", "-A", application, "worker", "--concurrency", "1", "-l", "ERROR", "--without-mingle",
             release=release,
         )  # fmt: skip
 

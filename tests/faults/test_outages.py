@@ -3,11 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from cart.services import parcel_of
@@ -154,6 +156,36 @@ def test_worker_is_killed_while_it_sends(shop: Shop, product: Product, books: Bo
     eventually(lambda: mails_for_all(mails), 30)
     eventually(lambda: not OutboxMessage.objects.unsent().exists())
     books.check("worker killed while it sends", kills)
+
+
+@contextmanager
+def outbox_out_of_reach() -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE checkout_outboxmessage IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def somebody_waits_for_the_outbox() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE relation = 'checkout_outboxmessage'::regclass AND NOT granted")
+        return cursor.fetchone() is not None
+
+
+def test_task_of_a_killed_worker_is_run_by_another(shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
+    """By Celery alone: nobody nudges again, there is no beat, and the outbox was not touched yet."""
+    eventually(lambda: shop.tasks() == (1, 0))
+    kills = 3 if FULL else 1
+    for _ in range(kills):
+        with outbox_out_of_reach():
+            worker = shop.start_worker(application="tests.faults.impatient")
+            eventually(somebody_waits_for_the_outbox, 30)
+            assert shop.tasks() == (0, 1)
+            kill(worker)
+        assert mails.by_order().total() == 0
+    worker = shop.start_worker(application="tests.faults.impatient")
+    eventually(lambda: mails_for_all(mails) and shop.tasks() == (0, 0), 30)
+    assert [message.tries for message in OutboxMessage.objects.all()] == [1]
+    books.check("worker killed before it did its task", kills)
 
 
 # --- The carrier ------------------------------------------------------------------------------------------------------
