@@ -247,6 +247,8 @@ class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
         if stock := context.get("original"):
             context["subtitle"] = f"{stock.product}, {stock.warehouse}"
             context["holds"] = holds_on(stock)
+            others = Stock.objects.with_free().filter(product=stock.product_id).exclude(pk=stock.pk)
+            context["elsewhere"] = others.select_related("warehouse").order_by("warehouse__priority", "id")
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("product"), ordering="product__name")

@@ -15,6 +15,9 @@ class AccountsConfig(AppConfig):
         user = self.get_model("User")
         post_save.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_saved")
         post_delete.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_deleted")
-        # After the last app, whose turn comes when every other app's permissions have been written.
-        last = list(apps.get_app_configs())[-1]
-        post_migrate.connect(keep_roles, sender=last, dispatch_uid="accounts.keep_roles")
+        post_migrate.connect(keep_roles, sender=announced_last(), dispatch_uid="accounts.keep_roles")
+
+
+def announced_last() -> AppConfig:
+    """The app whose turn comes when every other app's permissions are written: those without models have no turn."""
+    return [app for app in apps.get_app_configs() if app.models_module is not None][-1]
