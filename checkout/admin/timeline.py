@@ -67,7 +67,7 @@ def _placed(order: Order, others: list[Step]) -> Step:
     """First, although its transaction writes goods and payment before the order, a moment earlier."""
     began = min([order.placed_at, *(step.at for step in others)])
     method = order.payment.get_method_display()
-    return Step(began, ORDER, _("Placed"), detail=f"{money(order.total, order.currency)} · {method}")
+    return Step(began, ORDER, _("Order placed"), detail=f"{money(order.total, order.currency)} · {method}")
 
 
 def _ended(order: Order) -> Iterator[Step]:

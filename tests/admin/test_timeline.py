@@ -35,7 +35,7 @@ def test_of_an_order_that_was_bought_sent_and_paid_back(desk: Client, boss, mail
     press(desk, "resend", made)
     services.refund_order(made, amount=made.total, reason="torn", restock=True, idempotency_key="k", by=boss)
     assert said(desk, made) == [
-        "Placed",
+        "Order placed",
         "Goods held",
         "The provider was asked for the money",
         "Approved",

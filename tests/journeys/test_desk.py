@@ -1,0 +1,86 @@
+"""Staff at work in a real browser, at a phone's width and at a desk's: any order found and refunded in three clicks."""
+
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from checkout import services
+from checkout.models import Order, OrderStatus
+from config.accounts.models import User
+from inventory.models import Stock
+from tests.admin.conftest import client_of
+from tests.cart.factories import ready_cart
+from tests.checkout.support import AUTHENTICATE, order_of
+from tests.journeys.goods import Goods
+from tests.journeys.shopper import Shopper
+from tests.journeys.test_looks import RULES, _barriers
+
+pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def boss(shop: str) -> User:
+    return User.objects.create(email="chefe@example.com", is_staff=True, is_superuser=True)
+
+
+def at_desk(shopper: Shopper, person: User) -> Shopper:
+    """Let this browser be signed in as somebody of the staff."""
+    session = client_of(person).cookies[settings.SESSION_COOKIE_NAME].value
+    shopper.page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": shopper.address}])
+    return shopper
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("language", ["pt-br", "en"])
+def test_an_order_is_found_and_refunded_in_three_clicks(
+    language: str, width: int, goods: Goods, boss: User, welcome: Callable[..., Shopper]
+) -> None:
+    made, _other = order_of(ready_cart([goods.mug])), order_of(ready_cart([goods.mug]))
+    clerk = at_desk(welcome(language, viewport={"width": width, "height": 740}), boss)
+    page = clerk.page
+    clerk.open("/admin/")
+    page.get_by_label(clerk.words("Find an order")).fill(made.number)
+    page.get_by_role("button", name=clerk.words("Find"), exact=True).click()
+    page.get_by_role("link", name=clerk.words("Refund…")).click()
+    page.get_by_label(clerk.words("Reason")).fill("veio quebrado")
+    page.get_by_role("button", name=clerk.words("Pay back")).click()
+    expect(page.locator(".messagelist .success")).to_contain_text(made.number)
+    assert Order.objects.get(pk=made.pk).status == OrderStatus.REFUNDED
+
+
+def test_the_pages_of_the_desk_are_open_to_everybody(goods: Goods, boss: User, welcome: Callable[..., Shopper]) -> None:
+    """Order list, order, refund, stock and audit log: at each width, in light and dark."""
+    made, _waiting = order_of(ready_cart([goods.mug, goods.hammock])), order_of(ready_cart([goods.mug]), AUTHENTICATE)
+    services.mark_shipped(made, by=boss)
+    stock = Stock.objects.get(product=goods.mug)
+    # axe itself writes styles while it reads those of the admin; that the pages do not, the journey above sees.
+    clerk = at_desk(welcome("pt-br", bypass_csp=True), boss)
+    found = []
+    for name, arguments in {
+        "checkout_order_changelist": [],
+        "checkout_order_change": [made.pk],
+        "checkout_order_refund": [made.pk],
+        "inventory_stock_changelist": [],
+        "inventory_stock_change": [stock.pk],
+        "audit_entry_changelist": [],
+    }.items():
+        clerk.open(reverse(f"admin:{name}", args=arguments))
+        expect(clerk.page.locator("#content")).to_be_visible()
+        found += look_over(clerk.page, name)
+    assert found == []
+
+
+def look_over(page: Page, what: str) -> list[str]:
+    """What keeps somebody out of this page, and where it is wider than the screen."""
+    found = []
+    for width in (360, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        needed = page.evaluate("document.documentElement.scrollWidth")
+        found += [f"{what} at {width}px is {needed}px wide"] if needed > width else []
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found += [f"{what}, {scheme}, {width}px: {problem}" for problem in _barriers(page, RULES)]
+    return found
