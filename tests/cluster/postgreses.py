@@ -13,17 +13,19 @@ import psycopg
 from config.embedded import ports
 from config.embedded.data import DataFolder
 from config.embedded.postgres import Postgres, binary
+from config.embedded.server_user import server_user
+from tests.cluster.configuration import GIVEN
 from tests.waiting import eventually
 
 DATABASE = "esteira"
 
 
 class Node(Postgres):
-    """A PostgreSQL with the others' password. Made new, or as a copy of `primary`, which it follows from then on."""
+    """A PostgreSQL with the others' password. One that is a copy of another finds its files made already."""
 
-    def __init__(self, data: DataFolder, password: str, primary: "Node | None" = None) -> None:
+    def __init__(self, data: DataFolder, password: str, *, is_copy: bool) -> None:
         super().__init__(data)
-        self._password, self._primary = password, primary
+        self._password, self._is_copy = password, is_copy
 
     @property
     def password(self) -> str:
@@ -33,14 +35,14 @@ class Node(Postgres):
     def port(self) -> int:
         return self.data.port(self.name)
 
-    def prepare(self) -> None:
-        if self._primary is not None and not self.cluster.exists():
-            self._copy(self._primary)
-        super().prepare()
+    @property
+    def address(self) -> str:
+        """Without a password, and of the database that is always there: what operators' scripts are given."""
+        return f"postgres://{DATABASE}@{ports.HOST}:{self.port}/postgres"
 
     def answers(self) -> bool:
-        """Whether it can be asked. Only a primary is one where the shop's database may have to be made."""
-        if self._primary is None:
+        """Whether it can be asked. Only where it is no copy the shop's database may have to be made."""
+        if not self._is_copy:
             return super().answers()
         try:
             psycopg.connect(self.url, connect_timeout=5).close()
@@ -55,14 +57,11 @@ class Node(Postgres):
             row = cursor.fetchone() if cursor.description else None
             return row and row[0]
 
-    def _copy(self, primary: "Node") -> None:
+    def make_folder(self) -> None:
+        """An empty one for its files, of the user who will run it."""
         self.cluster.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            owner = primary.cluster.stat()
-            os.chown(self.cluster, owner.st_uid, owner.st_gid)
-        source = f"{primary.url}?application_name=standby"
-        backup = [str(binary("pg_basebackup")), "-D", str(self.cluster), "-R", "-c", "fast", "-d", source]
-        subprocess.run([*self.as_its_user(), *backup], cwd=self.data.root, check=True)
+        if user := server_user():
+            os.chown(self.cluster, user.pw_uid, user.pw_gid)
 
 
 class Postgreses:
@@ -72,25 +71,32 @@ class Postgreses:
         self._stack = contextlib.ExitStack()
         self._folder, self._password, self._made = folder, password, 0
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self.primary = self._new(None)
+        self.primary = self._new(is_copy=False)
         self.standby: Node
 
     def start(self) -> None:
         """Both; from here on a commit waits for the standby."""
+        self._run(self.primary)
         self.add_standby()
 
     def stop(self) -> None:
         self._stack.close()
 
     def add_standby(self) -> None:
-        """As deploy/cluster/rejoin does: copy, follow, then have commits wait for it."""
-        self.standby = self._new(self.primary)
-        following = (
-            "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'standby' AND state = 'streaming'"
-        )
-        eventually(lambda: self.primary.ask(following) == 1, 30)
-        self.primary.ask("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-        self.primary.ask("SELECT pg_reload_conf()")
+        """Run deploy/cluster/rejoin, for the first standby and for each after it."""
+        self.standby = self._new(is_copy=True)
+        self.standby.make_folder()
+        copied = self.standby.cluster / "copied"
+        variables = {"PRIMARY": self.primary.address, "PGDATA": str(self.standby.cluster), "START": f"touch {copied}"}
+        script = subprocess.Popen(
+            [*self.standby.as_its_user(), str(GIVEN / "rejoin")],
+            env={**os.environ, **variables, "PGPASSWORD": self._password, "PATH": programs()},
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        eventually(lambda: copied.exists() or script.poll() is not None, 60)
+        copied.unlink()
+        self._run(self.standby)
+        assert script.wait(60) == 0
         eventually(lambda: self.primary.ask("SELECT sync_state FROM pg_stat_replication") == "sync", 10)
 
     def kill_primary(self) -> None:
@@ -106,15 +112,16 @@ class Postgreses:
         """The standby has become the primary; there is no standby any more."""
         self.primary = self.standby
 
-    def _new(self, primary: Node | None) -> Node:
+    def _new(self, *, is_copy: bool) -> Node:
         self._made += 1
         data = DataFolder(self._folder / f"postgres-{self._made}")
         data.create()
         data.free_port("postgres")
-        node = Node(data, self._password, primary)
-        log = self._stack.enter_context((data.root / "log").open("ab"))
+        return Node(data, self._password, is_copy=is_copy)
+
+    def _run(self, node: Node) -> None:
+        log = self._stack.enter_context((node.data.root / "log").open("ab"))
         self._processes[node.port] = self._stack.enter_context(node.running(log=log))
-        return node
 
 
 def programs() -> str:
@@ -130,6 +137,3 @@ def running(folder: Path, password: str) -> Iterator[Postgreses]:
         yield postgreses
     finally:
         postgreses.stop()
-
-
-HOST = ports.HOST
