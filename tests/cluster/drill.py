@@ -15,6 +15,7 @@ from checkout.models import Order
 from tests.cart.factories import flat_shipping
 from tests.cluster import table
 from tests.cluster.apps import Crowd, buying
+from tests.cluster.postgreses import Node
 from tests.cluster.stack import Stack
 from tests.cluster.table import Row
 from tests.faults.balance import PAID, Balance, shelves
@@ -118,18 +119,28 @@ def _kill_valkey(shop: Shop) -> None:
     eventually(shop.cluster.valkeys.has_master, 60)
 
 
-def _kill_postgres(shop: Shop) -> None:
+def _kill_primary(shop: Shop) -> None:
     """The watch notices, then does the operator's step."""
-    postgreses = shop.cluster.postgreses
-    postgreses.kill_primary()
+    shop.cluster.postgreses.kill_primary()
+    _be_sure_of_silence(shop.cluster.postgreses.primary)
+    shop.cluster.pgbouncer.promote_standby()
+
+
+def _kill_standby(shop: Shop) -> None:
+    """Likewise: commits wait for it until somebody decides to go on without."""
+    shop.cluster.postgreses.kill_standby()
+    _be_sure_of_silence(shop.cluster.postgreses.standby)
+    shop.cluster.postgreses.go_on_alone()
+
+
+def _be_sure_of_silence(server: Node) -> None:
     silent = 0
     while silent < SILENT_TIMES:
         time.sleep(1)
         try:
-            postgreses.primary.ask("SELECT 1")
+            server.ask("SELECT 1")
         except psycopg.OperationalError:
             silent += 1
-    shop.cluster.pgbouncer.promote_standby()
 
 
 def _nothing_to_mend(_shop: Shop) -> None:
@@ -148,7 +159,7 @@ def _restart_valkey(shop: Shop) -> None:
     shop.cluster.valkeys.start_again()
 
 
-def _rejoin_postgres(shop: Shop) -> None:
+def _rejoin_standby(shop: Shop) -> None:
     shop.cluster.postgreses.add_standby()
     shop.cluster.pgbouncer.look_again()
 
@@ -159,7 +170,8 @@ FAULTS: dict[str, tuple[Step, Step]] = {
     "a web server": (_kill_web, _restart_web),
     "a worker": (_kill_worker, _restart_worker),
     "Valkey's master": (_kill_valkey, _restart_valkey),
-    "PostgreSQL's primary": (_kill_postgres, _rejoin_postgres),
+    "PostgreSQL's standby": (_kill_standby, _rejoin_standby),
+    "PostgreSQL's primary": (_kill_primary, _rejoin_standby),
 }
 
 

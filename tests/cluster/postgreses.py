@@ -100,13 +100,17 @@ class Postgreses:
         eventually(lambda: self.primary.ask("SELECT sync_state FROM pg_stat_replication") == "sync", 10)
 
     def kill_primary(self) -> None:
-        """kill -9 of all of it at once, as when the machine loses its power."""
-        process = self._processes[self.primary.port]
-        tree = psutil.Process(process.pid)
-        for each in [tree, *tree.children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.kill()
-        process.wait()
+        """As when its machine loses its power."""
+        self._kill(self.primary)
+
+    def kill_standby(self) -> None:
+        """Likewise. Commits wait for it from now on."""
+        self._kill(self.standby)
+
+    def go_on_alone(self) -> None:
+        """What an operator may decide: commits wait for no standby any more."""
+        self.primary.ask("ALTER SYSTEM RESET synchronous_standby_names")
+        self.primary.ask("SELECT pg_reload_conf()")
 
     def was_promoted(self) -> None:
         """The standby has become the primary; there is no standby any more."""
@@ -118,6 +122,15 @@ class Postgreses:
         data.create()
         data.free_port("postgres")
         return Node(data, self._password, is_copy=is_copy)
+
+    def _kill(self, node: Node) -> None:
+        """kill -9 of all of it at once."""
+        process = self._processes[node.port]
+        tree = psutil.Process(process.pid)
+        for each in [tree, *tree.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.wait()
 
     def _run(self, node: Node) -> None:
         log = self._stack.enter_context((node.data.root / "log").open("ab"))
