@@ -62,7 +62,8 @@ class BackRoom(admin.AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """With the pages that this person may see before the apps, in the form in which the menu takes apps."""
         apps = super().get_app_list(request, app_label)
-        shown = [page for page in _pages if page.title and request.user.has_perm(page.permission)]
+        allowed = [page for page in _pages if page.title and request.user.has_perm(page.permission)]
+        shown = sorted(allowed, key=lambda page: str(page.title))
         if app_label or not shown:
             return apps
         entries: list[dict[str, Any]] = [

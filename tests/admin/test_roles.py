@@ -14,6 +14,7 @@ from config.accounts.apps import announced_last
 from config.accounts.models import User
 from config.accounts.roles import ROLES, keep_roles
 from inventory.models import Product, Stock
+from payments.models import StrayCharge
 from tests.admin.conftest import client_of
 from tests.admin.support import order, page_of
 from tests.inventory.factories import CategoryFactory, ProductFactory, StockFactory, WarehouseFactory
@@ -54,6 +55,10 @@ def fills(name: str, row: Callable[[], Any] | None = None) -> Callable[[Client],
     return send
 
 
+def stray() -> StrayCharge:
+    return StrayCharge.objects.create(provider="stripe", provider_reference="pi_1", amount="1.00", currency="BRL")
+
+
 # What is tried, and the roles that may. Everybody else gets 403.
 TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "read orders": (reads("checkout_order"), EVERYBODY),
@@ -69,6 +74,13 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "read carts": (reads("cart_cart"), {"viewer", "support"}),
     "read rates": (reads("shipping_shippingrate"), {"viewer", "support"}),
     "read the log": (reads("audit_entry"), {"viewer", "finance"}),
+    "read the money page": (opens(lambda: "/admin/money/"), {"viewer", "support", "finance"}),
+    "read abandoned carts": (opens(lambda: "/admin/abandoned_carts/"), {"viewer", "support"}),
+    "read the cache": (opens(lambda: "/admin/cache/"), {"viewer", "support"}),
+    "read the breakers": (opens(lambda: "/admin/breakers/"), {"viewer", "support"}),
+    "drop a name of the cache": (lambda client: client.post("/admin/cache/product/drop/"), set()),
+    "close a breaker": (lambda client: client.post("/admin/breakers/stripe/close/", {"reason": "x"}), set()),
+    "deal with a charge of no order": (fills("payments_straycharge", stray), {"finance"}),
     "read people": (reads("accounts_user"), set()),
     "read groups": (reads("auth_group"), set()),
     "ship": (presses("ship"), {"stock"}),

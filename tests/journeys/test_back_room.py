@@ -1,0 +1,100 @@
+"""Staff at a browser: an order found and refunded in three clicks on a phone, and overview pages open to everybody."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as project_settings
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from cart import snapshot
+from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
+from config import metrics
+from config.accounts.models import User
+from inventory import catalogue
+from payments.models import PaymentAttempt, StrayCharge, WebhookEvent
+from tests.admin.support import opened
+from tests.cart.factories import ready_cart
+from tests.checkout.support import order_of
+from tests.journeys.goods import Goods
+from tests.journeys.shopper import Shopper
+from tests.journeys.test_looks import look_over
+from tests.sandbox import Sandbox
+
+pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
+
+
+def at_work(staff: Shopper) -> Shopper:
+    """With the session of somebody who may do everything."""
+    client = Client()
+    client.force_login(User.objects.create(email="chefe@example.com", is_staff=True, is_superuser=True))
+    name = project_settings.SESSION_COOKIE_NAME
+    staff.page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": staff.address}])
+    metrics.forget_scraped()
+    return staff
+
+
+@pytest.mark.parametrize("sought", ["number", "email"])
+def test_an_order_is_refunded_three_clicks_from_home_on_a_phone(
+    welcome: Callable[..., Shopper], goods: Goods, sandbox: Sandbox, sought: str
+) -> None:
+    order = order_of(ready_cart([goods.mug]))
+    staff = at_work(welcome("en", phone=True))
+    staff.open("/admin/")
+    staff.page.get_by_label("Find an order").fill(getattr(order, sought))
+    staff.page.get_by_role("button", name="Find", exact=True).click()
+    staff.page.get_by_role("link", name="Refund…").click()
+    staff.page.get_by_label("Reason").fill("scratched")
+    staff.page.locator("form [type=submit].button-grave, form .desk [type=submit]").first.click()
+    expect(staff.page.locator(".messagelist")).to_contain_text("is refunded")
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.REFUNDED
+    assert sandbox.ledger()["balance"] == 0
+
+
+def everything_is_wrong(goods: Goods) -> None:
+    """A row in every section of the money page, a concern of every kind that rows can make, and a full cache."""
+    ago = timezone.now() - timedelta(minutes=8)
+    lost, unknown, due = (order_of(ready_cart([goods.mug])) for _ in range(3))
+    Order.objects.filter(pk=lost.pk).update(status=OrderStatus.CANCELLED)
+    Order.objects.update(placed_at=ago)
+    PaymentAttempt.objects.filter(payment=unknown.payment_id).update(status="unknown", created_at=ago)
+    OutboxMessage.objects.update(created_at=ago, last_error="ConnectionRefusedError: nobody listens", tries=3)
+    OutboxMessage.objects.create(order=due, kind=MessageKind.REFUND_DUE, due_at=ago)
+    StrayCharge.objects.create(
+        provider="stripe", provider_reference="pi_3Pstray0Nobody", amount="88.00", currency="BRL"
+    )
+    WebhookEvent.objects.create(
+        provider="stripe", event_id="evt_1", type="payment_intent.succeeded", payload={}, received_at=ago
+    )
+    catalogue.products_by_id([goods.mug.pk, goods.hammock.pk])
+    snapshot.load(ready_cart([goods.hammock]).id, None)
+
+
+PAGES = ["/admin/", "/admin/money/", "/admin/cache/", "/admin/cache/product/drop/", "/admin/breakers/"]
+
+
+@pytest.mark.parametrize("language", ["pt-br", "en"])
+def test_the_overview_pages_are_open_to_everybody(welcome: Callable[..., Shopper], goods: Goods, language: str) -> None:
+    everything_is_wrong(goods)
+    staff = at_work(welcome(language))
+    found: list[str] = []
+    with opened("stripe"):
+        for path in [*PAGES, "/admin/breakers/stripe/close/", "/admin/cart/cart/?abandoned=hour"]:
+            staff.open(path)
+            found += look_over(staff.page, f"{path} in {language}")
+    assert found == []
+    staff.open("/admin/cache/")
+    staff.page.locator("code").first.click()
+    expect(staff.page.locator(".payload")).to_be_visible()
+    assert look_over(staff.page, "one key") == []
+
+
+def test_they_are_open_to_everybody_where_nothing_is_wrong(welcome: Callable[..., Shopper], goods: Goods) -> None:
+    staff = at_work(welcome("en"))
+    found: list[str] = []
+    for path in PAGES:
+        staff.open(path)
+        found += look_over(staff.page, path)
+    assert found == []
