@@ -6,9 +6,11 @@ import pytest
 from django.db import OperationalError, connection
 from prometheus_client import REGISTRY
 
+from cart import services as carts
 from checkout.exceptions import PaymentDeclined
 from config.breakers import FAILURES_BEFORE_OPENING, ProviderFailure, breaker
 from config.locks import redis_lock
+from config.metrics import CART_STEPS
 from payments.exceptions import PaymentUnavailable
 from tests.cart.factories import ready_cart
 from tests.checkout.support import DECLINED, order_of
@@ -38,11 +40,12 @@ class Counts:
 class TestAnOrder:
     def test_that_is_paid(self, sandbox: Sandbox) -> None:
         cart, counts = ready_cart(), Counts()
-        order_of(cart)
+        order = order_of(cart)
         for stage in ("total", "commit", "authorize", "settle"):
             assert counts.grown("checkout_duration_seconds_count", stage=stage, outcome="ok") == 1, stage
         assert counts.grown("orders_total", status="awaiting_payment") == 1
         assert counts.grown("orders_total", status="paid") == 1
+        assert counts.grown("order_revenue_total", currency="BRL") == float(order.total)
         assert counts.grown("payment_answers_total", call="authorize", answer="approved") == 1
         assert counts.grown("provider_call_duration_seconds_count", service="stripe", outcome="answered") == 1
         assert counts.grown("checkout_lock_wait_seconds_count") >= 2
@@ -54,6 +57,7 @@ class TestAnOrder:
         assert counts.grown("checkout_duration_seconds_count", stage="total", outcome="payment_declined") == 1
         assert counts.grown("orders_total", status="cancelled") == 1
         assert counts.grown("orders_total", status="paid") == 0
+        assert counts.grown("order_revenue_total", currency="BRL") == 0
         # A declined card is an answer of the provider's, not its failure.
         assert counts.grown("provider_call_duration_seconds_count", service="stripe", outcome="answered") == 1
 
@@ -65,6 +69,21 @@ class TestAnOrder:
         assert counts.grown("checkout_duration_seconds_count", stage="total", outcome="payment_unavailable") == 1
         assert counts.grown("provider_call_duration_seconds_count", service="stripe", outcome="failed") == 1
         assert counts.grown("payment_answers_total", call="authorize", answer="unavailable") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cart_is_counted_at_each_step_that_it_comes_to_and_only_then(sandbox: Sandbox) -> None:
+    def steps() -> list[float]:
+        return [counts.grown("cart_steps_total", step=step) for step in CART_STEPS]
+
+    counts = Counts()
+    cart = ready_cart()
+    assert steps() == [1, 1, 1, 0, 0]
+    carts.set_quantity(cart.id, cart.lines[0].product.sku, 2)
+    cart = carts.choose_shipping(cart.id, cart.shipping.code)
+    assert steps() == [1, 1, 1, 0, 0]
+    order_of(cart)
+    assert steps() == [1, 1, 1, 1, 1]
 
 
 def test_a_breaker_that_trips_is_counted_once() -> None:

@@ -45,6 +45,8 @@ def test_every_promised_series_is_there_before_anything_has_happened(tmp_path: P
     for series in (
         'checkout_duration_seconds_bucket{le="1.0",outcome="ok",stage="total"}',
         'orders_total{status="paid"}',
+        'order_revenue_total{currency="BRL"}',
+        'cart_steps_total{step="paid"}',
         'cache_requests_total{name="product",result="stale"}',
         'checkout_lock_errors_total{kind="redis_away"}',
         'checkout_lock_contention_total{lock="checkout"}',
