@@ -152,7 +152,7 @@ def catalogue_page(search: str = "", category: str | None = None, page: int = 1)
 
     def load() -> CataloguePage:
         # A page is kept for long: the standby may make it only once it knows of the change that began this version.
-        if time.time() - float(version.partition("-")[0]) < LAG_SECONDS:
+        if time.time() - _born(version) < LAG_SECONDS:
             return _load_page(DEFAULT_DB_ALIAS, search, in_category, page)
         return from_standby(lambda alias: _load_page(alias, search, in_category, page))
 
@@ -177,6 +177,12 @@ def _catalogue_version() -> str:
     It begins with the time of its birth, in seconds since 1970.
     """
     return cached("catalogue_page", "version", VERSION_SECONDS, lambda: f"{time.time():.0f}-{uuid4().hex}")
+
+
+def _born(version: str) -> float:
+    """When a version began, in seconds since 1970. One that an older release kept does not tell: it counts as new."""
+    born, separator, _rest = version.partition("-")
+    return float(born) if separator else time.time()
 
 
 def availability(product_ids: Collection[int]) -> dict[int, int]:

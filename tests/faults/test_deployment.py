@@ -36,6 +36,9 @@ def buy_over(servers: list[str], product: Product) -> str:
         assert answer.status in {200, 201}, answer
         return answer.document
 
+    for search, _server in zip(["", product.sku], servers, strict=False):
+        # Each loads a page of its own, under the version of the catalogue that the first of them began.
+        assert ask("GET", f"products/?search={search}")["count"] == 1
     for _server in servers:
         assert ask("GET", f"products/{product.sku}/")["available"]
     cart = f"carts/{ask('POST', 'carts/', {})['id']}/"
