@@ -10,7 +10,7 @@ import pytest
 
 from tests.load.measure import PeakMemory, busy_seconds, counts, cpu_seconds
 
-BURN = "import time\nuntil = time.process_time() + 0.4\nwhile time.process_time() < until: pass"
+BURN = "import time\nuntil = time.process_time() + 0.5\nwhile time.process_time() < until: pass"
 COUNT = """
 from prometheus_client import Counter, Histogram
 statements = Histogram("http_request_statements", "", ["view"], buckets=(0, 5))
