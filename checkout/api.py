@@ -26,14 +26,13 @@ from checkout.exceptions import (
     PriceChanged,
 )
 from checkout.idempotency import Answer, answer_once
-from checkout.models import LIVE, Order, OrderQuerySet, OrderStatus
+from checkout.models import Order, OrderQuerySet, OrderStatus
 from checkout.place_order import PlaceOrder, place_order
 from config.exceptions import Refusal
 from config.problems import NotFound, problem_of, problem_response
 from config.rest import Input, Moment, Money, PrivateView, Text, read_body, user_id_of
 from config.rest_schema import refusals
 from inventory.exceptions import InsufficientStock
-from payments import provider
 from payments import services as payments
 from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable
 from payments.models import Payment, PaymentAttempt
@@ -248,17 +247,8 @@ def _place(command: PlaceOrder) -> Answer:
 
 
 def _recover(command: PlaceOrder) -> Answer | None:
-    """The order that a request made before it died, so that whoever repeats it still learns its number and token.
-
-    Raises CheckoutInProgress while that request may be waiting for the provider.
-    """
-    order = Order.objects.fetch_live(command.cart_token, command.user_id)
-    if order is None:
-        return None
-    if order.current_attempt and provider.may_be_under_way(order.current_attempt):
-        raise CheckoutInProgress
-    order = sweeper.refresh(order)
-    return _order_answer(order) if order.status in LIVE else None
+    order = sweeper.what_came_of(command.cart_token, command.user_id)
+    return _order_answer(order) if order else None
 
 
 def _order_answer(order: Order) -> Answer:

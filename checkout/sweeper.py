@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from prometheus_client import Counter
 
+from cart.exceptions import CheckoutInProgress
 from checkout import services
-from checkout.models import Order
+from checkout.models import LIVE, Order
 from checkout.settle import settle
 from config.audit import services as audit
 from config.audit.services import Actor
@@ -92,6 +93,21 @@ def refresh(order: Order, *, by: Actor = None) -> Order:
         audit.record(by, ASK, order, reference=order.number)
     _settle_each("asked", [attempt], provider.ask)
     return Order.objects.with_everything().get(pk=order.pk)
+
+
+def what_came_of(cart_token: str, user_id: int | None) -> Order | None:
+    """The live order that a checkout made before its request died, so that whoever repeats it still learns of it; None
+    where nothing came of it. Asks the provider about an order that awaits its payment.
+
+    Raises CheckoutInProgress while that request may still be waiting for the provider.
+    """
+    order = Order.objects.fetch_live(cart_token, user_id)
+    if order is None:
+        return None
+    if order.current_attempt and provider.may_be_under_way(order.current_attempt):
+        raise CheckoutInProgress
+    order = refresh(order)
+    return order if order.status in LIVE else None
 
 
 def forget_old_quotes() -> int:
