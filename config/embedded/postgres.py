@@ -55,7 +55,7 @@ class Postgres(EmbeddedServer):
         """What it is told on its command line."""
         return {
             "listen_addresses": ports.HOST,
-            "port": str(self.data.port(self.name)),
+            "port": str(self.port),
             "unix_socket_directories": "",
             "log_checkpoints": "off",
             **({} if self.durable else _FAST_AND_FORGETFUL),
@@ -76,7 +76,7 @@ class Postgres(EmbeddedServer):
         return True
 
     def _url(self, database: str) -> str:
-        return f"postgres://{_NAME}:{self.password}@{ports.HOST}:{self.data.port(self.name)}/{database}"
+        return f"postgres://{_NAME}:{self.password}@{ports.HOST}:{self.port}/{database}"
 
     def _create_cluster(self) -> None:
         """Beside its place first, moved there when complete: a start that is killed leaves no half cluster."""

@@ -32,6 +32,11 @@ class EmbeddedServer(ABC):
         self.durable = durable
 
     @property
+    def port(self) -> int:
+        """Where it listens: chosen at the first start, and kept."""
+        return self.data.port(self.name)
+
+    @property
     def password(self) -> str:
         """What its clients show: made up at the first start, and kept."""
         return self.data.secret(self.name)

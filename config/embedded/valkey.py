@@ -17,7 +17,7 @@ class Valkey(EmbeddedServer):
     name = "valkey"
 
     def url(self, database: int) -> str:
-        return f"redis://:{self.password}@{ports.HOST}:{self.data.port(self.name)}/{database}"
+        return f"redis://:{self.password}@{ports.HOST}:{self.port}/{database}"
 
     def prepare(self) -> None:
         self._folder.mkdir(exist_ok=True)
@@ -29,7 +29,7 @@ class Valkey(EmbeddedServer):
         return "\n".join(
             [
                 f"bind {ports.HOST}",
-                f"port {self.data.port(self.name)}",
+                f"port {self.port}",
                 f"requirepass {self.password}",
                 f'dir "{self._folder}"',
                 f"appendonly {'yes' if self.durable else 'no'}",

@@ -15,9 +15,10 @@ from config import celery_app
 from inventory.models import Product, Stock
 from payments.models import PaymentAttempt, WebhookEvent
 from tests.checkout.support import eventually
+from tests.ending import kill
 from tests.faults.load import buy
 from tests.faults.moments import pass_time
-from tests.faults.shop import Shop, kill
+from tests.faults.shop import Shop
 from tests.sandbox import Sandbox
 
 LONG_SECONDS = 400

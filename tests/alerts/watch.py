@@ -16,7 +16,7 @@ import yaml
 
 from config.embedded import monitor, pager, ports
 from tests.alerts import windows
-from tests.faults.shop import end
+from tests.ending import end
 
 
 class Watch:

@@ -22,7 +22,11 @@ class HAProxy(EmbeddedServer):
         super().__init__(data)
         data.create()
         self._web_ports = web_ports
-        self.port = port or data.free_port(self.name)
+        self._port = port or data.free_port(self.name)
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     @property
     def url(self) -> str:

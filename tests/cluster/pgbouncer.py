@@ -38,7 +38,7 @@ class PgBouncer(EmbeddedServer):
         return self._url(f"{DATABASE}_standby")
 
     def prepare(self) -> None:
-        settings = filled_in("pgbouncer.ini", FOLDER=self.data.root, HOST=ports.HOST, PORT=self.data.port(self.name))
+        settings = filled_in("pgbouncer.ini", FOLDER=self.data.root, HOST=ports.HOST, PORT=self.port)
         self._write("pgbouncer.ini", settings)
         self._write("users.txt", f'"esteira" "{self.password}"\n')
         self._write_databases()
@@ -80,7 +80,7 @@ class PgBouncer(EmbeddedServer):
                 "PGPASSWORD": self.password,
                 "PRIMARY": primary.address,
                 "STANDBY": standby.address,
-                "PGBOUNCER": f"postgres://esteira@{ports.HOST}:{self.data.port(self.name)}/pgbouncer",
+                "PGBOUNCER": f"postgres://esteira@{ports.HOST}:{self.port}/pgbouncer",
                 "DATABASES": str(self.data.root / "databases.ini"),
             },
             capture_output=True, text=True, check=False,
@@ -90,7 +90,7 @@ class PgBouncer(EmbeddedServer):
         return done.stdout.strip()
 
     def _url(self, database: str) -> str:
-        return f"postgres://esteira:{self.password}@{ports.HOST}:{self.data.port(self.name)}/{database}"
+        return f"postgres://esteira:{self.password}@{ports.HOST}:{self.port}/{database}"
 
     def _write(self, name: str, text: str) -> None:
         file = self.data.root / name

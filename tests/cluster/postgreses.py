@@ -32,10 +32,6 @@ class Node(Postgres):
         return self._password
 
     @property
-    def port(self) -> int:
-        return self.data.port(self.name)
-
-    @property
     def address(self) -> str:
         """Without a password, and of the database that is always there: what operators' scripts are given."""
         return f"postgres://{DATABASE}@{ports.HOST}:{self.port}/postgres"

@@ -21,6 +21,7 @@ from tests.cluster.haproxy import HAProxy
 from tests.cluster.pgbouncer import PgBouncer
 from tests.cluster.postgreses import Postgreses
 from tests.cluster.valkeys import Valkeys
+from tests.ending import end, kill
 
 THREADS = 4
 
@@ -83,13 +84,11 @@ class Stack:
             start_new_session=True, preexec_fn=partial(leases.die_with_parent, signal.SIGTERM),
         )  # fmt: skip
         self._processes[name] = process
-        self._stack.callback(_end, process)
+        self._stack.callback(end, process, 5)
 
     def kill(self, name: str) -> None:
         """kill -9, the process and its children: nobody gets to clean up."""
-        process = self._processes[name]
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill(self._processes[name])
 
     def stop(self) -> None:
         self._stack.close()
@@ -108,15 +107,6 @@ class Stack:
 
     def _log(self, name: str) -> IO[bytes]:
         return self._stack.enter_context((self._folder / f"{name}.log").open("ab"))
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(5)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 @contextlib.contextmanager

@@ -32,10 +32,6 @@ class Node(Valkey):
     def password(self) -> str:
         return self._password
 
-    @property
-    def port(self) -> int:
-        return self.data.port(self.name)
-
     def configuration(self) -> str:
         lines = [f"masterauth {self.password}", "repl-diskless-sync-delay 0"]
         if self._master is not None:
@@ -57,7 +53,7 @@ class Watcher(EmbeddedServer):
 
     @property
     def address(self) -> tuple[str, int]:
-        return ports.HOST, self.data.port(self.name)
+        return ports.HOST, self.port
 
     @property
     def _file(self) -> Path:

@@ -6,8 +6,6 @@ web server's /metrics tells whoever has METRICS_TOKEN what web server and worker
 
 import contextlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from config.embedded import ports
 from config.embedded.data import DataFolder
 from config.embedded.valkey import Valkey
 from config.gauges import QUEUE, STATES
+from tests.ending import end
 from tests.faults import processes
 from tests.faults.mail_sink import MailSink
 from tests.faults.proxy import Proxy
@@ -151,21 +150,6 @@ class Shop:
         )  # fmt: skip
         self._stack.callback(end, process)
         return process
-
-
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask it to stop, and kill what is left of it and its children."""
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(2)
-    kill(process)
-
-
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """kill -9, the process and its children: nobody gets to clean up."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
 
 
 @contextlib.contextmanager

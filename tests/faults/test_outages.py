@@ -21,13 +21,14 @@ from shipping.rate_table import options_by_table
 from tests.carrier import StandInCarrier
 from tests.cart.factories import flat_shipping
 from tests.checkout.support import eventually
+from tests.ending import kill
 from tests.faults import FULL
 from tests.faults.conftest import Books
 from tests.faults.load import Load, buy, call, under_load
 from tests.faults.mail_sink import MailSink
 from tests.faults.moments import pass_time, two_minutes
 from tests.faults.proxy import Mode, Proxy
-from tests.faults.shop import PAYMENT_SECONDS, Shop, kill, running
+from tests.faults.shop import PAYMENT_SECONDS, Shop, running
 from tests.inventory.factories import ProductFactory
 from tests.sandbox import Sandbox
 

@@ -5,7 +5,6 @@ worker beside it, since that sends its mail; the old one sends mail itself.
 """
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from config.embedded import environment, leases, ports
 from config.embedded.data import PROJECT, DataFolder
 from config.embedded.postgres import Postgres
 from config.embedded.valkey import Valkey
+from tests.ending import end
 from tests.load.stand_ins import StandIns
 
 NAMES = ("before", "after")
@@ -131,7 +131,7 @@ class Side:
             env={**self.variables, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, start_new_session=True,
             preexec_fn=partial(leases.die_with_parent, signal.SIGTERM),
         )  # fmt: skip
-        stack.callback(_end, process)
+        stack.callback(end, process, 10)
         return process.pid
 
     def _wait(self) -> None:
@@ -147,12 +147,3 @@ class Side:
             if time.monotonic() > deadline:
                 raise SystemExit(f"The {self.name} side does not answer; {self._folder} holds its logs.")
             time.sleep(0.1)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(10)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)

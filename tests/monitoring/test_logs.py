@@ -16,9 +16,9 @@ from checkout.models import Order, OutboxMessage
 from config import logs
 from tests.cart.factories import flat_shipping
 from tests.checkout.support import DECLINED, VISA, eventually
+from tests.ending import end
 from tests.faults import processes
 from tests.faults.load import ADDRESS, buy, call
-from tests.faults.shop import end
 from tests.inventory.factories import ProductFactory
 from tests.monitoring.web import running
 from tests.sandbox import Sandbox

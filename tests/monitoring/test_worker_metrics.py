@@ -15,8 +15,8 @@ from django.conf import settings
 from config import celery_app
 from config.embedded import ports
 from tests.checkout.support import eventually
+from tests.ending import end
 from tests.faults import processes
-from tests.faults.shop import end
 from tests.monitoring.web import TOKEN
 from tests.sandbox import Sandbox
 
