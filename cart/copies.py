@@ -1,11 +1,13 @@
 """The cart's copy in Redis: JSON, kept for an hour after its last use, written only forward.
 
 `user:{id}:cart` holds the live cart of somebody signed in, `cart:{token}` a guest's. Redis may lose any of them at any
-moment; every function here then answers as if the copy had never been there.
+moment; every function here then answers as if the copy had never been there. While it is away it also misses changes: a
+copy that was kept before this process saw Redis fail is not believed.
 """
 
 import json
 import logging
+import time
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +15,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from config import redis_guard
 from config.cache import count, declare
 
 logger = logging.getLogger(__name__)
@@ -53,7 +56,7 @@ def recall(key: str) -> Copy | None:
         logger.warning("Redis is away, the cart is read from the database: %s", type(error).__name__)
         text = None
     copy = json.loads(text) if text else None
-    found = copy is not None and not copy.get("forgotten")
+    found = copy is not None and not copy.get("forgotten") and copy.get("kept_at", 0) >= redis_guard.last_failure()
     count("cart", "hit" if found else "miss")
     return copy if found else None
 
@@ -69,9 +72,9 @@ def forget(key: str, stamp: Stamp) -> None:
 
 
 def _write(key: str, stamp: Stamp, copy: Copy, seconds: int) -> None:
-    text = json.dumps({**copy, "stamp": stamp}, default=str)
+    text = json.dumps({**copy, "stamp": stamp, "kept_at": time.time()}, default=str)
     try:
-        redis = get_redis_connection("default")
-        redis.eval(_WRITE_FORWARD, 1, cache.make_key(key), text, *stamp, seconds)
+        with redis_guard.insisting():
+            get_redis_connection("default").eval(_WRITE_FORWARD, 1, cache.make_key(key), text, *stamp, seconds)
     except RedisError as error:
         logger.warning("Redis is away, the cart's copy is not kept: %s", type(error).__name__)

@@ -24,6 +24,8 @@ from django_redis import get_redis_connection
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
+from config.redis_guard import insisting
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -140,7 +142,8 @@ def drop_on_commit(name: str, *keys: str) -> None:
     full_keys = [full for key in keys for full in (f"{name}:{key}", f"lease:{name}:{key}")]
 
     def drop() -> None:
-        cache.delete_many(full_keys)
+        with insisting():
+            cache.delete_many(full_keys)
 
     transaction.on_commit(drop, robust=True)
 

@@ -2,10 +2,16 @@
 
 Without it a server that hangs costs every look-up its whole time-out, dozens in one request. With it one look-up pays,
 and the others go straight to the database. The guard sits on the connection, so whatever uses Redis is under it.
+
+Processes leave Redis alone and come back each by itself. So whoever takes something back insists (a process that stays
+away must not leave the old value to one that is back), and `last_failure` tells which values may have missed a change.
 """
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from redis.connection import Connection, SSLConnection
@@ -20,6 +26,24 @@ logger = logging.getLogger(__name__)
 LEFT_ALONE_SECONDS = 1.0
 
 _left_alone_until: dict[tuple[Any, Any], float] = {}
+_last_failure = 0.0
+_insisting: ContextVar[bool] = ContextVar("insisting", default=False)
+
+
+@contextmanager
+def insisting() -> Iterator[None]:
+    """Inside, Redis is asked even while it is left alone: at worst that costs one more time-out."""
+    token = _insisting.set(True)
+    try:
+        yield
+    finally:
+        _insisting.reset(token)
+
+
+def last_failure() -> float:
+    """When this process saw Redis fail last, in seconds since 1970; 0.0 where it never has. A change of that time or
+    before may not have reached what Redis keeps."""
+    return _last_failure
 
 
 class _Guard:
@@ -54,12 +78,14 @@ class _Guard:
         return self.host, self.port  # type: ignore[attr-defined]
 
     def _refuse_if_left_alone(self) -> None:
-        if time.monotonic() < _left_alone_until.get(self._server, 0):
+        if not _insisting.get() and time.monotonic() < _left_alone_until.get(self._server, 0):
             raise RedisConnectionError("Redis failed a moment ago and is left alone.")
 
     def _leave_alone(self) -> None:
+        global _last_failure
         logger.warning("Redis at %s:%s failed and is left alone for %s s", *self._server, LEFT_ALONE_SECONDS)
         _left_alone_until[self._server] = time.monotonic() + LEFT_ALONE_SECONDS
+        _last_failure = time.time()
 
 
 class GuardedConnection(_Guard, Connection):

@@ -5,7 +5,10 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 
 from cart import copies, services, snapshot
-from cart.models import Cart
+from cart.models import Cart, CartLine
+from cart.snapshot import CartSnapshot
+from config import redis_guard
+from config.redis_guard import GuardedConnection
 from tests.accounts.factories import UserFactory
 from tests.cart.factories import filled_cart
 
@@ -78,3 +81,44 @@ def test_without_redis_carts_go_on(settings, location: str) -> None:
     cart = filled_cart(2)
     assert snapshot.load(cart.id, None) == cart
     assert services.set_quantity(cart.id, cart.lines[0].sku, 3).lines[0].quantity == 3
+
+
+# --- What Redis misses while it is away, or left alone ----------------------------------------------------------------
+
+
+def leave_redis_alone() -> GuardedConnection:
+    """As after a failure that this process has seen just now."""
+    pool = get_redis_connection("default").connection_pool
+    connection = pool.get_connection()
+    pool.release(connection)
+    connection._leave_alone()
+    return connection
+
+
+def come_back(connection: GuardedConnection) -> None:
+    redis_guard._left_alone_until.pop(connection._server)
+
+
+def seen_by_another_process(monkeypatch: pytest.MonkeyPatch, cart: CartSnapshot) -> CartSnapshot:
+    """The cart as shown by a process that never saw Redis fail."""
+    with monkeypatch.context() as patch:
+        patch.setattr(redis_guard, "_last_failure", 0.0)
+        return snapshot.load(cart.id, None)
+
+
+def test_a_process_that_leaves_redis_alone_leaves_no_older_cart_to_the_others(monkeypatch) -> None:
+    cart = filled_cart(1)
+    connection = leave_redis_alone()
+    newer = services.set_quantity(cart.id, cart.lines[0].sku, 5)
+    come_back(connection)
+    assert seen_by_another_process(monkeypatch, cart) == newer
+
+
+def test_a_copy_from_before_a_failure_is_not_believed(django_assert_num_queries) -> None:
+    """The change was made while Redis was really away: nobody could take the older copy back."""
+    cart = filled_cart(1)
+    come_back(leave_redis_alone())
+    CartLine.objects.update(quantity=7)
+    assert snapshot.load(cart.id, None).lines[0].quantity == 7
+    with django_assert_num_queries(0):
+        assert snapshot.load(cart.id, None).lines[0].quantity == 7

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 
 from config import redis_guard
+from config.cache import cached, declare, drop_on_commit
 
 
 @pytest.fixture
@@ -24,6 +25,20 @@ def test_only_the_first_look_up_waits(settings, hanging_server: str) -> None:
     for number in range(50):
         assert cache.get(f"key-{number}", "nothing") == "nothing"
     assert time.monotonic() - began < 5 * settings.REDIS_TIMEOUT_SECONDS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_dropped_is_dropped_all_the_same() -> None:
+    """Another process may be back before this one, and must not find what this one has changed."""
+    declare("tried")
+    cached("tried", "key", 60, lambda: "old")
+    pool = get_redis_connection("default").connection_pool
+    connection = pool.get_connection()
+    pool.release(connection)
+    connection._leave_alone()
+    drop_on_commit("tried", "key")
+    redis_guard._left_alone_until.pop(connection._server)
+    assert cached("tried", "key", 60, lambda: "new") == "new"
 
 
 def test_it_is_tried_again_after_a_moment() -> None:
