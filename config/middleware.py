@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
+from django.utils.translation import gettext_lazy as _
 
 from config import exposition, health, logs, tracing
 from config.clocks import Measure, measuring
@@ -25,6 +27,8 @@ PROBES: dict[str, Respond] = {
     "/health/ready": health.ready,
     "/metrics": exposition.metrics,
 }
+# ASCII is UTF-8 too.
+_UTF8 = {"utf-8", "utf8", "us-ascii"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
@@ -42,6 +46,22 @@ class Probes:
             return probe(request)
         except Http404:
             return HttpResponseNotFound()
+
+
+class OnlyUtf8:
+    """Refuses a body that claims to be in another encoding than UTF-8, form and JSON alike.
+
+    Stands behind the language, which its sentence needs, and before everything that reads a body.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        claimed = (request.content_params or {}).get("charset", "utf-8")
+        if claimed.lower() not in _UTF8 and request.method not in ("GET", "HEAD"):
+            raise BadRequest(_("Send the body in UTF-8."))
+        return self.get_response(request)
 
 
 class Observe:

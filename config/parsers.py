@@ -6,20 +6,17 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 
 class Utf8JSONParser(JSONParser):
-    """JSON in UTF-8, whatever charset is claimed, up to `DATA_UPLOAD_MAX_MEMORY_SIZE` bytes."""
+    """JSON in UTF-8 up to `DATA_UPLOAD_MAX_MEMORY_SIZE` bytes. `config.middleware.OnlyUtf8` refuses other charsets."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        if not _is_utf8(media_type or ""):
-            raise ParseError(_("Send the body in UTF-8."))
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)
         if len(body) > limit:
@@ -28,11 +25,6 @@ class Utf8JSONParser(JSONParser):
             return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise ParseError(_("The body is not JSON in UTF-8.")) from error
-
-
-def _is_utf8(media_type: str) -> bool:
-    charset = parse_header_parameters(media_type)[1].get("charset", "utf-8")
-    return charset.lower() in {"utf-8", "utf8", "us-ascii"}
 
 
 def _refuse_constant(name: str) -> None:

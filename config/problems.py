@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.template.loader import render_to_string
@@ -232,6 +232,8 @@ def _of_django_error(error: Exception) -> Refusal | None:
         return Forbidden()
     if isinstance(error, RequestDataTooBig):
         return TooLarge()
+    if isinstance(error, BadRequest):
+        return Malformed(str(error))
     if isinstance(error, (SuspiciousOperation, UnreadablePostError)):
         return Malformed(_("The request could not be read."))
     if isinstance(error, (OperationalError, InterfaceError)):
