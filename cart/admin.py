@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin
-from django.db.models import Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -27,13 +27,7 @@ from inventory import catalogue
 TOKEN_SHOWN = 8
 
 
-# The steps of the checkout page, as far as a cart tells them: "order" is one that was begun and not paid.
-STEPS = {
-    "goods": _("goods"),
-    "address": _("contact and address"),
-    "delivery": _("delivery"),
-    "order": _("payment"),
-}
+STEPS = {"goods": _("goods"), "address": _("contact and address"), "delivery": _("delivery")}
 
 
 class AbandonedFilter(ChoiceFilter):
@@ -133,7 +127,7 @@ class CartAdmin(PageAdmin[Cart]):
         )
 
     def page_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
-        return Cart.objects.with_lines().select_related("user", "quote").annotate(order_count=Count("orders"))
+        return Cart.objects.with_lines().select_related("user", "quote")
 
     def page_context(self, request: HttpRequest, cart: Cart) -> dict[str, Any]:
         lines = [_line(line) for line in cart.lines.all()]

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -33,15 +33,11 @@ class CartStatus(models.TextChoices):
     MERGED = "merged", _("merged into another cart")
 
 
-def _steps() -> list[tuple[str, models.Q]]:
-    """How a cart tells the steps of the checkout page, the last first. Orders are known by their name alone."""
-    orders: Any = Cart._meta.get_field("orders").related_model
-    begun = models.Exists(orders._default_manager.filter(cart=models.OuterRef("pk")).order_by())
-    return [
-        ("order", models.Q(begun)),
-        ("delivery", models.Q(quote__isnull=False) & ~models.Q(street="")),
-        ("address", ~models.Q(email="", street="")),
-    ]
+# Which steps of the checkout page a cart has passed, the last first. What comes after is the order's to tell.
+_STEPS = [
+    ("delivery", models.Q(quote__isnull=False) & ~models.Q(street="")),
+    ("address", ~models.Q(email="", street="")),
+]
 
 
 class CartQuerySet(models.QuerySet["Cart"]):
@@ -59,14 +55,14 @@ class CartQuerySet(models.QuerySet["Cart"]):
         return self.live().filter(has_lines, updated_at__lt=before)
 
     def with_step(self) -> Self:
-        """Annotates `step`, the last that was reached: goods, address, delivery or order (one was begun)."""
-        reached = [models.When(condition, then=models.Value(step)) for step, condition in _steps()]
+        """Annotates `step`, the last that was reached: goods, address or delivery."""
+        reached = [models.When(condition, then=models.Value(step)) for step, condition in _STEPS]
         return self.annotate(step=models.Case(*reached, default=models.Value("goods")))
 
     def at_step(self, step: str) -> Self:
         """Carts that have come this far and no further."""
         found = self
-        for further, condition in _steps():
+        for further, condition in _STEPS:
             if further == step:
                 return found.filter(condition)
             found = found.exclude(condition)

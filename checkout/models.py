@@ -11,7 +11,7 @@ from django.db import connection, models
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
-from cart.models import Cart, new_token
+from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
 from config.locks import require_transaction
 from inventory.models import Product
@@ -54,6 +54,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def awaiting_payment(self) -> Self:
         return self.filter(status=OrderStatus.AWAITING_PAYMENT)
+
+    def given_up(self, since: datetime) -> Self:
+        """Orders that were begun after `since` and not paid, and whose cart can still become another one."""
+        return self.filter(status=OrderStatus.CANCELLED, placed_at__gte=since, cart__status=CartStatus.OPEN)
 
     def fetch(self, number: str, *, token: str = "", user_id: int | None = None) -> "Order":
         """An order for whoever holds its token or owns it, with everything: three statements.
@@ -159,6 +163,7 @@ class Order(DeliveryFields):
             models.Index(
                 fields=["placed_at"], condition=models.Q(status="awaiting_payment"), name="order_awaiting_payment"
             ),
+            models.Index(fields=["-placed_at"], condition=models.Q(status="cancelled"), name="order_cancelled"),
             # What sold in the last days is added up from the index alone.
             models.Index(
                 fields=["paid_at"],

@@ -1,14 +1,14 @@
 """The questions that staff ask of orders: how long has this been waiting, and which one does this caller mean?"""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import Order, OrderLine, OrderStatus, OutboxMessage
+from checkout.models import Order, OrderLine, OrderQuerySet, OrderStatus, OutboxMessage
 from config.admin import ChoiceFilter
 from payments.models import PaymentAttempt, Refund
 
@@ -24,6 +24,17 @@ class AwaitingFilter(ChoiceFilter):
             return queryset
         since = timezone.now() - timedelta(minutes=int(minutes or 0))
         return queryset.filter(status=OrderStatus.AWAITING_PAYMENT, placed_at__lt=since)
+
+
+class GivenUpFilter(ChoiceFilter):
+    title = _("given up at the payment")
+    parameter_name = "given_up"
+    choices_offered = (("hour", _("within an hour")), ("day", _("within a day")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        ages = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+        age = ages.get(self.value() or "")
+        return cast(OrderQuerySet, queryset).given_up(timezone.now() - age) if age else queryset
 
 
 class SentFilter(ChoiceFilter):

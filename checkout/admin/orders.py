@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from checkout import links
 from checkout.admin.desk import CANCELLABLE, OrderDesk, may, may_cancel
-from checkout.admin.filters import AwaitingFilter, search_orders
+from checkout.admin.filters import AwaitingFilter, GivenUpFilter, search_orders
 from checkout.admin.timeline import timeline
 from checkout.admin.verbs import VERBS, Told
 from checkout.models import Order, OutboxMessage
@@ -33,6 +33,7 @@ class OrderAdmin(Exported[Order], OrderDesk):
     list_filter = (
         "status",
         AwaitingFilter,
+        GivenUpFilter,
         ("payment__method", titled(_("payment method"))),
         ("payment__status", titled(_("payment status"))),
     )

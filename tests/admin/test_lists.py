@@ -310,12 +310,21 @@ class TestCarts:
 
         assert found(abandoned="hour") == {goods.pk, delivery.pk, address.pk, begun.pk}
         assert found(abandoned="day") == set()
-        for step, cart in (("goods", goods), ("address", address), ("delivery", delivery), ("order", begun)):
-            assert found(abandoned="hour", step=step) == {cart.pk}
+        for step, carts in (("goods", {goods}), ("address", {address}), ("delivery", {delivery, begun})):
+            assert found(abandoned="hour", step=step) == {cart.pk for cart in carts}
         assert found(abandoned="hour", worth="100") == {goods.pk}
-        assert found(step="order") == {begun.pk, ordered.pk}
+        assert ordered.pk in found(step="delivery")
         assert empty.pk in found()
         assert desk.get("/admin/abandoned_carts/")["Location"].endswith("?abandoned=hour")
+
+    def test_whose_payment_was_given_up(self, desk: Client) -> None:
+        """What came to nothing lately, while its cart waits; no order whose shopper is paying, or has paid since."""
+        declined, paid_since, long_ago = order("declined"), order("declined"), order("declined")
+        order(), order("action")
+        Cart.objects.filter(pk=paid_since.cart_id).update(status="ordered")
+        Order.objects.filter(pk=long_ago.pk).update(placed_at=timezone.now() - timedelta(hours=2))
+        answer = desk.get(reverse("admin:checkout_order_changelist"), {"given_up": "hour"})
+        assert [row.pk for row in answer.context["cl"].result_list] == [declined.pk]
 
     def test_nobody_changes_one(self, desk: Client) -> None:
         cart = Cart.objects.create()

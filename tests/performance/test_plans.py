@@ -237,10 +237,25 @@ def test_the_admins_home_page(shop: None, desk: Client, watch: Watch) -> None:
     assert watch.found == []
 
 
-@pytest.mark.parametrize("asked", ["abandoned=day", "abandoned=hour&step=goods"])
+@pytest.mark.parametrize("asked", ["abandoned=day", "abandoned=hour&step=goods", "abandoned=hour&step=delivery"])
 def test_staff_look_at_abandoned_carts(shop: None, desk: Client, watch: Watch, asked: str) -> None:
     assert desk.get(f"/admin/cart/cart/?{asked}").status_code == 200
     assert watch.explained > 2
+    assert watch.found == []
+
+
+def test_staff_look_at_orders_that_were_given_up(shop: None, desk: Client, watch: Watch) -> None:
+    """One order in ten came to nothing, and half of those shoppers have bought since."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE checkout_order SET status = 'cancelled', paid_at = NULL WHERE mod(id, 10) = 0")
+        cursor.execute(
+            "UPDATE cart_cart SET status = 'open' FROM checkout_order AS placed"
+            " WHERE placed.cart_id = cart_cart.id AND mod(placed.id, 20) = 0"
+        )
+        cursor.execute("ANALYZE cart_cart, checkout_order")
+    watch.found.clear()
+    answer = desk.get("/admin/checkout/order/?given_up=day")
+    assert answer.context["cl"].result_count > 20
     assert watch.found == []
 
 
