@@ -1,7 +1,12 @@
 """Prometheus and Alertmanager beside a running demo: the rules and routes of deploy/, at addresses of this machine."""
 
+import os
 import shutil
 import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +51,8 @@ def run() -> int:
     lay_down(data.root, shop["SITE_URL"], shop["METRICS_TOKEN"], at)
     _announce(shop, at)
     lines = lineup.lines_of(_DEPLOY / "monitor.Procfile")
-    return lineup.run(lines, _line_environment(data, at), data, lease, spokesman="pager")
+    with _known_to_the_shop(demo, f"http://{ports.HOST}:{at.alertmanager}"):
+        return lineup.run(lines, _line_environment(data, at), data, lease, spokesman="pager")
 
 
 def lay_down(folder: Path, shop: str, token: str, at: Addresses, *, rules: Path = RULES) -> None:
@@ -62,6 +68,37 @@ def lay_down(folder: Path, shop: str, token: str, at: Addresses, *, rules: Path 
     for receiver in alertmanager["receivers"]:
         receiver["webhook_configs"][0]["url"] = f"http://{ports.HOST}:{at.pager}/"
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(alertmanager))
+
+
+@contextmanager
+def _known_to_the_shop(demo: DataFolder, alertmanager: str) -> Iterator[None]:
+    """Inside, the home page of the shop's admin asks this Alertmanager what fires."""
+    _tell_the_shop(demo, {"ALERTMANAGER_URL": alertmanager})
+    try:
+        yield
+    finally:
+        _tell_the_shop(demo, {})
+
+
+def _tell_the_shop(demo: DataFolder, alertmanager: dict[str, str]) -> None:
+    """Write the address beside the others, or take it away; have a web server that serves already read them anew."""
+    shop = honcho.environ.parse(demo.servers_env.read_text())
+    shop.pop("ALERTMANAGER_URL", None)
+    environment.write_servers_env(demo, shop | alertmanager)
+    web = leases.holder(demo.leases, "web")
+    if web and _answers(shop["SITE_URL"]):
+        with suppress(ProcessLookupError):
+            os.kill(web, signal.SIGHUP)  # gunicorn's master: new workers take over, the old ones finish what they have
+
+
+def _answers(shop: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{shop}/health/live", timeout=5).close()  # noqa: S310 (our own http address)
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def alertmanager_program() -> str:
@@ -93,7 +130,8 @@ def _announce(shop: dict[str, str], at: Addresses) -> None:
     print(
         f"\nWatching {shop['SITE_URL']}\n"
         f"  Graphs and alerts: http://{ports.HOST}:{at.prometheus}/\n"
-        f"  What fires now: amtool alert --alertmanager.url=http://{ports.HOST}:{at.alertmanager}\n"
+        f"  What fires now: the home page of {shop['SITE_URL']}/admin/, or\n"
+        f"    amtool alert --alertmanager.url=http://{ports.HOST}:{at.alertmanager}\n"
         "  Each alert that fires or clears becomes a line here. A slow provider, for one, and well again:\n"
         f'    curl {faults} -d \'{{"kind": "slow", "latency_ms": 1500}}\'\n'
         f"    curl -X DELETE {faults}\n"

@@ -1,40 +1,50 @@
 """`make monitor` as a person meets it: it watches a shop, its pager speaks, it stops, and says what is in its way."""
 
-import http.server
 import signal
 import subprocess
 import sys
-import threading
-import time
+import urllib.request
 from contextlib import contextmanager
 
 from config.embedded import environment, leases, ports
 from config.embedded.data import PROJECT
 from tests.config.test_embedded_demo import surroundings
+from tests.ending import end
 from tests.prometheus import missing
+from tests.waiting import eventually
 
 TOKEN = "a-token-for-prometheus"
-OVERSOLD = b"# TYPE stock_oversold_rows gauge\nstock_oversold_rows 1\n"
+FIRING = "FIRING   StockOversold (to the pager)"
 
 
 @contextmanager
-def oversold_shop():
-    """A shop's /metrics that tells of one thing that must not be; it answers whoever has the token."""
+def oversold_shop(data):
+    """A demo whose web server tells of one thing that must not be; its other lines are not needed here."""
+    port, demo = ports.choose(), leases.take(data.root, "demo")
+    shop = f"http://127.0.0.1:{port}"
+    known = {"SITE_URL": shop, "METRICS_TOKEN": TOKEN, "STRIPE_API_BASE": "http://127.0.0.1:9", "SECRET_KEY": "x" * 50}
+    environment.write_servers_env(data, known | {"ESTEIRA_DEMO": "1", "DATABASE_URL": "postgres://127.0.0.1:9/none"})
+    web = subprocess.Popen(
+        [sys.executable, "-m", "config.embedded", "become", "web", "gunicorn", "tests.config.oversold_shop:application",
+         "--bind", f"127.0.0.1:{port}", "--workers", "2", "--no-control-socket"],
+        cwd=PROJECT, env=environment.process_environment(data, surroundings(data, port)),
+        stdout=(data.root / "web").open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        eventually(lambda: told_by(shop) == "", 60)
+        yield shop
+    finally:
+        end(web)
+        demo.release()
 
-    class Tell(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            knows = self.headers["Authorization"] == f"Bearer {TOKEN}" and self.path == "/metrics"
-            self.send_response(200 if knows else 404)
-            self.end_headers()
-            self.wfile.write(OVERSOLD if knows else b"")
 
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tell) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+def told_by(shop):
+    """The address of Alertmanager that the shop's web server knows, or None where it does not answer."""
+    try:
+        with urllib.request.urlopen(f"{shop}/alertmanager", timeout=5) as answer:
+            return answer.read().decode()
+    except OSError:
+        return None
 
 
 def start(data, **variables):
@@ -48,28 +58,15 @@ def start(data, **variables):
 def test_it_tells_what_a_demo_of_this_folder_suffers_from_and_ends_with_ctrl_c(data):
     assert not missing(), "`make test` installs Prometheus and Alertmanager."
     chosen = {f"{name}_PORT": str(ports.choose()) for name in ("PROMETHEUS", "ALERTMANAGER", "PAGER")}
-    lease = leases.take(data.root, "demo")
-    try:
-        with oversold_shop() as port:
-            environment.write_servers_env(
-                data,
-                {
-                    "SITE_URL": f"http://127.0.0.1:{port}",
-                    "METRICS_TOKEN": TOKEN,
-                    "STRIPE_API_BASE": "http://127.0.0.1:9",
-                },
-            )
-            process = start(data, **chosen)
-            output = data.root / "output"
-            deadline = time.monotonic() + 100
-            while "FIRING   StockOversold (to the pager)" not in output.read_text():
-                assert process.poll() is None, output.read_text()
-                assert time.monotonic() < deadline, output.read_text()
-                time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(30) in {0, -signal.SIGINT, 128 + signal.SIGINT}
-    finally:
-        lease.release()
+    with oversold_shop(data) as shop:
+        process = start(data, **chosen)
+        output = data.root / "output"
+        eventually(lambda: FIRING in output.read_text() or process.poll() is not None, 100)
+        assert FIRING in output.read_text(), output.read_text()
+        assert told_by(shop) == f"http://127.0.0.1:{chosen['ALERTMANAGER_PORT']}"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) in {0, -signal.SIGINT, 128 + signal.SIGINT}
+        eventually(lambda: told_by(shop) == "")
     names = [path.stem for path in (data.root / "monitor" / "run").glob("*.lease")]
     assert set(names) == {"prometheus", "alertmanager", "pager"}
     assert all(leases.holder(data.root / "monitor" / "run", name) is None for name in names)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -69,6 +70,19 @@ def entries(container: dict[str, Any]) -> list[str]:
 def test_compose_sets_only_variables_that_are_read(service: str) -> None:
     given = compose()["services"][service].get("environment", {})
     assert set(given) <= known_variables() | READ_BY_OTHERS
+
+
+def test_composes_web_knows_where_the_other_services_are() -> None:
+    """Each address in its environment is a service of the stack, by its name or by an alias of the network."""
+    services = compose()["services"]
+    there = {"127.0.0.1", *services}
+    for service in services.values():
+        networks = service.get("networks")
+        there |= set(networks["default"]["aliases"]) if networks else set()
+    given = services["web"]["environment"]
+    addresses = [urlsplit(value) for name, value in given.items() if "://" in value]
+    assert {address.hostname for address in addresses} <= there
+    assert urlsplit(given["ALERTMANAGER_URL"]).port == 9093
 
 
 @pytest.mark.parametrize("service", OURS)
