@@ -66,15 +66,22 @@ def line(request: HttpRequest, sku: str) -> HttpResponse:
         return redirect("cart:cart")
     form = QuantityForm(request.POST)
     if not form.is_valid():
-        return _page(request, found, line_error=(sku, form.first_error()))
+        return _line_refused(request, found, sku, form.first_error())
     try:
         changed = services.set_quantity(found.id, sku, form.cleaned_data["quantity"], user_id=user_id_of(request))
     except Refusal as refusal:
-        return _page(request, found, line_error=(sku, _in_words(refusal)))
+        return _line_refused(request, found, sku, _in_words(refusal))
     gone = next((line for line in found.lines if line.sku == sku), None)
     if form.cleaned_data["quantity"] == 0 and gone:
         messages.info(request, _("Removed: %(name)s.") % {"name": gone.name})
     return _done(request, changed)
+
+
+def _line_refused(request: HttpRequest, found: CartSnapshot, sku: str, reason: str) -> HttpResponse:
+    """The cart as it is, with the reason beside its line; above all lines where the cart has none of it any more."""
+    if all(line.sku != sku for line in found.lines):
+        messages.error(request, reason)
+    return _page(request, found, line_error=(sku, reason))
 
 
 @require_POST

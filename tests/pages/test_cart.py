@@ -113,6 +113,16 @@ def test_too_many_keep_the_line_and_say_why_beside_it(visitor: Visitor) -> None:
     assert "only 3 of this left" in page.html
 
 
+def test_a_line_that_another_tab_took_out_is_explained(visitor: Visitor) -> None:
+    page = put(visitor, ProductFactory(sku="GONE", stock=9))
+    put(visitor, ProductFactory(stock=9))
+    page.send("/cart/line/GONE/", to="0")
+    for headers in ({}, HTMX):
+        response = visitor.client.post("/cart/line/GONE/", {"quantity": "2"}, headers=headers)
+        assert response.status_code == 422
+        assert b"This product is not in the cart." in response.content
+
+
 def test_htmx_gets_the_changing_part_only(visitor: Visitor) -> None:
     product = ProductFactory(stock=9)
     put(visitor, product)
