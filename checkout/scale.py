@@ -23,7 +23,7 @@ _STEPS: list[tuple[str, str, str]] = [
             length_cm, width_cm, height_cm, image, search_text, active, updated_at)
         SELECT 'ESC-' || n, 'escala-' || n, initcap(word) || ' ' || n, '', category.id, 10 + mod(n, 500), 'BRL', 300,
             10, 10, 10, '', ' esc-' || n || ' ' || word || ' ' || n || ' escala', mod(n, 50) <> 0, now()
-        FROM generate_series(%(first)s, %(last)s) AS n
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         CROSS JOIN LATERAL (SELECT (ARRAY['rede', 'panela', 'caderno', 'lanterna', 'tapete'])[1 + mod(n, 5)] AS word)
             AS made
         JOIN inventory_category AS category ON category.slug = 'escala-' || mod(n, 20)
@@ -34,7 +34,7 @@ _STEPS: list[tuple[str, str, str]] = [
         "products",
         """
         INSERT INTO inventory_stock (product_id, warehouse_id, on_hand, reserved)
-        SELECT product.id, warehouse.id, 1000, 0 FROM generate_series(%(first)s, %(last)s) AS n
+        SELECT product.id, warehouse.id, 1000, 0 FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         JOIN inventory_product AS product ON product.sku = 'ESC-' || n
         JOIN inventory_warehouse AS warehouse ON warehouse.code = 'escala'
         """,
@@ -48,7 +48,7 @@ _STEPS: list[tuple[str, str, str]] = [
         SELECT md5('quote-' || n)::uuid, 'escala-' || n, 'escala', 'Escala', 10, 'BRL', 2, 5,
             lpad(mod(n::bigint * 7919, 100000000)::text, 8, '0'), '', now() - n * interval '1 minute',
             now() - n * interval '1 minute' + interval '30 minutes'
-        FROM generate_series(%(first)s, %(last)s) AS n
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         """,
     ),
     (
@@ -57,10 +57,11 @@ _STEPS: list[tuple[str, str, str]] = [
         """
         INSERT INTO cart_cart (token, status, version, currency, created_at, updated_at, expires_at, email, phone, name,
             street, street_number, complement, district, city, state, postal_code, country)
-        SELECT rpad('escala-' || n, 43, '_'), CASE WHEN n <= %(orders)s THEN 'ordered' ELSE 'open' END, 1, 'BRL',
+        SELECT rpad('escala-' || n, 43, '_'),
+            CASE WHEN n <= %(orders)s::integer THEN 'ordered' ELSE 'open' END, 1, 'BRL',
             moment, moment, moment + interval '30 days', 'pessoa' || n || '@escala.example', '', 'Pessoa ' || n,
             'Rua da Escala', n::text, '', '', 'Recife', 'PE', '50000000', 'BR'
-        FROM generate_series(%(first)s, %(last)s) AS n
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         CROSS JOIN LATERAL (SELECT now() - n * interval '1 minute' AS moment) AS m
         """,
     ),
@@ -69,10 +70,11 @@ _STEPS: list[tuple[str, str, str]] = [
         "carts",
         """
         INSERT INTO cart_cartline (cart_id, product_id, quantity, position)
-        SELECT cart.id, product.id, 1 + mod(n, 3), place FROM generate_series(%(first)s, %(last)s) AS n
+        SELECT cart.id, product.id, 1 + mod(n, 3), place
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         CROSS JOIN generate_series(0, 1) AS place
         JOIN cart_cart AS cart ON cart.token = rpad('escala-' || n, 43, '_')
-        JOIN inventory_product AS product ON product.sku = 'ESC-' || 1 + mod(n * 2 + place, %(products)s)
+        JOIN inventory_product AS product ON product.sku = 'ESC-' || 1 + mod(n * 2 + place, %(products)s::integer)
         """,
     ),
     (
@@ -82,7 +84,7 @@ _STEPS: list[tuple[str, str, str]] = [
         INSERT INTO payments_payment (id, reference, amount, currency, status, provider, method, created_at, updated_at)
         SELECT md5('payment-' || n)::uuid, 'E' || lpad(n::text, 9, '0'), 110, 'BRL', 'paid', 'stripe', 'card',
             now() - n * interval '1 minute', now() - n * interval '1 minute'
-        FROM generate_series(%(first)s, %(last)s) AS n
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         """,
     ),
     (
@@ -93,7 +95,7 @@ _STEPS: list[tuple[str, str, str]] = [
             decline_code, error, created_at, settled_at, expires_at)
         SELECT md5('attempt-' || n)::uuid, md5('payment-' || n)::uuid, 'pm_card_visa', 'approved', 'pi_escala_' || n,
             110, '', '', moment, moment, moment + interval '30 minutes'
-        FROM generate_series(%(first)s, %(last)s) AS n
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         CROSS JOIN LATERAL (SELECT now() - n * interval '1 minute' AS moment) AS m
         """,
     ),
@@ -108,7 +110,7 @@ _STEPS: list[tuple[str, str, str]] = [
             100, 10, 110, md5('payment-' || n)::uuid, cart.created_at, cart.created_at, false, cart.email, '',
             cart.name, cart.street, cart.street_number, '', '', cart.city, cart.state,
             lpad(mod(n::bigint * 7919, 100000000)::text, 8, '0'), 'BR'
-        FROM generate_series(%(first)s, %(last)s) AS n
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         JOIN cart_cart AS cart ON cart.token = rpad('escala-' || n, 43, '_')
         """,
     ),
@@ -118,9 +120,10 @@ _STEPS: list[tuple[str, str, str]] = [
         """
         INSERT INTO checkout_orderline (order_id, product_id, sku, name, quantity, unit_price, line_total)
         SELECT placed.id, product.id, product.sku, product.name, 1, 20, 20
-        FROM generate_series(%(first)s, %(last)s) AS n CROSS JOIN generate_series(0, %(lines_per_order)s - 1) AS place
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
+        CROSS JOIN generate_series(0, %(lines_per_order)s::integer - 1) AS place
         JOIN checkout_order AS placed ON placed.number = 'E' || lpad(n::text, 9, '0')
-        JOIN inventory_product AS product ON product.sku = 'ESC-' || 1 + mod(n * 7 + place, %(products)s)
+        JOIN inventory_product AS product ON product.sku = 'ESC-' || 1 + mod(n * 7 + place, %(products)s::integer)
         """,
     ),
     (
@@ -129,7 +132,7 @@ _STEPS: list[tuple[str, str, str]] = [
         """
         INSERT INTO checkout_outboxmessage (order_id, kind, created_at, due_at, sent_at, tries, last_error)
         SELECT placed.id, 'confirmation', placed.placed_at, placed.placed_at, placed.placed_at, 1, ''
-        FROM generate_series(%(first)s, %(last)s) AS n
+        FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         JOIN checkout_order AS placed ON placed.number = 'E' || lpad(n::text, 9, '0')
         """,
     ),

@@ -117,18 +117,20 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 DATABASES = {
-    "default": env.db_url(
-        "DATABASE_URL", default="postgres:///esteira", engine="django_prometheus.db.backends.postgresql"
-    ),
+    "default": env.db_url("DATABASE_URL", default="postgres:///esteira"),
 }
 # One connection per thread that may need it; a smaller pool answers "couldn't get a connection" under load.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=8)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Behind PgBouncer in transaction mode or RDS Proxy no statement may count on the connection of the one before.
-DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_BEHIND_POOLER", default=False)
+_behind_pooler = env.bool("DATABASE_BEHIND_POOLER", default=False)
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = _behind_pooler
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),  # what the URL says after its "?", such as sslmode
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5} if DATABASE_POOL_SIZE else False,
+    # The server plans a statement once a connection and keeps the plan.
+    "server_side_binding": not _behind_pooler,
+    "prepare_threshold": None if _behind_pooler else 2,
 }
 
 # A standby for reads that may be some seconds old (config.standby says which). Empty: the primary answers them.

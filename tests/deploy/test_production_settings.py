@@ -33,6 +33,7 @@ import config.celery, config.wsgi
 print(json.dumps({
     "database": {key: str(value) for key, value in connection.get_connection_params().items() if key.startswith("ssl")},
     "cursors": connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"],
+    "prepare_threshold": connection.get_connection_params()["prepare_threshold"],
     "redis": get_redis_connection("default").connection_pool.connection_class.__name__,
     "broker": config.celery.app.connection_for_write().transport_cls,
     "picture": default_storage.url("a b.jpg"),
@@ -61,6 +62,10 @@ def told(django_db_setup: None) -> dict[str, object]:
 def test_database_is_spoken_to_under_tls(told) -> None:
     assert told["database"] == {"sslmode": "verify-full", "sslrootcert": "/etc/ssl/ca.crt"}
     assert told["cursors"] is True
+
+
+def test_behind_a_pooler_no_statement_is_prepared(told) -> None:
+    assert told["prepare_threshold"] is None
 
 
 def test_redis_is_guarded_under_tls_too(told) -> None:
