@@ -5,7 +5,7 @@ import logging
 from checkout.models import Order
 from checkout.settle import settle
 from payments import inbox
-from payments.models import WebhookEvent
+from payments.models import PaymentAttempt, WebhookEvent
 
 logger = logging.getLogger(__name__)
 
@@ -17,10 +17,17 @@ def settle_waiting_events() -> int:
 
     Safe to run in several workers at once, since `settle` is. An event that matches no attempt yet keeps waiting.
     """
-    return sum(_settle_event(event) for event in WebhookEvent.objects.waiting()[:BATCH])
+    total = 0
+    while True:
+        done = [event for event in WebhookEvent.objects.waiting()[:BATCH] if _settle_event(event)]
+        inbox.mark_events_handled(done)
+        total += len(done)
+        if len(done) < BATCH:
+            return total
 
 
 def _settle_event(event: WebhookEvent) -> bool:
+    """Whether the event is done with: settled, or of no news."""
     try:
         told = inbox.read_event(event)
         if told.outcome is not None:
@@ -28,7 +35,9 @@ def _settle_event(event: WebhookEvent) -> bool:
             if attempt is None:
                 inbox.mark_event_failed(event, "No attempt matches yet.")
                 return False
-            settle(attempt.pk, told.outcome)
+            # The provider mostly confirms what it answered before. Nothing overrules money that was taken.
+            if attempt.status != PaymentAttempt.Status.APPROVED:
+                settle(attempt.pk, told.outcome)
     except Order.DoesNotExist:
         inbox.mark_event_failed(event, "The attempt belongs to no order.")
         return False
@@ -36,5 +45,4 @@ def _settle_event(event: WebhookEvent) -> bool:
         logger.exception("Webhook event %s could not be settled", event.pk)
         inbox.mark_event_failed(event, type(error).__name__)
         return False
-    inbox.mark_event_handled(event)
     return True

@@ -1,5 +1,7 @@
 """The webhook inbox: what the provider tells by itself is verified and kept here, and settled from here later."""
 
+from collections.abc import Collection
+
 from django.db.models import F
 from django.utils import timezone
 
@@ -40,10 +42,10 @@ def attempt_of_event(told: ProviderEvent) -> PaymentAttempt | None:
     return attempt
 
 
-def mark_event_handled(event: WebhookEvent) -> None:
-    """The event was settled, or tells nothing that matters; it is not looked at again."""
-    now = timezone.now()
-    WebhookEvent.objects.filter(pk=event.pk).update(handled_at=now, tries=F("tries") + 1, last_error="")
+def mark_events_handled(events: Collection[WebhookEvent]) -> None:
+    """The events were settled, or tell nothing that matters; they are not looked at again. At most one statement."""
+    now, done = timezone.now(), [event.pk for event in events]
+    WebhookEvent.objects.filter(pk__in=done).update(handled_at=now, tries=F("tries") + 1, last_error="")
 
 
 def mark_event_failed(event: WebhookEvent, error: str) -> None:

@@ -177,7 +177,7 @@ def test_waiting_events_those_tried_least_first() -> None:
         WebhookEvent.objects.create(provider="stripe", event_id=f"evt_{n}", type="x", payload={}) for n in range(3)
     ]
     inbox.mark_event_failed(events[0], "no attempt yet")
-    inbox.mark_event_handled(events[1])
+    inbox.mark_events_handled([events[1]])
 
     waiting = WebhookEvent.objects.waiting()
 
