@@ -96,11 +96,6 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
         raise PriceChanged(expected=command.expected_total, total=total)
 
     number, now = new_number(), timezone.now()
-    inventory.reserve(
-        number,
-        {line.product_id: line.quantity for line in lines},
-        expires_at=now + timedelta(minutes=settings.STOCK_HOLD_MINUTES),
-    )
     attempt = payments.open_payment(
         number,
         total,
@@ -125,6 +120,13 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     )
     OrderLine.objects.bulk_create(_sold(order, line) for line in lines)
     carts.begin_payment(cart)
+    # Last, since everybody who wants the same goods waits from here until this transaction has committed.
+    inventory.reserve(
+        number,
+        {line.product_id: line.quantity for line in lines},
+        since=now,
+        expires_at=now + timedelta(minutes=settings.STOCK_HOLD_MINUTES),
+    )
     metrics.order_became(order.status)
     logs.remember(cart=cart.pk, order=number, attempt=attempt.pk)
     return order, attempt

@@ -41,8 +41,17 @@ WRITTEN_AT_ONCE = 1_000
 DEMO_ADMIN = "admin@esteira.example"
 
 
-def reserve(reference: str, demand: Demand, *, expires_at: datetime, replacing: str | None = None) -> Reservation:
+def reserve(
+    reference: str,
+    demand: Demand,
+    *,
+    expires_at: datetime,
+    replacing: str | None = None,
+    since: datetime | None = None,
+) -> Reservation:
     """Holds `demand` (product id → quantity) for `reference` until `expires_at`, all of it or nothing.
+
+    `since` is the moment that is told of a new reservation: now, where the caller names none.
 
     What `reference` and `replacing` held before is let go in the same step, so nobody stands in their own way; a
     reference whose hold was released can be used again. Expired holds are reclaimed where they stand in the way.
@@ -57,7 +66,9 @@ def reserve(reference: str, demand: Demand, *, expires_at: datetime, replacing: 
     stocks = Stock.objects.of_products_and_references(demand.keys(), own).locked()
     free = {stock.id: stock.on_hand - stock.reserved for stock in stocks}
     picks, short = pick(stocks, free, demand)
-    reservation = None if short or replacing else Reservation.objects.hold(reference, picks, expires_at)
+    reservation = (
+        None if short or replacing else Reservation.objects.hold(reference, picks, since or timezone.now(), expires_at)
+    )
     if reservation is None:
         # Not without ending something first: expired holds, or what the shopper held before.
         for stock_id, quantity in ReservationLine.objects.free_on(list(free), timezone.now(), own).items():
@@ -65,7 +76,7 @@ def reserve(reference: str, demand: Demand, *, expires_at: datetime, replacing: 
         picks, short = pick(stocks, free, demand)
         if short:
             raise InsufficientStock(_shortages(demand, short))
-        reservation = Reservation.objects.hold(reference, picks, expires_at)
+        reservation = Reservation.objects.hold(reference, picks, since or timezone.now(), expires_at)
         if reservation is None:
             raise RuntimeError(f"{reference} still holds goods that were just let go.")
     return reservation

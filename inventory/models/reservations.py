@@ -5,7 +5,6 @@ from datetime import datetime
 
 from django.db import connection, models
 from django.db.models import F, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.locks import require_transaction
@@ -13,13 +12,15 @@ from inventory.exceptions import ReservationClosed
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
-    def hold(self, reference: str, picks: Mapping[int, int], expires_at: datetime) -> "Reservation | None":
+    def hold(
+        self, reference: str, picks: Mapping[int, int], since: datetime, expires_at: datetime
+    ) -> "Reservation | None":
         """Holds `picks` (stock id → quantity) under `reference`: reservation, lines and stock in one statement.
 
         The reservation is new, or one that had ended. Returns None, having changed nothing, where `reference` holds
         goods still. Raises ReservationClosed where it was committed. The caller has locked the stock rows.
         """
-        reservation = Reservation(reference=reference, expires_at=expires_at, created_at=timezone.now())
+        reservation = Reservation(reference=reference, expires_at=expires_at, created_at=since)
         with connection.cursor() as cursor:
             cursor.execute(
                 """

@@ -1,0 +1,146 @@
+"""One product that everybody wants: place_order's transaction against the least order in plain SQL, on one stock row.
+
+    make servers                                   # in a terminal of its own: with all the safety of a disk
+    .venv/bin/python manage.py migrate
+    .venv/bin/python -m tests.performance.hot_row  # CLIENTS=8 SECONDS=5 by default
+
+Each side gets as many clients, one process and one connection each; `hot_row.sql` is run by pgbench. Then half of the
+clients go on buying the hot product while the others buy things of their own, to see whether those wait as well.
+The rows that it makes stay: give it a database of its own.
+"""
+
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import django
+
+# Each process has one connection of its own, and no carrier is asked.
+os.environ.update(DJANGO_SETTINGS_MODULE="config.settings", DATABASE_POOL_SIZE="0", MELHOR_ENVIO_API_BASE="")
+django.setup()
+
+from django.db import connection  # noqa: E402
+
+from cart.models import Cart  # noqa: E402
+from checkout import place_order as placing  # noqa: E402
+from checkout.place_order import PlaceOrder  # noqa: E402
+from config.embedded.postgres import binary  # noqa: E402
+from inventory.models import Product, Stock  # noqa: E402
+from tests.cart.factories import ready_cart  # noqa: E402
+from tests.inventory.factories import ProductFactory  # noqa: E402
+
+CLIENTS = int(os.environ.get("CLIENTS", "8"))
+SECONDS = float(os.environ.get("SECONDS", "5"))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+CARTS = int(600 * SECONDS)
+SCRIPT = Path(__file__).with_suffix(".sql")
+
+
+def carts_with(product: Product, prefix: str, number: int) -> Decimal:
+    """`number` carts that are ready to be paid for, all copies of one; the total of each."""
+    first = ready_cart([product])
+    columns = ", ".join(f'"{field.column}"' for field in Cart._meta.local_fields if field.name not in ("id", "token"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH made AS (
+                INSERT INTO cart_cart (token, {columns})
+                SELECT rpad(%s || '-' || n, 43, '_'), {columns} FROM cart_cart, generate_series(1, %s) AS n
+                WHERE token = %s RETURNING id
+            )
+            INSERT INTO cart_cartline (cart_id, product_id, quantity, position) SELECT id, %s, 1, 0 FROM made
+            """,
+            [prefix, number, first.id, product.pk],
+        )
+    return first.total
+
+
+Job = tuple[str, int, int]
+
+
+def buy(job: Job, total: Decimal, orders: "multiprocessing.Queue[tuple[Job, int]]") -> None:
+    """Place orders until the time is over. A job says which carts: prefix, first number, how far to the next."""
+    prefix, first, step = job
+    connection.connect()
+    until, done = time.monotonic() + SECONDS, 0
+    while time.monotonic() < until:
+        token = f"{prefix}-{first + done * step}".ljust(43, "_")
+        placing._commit_order(
+            PlaceOrder(cart_token=token, payment_method="pm_card_visa", expected_total=total, language="pt-br")
+        )
+        done += 1
+    orders.put((job, done))
+
+
+def rates(jobs: list[Job], total: Decimal) -> dict[Job, float]:
+    """Orders a second of each job, all of them at once."""
+    connection.close()
+    orders: multiprocessing.Queue[tuple[Job, int]] = multiprocessing.Queue()
+    processes = [multiprocessing.Process(target=buy, args=(job, total, orders)) for job in jobs]
+    for process in processes:
+        process.start()
+    done = dict(orders.get(timeout=SECONDS + 60) for _ in jobs)
+    for process in processes:
+        process.join()
+    return {job: number / SECONDS for job, number in done.items()}
+
+
+def plain_sql(mark: str, product: Product) -> float:
+    """The same by pgbench: transactions a second."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SEQUENCE IF EXISTS hot_row_number; CREATE SEQUENCE hot_row_number")
+    variables = {"mark": f"'{mark}'", "product": product.pk, "stock": Stock.objects.get(product=product).pk}
+    told = subprocess.run(
+        [
+            str(binary("pgbench")), "-n", "-f", str(SCRIPT), "-c", str(CLIENTS), "-j", "2", "-T", str(int(SECONDS)),
+            *(part for name, value in variables.items() for part in ("-D", f"{name}={value}")),
+            os.environ["DATABASE_URL"],
+        ],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = re.search(r"tps = ([0-9.]+)", told.stdout)
+    assert found, told.stdout + told.stderr
+    return float(found[1])
+
+
+def main() -> None:
+    mark, half = str(int(time.time())), CLIENTS // 2
+    products = [
+        ProductFactory(sku=f"HOT-{mark}-{n}", slug=f"hot-{mark}-{n}", price=Decimal(100), stock=1_000_000_000)
+        for n in range(CLIENTS + 1)
+    ]
+    hot, cold = products[0], products[1:]
+    total = carts_with(hot, f"first{mark}", 1)
+    for round_ in range(ROUNDS):
+        for what in ("hot", "beside"):
+            carts_with(hot, f"{what}{mark}.{round_}", CARTS)
+        for n, product in enumerate(cold):
+            for what in ("apart", "beside"):
+                carts_with(product, f"{what}{mark}.{round_}.{n}", CARTS // 2)
+
+        def on(what: str, number: int, mark: str = f"{mark}.{round_}") -> list[Job]:
+            return [(f"{what}{mark}.{n}", 1, 1) for n in range(number)]
+
+        everybody = [(f"hot{mark}.{round_}", 1 + n, CLIENTS) for n in range(CLIENTS)]
+        crowd = [(f"beside{mark}.{round_}", 1 + n, half) for n in range(half)]
+        carts_with(hot, f"plain{mark}.{round_}", CARTS * 3)
+        plain = plain_sql(f"{mark}.{round_}", hot)
+        ours = sum(rates(everybody, total).values())
+        apart = rates(on("apart", CLIENTS), total)
+        beside = rates([*on("beside", half), *crowd], total)
+        others = sum(beside[job] for job in on("beside", half)), sum(apart[job] for job in on("apart", half))
+        sys.stdout.write(
+            f"one row: plain SQL {plain:.0f}/s, place_order {ours:.0f}/s ({ours / plain:.0%}); "
+            f"{CLIENTS} rows: {sum(apart.values()):.0f}/s; "
+            f"{half} other products beside {half} buyers of the hot one: {others[0]:.0f}/s, "
+            f"beside {half} of others: {others[1]:.0f}/s ({others[0] / others[1]:.0%})\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
