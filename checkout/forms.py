@@ -18,6 +18,12 @@ PIX = "pix"
 CARD = "card"
 
 
+class PlainSelect(forms.Select):
+    """A list of options without attributes or groups, drawn by one template instead of two for each option."""
+
+    template_name = "checkout/select.html"
+
+
 def text_field(label: Any, most: int, autocomplete: str, missing: Any = None, **options: Any) -> forms.CharField:
     """A one-line text with its autofill token; `missing` is what to say where a needed one is left empty."""
     attrs = {"autocomplete": autocomplete, **({"data-missing": missing} if missing else {}), **options.pop("attrs", {})}
@@ -73,7 +79,7 @@ class DeliveryForm(forms.Form):
         label=_("State"),
         choices=[("", "—"), *sorted(postal_codes.state_names.items(), key=lambda state: state[1])],
         error_messages={"required": _("Choose the state.")},
-        widget=forms.Select(attrs={"autocomplete": "shipping address-level1", "data-missing": _("Choose the state.")}),
+        widget=PlainSelect(attrs={"autocomplete": "shipping address-level1", "data-missing": _("Choose the state.")}),
     )
     phone = PhoneField(
         label=_("Phone"),

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import segno
@@ -40,7 +41,12 @@ STATUS_TAGS: Mapping[str, str] = {
 
 
 def _locale() -> Locale:
-    return Locale.parse(to_locale(get_language() or "en"))
+    return _locale_of(get_language() or "en")
+
+
+@lru_cache
+def _locale_of(language: str) -> Locale:
+    return Locale.parse(to_locale(language))
 
 
 @register.filter
@@ -48,7 +54,12 @@ def money(amount: Decimal | str | None, currency: str = "BRL") -> str:
     """`R$ 1.234,56` in Portuguese, `R$ 1,234.56` in English; nothing where there is no amount."""
     if amount in (None, ""):
         return ""
-    return format_currency(Decimal(str(amount)), currency, MONEY_PATTERN, locale=_locale())
+    return _money(str(amount), currency, get_language() or "en")
+
+
+@lru_cache(maxsize=4096)
+def _money(amount: str, currency: str, language: str) -> str:
+    return format_currency(Decimal(amount), currency, MONEY_PATTERN, locale=_locale_of(language))
 
 
 @register.filter
