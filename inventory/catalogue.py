@@ -17,6 +17,7 @@ from config.cache import cached, cached_many, declare, drop_on_commit
 from config.standby import LAG_SECONDS, from_standby
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
+from inventory.models.products import ProductQuerySet
 from inventory.words import query_words
 
 declare("product", "catalogue_page", "categories", "availability", is_open=True)
@@ -149,25 +150,31 @@ def catalogue_page(search: str = "", category: str | None = None, page: int = 1)
         in_category = "nowhere/"  # no slug has a slash
     page = min(max(page, 1), PAGES_AT_MOST)
     version = _catalogue_version()
+    asked = f"{version}:{in_category}:{wanted}"
 
     def load() -> CataloguePage:
         # A page is kept for long: the standby may make it only once it knows of the change that began this version.
         if time.time() - _born(version) < LAG_SECONDS:
-            return _load_page(DEFAULT_DB_ALIAS, search, in_category, page)
-        return from_standby(lambda alias: _load_page(alias, search, in_category, page))
+            return load_from(DEFAULT_DB_ALIAS)
+        return from_standby(load_from)
 
-    key = f"{version}:{in_category}:{wanted}:{page}"
-    return cached("catalogue_page", key, settings.CATALOGUE_CACHE_SECONDS, load)
+    def load_from(alias: str) -> CataloguePage:
+        matching = Product.objects.using(alias).active().search(search)
+        if in_category:
+            matching = matching.filter(category__slug=in_category)
+        # Counting reads all that matches, so all pages share one count.
+        count = cached("catalogue_page", f"{asked}:count", settings.CATALOGUE_CACHE_SECONDS, matching.count)
+        return _load_page(matching, count, page)
+
+    return cached("catalogue_page", f"{asked}:{page}", settings.CATALOGUE_CACHE_SECONDS, load)
 
 
-def _load_page(alias: str, search: str, category: str, page: int) -> CataloguePage:
-    matching = Product.objects.using(alias).active().search(search)
-    if category:
-        matching = matching.filter(category__slug=category)
-    count = matching.count()
+def _load_page(matching: ProductQuerySet, count: int, page: int) -> CataloguePage:
     pages = max(1, -(-count // PAGE_SIZE))
     page = min(page, pages)
-    rows = matching.with_category()[(page - 1) * PAGE_SIZE : page * PAGE_SIZE] if count else []
+    # What a late page skips is skipped in the index alone: rows and categories are read for the page's own.
+    ids = matching.values("id")[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    rows = Product.objects.using(matching.db).with_category().filter(id__in=ids) if count else []
     return CataloguePage(tuple(product_facts(row) for row in rows), count, page, pages, categories())
 
 
