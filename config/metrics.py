@@ -51,6 +51,9 @@ cart_steps = Counter("cart_steps_total", "How often carts have come as far as ea
 request_statements = Histogram(
     "http_request_statements", "Database statements of a request, by view.", ["view"], buckets=_STATEMENT_BUCKETS
 )
+statement_duration = Histogram(
+    "database_statement_duration_seconds", "Statements on every connection, waiting included.", buckets=_WAIT_BUCKETS
+)
 web_threads_busy = Gauge(
     "web_threads_busy", "Requests that are being answered at this moment.", multiprocess_mode="livesum"
 )

@@ -1,5 +1,6 @@
 """Statements, watched on every connection: how many a request runs, how long locks are waited for, which ones fail."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from config import tracing
 from config.clocks import Measure, under_way
-from config.metrics import lock_errors, lock_wait
+from config.metrics import lock_errors, lock_wait, statement_duration
 
 _LOCK_ERRORS = {"40P01": "deadlock", "55P03": "timeout", "40001": "serialization"}
 
@@ -23,16 +24,19 @@ def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
     measure = under_way()
     if measure is not None:
         measure.statements += 1
+    began = time.perf_counter()
     try:
-        if isinstance(sql, str) and " FOR UPDATE" in sql:
-            with lock_wait.time():
-                return _execute(measure, execute, sql, params, many, context)
         return _execute(measure, execute, sql, params, many, context)
     except OperationalError as error:
         kind = _LOCK_ERRORS.get(getattr(error.__cause__, "sqlstate", None) or "")
         if kind:
             lock_errors.labels(kind).inc()
         raise
+    finally:
+        seconds = time.perf_counter() - began
+        statement_duration.observe(seconds)
+        if isinstance(sql, str) and " FOR UPDATE" in sql:
+            lock_wait.observe(seconds)
 
 
 def _execute(measure: Measure | None, execute: Callable[..., Any], *statement: Any) -> Any:

@@ -74,8 +74,8 @@ def database() -> Dashboard:
     return board(
         "database",
         "Database",
-        graph("Statements", "ops", ("statements", _rate("django_db_execute_total"))),
-        graph("A statement, 95th percentile", "s", ("p95", _p95("django_db_query_duration_seconds_bucket"))),
+        graph("Statements", "ops", ("statements", _rate("database_statement_duration_seconds_count"))),
+        graph("A statement, 95th percentile", "s", ("p95", _p95("database_statement_duration_seconds_bucket"))),
         graph(
             "Statements of a request, by view, mean",
             "short",
@@ -89,7 +89,7 @@ def database() -> Dashboard:
             "s",
             ("waiting included", _p95("checkout_lock_wait_seconds_bucket")),
         ),
-        graph("New connections", "ops", ("connections", _rate("django_db_new_connections_total"))),
+        graph("Requests under way", "short", ("each holds a connection at most", "sum(web_threads_busy)")),
         graph(
             "Locks refused by the database, a minute",
             "short",
