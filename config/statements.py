@@ -1,6 +1,5 @@
 """Statements, watched on every connection: how many a request runs, how long locks are waited for, which ones fail."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,19 +23,17 @@ def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
     measure = under_way()
     if measure is not None:
         measure.statements += 1
-    began = time.perf_counter()
     try:
-        return _execute(measure, execute, sql, params, many, context)
+        with statement_duration.time():
+            if isinstance(sql, str) and " FOR UPDATE" in sql:
+                with lock_wait.time():
+                    return _execute(measure, execute, sql, params, many, context)
+            return _execute(measure, execute, sql, params, many, context)
     except OperationalError as error:
         kind = _LOCK_ERRORS.get(getattr(error.__cause__, "sqlstate", None) or "")
         if kind:
             lock_errors.labels(kind).inc()
         raise
-    finally:
-        seconds = time.perf_counter() - began
-        statement_duration.observe(seconds)
-        if isinstance(sql, str) and " FOR UPDATE" in sql:
-            lock_wait.observe(seconds)
 
 
 def _execute(measure: Measure | None, execute: Callable[..., Any], *statement: Any) -> Any:
