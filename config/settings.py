@@ -323,7 +323,7 @@ CONTENT_SECURITY_POLICY = {
 
 # How often one account or address may ask, by scope: "20/min", with s, min, h or d. None is no limit. RATE_LIMITS=off
 # lifts them all, RATE_LIMIT_CHECKOUT=5/min (and so on) changes one. The demo has room for one person's hundred tabs.
-# `sign_in_account` counts tries at one account, from wherever they come.
+# `sign_in_account` counts tries at one account, from wherever they come; `sign_in_log` those that the audit log keeps.
 _rates = {
     "reads": "600/min",
     "writes": "120/min",
@@ -331,6 +331,7 @@ _rates = {
     "find_order": "20/min",
     "sign_in": "30/min",
     "sign_in_account": "100/h",
+    "sign_in_log": "60/h",
     "sign_up": "20/h",
 }
 _demo_rates = {
@@ -340,6 +341,7 @@ _demo_rates = {
     "find_order": "999/min",
     "sign_in": "600/min",
     "sign_in_account": "600/min",
+    "sign_in_log": "60/h",
     "sign_up": "99/min",
 }
 _limited = env.bool("RATE_LIMITS", default=True)

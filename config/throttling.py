@@ -77,14 +77,17 @@ def account_subject(email: str) -> str:
     return f"account-{hashlib.sha256(email.strip().casefold().encode()).hexdigest()[:32]}"
 
 
-def limit_posts(scope: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """For a view that is not ours: what is sent to it too often gets 429 and one sentence."""
+def limit_sign_ins(name_field: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """For a view that is not ours: too many tries from one address or at one account get 429 and one sentence."""
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
         def limited(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
             limit = RateLimit()
-            if request.method != "POST" or limit.allow(request, scope):
+            if request.method != "POST" or (
+                limit.allow(request, "sign_in")
+                and limit.allow(request, "sign_in_account", account_subject(request.POST.get(name_field, "")))
+            ):
                 return view(request, *args, **kwargs)
             text = _("Too many tries from your connection. Wait a minute, then try again.")
             headers = {"Retry-After": str(limit.seconds_left)}

@@ -6,10 +6,10 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
 from config import exposition, health, views
-from config.throttling import limit_posts
+from config.throttling import limit_sign_ins
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("admin/login/", limit_posts("sign_in")(admin.site.login)),
+    path("admin/login/", limit_sign_ins("username")(admin.site.login)),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
     path("help/", views.help_page, name="help"),

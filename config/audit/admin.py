@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from config.accounts.models import User
 from config.admin import NOTHING, ChoiceFilter, FactsAdmin, moment_of, order_link
 from config.audit.models import Entry
-from config.audit.verbs import all_verbs, words_for
+from config.audit.verbs import SIGN_IN_FAILED, all_verbs, words_for
 from config.exports import Exported
 
 
@@ -28,7 +28,7 @@ class WhoFilter(ChoiceFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
         chosen = self.value() or ""
         if chosen == "shop":
-            return queryset.filter(actor_id=None)
+            return queryset.filter(actor_id=None).exclude(verb=SIGN_IN_FAILED.name)
         return queryset.filter(actor_id=int(chosen)) if chosen.isdecimal() else queryset
 
 
@@ -67,7 +67,7 @@ class EntryAdmin(Exported[Entry], FactsAdmin[Entry]):
 
     @admin.display(description=_("who"), ordering="actor")
     def who(self, entry: Entry) -> str:
-        return entry.actor or str(_("the shop itself"))
+        return entry.actor or str(_("somebody") if entry.verb == SIGN_IN_FAILED.name else _("the shop itself"))
 
     @admin.display(description=_("what"), ordering="verb")
     def what(self, entry: Entry) -> str:

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,4 +12,5 @@ class AuditConfig(AppConfig):
         from config.audit import receivers
 
         user_logged_in.connect(receivers.signed_in, dispatch_uid="audit.signed_in")
+        user_login_failed.connect(receivers.failed_to_sign_in, dispatch_uid="audit.failed_to_sign_in")
         user_logged_out.connect(receivers.signed_out, dispatch_uid="audit.signed_out")

@@ -178,6 +178,44 @@ class TestPeople:
         assert not Entry.objects.exists()
 
 
+class TestFailedSignIns:
+    WRONG = "senha-que-nao-e-esta"
+
+    def sign_in(self, name: str) -> int:
+        return Client().post(reverse("admin:login"), {"username": name, "password": self.WRONG}).status_code
+
+    def kept(self) -> list[str]:
+        return list(
+            Entry.objects.filter(verb="account.sign_in_failed").order_by("pk").values_list("object_name", flat=True)
+        )
+
+    def test_at_every_door_the_account_is_named_and_nothing_that_was_typed(self) -> None:
+        clerk, shopper = UserFactory(is_staff=True), UserFactory()
+        self.sign_in(clerk.email.upper())
+        typed = {"email": shopper.email, "password": self.WRONG}
+        Client().post(reverse("accounts:sign_in"), typed)
+        Client().post("/api/v1/tokens/", typed, content_type="application/json")
+        self.sign_in("o-que-era-para-ser-a-senha")
+        assert self.kept() == [clerk.email, f"#{shopper.pk}", f"#{shopper.pk}", ""]
+        for entry in Entry.objects.all():
+            assert (entry.actor, entry.actor_id, entry.object_type) == ("", None, "accounts.user")
+            assert not any(word in str(vars(entry)) for word in (self.WRONG, "o-que-era", PASSWORD))
+
+    def test_they_do_not_fill_it_nor_crowd_out_those_at_staff(self, settings) -> None:
+        settings.RATE_LIMITS = {"sign_in_log": "2/d"}
+        clerk, other = UserFactory(is_staff=True), UserFactory(is_staff=True)
+        for name in ["nobody", UserFactory().email, "nobody", *[clerk.email] * 3, other.email]:
+            self.sign_in(name)
+        assert self.kept()[2:] == [clerk.email, clerk.email, other.email]
+        assert len(self.kept()) == 5
+
+    def test_they_are_not_the_shops_own_doing(self, desk: Client) -> None:
+        self.sign_in("nobody")
+        page = reverse("admin:audit_entry_changelist")
+        assert not desk.get(page, {"who": "shop"}).context["cl"].result_list
+        assert ">somebody</td>" in desk.get(page, {"verb": "account.sign_in_failed"}).content.decode()
+
+
 class TestTheLogsPages:
     def test_every_admin_writes_to_it(self) -> None:
         assert [model for model, made in site._registry.items() if not isinstance(made, Audited)] == []

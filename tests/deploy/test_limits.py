@@ -40,11 +40,19 @@ def test_apps_share_the_count_with_the_pages(client: Client) -> None:
 
 
 def test_the_admins_door_is_counted_too(client: Client) -> None:
-    form = {"username": "admin@example.com", "password": "no"}
-    answers = [client.post(reverse("admin:login"), form) for _n in range(4)]
+    """By address, whichever account is tried."""
+    answers = [
+        client.post(reverse("admin:login"), {"username": f"{n}@example.com", "password": "no"}) for n in range(4)
+    ]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert int(answers[3]["Retry-After"]) > 0
     assert client.get(reverse("admin:login")).status_code == 200
+
+
+def test_the_admins_door_counts_tries_at_one_account_from_anywhere(client: Client) -> None:
+    form = {"username": "admin@example.com", "password": "no"}
+    answers = [client.post(reverse("admin:login"), form, REMOTE_ADDR=f"192.0.2.{n}") for n in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
 def test_orders_cannot_be_guessed_without_end(client: Client) -> None:
