@@ -16,6 +16,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from config.breaker_history import record
+from config.metrics import breaker_trips
 
 PROBE_SECONDS = 30
 
@@ -41,10 +42,15 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
 
     @state.setter
     def state(self, state: str) -> None:
-        """Notes a change for the history: with `cause` and `by`, where somebody has set them before."""
+        """Counts a trip, and notes a change for the history: with `cause` and `by`, where somebody has set them before.
+
+        A service that was tried and still fails has not tripped again.
+        """
         before, self._state = self._swap(state), state
-        if before != state and (before == pybreaker.STATE_CLOSED or state == pybreaker.STATE_CLOSED):
+        if before != state and pybreaker.STATE_CLOSED in (before, state):
             record(self.name, state, cause=self.cause, by=self.by)
+            if before == pybreaker.STATE_CLOSED:
+                breaker_trips.labels(self.name).inc()
         self.cause = self.by = ""
 
     def _swap(self, state: str) -> str:

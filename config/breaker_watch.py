@@ -3,21 +3,10 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import pybreaker
 
 from config import tracing
 from config.clocks import clock
 from config.metrics import CALL_OUTCOMES, breaker_trips, provider_calls
-
-
-class CountTrips(pybreaker.CircuitBreakerListener):
-    """Counts each time that a breaker opens."""
-
-    def state_change(self, cb: Any, old_state: Any, new_state: Any) -> None:
-        if new_state.name == pybreaker.STATE_OPEN:
-            breaker_trips.labels(cb.name).inc()
 
 
 def count_from_zero(service: str) -> None:

@@ -14,7 +14,7 @@ from functools import cache as once
 import pybreaker
 
 from config.breaker_storage import SharedStorage
-from config.breaker_watch import CountTrips, calling_outside, count_from_zero
+from config.breaker_watch import calling_outside, count_from_zero
 
 FAILURES_BEFORE_OPENING = 5
 OPEN_SECONDS = 30
@@ -66,7 +66,7 @@ class Breaker:
             name=name,
             state_storage=self._storage,
             throw_new_error_on_trip=False,
-            listeners=[CountTrips(), _NoteCause(self._storage)],
+            listeners=[_NoteCause(self._storage)],
         )
 
     @contextmanager

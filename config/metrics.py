@@ -64,7 +64,7 @@ lock_contention = Counter("checkout_lock_contention_total", "Locks that somebody
 lock_wait = Histogram(
     "checkout_lock_wait_seconds", "How long statements that lock rows took, waiting included.", buckets=_WAIT_BUCKETS
 )
-breaker_trips = Counter("breaker_trips_total", "How often a breaker has opened.", ["service"])
+breaker_trips = Counter("breaker_trips_total", "How often a breaker has opened after calls went through.", ["service"])
 provider_calls = Histogram(
     "provider_call_duration_seconds",
     "Calls of outside services: answered, failed, or left_alone by an open breaker.",

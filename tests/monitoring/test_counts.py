@@ -1,14 +1,19 @@
 """What the checkout counts of itself, event by event."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
 
 import pytest
+import time_machine
 from django.db import OperationalError, connection
+from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from cart import services as carts
 from checkout.exceptions import PaymentDeclined
-from config.breakers import FAILURES_BEFORE_OPENING, ProviderFailure, breaker
+from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, Breaker, BreakerOpen, ProviderFailure, breaker
 from config.locks import redis_lock
 from config.metrics import CART_STEPS
 from payments.exceptions import PaymentUnavailable
@@ -97,6 +102,42 @@ def test_a_breaker_that_trips_is_counted_once() -> None:
     assert counts.grown("provider_call_duration_seconds_count", service="postal_codes", outcome="failed") == 5
     assert counts.grown("provider_call_duration_seconds_count", service="postal_codes", outcome="left_alone") == 1
     breaker("postal_codes").close()
+
+
+def test_a_trip_is_counted_by_the_process_that_tripped_and_not_by_those_who_notice() -> None:
+    """Two `Breaker` objects of one name share Redis and nothing else, as two processes do."""
+    counts, (here, there, elsewhere) = Counts(), (Breaker("postal_codes") for _ in range(3))
+    calls = [here, there] * FAILURES_BEFORE_OPENING
+    under_way = Barrier(len(calls))
+
+    def fail_with_the_others(trying: Breaker) -> None:
+        with pytest.raises(ProviderFailure), trying.calling():
+            under_way.wait(10)
+            raise ProviderFailure
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        list(threads.map(fail_with_the_others, calls))
+    for each in (here, there, elsewhere):
+        with pytest.raises(BreakerOpen), each.calling():
+            pytest.fail("the call must not go through")
+    assert counts.grown("breaker_trips_total", service="postal_codes") == 1
+    with time_machine.travel(timezone.now() + timedelta(seconds=OPEN_SECONDS + 1)):
+        with pytest.raises(ProviderFailure), there.calling():
+            raise ProviderFailure
+        assert here.state == "open"
+    assert counts.grown("breaker_trips_total", service="postal_codes") == 1, "it has been open all the time"
+    here.close()
+
+
+def test_without_redis_each_process_counts_its_own(settings) -> None:
+    away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"}
+    settings.CACHES = {**settings.CACHES, "default": away}
+    counts = Counts()
+    for trying in (Breaker("postal_codes"), Breaker("postal_codes")):
+        for _ in range(FAILURES_BEFORE_OPENING):
+            with pytest.raises(ProviderFailure), trying.calling():
+                raise ProviderFailure
+    assert counts.grown("breaker_trips_total", service="postal_codes") == 2
 
 
 def test_a_lock_that_somebody_holds_is_contention_and_no_error() -> None:
