@@ -1,7 +1,7 @@
 """Where an app's cart becomes an order, and the orders it may read."""
 
+from dataclasses import replace
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from django.db import models
@@ -228,8 +228,8 @@ class Checkout(PrivateView):
                 "expected_total": str(command.expected_total),
                 "answer": "json",
             },
-            run=partial(_place, command),
-            recover=partial(_recover, command),
+            run=lambda key: _place(replace(command, key=key)),
+            recover=_recover,
         )
         headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
         if answer.status >= status.HTTP_400_BAD_REQUEST:
@@ -242,13 +242,21 @@ def _place(command: PlaceOrder) -> Answer:
     try:
         placed = place_order(command)
     except PaymentDeclined as refusal:
-        return Answer(refusal.status, problem_of(refusal))
+        return _declined(refusal)
     return _order_answer(Order.objects.with_everything().get(pk=placed.pk))
 
 
-def _recover(command: PlaceOrder) -> Answer | None:
-    order = sweeper.what_came_of(command.cart_token, command.user_id)
+def _recover(number: str) -> Answer | None:
+    """The answer that `_place` would have given, from the order that it had made; None where nothing came of it."""
+    try:
+        order = sweeper.what_came_of(number)
+    except PaymentDeclined as refusal:
+        return _declined(refusal)
     return _order_answer(order) if order else None
+
+
+def _declined(refusal: PaymentDeclined) -> Answer:
+    return Answer(refusal.status, problem_of(refusal))
 
 
 def _order_answer(order: Order) -> Answer:

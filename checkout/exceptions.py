@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext_lazy as _
 
+from cart.exceptions import CheckoutInProgress
 from config.exceptions import Refusal
 
 
@@ -42,6 +43,10 @@ class IdempotencyKeyReused(Refusal):
     code = "idempotency_key_reused"
     status = 422
     message = _("This Idempotency-Key was used for another request. Use a new key for a new request.")
+
+
+class RequestOvertaken(CheckoutInProgress):
+    """This request was thought dead, and its repeat is at work under the same key: only one of the two may order."""
 
 
 class OrderNotCancellable(Refusal):

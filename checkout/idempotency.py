@@ -2,11 +2,15 @@
 
 The key lives in Postgres and belongs to a cart. Only answers of requests that did something are kept: an order, or a
 declined card. A refusal that left everything as it was frees its key, so that the same request may be sent again.
+
+A request that does not answer may have died, or be slow. After a while a repeat takes its key over: from then on the
+slow one can no longer place an order, and if it has placed one before, the key knows which.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,8 +25,7 @@ from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
 
 KEY_LENGTH = 255
-# A request that has not answered for so long may have died, and whoever repeats it looks for what came of it. It may
-# also be slow: rows and the provider's own key still let only one of the two have an effect.
+# A request that has not answered for so long may have died, and whoever repeats it looks for what came of it.
 ABANDONED_AFTER = timedelta(seconds=5)
 KEPT_FOR = timedelta(days=2)
 
@@ -36,25 +39,21 @@ class Answer:
     replayed: bool = False
 
 
-def nothing_came_of_it() -> None:
-    """For callers who can tell otherwise what became of a request that died."""
-
-
 def answer_once(
     *,
     cart_token: str,
     user_id: int | None,
     key: str,
     request: Mapping[str, str],
-    run: Callable[[], Answer],
-    recover: Callable[[], Answer | None] = nothing_came_of_it,
+    run: Callable[[IdempotencyKey], Answer],
+    recover: Callable[[str], Answer | None],
 ) -> Answer:
     """The answer of `run`, or the one that the first request with this key got.
 
-    `request` is what makes a request the same request. Where the first one has not answered for a while, `recover` is
-    asked for what came of it, and `run` is called only if that is nothing. Raises IdempotencyKeyRequired,
-    IdempotencyKeyReused, CheckoutInProgress while the first one is at work, CartNotFound, and whatever `run` and
-    `recover` raise.
+    `request` is what makes a request the same request. `run` places an order under the key that it is given. Where the
+    first request has not answered for a while and had placed one, `recover` is asked what came of the order of that
+    number, and `run` is called only if that is nothing. Raises IdempotencyKeyRequired, IdempotencyKeyReused,
+    CheckoutInProgress while the first one is at work, CartNotFound, and whatever `run` and `recover` raise.
     """
     if not key or len(key) > KEY_LENGTH or "\0" in key:
         raise IdempotencyKeyRequired
@@ -63,24 +62,27 @@ def answer_once(
     entry, created = _enter(cart, key, fingerprint)
     if entry.response_status is not None:
         return Answer(entry.response_status, entry.response_body or {}, replayed=True)
+    answer = recover(entry.order_number) if entry.order_number else None
+    if answer is None:
+        answer = _run(run, entry, created)
+    # Of two that both thought themselves the first, the one that ends first is remembered.
     unanswered = IdempotencyKey.objects.filter(pk=entry.pk, response_status=None)
+    unanswered.update(response_status=answer.status, response_body=answer.body)
+    return answer
+
+
+def _run(run: Callable[[IdempotencyKey], Answer], entry: IdempotencyKey, created: bool) -> Answer:
+    """The answer of `run`; its refusal frees the key, unless a repeat holds it by now."""
     try:
-        answer = run() if created else recover() or run()
+        return run(entry)
     except CheckoutInProgress:
         # Whoever repeats finds the first request at work after all: the key stays with that one.
         if created:
-            unanswered.delete()
+            IdempotencyKey.objects.held(entry).delete()
         raise
     except Refusal:
-        # Refused because the first one, thought dead, has just ended? Then its order is the answer here too.
-        late = None if created else recover()
-        if late is None:
-            unanswered.delete()
-            raise
-        answer = late
-    # Of two that both thought themselves the first, the one that ends first is remembered.
-    unanswered.update(response_status=answer.status, response_body=answer.body)
-    return answer
+        IdempotencyKey.objects.held(entry).delete()
+        raise
 
 
 @transaction.atomic
@@ -90,15 +92,12 @@ def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool
     One of several at once wins the insertion. Raises CheckoutInProgress for the others.
     """
     now = timezone.now()
-    try:
-        entry, created = IdempotencyKey.objects.select_for_update().get_or_create(
-            cart=cart, key=key, defaults={"fingerprint": fingerprint, "started_at": now}
-        )
-    except IntegrityError:
+    with suppress(IntegrityError), transaction.atomic():
+        return IdempotencyKey.objects.create(cart=cart, key=key, fingerprint=fingerprint, started_at=now), True
+    entry = IdempotencyKey.objects.select_for_update().filter(cart=cart, key=key).first()
+    if entry is None:
         # The row was there when we wanted to write it and gone when we looked: its request was refused just now.
-        raise CheckoutInProgress from None
-    if created:
-        return entry, True
+        raise CheckoutInProgress
     if entry.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     if entry.response_status is not None:

@@ -95,11 +95,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
             )
         order.status, order.paid_at = OrderStatus.PAID, now
 
-    def fetch_live(self, cart_token: str, user_id: int | None) -> "Order | None":
-        """The order that stands for a cart, with everything, or None."""
-        carts = Cart.objects.visible_to(user_id).filter(token=cart_token)
-        return self.filter(status__in=LIVE, cart__in=carts).with_everything().first()
-
     def fetch_awaiting(self, cart_token: str, user_id: int | None) -> "Order | None":
         """The order of a cart whose payment is not settled, with its attempts."""
         carts = Cart.objects.visible_to(user_id).filter(token=cart_token)
@@ -264,10 +259,17 @@ class OutboxMessage(models.Model):
         return f"{self.get_kind_display()} {self.order_id}"
 
 
+class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    def held(self, entry: "IdempotencyKey") -> Self:
+        """The row of a request's key while it is that request's: neither answered nor taken over by a repeat."""
+        return self.filter(pk=entry.pk, started_at=entry.started_at, response_status=None)
+
+
 class IdempotencyKey(models.Model):
     """A request that was seen before: its fingerprint and, once it is known, the first answer.
 
-    `response_status` is NULL while the first request is still at work.
+    `response_status` is NULL while the request is still at work. `started_at` is when it began, or when a repeat took
+    its place. `order_number` is what came of it, written with the order: empty where no money was asked for yet.
     """
 
     cart = models.ForeignKey(Cart, models.CASCADE, related_name="+")
@@ -276,6 +278,9 @@ class IdempotencyKey(models.Model):
     response_status = models.PositiveSmallIntegerField(null=True)
     response_body = models.JSONField(null=True)
     started_at = models.DateTimeField()
+    order_number = models.CharField(max_length=10, blank=True, default="", db_default="")
+
+    objects = IdempotencyKeyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("idempotency key")

@@ -17,8 +17,8 @@ from cart import services as carts
 from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
 from cart.models import Cart, CartLine
 from checkout import links
-from checkout.exceptions import PaymentDeclined, PriceChanged
-from checkout.models import Order, OrderLine, new_number
+from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken
+from checkout.models import IdempotencyKey, Order, OrderLine, new_number
 from checkout.settle import settle
 from config import logs, metrics, money
 from config.locks import redis_lock
@@ -37,13 +37,15 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class PlaceOrder:
     """What the shopper agreed to. `expected_total` has two places in the cart's currency; `payment_method` is the
-    provider's token, or `pix`; `language` is the one that mails will be written in."""
+    provider's token, or `pix`; `language` is the one that mails will be written in; `key` is the request's own, where
+    it may be repeated."""
 
     cart_token: str
     payment_method: str
     expected_total: Decimal
     language: str
     user_id: int | None = None
+    key: IdempotencyKey | None = None
 
 
 @logs.about()
@@ -61,7 +63,11 @@ def place_order(command: PlaceOrder) -> Order:
             raise CheckoutInProgress
         try:
             order, attempt = _commit_order(command)
+        except RequestOvertaken:
+            raise
         except CheckoutInProgress:
+            if command.key and not IdempotencyKey.objects.held(command.key).exists():
+                raise RequestOvertaken from None  # what waits for the shopper may be its own repeat's order
             give_up_waiting_order(command.cart_token, command.user_id)
             order, attempt = _commit_order(command)
         return _ask_for_money(order, attempt)
@@ -120,6 +126,8 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     )
     OrderLine.objects.bulk_create(_sold(order, line) for line in lines)
     carts.begin_payment(cart)
+    if command.key and not IdempotencyKey.objects.held(command.key).update(order_number=number):
+        raise RequestOvertaken
     # Last, since everybody who wants the same goods waits from here until this transaction has committed.
     inventory.reserve(
         number,

@@ -13,7 +13,8 @@ from prometheus_client import Counter
 
 from cart.exceptions import CheckoutInProgress
 from checkout import services
-from checkout.models import LIVE, Order
+from checkout.exceptions import PaymentDeclined
+from checkout.models import Order, OrderStatus
 from checkout.settle import settle
 from config.audit import services as audit
 from config.audit.services import Actor
@@ -95,19 +96,21 @@ def refresh(order: Order, *, by: Actor = None) -> Order:
     return Order.objects.with_everything().get(pk=order.pk)
 
 
-def what_came_of(cart_token: str, user_id: int | None) -> Order | None:
-    """The live order that a checkout made before its request died, so that whoever repeats it still learns of it; None
-    where nothing came of it. Asks the provider about an order that awaits its payment.
+def what_came_of(number: str) -> Order | None:
+    """The order that a request made before it died, so that whoever repeats it still learns of it; None where it was
+    withdrawn, or its money never asked for. Asks the provider about an order that awaits its payment.
 
-    Raises CheckoutInProgress while that request may still be waiting for the provider.
+    Raises PaymentDeclined, and CheckoutInProgress while that request may still be waiting for the provider.
     """
-    order = Order.objects.fetch_live(cart_token, user_id)
-    if order is None:
-        return None
+    order = Order.objects.with_everything().get(number=number)
     if order.current_attempt and provider.may_be_under_way(order.current_attempt):
         raise CheckoutInProgress
     order = refresh(order)
-    return order if order.status in LIVE else None
+    if order.status != OrderStatus.CANCELLED:
+        return order
+    if order.current_attempt and order.current_attempt.status == PaymentAttempt.Status.DECLINED:
+        raise PaymentDeclined
+    return None
 
 
 def forget_old_quotes() -> int:

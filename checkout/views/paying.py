@@ -1,5 +1,6 @@
 """Paying: the last part of the checkout page, and where a purchase stands."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -19,8 +20,9 @@ from cart.snapshot import CartSnapshot
 from checkout.exceptions import PaymentDeclined, PriceChanged
 from checkout.forms import PaymentForm
 from checkout.idempotency import Answer, answer_once
-from checkout.models import Order
+from checkout.models import IdempotencyKey, Order
 from checkout.place_order import PlaceOrder, place_order
+from checkout.sweeper import what_came_of
 from checkout.views.orders import order_path
 from checkout.views.page import checkout_page, just_changed, on_to, with_open_cart
 from config.exceptions import Refusal
@@ -57,11 +59,11 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
         user_id=user_id,
     )
 
-    def run() -> Answer:
+    def run(key: IdempotencyKey) -> Answer:
         try:
-            return Answer(303, {"url": order_path(place_order(command), placed_now=True)})
+            return _placed(place_order(replace(command, key=key)))
         except PaymentDeclined as refusal:
-            return Answer(402, {"message": str(refusal)})
+            return _declined(refusal)
 
     try:
         answer = answer_once(
@@ -70,6 +72,7 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
             key=str(form.cleaned_data["idempotency_key"]),
             request={"payment_method": form.token, "expected_total": total},
             run=run,
+            recover=_recover,
         )
     except CheckoutInProgress:
         # Pressed twice: the first press may not have got as far as an order yet, so there is no page of it to show.
@@ -80,6 +83,23 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
         form.add_error("method", PaymentDeclined.message)
         return checkout_page(request, current_cart(request) or cart, payment_form=form, status=402, declined=True)
     return redirect(answer.body["url"])
+
+
+def _recover(number: str) -> Answer | None:
+    """What paying would have answered, from the order that it had made; None where nothing came of it."""
+    try:
+        order = what_came_of(number)
+    except PaymentDeclined as refusal:
+        return _declined(refusal)
+    return _placed(order) if order else None
+
+
+def _placed(order: Order) -> Answer:
+    return Answer(303, {"url": order_path(order, placed_now=True)})
+
+
+def _declined(refusal: PaymentDeclined) -> Answer:
+    return Answer(402, {"message": str(refusal)})
 
 
 def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpResponse:

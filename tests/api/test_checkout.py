@@ -1,7 +1,9 @@
 """POST carts/{id}/checkout/: each answer of the contract, against a provider that answers over HTTP."""
 
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -284,13 +286,43 @@ class TestRepeated:
         assert app.check_out(cart).headers["Idempotent-Replayed"] == "true"
         assert sandbox.ledger()["captured"] == cart.total * 100
 
-    def test_after_a_crash_before_the_order_it_is_made(self, app: App) -> None:
+    def test_after_a_crash_before_the_order_it_is_made(self, app: App, monkeypatch: Any) -> None:
         cart = ready_cart()
-        app.check_out(cart, DECLINED)
+        with monkeypatch.context() as patch:
+            patch.setattr("checkout.place_order.payments.open_payment", Mock(side_effect=OSError("The process died.")))
+            assert app.check_out(cart).status_code == 500
+        IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER * 2)
+        assert app.check_out(cart).status_code == 201
+
+    def test_after_a_crash_a_declined_card_is_not_tried_once_more(self, app: App) -> None:
+        """The bank had said no, and the process died before it could keep that answer."""
+        cart = ready_cart()
+        first = app.check_out(cart, DECLINED).json()
         long_ago = timezone.now() - ABANDONED_AFTER * 2
         IdempotencyKey.objects.update(response_status=None, response_body=None, started_at=long_ago)
-        assert_problem(app.check_out(cart, DECLINED), 402, "payment_declined")
-        assert Order.objects.count() == 2
+        again = app.check_out(cart, DECLINED)
+        assert (again.status_code, again.json()) == (402, first)
+        assert PaymentAttempt.objects.count() == 1
+
+    @pytest.mark.parametrize(("method", "status", "stands"), [(DECLINED, 402, "declined"), ("pix", 202, "action")])
+    def test_who_is_overtaken_by_a_repeat_orders_nothing(
+        self, app: App, monkeypatch: Any, method: str, status: int, stands: str
+    ) -> None:
+        """The first request is slow and its repeat late; it has its answer when the first one goes on."""
+        cart, repeats = ready_cart(), list[Any]()
+
+        @contextmanager
+        def be_slow(*_name_and_lease: Any) -> Iterator[bool]:
+            monkeypatch.setattr("checkout.place_order.redis_lock", lambda *_: nullcontext(True))
+            IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER * 2)
+            repeats.append(App().check_out(cart, method))
+            yield True
+
+        monkeypatch.setattr("checkout.place_order.redis_lock", be_slow)
+        assert_problem(app.check_out(cart, method), 409, "checkout_in_progress")
+        assert repeats[0].status_code == status
+        assert PaymentAttempt.objects.get().status == stands
+        assert app.check_out(cart, method).json() == repeats[0].json()
 
     def test_after_a_crash_while_the_provider_was_asked(self, app: App, sandbox: Sandbox, monkeypatch: Any) -> None:
         """Nobody interferes while the call may be under way; then the provider tells what became of it."""

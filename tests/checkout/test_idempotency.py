@@ -1,5 +1,6 @@
 """A repeated request gets the first answer and never runs twice, with or without Redis."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
@@ -26,15 +27,20 @@ class Work:
         self.answer = answer
         self.runs = 0
 
-    def __call__(self) -> Answer:
+    def __call__(self, _key: IdempotencyKey) -> Answer:
         self.runs += 1
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
 
-def ask(cart, work: Work, key: str = "key-1", request: dict[str, str] = REQUEST) -> Answer:
-    return answer_once(cart_token=cart.id, user_id=None, key=key, request=request, run=work)
+def ask(
+    cart, work: Callable[[IdempotencyKey], Answer], key: str = "key-1", request: dict[str, str] = REQUEST
+) -> Answer:
+    def recover(number: str) -> Answer | None:
+        raise AssertionError(f"No order was placed, and {number} is asked for.")
+
+    return answer_once(cart_token=cart.id, user_id=None, key=key, request=request, run=work, recover=recover)
 
 
 @pytest.mark.django_db
@@ -87,56 +93,51 @@ class TestOneAfterTheOther:
         """It was thought dead, was found at work after all, and its answer is the one that stays."""
         cart = filled_cart()
 
-        def be_slow() -> Answer:
+        def be_slow(_key: IdempotencyKey) -> Answer:
             IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
             with pytest.raises(CheckoutInProgress):
                 ask(cart, Work(CheckoutInProgress()))
             return FIRST_ANSWER
 
-        answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_slow)
+        ask(cart, be_slow)
         assert ask(cart, Work(Answer(402, {}))) == Answer(201, {"number": "A1"}, replayed=True)
 
     def test_of_two_answers_the_one_that_came_first_stays(self) -> None:
         cart = filled_cart()
 
-        def be_overtaken() -> Answer:
+        def be_overtaken(_key: IdempotencyKey) -> Answer:
             IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
             ask(cart, Work())
             return Answer(202, {})
 
-        answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_overtaken)
+        ask(cart, be_overtaken)
         assert ask(cart, Work()) == Answer(201, {"number": "A1"}, replayed=True)
-
-    def test_who_is_refused_because_the_slow_first_one_has_ended_gets_its_answer(self) -> None:
-        cart, come_of_it = filled_cart(), list[Answer]()
-
-        def be_slow() -> Answer:
-            IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
-
-            def be_late() -> Answer:
-                come_of_it.append(FIRST_ANSWER)
-                raise CartClosed
-
-            facts = {"cart_token": cart.id, "user_id": None, "key": "key-1", "request": REQUEST}
-            recover = lambda: come_of_it[0] if come_of_it else None  # noqa: E731
-            assert answer_once(**facts, run=be_late, recover=recover) == FIRST_ANSWER
-            return FIRST_ANSWER
-
-        answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_slow)
-        assert ask(cart, Work(Answer(402, {}))).replayed
 
     def test_a_late_refusal_does_not_forget_the_answer(self) -> None:
         """The first one was thought dead, somebody else got the answer, and then the first one is refused."""
         cart = filled_cart()
 
-        def be_overtaken() -> Answer:
+        def be_overtaken(_key: IdempotencyKey) -> Answer:
             IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
             ask(cart, Work())
             raise CartClosed
 
         with pytest.raises(CartClosed):
-            answer_once(cart_token=cart.id, user_id=None, key="key-1", request=REQUEST, run=be_overtaken)
+            ask(cart, be_overtaken)
         assert ask(cart, Work(Answer(402, {}))) == Answer(201, {"number": "A1"}, replayed=True)
+
+    def test_a_late_refusal_does_not_take_the_key_from_its_repeat(self) -> None:
+        """The first one was thought dead, and while its repeat is at work it is refused."""
+        cart = filled_cart()
+
+        def be_overtaken(_key: IdempotencyKey) -> Answer:
+            IdempotencyKey.objects.update(started_at=timezone.now())
+            raise CartClosed
+
+        with pytest.raises(CartClosed):
+            ask(cart, be_overtaken)
+        with pytest.raises(CheckoutInProgress):
+            ask(cart, Work())
 
     def test_keys_are_kept_for_more_than_a_day(self) -> None:
         cart = filled_cart()
@@ -153,10 +154,10 @@ def test_of_twenty_at_once_one_runs() -> None:
     cart, started, go_on = filled_cart(), Event(), Event()
 
     class Slow(Work):
-        def __call__(self) -> Answer:
+        def __call__(self, key: IdempotencyKey) -> Answer:
             started.set()
             assert go_on.wait(10)
-            return super().__call__()
+            return super().__call__(key)
 
     work = Slow()
 

@@ -122,6 +122,8 @@ def test_a_request_that_is_killed(scenario: Scenario, crasher: Crasher, sandbox:
         if repeat == "repeats with the same key" and scenario.ends == "paid":
             told = ask_again(crasher, case, repeat)
             assert told == case.orders().get(status__in=LIVE).number, "who repeats a lost request learns of the order"
+        if repeat == "repeats with the same key":
+            assert case.orders().filter(payment__attempts__status="declined").count() <= 1, "the bank is asked once"
     books.check(f"killed while {scenario.name}", len(cases))
 
 
