@@ -4,7 +4,9 @@ import logging
 
 from checkout.models import Order
 from checkout.settle import settle
+from checkout.sweeper import swept
 from payments import inbox
+from payments import services as payments
 from payments.models import PaymentAttempt, WebhookEvent
 
 logger = logging.getLogger(__name__)
@@ -15,12 +17,13 @@ BATCH = 100
 def settle_waiting_events() -> int:
     """Settle the events that wait, those tried least first; returns how many are done with.
 
-    Safe to run in several workers at once, since `settle` is. An event that matches no attempt yet keeps waiting.
+    Several workers may do so at once, each with events of its own. An event that matches no attempt yet keeps waiting.
     """
     total = 0
     while True:
-        done = [event for event in WebhookEvent.objects.waiting()[:BATCH] if _settle_event(event)]
+        done = [event for event in payments.claim_events(BATCH) if _settle_event(event)]
         inbox.mark_events_handled(done)
+        swept.labels("webhooks").inc(len(done))
         total += len(done)
         if len(done) < BATCH:
             return total

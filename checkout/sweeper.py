@@ -53,18 +53,29 @@ def expire_unpaid() -> int:
 
 def settle_stale_refunds() -> int:
     """Bring refunds to their end whose answer never came, and the order with them; returns how many were settled."""
-    settled = 0
-    for refund in Refund.objects.stale(timezone.now() - STALE_AFTER)[:BATCH]:
-        try:
-            refund = refunds.settle_refund(refund)
-        except PaymentUnavailable:
-            logger.info("Refund %s stays open: the provider cannot be asked now", refund.pk)
-            continue
-        if refund.status == Refund.Status.SUCCEEDED:
-            services.record_refund(refund.payment_id)
-            settled += 1
+    settled, before = 0, timezone.now() - STALE_AFTER
+    # One at a time, since each asks the provider: none waits in our hand while others are asked about.
+    for _turn in range(BATCH):
+        refund = refunds.claim_stale(before)
+        if refund is None:
+            break
+        settled += _settle_refund(refund)
     swept.labels("refunds").inc(settled)
     return settled
+
+
+def _settle_refund(refund: Refund) -> bool:
+    try:
+        refund = refunds.settle_refund(refund)
+        if refund.status == Refund.Status.SUCCEEDED:
+            services.record_refund(refund.payment_id)
+    except PaymentUnavailable:
+        logger.info("Refund %s stays open: the provider cannot be asked now", refund.pk)
+        return False
+    except Exception:  # one refund that cannot be settled must not keep the others waiting
+        logger.exception("Refund %s could not be settled", refund.pk)
+        return False
+    return refund.status == Refund.Status.SUCCEEDED
 
 
 def reconcile() -> int:

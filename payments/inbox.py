@@ -50,4 +50,4 @@ def mark_events_handled(events: Collection[WebhookEvent]) -> None:
 
 def mark_event_failed(event: WebhookEvent, error: str) -> None:
     """The event could not be settled this time (no attempt yet, say); it waits on, behind those tried less often."""
-    WebhookEvent.objects.filter(pk=event.pk).update(tries=F("tries") + 1, last_error=error[:500])
+    WebhookEvent.objects.filter(pk=event.pk).update(tries=F("tries") + 1, last_error=error[:500], claimed_at=None)

@@ -4,6 +4,7 @@ Nothing here may run inside a transaction. Each write locks the payment's row fi
 """
 
 import logging
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -68,6 +69,15 @@ def settle_refund(row: Refund) -> Refund:
         )
     )
     return _record_refund(row, outcome)
+
+
+@transaction.atomic(durable=True)
+def claim_stale(before: datetime) -> Refund | None:
+    """A refund started before `before` with no known answer, for one sweep to settle; None where none is left.
+
+    Several may sweep at once. One that was asked about after `before` is not given out again.
+    """
+    return Refund.objects.stale(before).claim_one(before)
 
 
 @transaction.atomic(durable=True)

@@ -18,7 +18,7 @@ from config.money import ZERO
 from payments.exceptions import InvalidPaymentMethod
 from payments.gateways import gateway
 from payments.gateways.base import PIX, Outcome
-from payments.models import Payment, PaymentAttempt, Refund
+from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
 
 # A token of the provider, and nothing that could be a card number.
 _METHOD_TOKEN = re.compile(r"pm_[A-Za-z0-9_]{4,240}")
@@ -131,3 +131,10 @@ def claim_stale(before: datetime, limit: int) -> list[PaymentAttempt]:
 def claim_expired(now: datetime, limit: int) -> list[PaymentAttempt]:
     """Attempts whose time is over, for one sweep to give up. Several may sweep at once."""
     return PaymentAttempt.objects.expired(now).claim(limit)
+
+
+@transaction.atomic
+def claim_events(limit: int) -> list[WebhookEvent]:
+    """Messages of the provider that nobody has settled yet, for one worker, those tried least first. Several may work
+    at once."""
+    return WebhookEvent.objects.waiting().claim(timezone.now(), limit)

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.locks import require_transaction
 from config.money import ZERO
 from payments.models.payments import Payment, PaymentAttempt
 
@@ -28,6 +29,21 @@ class RefundQuerySet(models.QuerySet["Refund"]):
             .select_related("payment", "attempt")
             .order_by("created_at", "pk")
         )
+
+    def claim_one(self, before: datetime) -> Refund | None:
+        """The one of these asked about longest ago, unless that was after `before`, for one sweep to settle.
+
+        Rows that another sweep is claiming are left to it. In the caller's transaction; commit before asking.
+        """
+        require_transaction()
+        free = self.filter(Q(asked_at=None) | Q(asked_at__lt=before))
+        least_asked = models.F("asked_at").asc(nulls_first=True)
+        rows = free.select_for_update(of=("self",), skip_locked=True).order_by(least_asked, "created_at", "pk")
+        refund = rows.first()
+        if refund is not None:
+            refund.asked_at = timezone.now()
+            refund.save(update_fields=["asked_at"])
+        return refund
 
     def failed_for_good(self) -> RefundQuerySet:
         """Refunds that the provider refused and that no later refund of the same payment has made up for."""
@@ -61,6 +77,7 @@ class Refund(models.Model):
     error = models.CharField(_("error"), max_length=500, blank=True, default="")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    asked_at = models.DateTimeField(_("last asked about"), null=True, blank=True)
 
     objects = RefundQuerySet.as_manager()
 

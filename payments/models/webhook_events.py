@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -9,11 +10,27 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.locks import require_transaction
+
+# For how long a claimed event is its worker's alone: many times what a batch takes. One that died loses only its turn.
+LEASE = timedelta(seconds=30)
+
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def waiting(self) -> WebhookEventQuerySet:
         """Events that nobody has settled yet, those tried least first, then the oldest."""
         return self.filter(handled_at=None).order_by("tries", "received_at", "pk")
+
+    def claim(self, now: datetime, limit: int) -> list[WebhookEvent]:
+        """Up to `limit` of these, for one worker to settle: for the time of the lease nobody else is given them.
+
+        Rows that another worker is claiming are left to it. In the caller's transaction; commit before settling.
+        """
+        require_transaction()
+        free = self.filter(Q(claimed_at=None) | Q(claimed_at__lt=now - LEASE))
+        claimed = list(free.select_for_update(skip_locked=True)[:limit])
+        WebhookEvent.objects.filter(pk__in=[event.pk for event in claimed]).update(claimed_at=now)
+        return claimed
 
 
 class WebhookEvent(models.Model):
@@ -27,6 +44,7 @@ class WebhookEvent(models.Model):
         _("provider reference"), max_length=255, blank=True, default="", db_index=True
     )
     received_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
+    claimed_at = models.DateTimeField(_("taken in hand"), null=True, blank=True)
     handled_at = models.DateTimeField(_("handled"), null=True, blank=True)
     tries = models.PositiveIntegerField(_("tries"), default=0)
     last_error = models.CharField(_("last error"), max_length=500, blank=True, default="")

@@ -1,0 +1,175 @@
+"""Two workers at once, on two connections: each message of the provider and each open refund is the work of one."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from prometheus_client import REGISTRY
+
+from checkout import inbox, services, sweeper
+from payments import inbox as messages
+from payments import refunds
+from payments import services as payments
+from payments.models import Refund, WebhookEvent
+from payments.models.refunds import RefundQuerySet
+from payments.models.webhook_events import LEASE, WebhookEventQuerySet
+from payments.sandbox.webhooks import sign
+from tests.cart.factories import ready_cart
+from tests.checkout.support import order_of
+from tests.sandbox import WEBHOOK_SECRET, Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ORDERS = 3
+
+
+@contextmanager
+def in_another_connection(work: Callable[[], Any]) -> Iterator[Future[Any]]:
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(run)
+
+
+class Gate:
+    """Whoever comes first waits here until it is opened; all others pass."""
+
+    def __init__(self, verb: Callable[..., Any]) -> None:
+        self._verb, self.reached, self._open = verb, Event(), Event()
+
+    def __call__(self, *arguments: Any) -> Any:
+        if not self.reached.is_set():
+            self.reached.set()
+            assert self._open.wait(20)
+        return self._verb(*arguments)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@pytest.fixture
+def events(sandbox: Sandbox) -> int:
+    """Messages that wait, and how many."""
+    for _ in range(ORDERS):
+        order_of(ready_cart())
+    for event in sandbox.events():
+        raw = json.dumps({name: value for name, value in event.items() if name not in {"tries", "delivered"}})
+        messages.store_webhook("stripe", raw.encode(), sign(raw, WEBHOOK_SECRET))
+    return WebhookEvent.objects.count()
+
+
+@pytest.fixture
+def open_refunds(sandbox: Sandbox) -> int:
+    """Refunds whose answer was lost, and how many."""
+    sandbox.fault("lost_answer", path="/v1/refunds", times=ORDERS)
+    for _ in range(ORDERS):
+        order = order_of(ready_cart())
+        services.refund_order(order, amount=order.total, reason="damaged", restock=True, idempotency_key="refund-1")
+    Refund.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    return ORDERS
+
+
+def counted(sweep: str) -> float:
+    return REGISTRY.get_sample_value("sweeper_settled_total", {"sweep": sweep}) or 0
+
+
+def unguarded_events(events: WebhookEventQuerySet, _now: Any, limit: int) -> list[WebhookEvent]:
+    return list(events[:limit])
+
+
+def unguarded_refund(stale: RefundQuerySet, _before: Any) -> Refund | None:
+    return stale.first()
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_what_one_worker_settles_is_no_work_for_another(guarded: bool, events: int, monkeypatch: Any) -> None:
+    if not guarded:
+        monkeypatch.setattr(WebhookEventQuerySet, "claim", unguarded_events)
+    gate, before = Gate(inbox._settle_event), counted("webhooks")
+    monkeypatch.setattr(inbox, "_settle_event", gate)
+    with in_another_connection(inbox.settle_waiting_events) as first:
+        assert gate.reached.wait(20)
+        assert inbox.settle_waiting_events() == (0 if guarded else events)
+        gate.open()
+    assert first.result() == events
+    if guarded:
+        assert not WebhookEvent.objects.waiting().exists()
+        assert counted("webhooks") - before == events
+
+
+def test_two_claims_at_the_same_moment_share_what_there_is(events: int) -> None:
+    claimed, go_on = Event(), Event()
+
+    def claim_slowly() -> set[int]:
+        with transaction.atomic():
+            mine = WebhookEvent.objects.waiting().claim(timezone.now(), 1)
+            claimed.set()
+            assert go_on.wait(20)
+        return {event.pk for event in mine}
+
+    with in_another_connection(claim_slowly) as first:
+        assert claimed.wait(20)
+        second = {event.pk for event in payments.claim_events(events)}
+        go_on.set()
+    assert len(second) == events - 1
+    assert not first.result() & second
+
+
+def test_what_a_dead_worker_had_in_hand_is_anothers_after_the_lease(events: int) -> None:
+    assert len(payments.claim_events(events)) == events
+    assert inbox.settle_waiting_events() == 0
+    WebhookEvent.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
+    assert inbox.settle_waiting_events() == events
+
+
+def test_what_could_not_be_settled_waits_for_no_lease() -> None:
+    WebhookEvent.objects.create(provider="stripe", event_id="evt_1", type="x", payload={"broken": True})
+    assert [inbox.settle_waiting_events() for _ in range(2)] == [0, 0]
+    assert WebhookEvent.objects.get().tries == 2
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_refund_is_asked_about_by_one_sweep(guarded: bool, open_refunds: int, monkeypatch: Any) -> None:
+    asked: list[Refund] = []
+    if not guarded:
+        monkeypatch.setattr(RefundQuerySet, "claim_one", unguarded_refund)
+    gate, settle, before = Gate(lambda _refund: None), refunds.settle_refund, counted("refunds")
+
+    def settle_slowly(refund: Refund) -> Refund:
+        asked.append(refund)
+        gate(refund)
+        return settle(refund)
+
+    monkeypatch.setattr(refunds, "settle_refund", settle_slowly)
+    with in_another_connection(sweeper.settle_stale_refunds) as first:
+        assert gate.reached.wait(20)
+        second = sweeper.settle_stale_refunds()
+        gate.open()
+    assert Refund.objects.filter(status=Refund.Status.SUCCEEDED).count() == open_refunds
+    if guarded:
+        assert (first.result(), second) == (1, open_refunds - 1)
+        assert counted("refunds") - before == open_refunds
+    assert (len(asked) == open_refunds) == guarded
+
+
+def test_a_refund_that_cannot_be_settled_keeps_no_other_waiting(open_refunds: int, monkeypatch: Any) -> None:
+    record, oldest = services.record_refund, Refund.objects.order_by("created_at", "pk")[0]
+
+    def fail_once(payment_id: Any) -> Any:
+        if payment_id == oldest.payment_id:
+            raise RuntimeError("on purpose")
+        return record(payment_id)
+
+    monkeypatch.setattr(services, "record_refund", fail_once)
+    assert sweeper.settle_stale_refunds() == open_refunds - 1
