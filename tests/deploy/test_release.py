@@ -1,4 +1,4 @@
-"""deploy/aws/release against a stand-in for the `aws` program that keeps account: what is called, in which order."""
+"""deploy/aws/release and task on a stand-in for `aws` that keeps account: what is called, in which order."""
 
 import json
 import os
@@ -28,6 +28,7 @@ elif words[1] == "register-task-definition":
     state["registered"].append([task["family"], [c["image"] for c in task["containerDefinitions"]], sorted(task)])
     answer = task["family"] + ":8"
 elif words[1] == "run-task":
+    state["ran"] = [option("--task-definition"), json.loads(option("--overrides"))["containerOverrides"]]
     answer = "task-1"
 elif words[1] == "describe-tasks":
     answer = state["migration"]
@@ -44,7 +45,13 @@ sys.exit(code)
 """
 
 
-def release(folder: Path, *, migration: str = "0", circuit_breaker: bool = False) -> tuple[int, dict]:
+def release(folder: Path, **answers: object) -> tuple[int, dict]:
+    return run(folder, "release", "esteira", "registry/shop:new", **answers)
+
+
+def run(
+    folder: Path, script: str, *arguments: str, migration: str = "0", circuit_breaker: bool = False
+) -> tuple[int, dict]:
     """Its exit code, and what the stand-in saw."""
     state = folder / "state.json"
     before = {name: f"esteira-{name}:7" for name in ("web", "worker", "beat")}
@@ -54,7 +61,7 @@ def release(folder: Path, *, migration: str = "0", circuit_breaker: bool = False
     program.write_text(STAND_IN.format(python=sys.executable, state=str(state)))
     program.chmod(0o755)
     done = subprocess.run(
-        [REPOSITORY / "deploy" / "aws" / "release", "esteira", "registry/shop:new"],
+        [REPOSITORY / "deploy" / "aws" / script, *arguments],
         env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"},
         capture_output=True,
         check=False,
@@ -66,6 +73,7 @@ def test_migrates_first_and_then_switches_all(tmp_path: Path) -> None:
     code, saw = release(tmp_path)
     assert code == 0
     assert saw["running"] == {name: f"esteira-{name}:8" for name in ("web", "worker", "beat")}
+    assert saw["ran"] == ["esteira-migrate:8", []]
     assert saw["calls"].index("ecs wait tasks-stopped") < saw["calls"].index("update-service")
     assert saw["registered"][0] == [
         "esteira-migrate",
@@ -85,3 +93,15 @@ def test_takes_all_back_where_one_was_taken_back(tmp_path: Path, back: str) -> N
     code, saw = release(tmp_path, circuit_breaker=True)
     assert code == 1
     assert saw["running"][back] == f"esteira-{back}:7"
+
+
+def test_a_task_runs_one_command_as_the_worker_runs(tmp_path: Path) -> None:
+    command = ["sh", "-c", """echo "it's" '$(date)'"""]
+    code, saw = run(tmp_path, "task", "esteira", *command)
+    assert code == 0
+    assert saw["ran"] == ["esteira-worker:7", [{"name": "shop", "command": command}]]
+    assert saw["calls"].index("ecs wait tasks-stopped") < saw["calls"].index("get-log-events")
+
+
+def test_a_task_that_fails_is_an_error(tmp_path: Path) -> None:
+    assert run(tmp_path, "task", "esteira", "false", migration="1")[0] == 1

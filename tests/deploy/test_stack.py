@@ -24,6 +24,8 @@ GIVEN = {
     "Image": "1.dkr.ecr.sa-east-1.amazonaws.com/esteira/shop:1",
     "DomainName": "loja.example.com",
     "MailUrlSecretArn": "arn:aws:secretsmanager:sa-east-1:123456789012:secret:mail-a",
+    "MailFrom": "Loja <pedidos@loja.example.com>",
+    "ShippingFrom": "50000000",
     "StripeSecretArn": "arn:aws:secretsmanager:sa-east-1:123456789012:secret:stripe-a",
     "HostedZoneId": "HostedZoneId",  # made by the smoke test
     "CertificateArn": "CertificateArn",
