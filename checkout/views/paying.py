@@ -27,6 +27,7 @@ from checkout.views.orders import order_path
 from checkout.views.page import checkout_page, just_changed, on_to, with_open_cart
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock
+from payments.exceptions import PaymentUnavailable
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 
 # For how long "where does my purchase stand" means the order just made.
@@ -119,7 +120,10 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
             request, cart, status=409, price_changed=True, previous_total=form.cleaned_data["expected_total"]
         )
     form.add_error("method", str(refusal))
-    return checkout_page(request, cart, payment_form=form, status=refusal.status)
+    page = checkout_page(request, cart, payment_form=form, status=refusal.status)
+    if isinstance(refusal, PaymentUnavailable):
+        page["Retry-After"] = str(refusal.retry_after)
+    return page
 
 
 @require_safe

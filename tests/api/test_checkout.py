@@ -25,6 +25,7 @@ from shipping.models import Quote
 from tests.api.conftest import App, assert_problem
 from tests.cart.factories import ADDRESS, filled_cart, flat_shipping, ready_cart
 from tests.inventory.factories import ProductFactory
+from tests.payments.test_pix import parse
 from tests.sandbox import Sandbox
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
@@ -98,7 +99,8 @@ class TestAwaitingPayment:
         payment = answer.json()["payment"]
         assert (payment["status"], payment["method"]) == ("awaiting_action", "pix")
         assert payment["action"]["type"] == "pix"
-        assert payment["action"]["qr_code"]
+        text = parse(payment["action"]["qr_code"])
+        assert (text["54"], text["53"], text["26"][:18]) == (answer.json()["total"], "986", "0014br.gov.bcb.pix")
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", payment["action"]["expires_at"])
 
     def test_a_pix_that_is_paid_shows_on_the_order(self, app: App, sandbox: Sandbox) -> None:

@@ -1,9 +1,13 @@
 """A service that fails is left alone for a while; an answer that we do not like is not a failure."""
 
-from datetime import timedelta
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.core.cache import cache
 
 from config.breaker_history import KEPT, changes
@@ -119,6 +123,29 @@ class TestShared:
             fail(breaker)
         with pytest.raises(BreakerOpen), breaker.calling():
             pytest.fail("the call must not go through")
+
+
+def test_of_several_processes_one_probes() -> None:
+    here = Breaker("probed")
+    for _ in range(FAILURES_BEFORE_OPENING):
+        fail(here)
+    here._storage.opened_at = datetime.now(UTC) - timedelta(seconds=OPEN_SECONDS + 1)
+    prefix = settings.CACHES["default"]["KEY_PREFIX"]
+    callers = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.config.breaker_worker", "probed"],
+            env={**os.environ, "CACHE_KEY_PREFIX": prefix, "DJANGO_SETTINGS_MODULE": "config.settings"},
+            cwd=settings.BASE_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    told = [caller.stdout.readline().strip() for caller in callers if caller.stdout]
+    with pytest.raises(BreakerOpen), here.calling():
+        pytest.fail("the probe is another process's")
+    for caller in callers:
+        caller.communicate("well\n", timeout=20)
+    assert sorted(told) == ["probing"] + ["refused"] * 3
+    assert here.state == "closed"
 
 
 class TestHistory:

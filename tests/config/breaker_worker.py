@@ -1,0 +1,30 @@
+"""A process of its own that calls a service through its breaker: `python -m tests.config.breaker_worker <service>`.
+
+Prints whether it is let through. The call goes well once a line has come on its standard input.
+"""
+
+import sys
+
+import django
+
+django.setup()
+
+from config.breakers import BreakerOpen, breaker  # noqa: E402  after the settings
+
+
+def main(service: str) -> None:
+    try:
+        with breaker(service).calling():
+            tell("probing")
+            sys.stdin.readline()
+    except BreakerOpen:
+        tell("refused")
+
+
+def tell(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
