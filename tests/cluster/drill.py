@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ import psycopg
 from django.db import OperationalError, connection
 
 from checkout.models import Order
+from config.accounts.models import User
+from config.embedded.doorman import ADMIN
 from tests.cart.factories import flat_shipping
 from tests.cluster import table
 from tests.cluster.apps import Crowd, buying
@@ -61,11 +64,16 @@ def run(cluster: Stack, folder: Path) -> int:
 def stay_open(cluster: Stack, folder: Path) -> int:
     """Until Ctrl-C."""
     with _open(cluster, folder) as shop:
+        password = secrets.token_urlsafe(9)
+        User.objects.create_superuser(ADMIN, password)
+        connection.close()
+        webs = "".join(f"  {name}: http://127.0.0.1:{port}/health/ready\n" for name, port in cluster.web_ports.items())
         print(
-            f"The shop is open: {cluster.haproxy.url}/  (a product: {shop.sku}; logs and files in {folder})", flush=True
+            f"\nThe shop is open: {cluster.haproxy.url}/  (a product: {shop.sku}; logs and files in {folder})\n"
+            f"  Admin: {cluster.haproxy.url}/admin/  user {ADMIN}  password {password}\n"
+            f"{webs}  Ctrl-C stops everything.\n",
+            flush=True,
         )
-        for name, port in cluster.web_ports.items():
-            print(f"  {name}: http://127.0.0.1:{port}/health/ready", flush=True)
         signal.pause()
     return 0
 
