@@ -111,6 +111,11 @@ class Breaker:
         return str(self._circuit.current_state)
 
     @property
+    def is_well(self) -> bool:
+        """Whether it is closed and the last call did not fail: as much as is known without a call."""
+        return self.state == pybreaker.STATE_CLOSED and not self._storage.counter
+
+    @property
     def standing(self) -> "Standing":
         return Standing(self.state, self._storage.counter, self._storage.opened_at, max(0, round(self._seconds_left())))
 

@@ -59,7 +59,7 @@ TITLES: dict[str, str | Promise] = {
 }
 
 # Facts of a refusal that clients may see beside the sentence; all others stay here.
-MEMBERS = ("expected_total", "total", "shortages", "reason")
+MEMBERS = ("expected_total", "total", "shortages", "reason", "instead")
 
 
 # --- What the protocol refuses, before any rule of the shop is asked --------------------------------------------------

@@ -46,6 +46,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="With `shipping_quote_expired`: `expired`, `address_changed` or `cart_changed`.",
     )
+    instead = serializers.CharField(
+        required=False, help_text="With `payment_unavailable`: the `payment_method` that goes on, `pix`."
+    )
 
 
 def refusals(*kinds: type[Refusal] | Refusal) -> Responses:

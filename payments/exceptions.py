@@ -16,9 +16,15 @@ class PaymentUnavailable(Refusal):
     status = 503
     message = _("Payments are not available right now. Nothing was charged. Please try again in a moment.")
 
-    def __init__(self, message: str | Promise | None = None, *, retry_after: int = 5) -> None:
+    def __init__(self, message: str | Promise | None = None, *, retry_after: int = 5, **details: object) -> None:
         self.retry_after = retry_after
-        super().__init__(message, retry_after=retry_after)
+        super().__init__(message, retry_after=retry_after, **details)
+
+
+class CardsUnavailable(PaymentUnavailable):
+    """Cards alone: `instead` is the method that goes on."""
+
+    message = _("Cards cannot be charged right now. Nothing was charged. Pay with Pix, or try again in a moment.")
 
 
 class InvalidPaymentMethod(Refusal):

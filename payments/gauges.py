@@ -15,6 +15,7 @@ from payments.models import PaymentAttempt, WebhookEvent
 LATELY = timedelta(days=1)
 
 expect("stripe")
+expect("stripe_pix")
 
 
 @at_scrape()

@@ -8,11 +8,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from config.breakers import BreakerOpen
 from config.locks import refuse_in_transaction
 from config.money import ZERO
-from payments.exceptions import PaymentUnavailable
+from payments.exceptions import CardsUnavailable, PaymentUnavailable
 from payments.gateways import gateway
-from payments.gateways.base import AuthorizeRequest, LostAttempt, Outcome
+from payments.gateways.base import PIX, AuthorizeRequest, LostAttempt, Outcome
 from payments.models import PaymentAttempt
 
 # A call that began so short a time ago may still be under way in another process: nobody asks about it yet.
@@ -22,22 +23,28 @@ _CALL_MARGIN = timedelta(seconds=5)
 def authorize(attempt: PaymentAttempt, *, description: str, return_url: str) -> Outcome:
     """Ask the provider for the money of a committed attempt, and write nothing: settle the outcome that comes back.
 
-    Raises PaymentUnavailable where the provider surely did nothing (record `not_sent()` then). Doubt is an `unknown`.
+    Raises PaymentUnavailable where the provider surely did nothing (record `not_sent()` then), CardsUnavailable where
+    cards are left alone and Pix goes on. Doubt is an `unknown`.
     """
     refuse_in_transaction("The payment provider")
     payment = attempt.payment
-    return gateway().authorize(
-        AuthorizeRequest(
-            attempt_id=attempt.pk,
-            amount=payment.amount,
-            currency=payment.currency,
-            method_token=attempt.method_token,
-            description=description,
-            return_url=return_url,
-            expires_at=attempt.expires_at,
-            metadata={"order": payment.reference},
-        )
+    request = AuthorizeRequest(
+        attempt_id=attempt.pk,
+        amount=payment.amount,
+        currency=payment.currency,
+        method_token=attempt.method_token,
+        description=description,
+        return_url=return_url,
+        expires_at=attempt.expires_at,
+        metadata={"order": payment.reference},
     )
+    try:
+        return gateway().authorize(request)
+    except PaymentUnavailable as refusal:
+        cards_alone = isinstance(refusal.__cause__, BreakerOpen) and gateway().works_for(PIX)
+        if attempt.method_token != PIX and cards_alone:
+            raise CardsUnavailable(retry_after=refusal.retry_after, instead=PIX) from refusal
+        raise
 
 
 def not_sent() -> Outcome:

@@ -120,6 +120,7 @@ def checkout_page(
     edit: str = "",
     form: DeliveryForm | None = None,
     payment_form: PaymentForm | None = None,
+    method: str = "",
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
@@ -136,7 +137,7 @@ def checkout_page(
             "form": form or DeliveryForm(initial=_known_delivery(request, cart)),
             "options": _options(cart) if open_part == "delivery" else [],
             "payment_form": payment_form,
-            "method": (payment_form and payment_form.data.get("method")) or CARD,
+            "method": method or (payment_form and payment_form.data.get("method")) or CARD,
             "idempotency_key": PaymentForm.new_key(),
             "stripe_js_url": settings.STRIPE_JS_URL if open_part == "payment" else "",
             "payment_minutes": settings.PAYMENT_MINUTES,

@@ -120,7 +120,8 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
             request, cart, status=409, price_changed=True, previous_total=form.cleaned_data["expected_total"]
         )
     form.add_error("method", str(refusal))
-    page = checkout_page(request, cart, payment_form=form, status=refusal.status)
+    instead = str(refusal.details.get("instead", ""))
+    page = checkout_page(request, cart, payment_form=form, method=instead, status=refusal.status)
     if isinstance(refusal, PaymentUnavailable):
         page["Retry-After"] = str(refusal.retry_after)
     return page

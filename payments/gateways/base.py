@@ -118,6 +118,9 @@ class Gateway(Protocol):
     def authorize(self, request: AuthorizeRequest) -> Outcome:
         """Ask for the money. The attempt's id is the idempotency key."""
 
+    def works_for(self, method_token: str) -> bool:
+        """Whether payments by this method went well lately, as far as is known. No network."""
+
     def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:
         """Take money that was authorized with `capture_now=False`."""
 

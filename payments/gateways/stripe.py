@@ -72,8 +72,13 @@ class StripeGateway:
     def authorize(self, request: AuthorizeRequest) -> Outcome:
         params = _pix_params(request) if request.method_token == PIX else _card_params(request)
         return self._ask_intent(
-            "authorize", lambda: self._intents.create(params, {"idempotency_key": str(request.attempt_id)})
+            "authorize",
+            lambda: self._intents.create(params, {"idempotency_key": str(request.attempt_id)}),
+            service=self._service_of(request.method_token),
         )
+
+    def works_for(self, method_token: str) -> bool:
+        return breaker(self._service_of(method_token)).is_well
 
     @payment_call("capture")
     def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:
@@ -167,9 +172,13 @@ class StripeGateway:
     def _intents(self) -> stripe.PaymentIntentService:
         return self._client.v1.payment_intents
 
-    def _ask_intent(self, what: str, call: Callable[[], stripe.PaymentIntent]) -> Outcome:
+    def _service_of(self, method_token: str) -> str:
+        """The breaker to pay through. Pix has its own: it goes on while cards fail, and they while it does."""
+        return f"{self.name}_pix" if method_token == PIX else self.name
+
+    def _ask_intent(self, what: str, call: Callable[[], stripe.PaymentIntent], *, service: str = name) -> Outcome:
         try:
-            return outcome_of_intent(_plain(self._call(call)))
+            return outcome_of_intent(_plain(self._call(call, service=service)))
         except NothingSent as error:
             raise unavailable(error.__cause__ or error, what) from error
         except ProviderFailure as error:
@@ -179,12 +188,12 @@ class StripeGateway:
         except stripe.StripeError as error:
             return _outcome_of_answer(error, what)
 
-    def _call(self, call: Callable[[], Answer]) -> Answer:
-        """Make one call through the breaker. Raises NothingSent or NoAnswer where Stripe failed, PaymentUnavailable
-        where the breaker is open, and Stripe's own errors where it answered."""
+    def _call(self, call: Callable[[], Answer], *, service: str = name) -> Answer:
+        """Make one call through the breaker of `service`. Raises NothingSent or NoAnswer where Stripe failed,
+        PaymentUnavailable where the breaker is open, and Stripe's own errors where it answered."""
         refuse_in_transaction("Stripe")
         try:
-            with breaker(self.name).calling():
+            with breaker(service).calling():
                 try:
                     return call()
                 except stripe.StripeError as error:

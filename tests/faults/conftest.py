@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from config.breakers import breaker
 from tests.faults import table
 from tests.faults.balance import Balance, shelves
 from tests.faults.mail_sink import MailSink
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, close_breakers
 
 
 class Books:
@@ -66,6 +65,6 @@ def move_clocks(sandbox: Sandbox) -> Iterator[Callable[[float], None]]:
         def forward(seconds: float) -> None:
             traveller.shift(seconds)
             sandbox.advance_clock(seconds)
-            breaker("stripe").close()
+            close_breakers()
 
         yield forward

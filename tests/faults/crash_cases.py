@@ -9,7 +9,6 @@ from typing import Any
 from cart.snapshot import CartSnapshot
 from checkout import tasks
 from checkout.models import Order
-from config.breakers import breaker
 from config.exceptions import Refusal
 from inventory.models import Product
 from payments import inbox
@@ -18,7 +17,7 @@ from tests.cart.factories import ready_cart
 from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
 from tests.faults import FULL
 from tests.faults.moments import pass_time
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, close_breakers
 
 Command = dict[str, Any]
 
@@ -124,7 +123,7 @@ def sweeper_asks(case: Case) -> Command:
     case.sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
     case.order()
     case.sandbox.no_faults()
-    breaker("stripe").close()
+    close_breakers()
     pass_time(70)
     return running("sweep")
 
@@ -134,7 +133,7 @@ def sweeper_finds_nothing(case: Case) -> Command:
     case.sandbox.fault("error", error_status=500, path="/v1/payment_intents", method="POST", times=1)
     case.order()
     case.sandbox.no_faults()
-    breaker("stripe").close()
+    close_breakers()
     pass_time(70)
     return running("sweep")
 

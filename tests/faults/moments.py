@@ -9,11 +9,10 @@ from django.db.models import DateTimeField, F, Model
 from cart.models import Cart
 from checkout import tasks
 from checkout.models import IdempotencyKey, Order, OutboxMessage
-from config.breakers import breaker
 from inventory.models import Reservation, ReservationLine
 from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
 from shipping.models import Quote
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, close_breakers
 
 MODELS: list[type[Model]] = [
     Cart, IdempotencyKey, Order, OutboxMessage, Payment, PaymentAttempt, Quote, Refund, Reservation, ReservationLine,
@@ -27,7 +26,7 @@ def pass_time(seconds: float, sandbox: Sandbox | None = None) -> None:
         columns = [field.name for field in model._meta.fields if isinstance(field, DateTimeField)]
         model._base_manager.update(**{name: F(name) - timedelta(seconds=seconds) for name in columns})
     cache.delete_pattern("checkout:*")
-    breaker("stripe").close()
+    close_breakers()
     if sandbox is not None:
         sandbox.advance_clock(seconds)
 

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from checkout.models import LIVE
-from config.breakers import breaker
 from tests.faults import FULL, processes
 from tests.faults.conftest import Books
 from tests.faults.crash_cases import SCENARIOS, Case, Command, Scenario, asked, deliver_webhooks
 from tests.faults.mail_sink import MailSink
 from tests.faults.moments import pass_time, two_minutes
 from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, close_breakers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,7 +60,7 @@ def crasher(sandbox: Sandbox, mails: MailSink) -> Iterator[Crasher]:
 
 def recover(sandbox: Sandbox) -> None:
     """Two minutes in which the provider's webhooks arrive and the sweeper sweeps."""
-    breaker("stripe").close()
+    close_breakers()
     deliver_webhooks(sandbox)
     two_minutes()
 
@@ -69,7 +68,7 @@ def recover(sandbox: Sandbox) -> None:
 def crash(crasher: Crasher, case: Case, command: Command, die_at: int | None) -> list[str]:
     answer = crasher.run(command, die_at)
     case.sandbox.no_faults()
-    breaker("stripe").close()
+    close_breakers()
     assert answer["killed"] == (die_at is not None), answer
     boundaries: list[str] = answer["boundaries"]
     return boundaries

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import pytest
 
-from config.breakers import breaker
 from config.exceptions import Refusal
 from inventory.models import Product
 from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
@@ -20,7 +19,7 @@ from tests.faults.conftest import Books
 from tests.faults.crash_cases import Case, authenticates, does_nothing, pays_pix
 from tests.faults.moments import two_minutes
 from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, close_breakers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +70,7 @@ def check_out(product: Product, sandbox: Sandbox, chance: random.Random) -> str:
             break
         except Refusal as refusal:
             status = type(refusal).__name__
-        breaker("stripe").close()
+        close_breakers()
     act(case)
     return status
 
@@ -87,7 +86,7 @@ def test_noise(shop: int, sandbox: Sandbox, books: Books, move_clocks: Callable[
         if number % ROUND == 0:
             strike(sandbox, chance)
         answers[check_out(product, sandbox, chance)] += 1
-        breaker("stripe").close()
+        close_breakers()
         if number % ROUND == ROUND - 1:
             two_minutes(move_clocks)
     sandbox.no_faults()
