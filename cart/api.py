@@ -16,7 +16,7 @@ from cart.models import CartStatus
 from cart.snapshot import CartSnapshot
 from config.exceptions import Refusal
 from config.problems import NotAuthenticated
-from config.rest import Email, Input, Moment, Money, PrivateView, Text, WholeNumber, read_body, user_id_of
+from config.rest import Email, Input, Moment, Money, PrivateView, Text, WholeNumber, document, read_body, user_id_of
 from config.rest_schema import refusals
 from inventory.exceptions import InsufficientStock, ProductNotFound
 from shipping import postal_codes
@@ -109,7 +109,7 @@ class ShippingOptionsSerializer(serializers.Serializer[Any]):
 
 
 def _answer(cart: CartSnapshot, status_code: int = status.HTTP_200_OK) -> Response:
-    return Response(CartSerializer(cart).data, status=status_code)
+    return Response(document(CartSerializer, cart), status=status_code)
 
 
 # --- Views ------------------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class ShippingOptions(PrivateView):
     )
     def get(self, request: Request, id: str) -> Response:  # noqa: A002
         options = services.shipping_options(snapshot.load(id, user_id_of(request)))
-        return Response(ShippingOptionsSerializer({"options": options}).data)
+        return Response(document(ShippingOptionsSerializer, {"options": options}))
 
 
 class ShippingChoice(PrivateView):

@@ -53,7 +53,7 @@ def parcel_of(goods: Iterable[tuple[ProductFacts | Product, int]], currency: str
 def create_cart(user_id: int | None = None) -> CartSnapshot:
     """A new guest cart, or the one live cart of a user, made where there is none."""
     if user_id is None:
-        return snapshot.of_cart(Cart.objects.create())
+        return snapshot.of_cart(Cart.objects.create(), [])
     return snapshot.of_cart(_live_cart_of(user_id))
 
 
@@ -100,7 +100,8 @@ def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_
         cart = Cart.objects.fetch_locked(token, user_id)
         cart.require_open()
         lines = _lines_of(cart)
-        line = next((line for line in lines.values() if line.product.sku == sku), None)
+        products = catalogue.products_by_id(lines.keys())
+        line = next((line for line in lines.values() if products[line.product_id].sku == sku), None)
         if line is None:
             raise LineNotFound
         if quantity == 0:
@@ -183,7 +184,7 @@ def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | N
         if cart.quote is None:
             metrics.cart_reached("shipping")
         cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
-        _save(cart)
+        _save(cart, "quote")
     return snapshot.of_cart(cart, lines.values())
 
 
@@ -266,7 +267,7 @@ def mark_ordered(cart: Cart) -> None:
 def _move(cart: Cart, status: CartStatus) -> None:
     require_transaction()
     cart.status = status
-    _save(cart)
+    _save(cart, "status")
 
     def forget_copy() -> None:
         snapshot.forget(cart)
@@ -278,7 +279,7 @@ def _move(cart: Cart, status: CartStatus) -> None:
 
 
 def _lines_of(cart: Cart) -> dict[int, CartLine]:
-    return {line.product_id: line for line in cart.lines.select_related("product")}
+    return {line.product_id: line for line in cart.lines.all()}
 
 
 def _adopt_currency(cart: Cart, product: ProductFacts, *, alone: bool) -> None:
@@ -326,7 +327,8 @@ def _parcel_of_lines(cart: Cart, lines: dict[int, CartLine]) -> Parcel:
     return parcel_of(((products[product_id], line.quantity) for product_id, line in lines.items()), cart.currency)
 
 
-def _save(cart: Cart) -> None:
+def _save(cart: Cart, *changed: str) -> None:
+    """Write the fields that changed, or all where none is named."""
     cart.version += 1
     cart.expires_at = next_expiry()
-    cart.save()
+    cart.save(update_fields=[*changed, "version", "updated_at", "expires_at"] if changed else None)

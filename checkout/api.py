@@ -30,7 +30,7 @@ from checkout.models import Order, OrderQuerySet, OrderStatus
 from checkout.place_order import PlaceOrder, place_order
 from config.exceptions import Refusal
 from config.problems import NotFound, problem_of, problem_response
-from config.rest import Input, Moment, Money, PrivateView, Text, read_body, user_id_of
+from config.rest import Input, Moment, Money, PrivateView, Text, document, read_body, user_id_of
 from config.rest_schema import refusals
 from inventory.exceptions import InsufficientStock
 from payments import services as payments
@@ -261,7 +261,7 @@ def _declined(refusal: PaymentDeclined) -> Answer:
 
 def _order_answer(order: Order) -> Answer:
     code = status.HTTP_201_CREATED if order.status == OrderStatus.PAID else status.HTTP_202_ACCEPTED
-    return Answer(code, dict(OrderSerializer(order).data))
+    return Answer(code, document(OrderSerializer, order))
 
 
 class Orders(ListAPIView[Order], PrivateView):
@@ -298,7 +298,7 @@ class OrderDetail(PrivateView):
     )
     def get(self, request: Request, number: str) -> Response:
         order = Order.objects.fetch(number, token=request.headers.get("Order-Token", ""), user_id=user_id_of(request))
-        return Response(OrderSerializer(order).data)
+        return Response(document(OrderSerializer, order))
 
 
 urlpatterns = [

@@ -10,12 +10,10 @@ slow one can no longer place an order, and if it has placed one before, the key 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from cart.exceptions import CheckoutInProgress
@@ -85,29 +83,22 @@ def _run(run: Callable[[IdempotencyKey], Answer], entry: IdempotencyKey, created
         raise
 
 
-@transaction.atomic
 def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
     """The key's row and whether it is new; this request is the one to run unless the row has an answer.
 
-    One of several at once wins the insertion. Raises CheckoutInProgress for the others.
+    One of several at once is let in. Raises CheckoutInProgress for the others.
     """
     now = timezone.now()
-    with suppress(IntegrityError), transaction.atomic():
-        return IdempotencyKey.objects.create(cart=cart, key=key, fingerprint=fingerprint, started_at=now), True
-    entry = IdempotencyKey.objects.select_for_update().filter(cart=cart, key=key).first()
-    if entry is None:
-        # The row was there when we wanted to write it and gone when we looked: its request was refused just now.
-        raise CheckoutInProgress
+    entry, created = IdempotencyKey.objects.enter(cart, key, fingerprint, now)
     if entry.fingerprint != fingerprint:
         raise IdempotencyKeyReused
-    if entry.response_status is not None:
-        return entry, False
-    # Nobody has answered yet: the first request is at work, or it died.
-    if entry.started_at > now - ABANDONED_AFTER:
-        raise CheckoutInProgress
-    entry.started_at = now
-    entry.save(update_fields=["started_at"])
-    return entry, False
+    if not created and entry.response_status is None:
+        # Nobody has answered yet: the first request is at work, or it died and one of those who repeat it takes over.
+        is_at_work = entry.started_at > now - ABANDONED_AFTER
+        if is_at_work or not IdempotencyKey.objects.held(entry).update(started_at=now):
+            raise CheckoutInProgress
+        entry.started_at = now
+    return entry, created
 
 
 def forget_old_keys() -> int:

@@ -11,6 +11,7 @@ from django.db import connection, models
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
+from cart.exceptions import CheckoutInProgress
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
 from config.locks import require_transaction
@@ -260,6 +261,30 @@ class OutboxMessage(models.Model):
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    def enter(self, cart: Cart, key: str, fingerprint: str, now: datetime) -> tuple["IdempotencyKey", bool]:
+        """The row of a key, and whether it was written just now, in one statement.
+
+        Raises CheckoutInProgress where somebody else has written it at this very moment.
+        """
+        rows = self.raw(
+            """
+            WITH entered AS (
+                INSERT INTO checkout_idempotencykey (cart_id, key, fingerprint, started_at)
+                VALUES (%(cart)s, %(key)s, %(fingerprint)s, %(now)s)
+                ON CONFLICT (cart_id, key) DO NOTHING
+                RETURNING *
+            )
+            SELECT entered.*, TRUE AS is_new FROM entered
+            UNION ALL
+            SELECT known.*, FALSE FROM checkout_idempotencykey AS known
+            WHERE known.cart_id = %(cart)s AND known.key = %(key)s
+            """,
+            {"cart": cart.pk, "key": key, "fingerprint": fingerprint, "now": now},
+        )
+        for entry in rows:
+            return entry, entry.is_new
+        raise CheckoutInProgress
+
     def held(self, entry: "IdempotencyKey") -> Self:
         """The row of a request's key while it is that request's: neither answered nor taken over by a repeat."""
         return self.filter(pk=entry.pk, started_at=entry.started_at, response_status=None)
@@ -279,6 +304,8 @@ class IdempotencyKey(models.Model):
     response_body = models.JSONField(null=True)
     started_at = models.DateTimeField()
     order_number = models.CharField(max_length=10, blank=True, default="", db_default="")
+
+    is_new: bool  # as `enter` has found it
 
     objects = IdempotencyKeyQuerySet.as_manager()
 

@@ -17,7 +17,7 @@ from config.accounts.forms import MAX_PASSWORD_LENGTH
 from config.accounts.models import User
 from config.exceptions import Refusal
 from config.problems import NotAuthenticated
-from config.rest import Email, Input, PrivateView, Text, read_body
+from config.rest import Email, Input, PrivateView, Text, document, read_body
 from config.rest_schema import refusals
 from config.throttling import RateLimit, account_subject
 
@@ -132,7 +132,7 @@ class Me(PrivateView):
     )
     def get(self, request: Request) -> Response:
         """Whom the token, or the session, belongs to."""
-        return Response(MeSerializer(_user(request)).data)
+        return Response(document(MeSerializer, _user(request)))
 
     @extend_schema(
         operation_id="me_partial_update",
@@ -144,7 +144,7 @@ class Me(PrivateView):
     def patch(self, request: Request) -> Response:
         """What is not sent stays as it is."""
         user = services.rename(_user(request), **read_body(NameInput, request))
-        return Response(MeSerializer(user).data)
+        return Response(document(MeSerializer, user))
 
 
 def _token(request: Request, user: User) -> dict[str, str]:
