@@ -91,6 +91,23 @@ CONCERNS = [
 ]  # fmt: skip
 
 
+# What only Prometheus can tell, since it is asked over time.
+OVER_TIME = {
+    "CheckoutSlow": _("One checkout in twenty takes longer than a second"),
+    "CheckoutErrorBudgetBurnsFast": _("Too many checkouts fail"),
+    "CheckoutErrorBudgetBurnsSlowly": _("Too many checkouts have failed for hours"),
+    "CheckoutLockErrors": _("Locks of the checkout fail"),
+    "CacheHitRateLow": _("Too few look-ups are found in the cache"),
+    "ShopNotMeasured": _("The shop cannot be measured: the other alerts are blind"),
+    "GaugesUnread": _("Some numbers cannot be read: what they tell is unknown"),
+}
+
+
+def in_words(alert: str) -> str | Promise:
+    """What the alert of this name says, in the reader's language; empty where it is not known."""
+    return {**OVER_TIME, **{concern.alert: concern.text for concern in CONCERNS}}.get(alert, "")
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something that is wrong: which alert tells of it, in words, how much or for how long, and where it is mended."""

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from checkout.concerns import CONCERNS, findings
+from checkout.concerns import CONCERNS, findings, in_words
 from checkout.figures import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
 from checkout.models import Order, OrderStatus, OutboxMessage
 from config.alerts import firing
@@ -99,7 +99,11 @@ def desk(context: template.Context) -> dict[str, Any]:
     return {
         "answers": answers,
         "wrong": wrong,
-        "alerts": [alert for alert in alerts or [] if alert.name not in {finding.alert for finding in wrong}],
+        "alerts": [
+            (in_words(alert.name) or alert.summary or alert.name, alert)
+            for alert in alerts or []
+            if alert.name not in {finding.alert for finding in wrong}
+        ],
         "alerts_unknown": alerts is None,
         "is_watched": any(user.has_perm(concern.permission) for concern in CONCERNS),
         "may_find": user.has_perm("checkout.view_order"),

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cart.models import Cart
-from checkout.concerns import CONCERNS, Concern
+from checkout.concerns import CONCERNS, OVER_TIME, Concern, in_words
 from checkout.models import Order, OutboxMessage
 from config import metrics
 from payments.models import PaymentAttempt, WebhookEvent
@@ -189,6 +189,12 @@ class TestWhatIsWrong:
         bound = f"== {concern.over + 1:g}" if concern.alert == "BreakerOpen" else f"> {concern.over:g}"
         assert expression.endswith(bound)
         assert all(label in expression for label in concern.labels)
+
+    def test_every_alert_has_words_of_its_own(self) -> None:
+        alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
+        assert len(alerts) > 10
+        assert [alert for alert in alerts if not in_words(alert)] == []
+        assert set(OVER_TIME) <= set(alerts)
 
 
 class TestFindingAnOrder:

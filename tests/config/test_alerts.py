@@ -11,9 +11,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from django.test import Client
 
 from config import alerts
 from config.embedded import ports
+from tests.accounts.factories import UserFactory
+from tests.waiting import eventually
 
 ROUTES = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
@@ -78,6 +81,18 @@ def test_what_fires_is_told_and_what_is_silenced_is_not(alertmanager: str, setti
         alerts.forget()
     (alert,) = alerts.firing() or []
     assert (alert.severity, alert.summary) == ("page", "CheckoutSlow!")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("language", "words"), [("en", "Too many checkouts fail"), ("pt-br", "Muitas finalizações")])
+def test_staff_read_it_at_home_in_their_language(alertmanager: str, settings, language: str, words: str) -> None:
+    settings.ALERTMANAGER_URL = alertmanager
+    labels = {"alertname": "CheckoutErrorBudgetBurnsFast", "severity": "page"}
+    post(f"{alertmanager}/api/v2/alerts", [{"labels": labels, "annotations": {"summary": "3 % of checkouts fail"}}])
+    eventually(lambda: alerts.forget() or bool(alerts.firing()))
+    client = Client(headers={"accept-language": language})
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    assert words in client.get("/admin/").content.decode()
 
 
 def test_where_none_is_configured_nothing_fires(settings) -> None:
