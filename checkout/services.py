@@ -6,7 +6,6 @@ otherwise in the transaction of the change.
 """
 
 from decimal import Decimal
-from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -92,10 +91,8 @@ def refund_order(
         )
     if restock:
         _take_goods_back_once_refunded(order, by)
-    refund = refunds.refund(order.payment_id, amount, reason, idempotency_key=idempotency_key, by=by)
-    if refund.status != Refund.Status.SUCCEEDED:
-        return order
-    return record_refund(order.payment_id)
+    settle_refund(refunds.begin(order.payment_id, amount, reason, idempotency_key=idempotency_key, by=by))
+    return Order.objects.select_related("payment").get(pk=order.pk)
 
 
 @transaction.atomic
@@ -105,19 +102,29 @@ def _take_goods_back_once_refunded(order: Order, by: Actor) -> None:
         audit.record(by, TAKE_BACK, order, reference=order.number)
 
 
-@transaction.atomic
-def record_refund(payment_id: UUID) -> Order:
-    """Let the order follow its payment: all money back makes a refunded order. Safe to repeat. Locks the order."""
-    order = Order.objects.select_related("payment").locked().get(payment=payment_id)
-    if order.payment.status != Payment.Status.REFUNDED or order.status not in REFUNDABLE:
-        return order
+def settle_refund(row: Refund) -> Refund:
+    """Ask the provider for a refund that was begun, write the answer, and let the order follow. Safe to repeat.
+
+    Not inside a transaction. Raises PaymentUnavailable where the provider did nothing.
+    """
+    outcome = None if row.is_settled else refunds.ask(row)
+    with transaction.atomic():
+        # The order first, as in `settle`. In one transaction, or a crash in between would leave it paid for ever.
+        order = Order.objects.locked().get(payment=row.payment_id)
+        row = refunds.record(row, outcome) if outcome else row
+        if row.payment.status == Payment.Status.REFUNDED and order.status in REFUNDABLE:
+            _close_refunded(order)
+    return row
+
+
+def _close_refunded(order: Order) -> None:
+    """All money went back."""
     if order.restock_on_refund:
         inventory.restock(order.number)
     order.status = OrderStatus.REFUNDED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])
     metrics.order_became(order.status)
-    return order
 
 
 def mark_shipped(order: Order, *, by: Actor = None) -> Order:

@@ -66,9 +66,7 @@ def settle_stale_refunds() -> int:
 
 def _settle_refund(refund: Refund) -> bool:
     try:
-        refund = refunds.settle_refund(refund)
-        if refund.status == Refund.Status.SUCCEEDED:
-            services.record_refund(refund.payment_id)
+        refund = services.settle_refund(refund)
     except PaymentUnavailable:
         logger.info("Refund %s stays open: the provider cannot be asked now", refund.pk)
         return False

@@ -46,20 +46,17 @@ def refund(
     says which charge is meant where a payment has more than one. Raises RefundRefused where less is left than asked,
     and PaymentUnavailable where the provider did nothing (call again with the same key).
     """
-    refuse_in_transaction("The payment provider")
-    row = _begin_refund(payment_id, amount, reason, idempotency_key, attempt_id, by)
-    return settle_refund(row)
+    row = begin(payment_id, amount, reason, idempotency_key=idempotency_key, attempt_id=attempt_id, by=by)
+    return row if row.is_settled else record(row, ask(row))
 
 
-def settle_refund(row: Refund) -> Refund:
-    """Bring a refund to its end: asks the provider and writes the answer. Not inside a transaction; safe to repeat.
+def ask(row: Refund) -> RefundOutcome:
+    """Ask the provider for the money of a refund that was begun, and write nothing: record the outcome that comes back.
 
-    Raises PaymentUnavailable where the provider did nothing.
+    Not inside a transaction; safe to repeat. Raises PaymentUnavailable where the provider did nothing.
     """
     refuse_in_transaction("The payment provider")
-    if row.status in {Refund.Status.SUCCEEDED, Refund.Status.FAILED}:
-        return row
-    outcome = gateway().refund(
+    return gateway().refund(
         RefundRequest(
             refund_id=row.pk,
             provider_reference=row.attempt.provider_reference,
@@ -68,7 +65,6 @@ def settle_refund(row: Refund) -> Refund:
             reason=row.reason,
         )
     )
-    return _record_refund(row, outcome)
 
 
 @transaction.atomic(durable=True)
@@ -81,9 +77,17 @@ def claim_stale(before: datetime) -> Refund | None:
 
 
 @transaction.atomic(durable=True)
-def _begin_refund(
-    payment_id: UUID, amount: Decimal, reason: str, idempotency_key: str, attempt_id: UUID | None, by: Actor = None
+def begin(
+    payment_id: UUID,
+    amount: Decimal,
+    reason: str,
+    *,
+    idempotency_key: str,
+    attempt_id: UUID | None = None,
+    by: Actor = None,
 ) -> Refund:
+    """Write a refund and commit it, to be asked for afterwards; the one that is known already under this key. As
+    `refund` otherwise."""
     payment = Payment.objects.locked().get(pk=payment_id)
     known = payment.refunds.select_related("payment", "attempt").filter(idempotency_key=idempotency_key).first()
     if known is not None:
@@ -118,12 +122,14 @@ def _attempt_to_refund(payment: Payment, amount: Decimal, attempt_id: UUID | Non
     )
 
 
-@transaction.atomic(durable=True)
-def _record_refund(row: Refund, outcome: RefundOutcome) -> Refund:
+@transaction.atomic
+def record(row: Refund, outcome: RefundOutcome) -> Refund:
+    """Write what came of a refund, and the payment's status with it; the refund as it is then, with its payment. Locks
+    the payment. Safe to repeat."""
     payment = Payment.objects.locked().get(pk=row.payment_id)
     current = Refund.objects.select_related("attempt").select_for_update(of=("self",)).get(pk=row.pk)
     current.payment = payment
-    if current.status in {Refund.Status.SUCCEEDED, Refund.Status.FAILED}:
+    if current.is_settled:
         return current
     current.status = Refund.Status(outcome.kind)
     current.provider_reference = outcome.provider_reference or current.provider_reference

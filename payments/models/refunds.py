@@ -107,3 +107,8 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the end is known: succeeded or failed."""
+        return self.status in (self.Status.SUCCEEDED, self.Status.FAILED)

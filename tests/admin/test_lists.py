@@ -17,7 +17,7 @@ from checkout.models import Order
 from checkout.services import mark_shipped
 from inventory.models import Reservation, Stock
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
-from payments.refunds import _begin_refund
+from payments.refunds import begin as begin_refund
 from tests.accounts.factories import UserFactory
 from tests.admin.conftest import staff_with
 from tests.admin.support import attempt_of, order, page_of
@@ -70,7 +70,7 @@ def refunds(number: int) -> None:
 
 def refund_of(made: Order, amount: str = "1.00", status: str = Refund.Status.SUCCEEDED) -> Refund:
     key = f"key-{Refund.objects.count()}"
-    row = _begin_refund(made.payment_id, Decimal(amount), "scratched", key, None)
+    row = begin_refund(made.payment_id, Decimal(amount), "scratched", idempotency_key=key)
     Refund.objects.filter(pk=row.pk).update(
         status=status, settled_at=timezone.now() if status == Refund.Status.SUCCEEDED else None
     )

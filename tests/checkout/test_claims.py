@@ -15,7 +15,6 @@ from prometheus_client import REGISTRY
 
 from checkout import inbox, services, sweeper
 from payments import inbox as messages
-from payments import refunds
 from payments import services as payments
 from payments.models import Refund, WebhookEvent
 from payments.models.refunds import RefundQuerySet
@@ -144,14 +143,14 @@ def test_a_refund_is_asked_about_by_one_sweep(guarded: bool, open_refunds: int, 
     asked: list[Refund] = []
     if not guarded:
         monkeypatch.setattr(RefundQuerySet, "claim_one", unguarded_refund)
-    gate, settle, before = Gate(lambda _refund: None), refunds.settle_refund, counted("refunds")
+    gate, settle, before = Gate(lambda _refund: None), services.settle_refund, counted("refunds")
 
     def settle_slowly(refund: Refund) -> Refund:
         asked.append(refund)
         gate(refund)
         return settle(refund)
 
-    monkeypatch.setattr(refunds, "settle_refund", settle_slowly)
+    monkeypatch.setattr(services, "settle_refund", settle_slowly)
     with in_another_connection(sweeper.settle_stale_refunds) as first:
         assert gate.reached.wait(20)
         second = sweeper.settle_stale_refunds()
@@ -164,12 +163,12 @@ def test_a_refund_is_asked_about_by_one_sweep(guarded: bool, open_refunds: int, 
 
 
 def test_a_refund_that_cannot_be_settled_keeps_no_other_waiting(open_refunds: int, monkeypatch: Any) -> None:
-    record, oldest = services.record_refund, Refund.objects.order_by("created_at", "pk")[0]
+    settle, oldest = services.settle_refund, Refund.objects.order_by("created_at", "pk")[0]
 
-    def fail_once(payment_id: Any) -> Any:
-        if payment_id == oldest.payment_id:
+    def fail_once(refund: Refund) -> Refund:
+        if refund == oldest:
             raise RuntimeError("on purpose")
-        return record(payment_id)
+        return settle(refund)
 
-    monkeypatch.setattr(services, "record_refund", fail_once)
+    monkeypatch.setattr(services, "settle_refund", fail_once)
     assert sweeper.settle_stale_refunds() == open_refunds - 1

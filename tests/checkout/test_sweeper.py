@@ -1,6 +1,7 @@
 """What the sweeper tidies."""
 
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
@@ -45,6 +46,20 @@ class TestRefundsWithoutAnAnswer:
         order.refresh_from_db()
         assert order.status == OrderStatus.REFUNDED
         assert stock_of(product) == (5, 0)
+        assert sandbox.ledger()["balance"] == 0
+
+    def test_an_order_never_stays_paid_beside_money_that_went_back(self, sandbox, monkeypatch) -> None:
+        """The process dies just before the order would be closed."""
+        product = ProductFactory(stock=5)
+        order = self.refund(sandbox, product)
+        with monkeypatch.context() as patch:
+            patch.setattr(services, "_close_refunded", Mock(side_effect=OSError("The process died.")))
+            assert sweeper.settle_stale_refunds() == 0
+        assert Refund.objects.get().status == Refund.Status.UNKNOWN
+        Refund.objects.update(asked_at=None)
+        assert sweeper.settle_stale_refunds() == 1
+        order.refresh_from_db()
+        assert (order.status, stock_of(product)) == (OrderStatus.REFUNDED, (5, 0))
         assert sandbox.ledger()["balance"] == 0
 
 

@@ -66,7 +66,7 @@ def test_a_refund_goes_on_when_the_provider_is_back(sandbox: Sandbox) -> None:
     [waiting] = Refund.objects.stale(timezone.now() + timedelta(seconds=1))
     assert refunds.refundable(payment) == 0
 
-    assert refunds.settle_refund(waiting).status == "succeeded"
+    assert refunds.record(waiting, refunds.ask(waiting)).status == "succeeded"
     payment.refresh_from_db()
     assert payment.status == "refunded"
 
