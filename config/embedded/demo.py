@@ -31,7 +31,8 @@ def run(*, servers_only: bool) -> int:
             f"Stop that, or choose another port: make demo PORT={port + 1}"
         )
     variables = environment.shop_addresses(data, os.environ, port)
-    environment.write_servers_env(data, variables)
+    # In the file alone: what stands in a process's environment could not be taken away when the monitor ends.
+    environment.write_servers_env(data, variables | environment.watcher(data))
     lines = _wanted_lines(servers_only=servers_only)
     if servers_only:
         print(f"The servers' addresses are in {data.servers_env}; manage.py reads them there.", flush=True)

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from config.embedded import ports
+import honcho.environ
+
+from config.embedded import leases, ports
 from config.embedded.data import DataFolder, write_private
 from config.embedded.postgres import Postgres
 from config.embedded.valkey import Valkey
@@ -65,6 +67,14 @@ def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dic
             "MELHOR_ENVIO_CONTACT": "demo@esteira.example",
         }
     return servers | _given_first(ours, given)
+
+
+def watcher(data: DataFolder) -> dict[str, str]:
+    """The Alertmanager of a `make monitor` that went on while the demo was away."""
+    if leases.holder(data.root, "monitor") is None or not data.servers_env.exists():
+        return {}
+    known = honcho.environ.parse(data.servers_env.read_text()).get("ALERTMANAGER_URL")
+    return {"ALERTMANAGER_URL": known} if known else {}
 
 
 def write_servers_env(data: DataFolder, variables: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ import stat
 import environ
 import pytest
 
-from config.embedded import environment, ports
+from config.embedded import environment, leases, ports
 
 
 def test_nothing_given_means_every_server_is_ours(data):
@@ -66,6 +66,16 @@ def test_the_settings_read_what_was_written(data):
     assert env.db_url("DATABASE_URL")["PASSWORD"] == data.secret("postgres")
     assert env.email_url("EMAIL_URL")["EMAIL_FILE_PATH"] == str(data.mail)
     assert env.str("SITE_URL") == "https://given.example"
+
+
+def test_a_monitor_that_goes_on_while_the_demo_starts_anew_stays_known(data):
+    assert environment.watcher(data) == {}
+    known = {"ALERTMANAGER_URL": "http://127.0.0.1:9093"}
+    environment.write_servers_env(data, known | {"SITE_URL": "http://127.0.0.1:8000"})
+    assert environment.watcher(data) == {}, "it has ended, however it did"
+    monitor = leases.take(data.root, "monitor")
+    assert environment.watcher(data) == known
+    monitor.release()
 
 
 def test_a_port_is_kept_until_another_program_sits_on_it(data):
