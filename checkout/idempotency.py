@@ -101,6 +101,7 @@ def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool
     return entry, created
 
 
-def forget_old_keys() -> int:
-    """Delete keys that no client repeats any more; returns how many."""
-    return IdempotencyKey.objects.filter(started_at__lt=timezone.now() - KEPT_FOR).delete()[0]
+def forget_old_keys(limit: int = 1000) -> int:
+    """Delete at most `limit` keys that no client repeats any more, the oldest first; returns how many."""
+    old = IdempotencyKey.objects.filter(started_at__lt=timezone.now() - KEPT_FOR).order_by("started_at")
+    return IdempotencyKey.objects.filter(pk__in=old.values("pk")[:limit]).delete()[0]

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
 from checkout.models import MessageKind, Order, OutboxMessage
+from checkout.sweeper import swept
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
@@ -38,7 +39,9 @@ class RefundNotDone(Exception):
 
 def relay() -> int:
     """Send what is due, at most one batch; returns how many were sent. Safe to run in several workers at once."""
-    return sum(_send(message) for message in _take())
+    sent = sum(_send(message) for message in _take())
+    swept.labels("outbox").inc(sent)
+    return sent
 
 
 def _take() -> list[OutboxMessage]:

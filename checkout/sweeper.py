@@ -12,13 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from prometheus_client import Counter
 
 from cart.exceptions import CheckoutInProgress
-from checkout import services
+from checkout import idempotency, services
 from checkout.exceptions import PaymentDeclined
 from checkout.models import Order, OrderStatus
 from checkout.settle import settle
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
+from inventory import services as inventory
 from payments import provider, refunds
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
@@ -29,7 +30,7 @@ from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
 
-swept = Counter("sweeper_settled_total", "What the sweeper has settled, by the round that found it.", ["sweep"])
+swept = Counter("sweeper_settled_total", "What rounds in the background have dealt with, by round.", ["sweep"])
 
 ASK = Verb("order.ask", _("asked the provider about the payment"))
 
@@ -120,6 +121,13 @@ def what_came_of(number: str) -> Order | None:
     if order.current_attempt and order.current_attempt.status == PaymentAttempt.Status.DECLINED:
         raise PaymentDeclined
     return None
+
+
+def tidy() -> None:
+    """End holds that ran out, and delete keys and quotes that nobody needs any more. Nothing is wrong before that."""
+    swept.labels("holds").inc(inventory.reclaim_expired())
+    swept.labels("keys").inc(idempotency.forget_old_keys())
+    swept.labels("quotes").inc(forget_old_quotes())
 
 
 def forget_old_quotes() -> int:

@@ -2,8 +2,7 @@
 
 from celery import shared_task
 
-from checkout import idempotency, inbox, outbox, sweeper
-from inventory import services as inventory
+from checkout import inbox, outbox, sweeper
 
 
 @shared_task
@@ -21,9 +20,7 @@ def sweep() -> None:
     sweeper.settle_stale_attempts()
     sweeper.expire_unpaid()
     sweeper.settle_stale_refunds()
-    inventory.reclaim_expired()
-    idempotency.forget_old_keys()
-    sweeper.forget_old_quotes()
+    sweeper.tidy()
 
 
 @shared_task

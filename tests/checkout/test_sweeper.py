@@ -5,9 +5,11 @@ from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
+from prometheus_client import REGISTRY
 
+from cart.models import Cart
 from checkout import outbox, services, sweeper, tasks
-from checkout.models import Order, OrderStatus, OutboxMessage
+from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage
 from inventory.models import Product
 from payments import services as payments
 from payments.models import PaymentAttempt, Refund
@@ -126,3 +128,19 @@ def test_a_round_with_nothing_to_do_does_nothing() -> None:
     tasks.sweep()
     tasks.relay_outbox()
     tasks.settle_webhook_events()
+
+
+def test_rounds_are_counted() -> None:
+    def counted(sweep: str) -> float:
+        return REGISTRY.get_sample_value("sweeper_settled_total", {"sweep": sweep}) or 0
+
+    sweeps = ("outbox", "keys", "quotes")
+    before = {sweep: counted(sweep) for sweep in sweeps}
+    order_of(ready_cart())
+    cart = ready_cart()
+    long_ago = timezone.now() - timedelta(days=3)
+    IdempotencyKey.objects.create(cart=Cart.objects.get(token=cart.id), key="1", fingerprint="", started_at=long_ago)
+    Quote.objects.update(created_at=long_ago, expires_at=long_ago + timedelta(minutes=30))
+    tasks.relay_outbox()
+    tasks.sweep()
+    assert {sweep: counted(sweep) - before[sweep] for sweep in sweeps} == dict.fromkeys(sweeps, 1)
