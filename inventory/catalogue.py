@@ -23,7 +23,8 @@ from inventory.words import query_words
 declare("product", "catalogue_page", "categories", "availability", is_open=True)
 
 PAGE_SIZE = 24
-AVAILABILITY_SECONDS = 5
+# Whatever takes or frees goods drops it; only a hold that runs out does so unseen, until it is reclaimed.
+AVAILABILITY_SECONDS = 60
 PAGES_AT_MOST = 10_000
 # A new version makes every page cold: where nothing changes, once a day will do.
 VERSION_SECONDS = 24 * 60 * 60
@@ -193,20 +194,18 @@ def _born(version: str) -> float:
 
 
 def availability(product_ids: Collection[int]) -> dict[int, int]:
-    """How many of each product can be had, for display: some seconds old."""
+    """How many of each product can be had, for display: a hold that ran out may count for up to a minute."""
 
     def load(missing: list[str]) -> dict[str, int]:
-        ids = [int(key) for key in missing]
-        free = from_standby(lambda alias: available_now(ids, alias=alias))
-        return {str(id_): number for id_, number in free.items()}
+        return {str(id_): number for id_, number in available_now([int(key) for key in missing]).items()}
 
     found = cached_many("availability", [str(id_) for id_ in product_ids], AVAILABILITY_SECONDS, load)
     return {int(key): free for key, free in found.items()}
 
 
-def available_now(product_ids: Collection[int], *, alias: str = DEFAULT_DB_ALIAS) -> dict[int, int]:
+def available_now(product_ids: Collection[int]) -> dict[int, int]:
     """How many of each product can be had at this moment, straight from Postgres. One statement."""
-    rows = Product.objects.using(alias).filter(id__in=product_ids).with_available().order_by()
+    rows = Product.objects.filter(id__in=product_ids).with_available().order_by()
     return dict(rows.values_list("id", "available_quantity"))  # type: ignore[misc]
 
 
@@ -221,7 +220,8 @@ def forget_products(product_ids: Iterable[int]) -> None:
 
 def forget_availability(product_ids: Iterable[int]) -> None:
     """Once the transaction has committed, these products' stock is counted anew."""
-    drop_on_commit("availability", *(str(id_) for id_ in product_ids))
+    if keys := [str(id_) for id_ in product_ids]:
+        drop_on_commit("availability", *keys)
 
 
 def forget_categories() -> None:

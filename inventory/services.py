@@ -62,6 +62,7 @@ def reserve(
     """
     if not demand or min(demand.values()) < 1:
         raise ValueError("A reservation needs at least one product, and at least one of each.")
+    catalogue.forget_availability(demand)
     own = {reference} if replacing is None else {reference, replacing}
     stocks = Stock.objects.of_products_and_references(demand.keys(), own).locked()
     free = {stock.id: stock.on_hand - stock.reserved for stock in stocks}
@@ -93,6 +94,7 @@ def _shortages(demand: Demand, short: Mapping[int, int]) -> list[Shortage]:
 def release(reference: str) -> None:
     """Lets go of what `reference` holds. Does nothing where it holds nothing or was sold. Three statements."""
     stocks = Stock.objects.of_products_and_references([], [reference]).locked()
+    catalogue.forget_availability(stock.product_id for stock in stocks)
     ReservationLine.objects.free_on([stock.id for stock in stocks], timezone.now(), [reference])
     Reservation.objects.filter(reference=reference, status=Reservation.Status.HELD).update(
         status=Reservation.Status.RELEASED
@@ -117,7 +119,8 @@ def restock(reference: str, quantities: Demand | None = None) -> None:
     With None it is safe to repeat. Raises RestockRefused, changing nothing, where more would come back than went out.
     Three statements.
     """
-    Stock.objects.of_products_and_references([], [reference]).locked()
+    stocks = Stock.objects.of_products_and_references([], [reference]).locked()
+    catalogue.forget_availability(stock.product_id for stock in stocks)
     lines = ReservationLine.objects.sold(reference)
     back = _returns(lines, quantities) if quantities is not None else {line.id: line.out for line in lines if line.out}
     if back:
@@ -152,6 +155,7 @@ def reclaim_expired(limit: int = RECLAIMED_AT_ONCE) -> int:
     now = timezone.now()
     stock_ids = ReservationLine.objects.expired(now).order_by().values_list("stock", flat=True)[:limit]
     stocks = Stock.objects.filter(id__in=set(stock_ids)).locked(skip_locked=True)
+    catalogue.forget_availability(stock.product_id for stock in stocks)
     return sum(ReservationLine.objects.free_on([stock.id for stock in stocks], now).values())
 
 

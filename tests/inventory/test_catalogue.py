@@ -168,16 +168,35 @@ def test_search_uses_its_index():
         assert "product_search" in plan
 
 
-def test_availability_for_display_is_some_seconds_old_and_the_other_is_not(django_assert_num_queries):
+def test_what_takes_or_frees_goods_shows_at_once(django_assert_num_queries):
     product, without = ProductFactory(stock=5), ProductFactory()
     ids = [product.id, without.id]
-    assert catalogue.availability(ids) == {product.id: 5, without.id: 0}
+
+    def shown() -> int:
+        with django_assert_num_queries(1):
+            free = catalogue.availability(ids)
+        with django_assert_num_queries(0):
+            assert catalogue.availability(ids) == free
+        return free[product.id]
+
+    assert shown() == 5
     with transaction.atomic():
         services.reserve("a", {product.id: 2}, expires_at=timezone.now() + timedelta(minutes=1))
-    with django_assert_num_queries(0):
-        assert catalogue.availability(ids) == {product.id: 5, without.id: 0}
-    with django_assert_num_queries(1):
-        assert catalogue.available_now(ids) == {product.id: 3, without.id: 0}
+    assert shown() == 3
+    with transaction.atomic():
+        services.release("a")
+    assert shown() == 5
+    with transaction.atomic():
+        services.reserve("a", {product.id: 1}, expires_at=timezone.now() - timedelta(seconds=1))
+    services.reclaim_expired()
+    assert shown() == 5
+    with transaction.atomic():
+        services.reserve("b", {product.id: 1}, expires_at=timezone.now() + timedelta(minutes=1))
+        services.commit("b")
+    assert shown() == 4
+    with transaction.atomic():
+        services.restock("b")
+    assert shown() == 5
 
 
 def test_set_stock_shows_at_once():

@@ -150,12 +150,12 @@ def _fill(side: Side, servers: Servers, folder: Path, orders: int) -> None:
 
 
 def _warm_up(both: dict[str, Side], goods: Path) -> None:
-    """What an open shop has behind it: every page and product was looked at within the hour."""
+    """What an open shop has behind it: every page and product was looked at within the hour, every cart was filled."""
     document = json.loads(goods.read_text())
     for side in both.values():
         paths = [f"products/?page={number}" for number in range(1, 11)]
         paths += [f"products/{product['sku']}/" for product in document["products"]]
-        paths += [f"carts/{token}/" for token in document["carts"]["browsing"]]
+        paths += [f"carts/{token}/" for kind in ("browsing", "checking") for token in document["carts"][kind]]
         for path in paths:
             with urllib.request.urlopen(f"{side.url}/api/v1/{path}", timeout=30):
                 pass
