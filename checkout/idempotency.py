@@ -94,8 +94,10 @@ def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool
         raise IdempotencyKeyReused
     if not created and entry.response_status is None:
         # Nobody has answered yet: the first request is at work, or it died and one of those who repeat it takes over.
+        # Taken over is what was read: not a key under which an order has been placed meanwhile.
         is_at_work = entry.started_at > now - ABANDONED_AFTER
-        if is_at_work or not IdempotencyKey.objects.held(entry).update(started_at=now):
+        as_read = IdempotencyKey.objects.held(entry).filter(order_number=entry.order_number)
+        if is_at_work or not as_read.update(started_at=now):
             raise CheckoutInProgress
         entry.started_at = now
     return entry, created

@@ -6,7 +6,7 @@ from datetime import timedelta
 from threading import Event
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from cart.exceptions import CartClosed, CheckoutInProgress
@@ -15,6 +15,7 @@ from checkout.idempotency import ABANDONED_AFTER, KEPT_FOR, Answer, answer_once,
 from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
 from tests.cart.factories import filled_cart
+from tests.checkout.support import eventually
 
 FIRST_ANSWER = Answer(201, {"number": "A1"})
 REQUEST = {"payment_method": "pm_card_visa", "expected_total": "10.00"}
@@ -178,3 +179,36 @@ def test_of_twenty_at_once_one_runs() -> None:
         answers = sorted(each.result() for each in attempts)
     assert answers == ["201"] + ["checkout_in_progress"] * 19
     assert work.runs == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_is_not_taken_over_in_the_moment_of_its_order() -> None:
+    """The slow first request commits its order while the repeat waits to take its place."""
+    cart, work = filled_cart(), Work()
+    with pytest.raises(RuntimeError):
+        ask(cart, Work(RuntimeError("slow")))
+    IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER * 2)
+
+    def repeat() -> str:
+        try:
+            return str(ask(cart, work).status)
+        except CheckoutInProgress as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            IdempotencyKey.objects.update(order_number="A1")
+            repeated = pool.submit(repeat)
+            eventually(somebody_waits_for_a_row)
+        assert repeated.result() == "checkout_in_progress"
+    assert work.runs == 0
+
+
+def somebody_waits_for_a_row() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'"
+        )
+        return cursor.fetchone() is not None
