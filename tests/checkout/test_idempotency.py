@@ -201,14 +201,12 @@ def test_a_key_is_not_taken_over_in_the_moment_of_its_order() -> None:
         with transaction.atomic():
             IdempotencyKey.objects.update(order_number="A1")
             repeated = pool.submit(repeat)
-            eventually(somebody_waits_for_a_row)
+            eventually(somebody_waits_for_us)
         assert repeated.result() == "checkout_in_progress"
     assert work.runs == 0
 
 
-def somebody_waits_for_a_row() -> bool:
+def somebody_waits_for_us() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'"
-        )
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
         return cursor.fetchone() is not None
