@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
+from django.utils import timezone
 
 from config.cache import cached, cached_many, declare, drop_on_commit
 from config.standby import LAG_SECONDS, from_standby
@@ -205,8 +206,7 @@ def availability(product_ids: Collection[int]) -> dict[int, int]:
 
 def available_now(product_ids: Collection[int]) -> dict[int, int]:
     """How many of each product can be had at this moment, straight from Postgres. One statement."""
-    rows = Product.objects.filter(id__in=product_ids).with_available().order_by()
-    return dict(rows.values_list("id", "available_quantity"))  # type: ignore[misc]
+    return Product.objects.available(product_ids, timezone.now())
 
 
 def forget_products(product_ids: Iterable[int]) -> None:

@@ -1,12 +1,12 @@
 """What is sold, and how it is found."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import FileExtensionValidator, MinValueValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +56,32 @@ class ProductQuerySet(models.QuerySet["Product"]):
         stocks = Stock.objects.sellable().with_free(now).filter(product=models.OuterRef("pk")).order_by()
         total = stocks.values("product").annotate(total=Sum("free")).values("total")
         return self.annotate(available_quantity=Coalesce(models.Subquery(total), Value(0)))
+
+    def available(self, product_ids: Collection[int], now: datetime) -> dict[int, int]:
+        """`available_quantity` of these products, by id; ids that nobody knows are left out.
+
+        Written out, since it is asked at every step to the till and takes Django longer to put into words than
+        PostgreSQL to answer.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT product.id, COALESCE(SUM(stock.on_hand - stock.reserved + COALESCE(expired.quantity, 0)), 0)
+                FROM inventory_product AS product
+                LEFT JOIN (
+                    inventory_stock AS stock
+                    JOIN inventory_warehouse AS warehouse ON warehouse.id = stock.warehouse_id AND warehouse.active
+                ) ON stock.product_id = product.id
+                LEFT JOIN LATERAL (
+                    SELECT SUM(line.quantity) AS quantity FROM inventory_reservationline AS line
+                    WHERE line.stock_id = stock.id AND line.held AND line.expires_at <= %s
+                ) AS expired ON TRUE
+                WHERE product.id = ANY(%s)
+                GROUP BY product.id
+                """,
+                [now, list(product_ids)],
+            )
+            return {product_id: int(free) for product_id, free in cursor.fetchall()}
 
 
 class Product(models.Model):

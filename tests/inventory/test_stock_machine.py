@@ -6,6 +6,7 @@ from unittest import mock
 import pytest
 from django.db import transaction
 from django.db.models import Q, Sum
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -169,8 +170,10 @@ class StockMachine(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "products"))
     @invariant()
     def what_is_free_is_what_the_model_says(self):
-        free = catalogue.available_now(list(self.places))
-        assert free == {product_id: self.free(place) for product_id, place in self.places.items()}
+        free = {product_id: self.free(place) for product_id, place in self.places.items()}
+        assert catalogue.available_now(list(self.places)) == free
+        rows = Product.objects.with_available(timezone.now()).filter(id__in=self.places)
+        assert dict(rows.values_list("id", "available_quantity")) == free
 
 
 @pytest.mark.django_db(transaction=True)
