@@ -31,7 +31,7 @@ test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parall
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.prometheus
 	@$(BIN)/python -m tests.cluster.programs
-	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto $(ARGS)
+	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 # The whole of tests/faults and tests/concurrency; `make test` runs them in small. The table goes into the page too.
 faults: export FAULTS = full
