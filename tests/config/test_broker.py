@@ -21,10 +21,12 @@ def nothing_left_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def task_for(address: str) -> Task:
-    app = Celery("test", broker=address, set_as_current=False)
+    # Without fixups: Celery's own for Django makes any new application that of all threads, for ever. Nor is the task
+    # for other applications: the shop's would meet it again at each call, and break off its own beginning.
+    app = Celery("test", broker=address, set_as_current=False, fixups=[])
     app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
 
-    @app.task
+    @app.task(shared=False)
     def work() -> None: ...
 
     return work

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import redis
-from celery import Celery
 from django.conf import settings
 
 from cart import services as carts
 from checkout.models import OutboxMessage
+from config import celery_app
 from config.embedded import ports
 from tests.deploy import image
 from tests.faults.processes import database_url
@@ -111,5 +111,5 @@ def own_broker() -> int:
 
 def send_task(broker: str, name: str) -> None:
     # By its address: a CELERY_BROKER_URL in our own environment would win over what the app is told.
-    with Celery(set_as_current=False) as app, app.connection_for_write(broker) as connection:
-        app.send_task(name, connection=connection)
+    with celery_app.connection_for_write(broker) as connection:
+        celery_app.send_task(name, connection=connection)

@@ -29,6 +29,12 @@ document.querySelector("button").addEventListener("click", async () => {
 """
 
 
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A person's browser says which language it reads; Chromium without its windows says none."""
+    return {**browser_context_args, "locale": "en-US"}
+
+
 @pytest.fixture
 def checkout(page: Page, sandbox: Sandbox) -> Any:
     """Opens a page with the card fields; every console error fails the test."""
