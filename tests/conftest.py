@@ -20,6 +20,8 @@ pytest_plugins = ["tests.sandbox", "tests.carrier", "tests.faults.table", "tests
 
 def pytest_configure() -> None:
     """django-zeal watches every query of the tests, each request by itself; nothing of it runs anywhere else."""
+    # Playwright's event loop stays in the main thread, and waits while a test runs: Django need not refuse queries.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     initialize_app_registry()
     patch()
     project_settings.MIDDLEWARE = ["zeal.middleware.zeal_middleware", *project_settings.MIDDLEWARE]

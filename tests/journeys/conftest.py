@@ -26,18 +26,15 @@ expect.set_options(timeout=15_000)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys come last: Playwright keeps an event loop in the main thread, beside which Django refuses queries."""
+    """Journeys come last: whatever runs after them in a process has Playwright's event loop beside it."""
     items.sort(key=lambda item: item.get_closest_marker("journey") is not None)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def queries_beside_playwright(pytestconfig: pytest.Config) -> Iterator[None]:
-    """The loop is Playwright's own and waits while a test runs; and a journey that fails leaves its trace."""
+def traces(pytestconfig: pytest.Config) -> None:
+    """A journey that fails leaves its trace."""
     if pytestconfig.getoption("--tracing") == "off":
         pytestconfig.option.tracing = "retain-on-failure"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
 
 
 @pytest.fixture(scope="session")
