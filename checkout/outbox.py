@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
 from checkout.models import MessageKind, Order, OutboxMessage
-from checkout.sweeper import swept
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
+from config.metrics import swept
 from payments import refunds
 from payments import services as payments
 from payments.models import Refund

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from prometheus_client import Counter
 
 from cart.exceptions import CheckoutInProgress
 from checkout import idempotency, services
@@ -19,6 +18,7 @@ from checkout.settle import settle
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
+from config.metrics import swept
 from inventory import services as inventory
 from payments import provider, refunds
 from payments import services as payments
@@ -29,8 +29,6 @@ from payments.reconcile import record_strays, unrecorded_money
 from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
-
-swept = Counter("sweeper_settled_total", "What rounds in the background have dealt with, by round.", ["sweep"])
 
 ASK = Verb("order.ask", _("asked the provider about the payment"))
 

@@ -72,6 +72,7 @@ provider_calls = Histogram(
     buckets=_CALL_BUCKETS,
 )
 payment_answers = Counter("payment_answers_total", "What the payment provider said, by call.", ["call", "answer"])
+swept = Counter("sweeper_settled_total", "What rounds in the background have dealt with, by round.", ["sweep"])
 celery_tasks = Histogram(
     "celery_task_duration_seconds", "Tasks that workers have run.", ["task", "outcome"], buckets=_TASK_BUCKETS
 )
