@@ -1,15 +1,23 @@
 """Carts as other suites need them, made through the cart's own verbs."""
 
+import uuid
 from collections.abc import Sequence
+from copy import copy
 from decimal import Decimal
+from typing import TypeVar
 
-from cart import services
+from django.db.models import Model
+
+from cart import services, snapshot
+from cart.models import Cart, CartLine, new_token
 from cart.snapshot import CartSnapshot
 from inventory.models import Product
 from shipping.addresses import Address
-from shipping.models import ShippingMethod
+from shipping.models import Quote, ShippingMethod
 from tests.inventory.factories import ProductFactory
 from tests.shipping.factories import SAO_PAULO, ShippingMethodFactory, ShippingRateFactory
+
+Row = TypeVar("Row", bound=Model)
 
 ADDRESS = Address(
     name="Ana Souza",
@@ -50,3 +58,26 @@ def ready_cart(products: Sequence[Product] | int = 1, *, quantity: int = 1, user
     cart = filled_cart(products, quantity=quantity, user_id=user_id)
     services.set_delivery(cart.id, email="ana@example.com", phone="11987654321", address=ADDRESS, user_id=user_id)
     return services.choose_shipping(cart.id, "flat", user_id=user_id)
+
+
+def ready_carts(product: Product, number: int) -> list[CartSnapshot]:
+    """So many guests' carts as `ready_cart([product])` makes, in few statements: the verbs make the first one, the
+    others are copies of its rows."""
+    first = ready_cart([product])
+    cart = Cart.objects.fetch(first.id, None)
+    line = CartLine.objects.get(cart=cart)
+    tokens = [new_token() for _ in range(number - 1)]
+    quotes = Quote.objects.bulk_create(_copy(cart.quote, pk=uuid.uuid4(), reference=token) for token in tokens)
+    carts = Cart.objects.bulk_create(
+        _copy(cart, pk=None, token=token, quote=quote) for token, quote in zip(tokens, quotes, strict=True)
+    )
+    lines = CartLine.objects.bulk_create(_copy(line, pk=None, cart=made) for made in carts)
+    return [first, *(snapshot.of_cart(made, [line]) for made, line in zip(carts, lines, strict=True))]
+
+
+def _copy(row: Row, **changes: object) -> Row:
+    """A new row like `row`, apart from `changes`, that is not saved yet."""
+    made = copy(row)
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made

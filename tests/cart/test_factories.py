@@ -1,0 +1,37 @@
+"""Carts made in bulk are what the verbs make."""
+
+from dataclasses import replace
+
+import pytest
+
+from cart import snapshot
+from cart.models import Cart
+from tests.cart.factories import ready_cart, ready_carts
+from tests.checkout.support import order_of
+from tests.inventory.factories import ProductFactory
+from tests.sandbox import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+
+def test_carts_made_in_bulk_are_ready() -> None:
+    product = ProductFactory(stock=10)
+    by_verbs = ready_cart([product])
+    carts = ready_carts(product, 3)
+    assert len({cart.id for cart in carts}) == 3
+    for cart in carts:
+        its_own = {
+            "id": cart.id,
+            "version": cart.version,
+            "expires_at": cart.expires_at,
+            "shipping": replace(by_verbs.shipping, expires_at=cart.shipping.expires_at),
+        }
+        assert cart == replace(by_verbs, **its_own)
+        assert cart == snapshot.load(cart.id, None) == snapshot.of_cart(Cart.objects.fetch(cart.id, None))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_they_can_be_ordered(sandbox: Sandbox) -> None:
+    for cart in ready_carts(ProductFactory(stock=10), 3):
+        order = order_of(cart)
+        assert (order.status, order.quote.reference) == ("paid", cart.id)
