@@ -3,17 +3,15 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cart.snapshot import CartSnapshot
 from checkout import tasks
 from checkout.models import Order
 from config.exceptions import Refusal
-from inventory.models import Product
 from payments import inbox
 from payments.sandbox.webhooks import sign
-from tests.cart.factories import ready_cart
 from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
 from tests.faults import FULL
 from tests.faults.moments import pass_time
@@ -26,13 +24,9 @@ Command = dict[str, Any]
 class Case:
     """One cart on its way, in one shop."""
 
-    product: Product
+    cart: CartSnapshot
     sandbox: Sandbox
     method: str = VISA
-    cart: CartSnapshot = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.cart = ready_cart([self.product])
 
     def order(self) -> Order:
         """Place the order here, in the test's process; whatever it answers."""

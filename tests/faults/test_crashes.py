@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from checkout.models import LIVE
+from tests.cart.factories import ready_cart
 from tests.faults import FULL, processes
 from tests.faults.conftest import Books
 from tests.faults.crash_cases import SCENARIOS, Case, Command, Scenario, asked, deliver_webhooks
@@ -94,7 +95,7 @@ def ended(case: Case) -> str:
 def test_a_request_that_is_killed(scenario: Scenario, crasher: Crasher, sandbox: Sandbox, books: Books) -> None:
     product = ProductFactory(stock=1000)
     books.open()
-    whole = Case(product, sandbox, scenario.method)
+    whole = Case(ready_cart([product]), sandbox, scenario.method)
     boundaries = crash(crasher, whole, scenario.begin(whole), None)
     assert len([name for name in boundaries if name.endswith("commit")]) >= 4
 
@@ -103,7 +104,7 @@ def test_a_request_that_is_killed(scenario: Scenario, crasher: Crasher, sandbox:
         for place, repeat in enumerate(REPEATS):
             if not FULL and place != number % len(REPEATS):
                 continue
-            case = Case(product, sandbox, scenario.method)
+            case = Case(ready_cart([product]), sandbox, scenario.method)
             crash(crasher, case, scenario.begin(case), number)
             scenario.shopper(case)
             ask_again(crasher, case, repeat)
@@ -132,11 +133,11 @@ def test_work_in_the_background_that_is_killed(
 ) -> None:
     product = ProductFactory(stock=1000)
     books.open()
-    whole = Case(product, sandbox, scenario.method)
+    whole = Case(ready_cart([product]), sandbox, scenario.method)
     boundaries = crash(crasher, whole, scenario.begin(whole), None)
     recover(sandbox)
     for number, name in enumerate(boundaries):
-        case = Case(product, sandbox, scenario.method)
+        case = Case(ready_cart([product]), sandbox, scenario.method)
         passed = crash(crasher, case, scenario.begin(case), number)
         assert passed[-1] == name
         recover(sandbox)

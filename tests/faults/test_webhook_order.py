@@ -57,7 +57,7 @@ def deliver(events: list[dict[str, Any]], chance: random.Random) -> None:
 @pytest.mark.parametrize("way", ["3-D Secure", "refused 3-D Secure", "Pix"])
 @pytest.mark.parametrize("seed", range(SHUFFLES))
 def test_shuffled_and_repeated(way: str, seed: int, sandbox: Sandbox, books: Books) -> None:
-    case = Case(ProductFactory(stock=5), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
+    case = Case(ready_cart([ProductFactory(stock=5)]), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
     books.open()
     order = case.order()
     if way == "refused 3-D Secure":
@@ -102,7 +102,7 @@ def hidden(attempt: PaymentAttempt) -> Iterator[None]:
 @pytest.mark.parametrize("way", ["3-D Secure", "Pix"])
 def test_days_late(way: str, sandbox: Sandbox, books: Books) -> None:
     """The sweeper has found out long before; what arrives then changes nothing."""
-    case = Case(ProductFactory(stock=5), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
+    case = Case(ready_cart([ProductFactory(stock=5)]), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
     books.open()
     order = case.order()
     (pays_pix if way == "Pix" else authenticates)(case)
@@ -120,7 +120,7 @@ def test_days_late(way: str, sandbox: Sandbox, books: Books) -> None:
 @pytest.mark.parametrize("way", ["3-D Secure", "Pix"])
 def test_never(way: str, sandbox: Sandbox, books: Books, move_clocks: Callable[[float], None]) -> None:
     """The shopper paid and closed the tab, and no webhook ever comes: the provider's books tell."""
-    case = Case(ProductFactory(stock=5), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
+    case = Case(ready_cart([ProductFactory(stock=5)]), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
     books.open()
     order = case.order()
     (pays_pix if way == "Pix" else authenticates)(case)
