@@ -11,6 +11,7 @@ from checkout import tasks
 from checkout.models import Order
 from config.exceptions import Refusal
 from payments import inbox
+from payments.models import PaymentAttempt
 from payments.sandbox.webhooks import sign
 from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
 from tests.faults import FULL
@@ -39,15 +40,17 @@ class Case:
 
     @property
     def reference(self) -> str:
-        """The provider's name for the latest charge that it knows of."""
-        return next(
-            (
-                event["data"]["object"]["id"]
-                for event in reversed(self.sandbox.events())
-                if event["data"]["object"].get("metadata", {}).get("order") in {o.number for o in self.orders()}
-            ),
-            "",
-        )
+        """The provider's name for the latest charge that it knows of.
+
+        The shop was told it, or its answer got lost: then it stands in one of all the events that there ever were.
+        """
+        attempts = PaymentAttempt.objects.filter(payment__in=self.orders().values("payment")).order_by("-created_at")
+        return attempts.values_list("provider_reference", flat=True).first() or self._reference_by_events()
+
+    def _reference_by_events(self) -> str:
+        numbers = {order.number for order in self.orders()}
+        charges = (event["data"]["object"] for event in reversed(self.sandbox.events()))
+        return next((charge["id"] for charge in charges if charge.get("metadata", {}).get("order") in numbers), "")
 
 
 def asked(case: Case, key: str = "first") -> Command:
@@ -87,13 +90,13 @@ def does_nothing(case: Case) -> None: ...
 
 
 def authenticates(case: Case) -> None:
-    if case.reference:
-        case.sandbox.answer_challenge(case.reference, authenticate=True)
+    if reference := case.reference:
+        case.sandbox.answer_challenge(reference, authenticate=True)
 
 
 def pays_pix(case: Case) -> None:
-    if case.reference:
-        case.sandbox.pay_pix(case.reference)
+    if reference := case.reference:
+        case.sandbox.pay_pix(reference)
 
 
 # --- How a case begins; answers with what the child is to do ----------------------------------------------------------
