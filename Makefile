@@ -39,7 +39,7 @@ test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parall
 faults: export FAULTS = full
 faults: export FAULTS_PAGE = docs/reliability.md
 faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (20 min); a table of money and stock afterwards
-	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal tests/faults tests/concurrency $(ARGS)
+	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/concurrency $(ARGS)
 
 # The figures of a full run go into the page too.
 bench: $(INSTALLED) $(CATALOGUES) ## Drive the old checkout and this one side by side (20 min); QUICK=1 in 2 min
