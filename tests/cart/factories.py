@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from copy import copy
 from decimal import Decimal
+from itertools import chain
 from typing import TypeVar
 
 from django.db.models import Model
@@ -60,19 +61,20 @@ def ready_cart(products: Sequence[Product] | int = 1, *, quantity: int = 1, user
     return services.choose_shipping(cart.id, "flat", user_id=user_id)
 
 
-def ready_carts(product: Product, number: int) -> list[CartSnapshot]:
-    """So many guests' carts as `ready_cart([product])` makes, in few statements: the verbs make the first one, the
+def ready_carts(products: Sequence[Product], number: int) -> list[CartSnapshot]:
+    """So many guests' carts as `ready_cart(products)` makes, in few statements: the verbs make the first one, the
     others are copies of its rows."""
-    first = ready_cart([product])
+    first = ready_cart(products)
     cart = Cart.objects.fetch(first.id, None)
-    line = CartLine.objects.get(cart=cart)
+    lines = list(cart.lines.all())
     tokens = [new_token() for _ in range(number - 1)]
     quotes = Quote.objects.bulk_create(_copy(cart.quote, pk=uuid.uuid4(), reference=token) for token in tokens)
-    carts = Cart.objects.bulk_create(
+    copies = Cart.objects.bulk_create(
         _copy(cart, pk=None, token=token, quote=quote) for token, quote in zip(tokens, quotes, strict=True)
     )
-    lines = CartLine.objects.bulk_create(_copy(line, pk=None, cart=made) for made in carts)
-    return [first, *(snapshot.of_cart(made, [line]) for made, line in zip(carts, lines, strict=True))]
+    lines_of = {made.pk: [_copy(line, pk=None, cart=made) for line in lines] for made in copies}
+    CartLine.objects.bulk_create(chain.from_iterable(lines_of.values()))
+    return [first, *(snapshot.of_cart(made, lines_of[made.pk]) for made in copies)]
 
 
 def _copy(row: Row, **changes: object) -> Row:

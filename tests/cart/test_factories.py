@@ -15,9 +15,9 @@ pytestmark = pytest.mark.django_db
 
 
 def test_carts_made_in_bulk_are_ready() -> None:
-    product = ProductFactory(stock=10)
-    by_verbs = ready_cart([product])
-    carts = ready_carts(product, 3)
+    products = [ProductFactory(stock=10) for _ in range(2)]
+    by_verbs = ready_cart(products)
+    carts = ready_carts(products, 3)
     assert len({cart.id for cart in carts}) == 3
     for cart in carts:
         its_own = {
@@ -32,6 +32,6 @@ def test_carts_made_in_bulk_are_ready() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_they_can_be_ordered(sandbox: Sandbox) -> None:
-    for cart in ready_carts(ProductFactory(stock=10), 3):
+    for cart in ready_carts([ProductFactory(stock=10)], 3):
         order = order_of(cart)
         assert (order.status, order.quote.reference) == ("paid", cart.id)

@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from threading import Barrier
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import OperationalError, connection, transaction
 from cart.snapshot import CartSnapshot
 from checkout import tasks
 from inventory.models import Stock
-from tests.cart.factories import ready_cart
+from tests.cart.factories import ready_carts
 from tests.checkout.support import stock_of
 from tests.concurrency.callers import deadlocks
 from tests.faults import FULL, processes
@@ -48,7 +49,8 @@ def buy_all(carts: list[CartSnapshot], sandbox: Sandbox, mails: MailSink) -> Cou
 
 def test_exactly_what_is_there_is_sold(sandbox: Sandbox, books: Books, mails: MailSink) -> None:
     goods = [ProductFactory(stock=UNITS) for _ in range(3)]
-    carts = [ready_cart(goods if number % 2 else goods[::-1]) for number in range(BUYERS)]
+    pairs = zip(ready_carts(goods, BUYERS // 2), ready_carts(goods[::-1], BUYERS // 2), strict=True)
+    carts = list(chain.from_iterable(pairs))
     books.open()
     before = deadlocks()
     answers = buy_all(carts, sandbox, mails)

@@ -84,7 +84,7 @@ def test_noise(shop: int, sandbox: Sandbox, books: Books, move_clocks: Callable[
     answers: Counter[str] = Counter()
     for done in range(0, checkouts, ROUND):
         strike(sandbox, chance)
-        for cart in ready_carts(product, min(ROUND, checkouts - done)):
+        for cart in ready_carts([product], min(ROUND, checkouts - done)):
             answers[check_out(cart, sandbox, chance)] += 1
             close_breakers()
         two_minutes(move_clocks)
