@@ -1,11 +1,20 @@
 """The Celery application: workers and beat load it as `config`."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task, signals
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("esteira")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.task_postrun.connect(dispatch_uid="config.celery.give_connections_back")
+def give_connections_back(task: Task[Any, Any], **_: Any) -> None:
+    """A task ends as a request does: its connections go back to the pool, or are closed where they have failed."""
+    if not task.request.is_eager:
+        close_old_connections()

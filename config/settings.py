@@ -4,6 +4,7 @@ Every server the shop talks to is one URL in the environment. Where a URL is mis
 `make demo` fill it in: they write their addresses to `<data>/servers.env`, and a variable that is already set wins.
 """
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,9 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
+# As often as one likes: otherwise Celery closes the whole pool before and after each task (its issue 10554). What a
+# task has used goes back to the pool by `config.celery`.
+CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_BEAT_SCHEDULE = {
     "relay-outbox": {"task": "checkout.tasks.relay_outbox", "schedule": 10.0},
     "settle-webhook-events": {"task": "checkout.tasks.settle_webhook_events", "schedule": 5.0},

@@ -1,0 +1,58 @@
+"""A worker keeps its connections to the database from task to task."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+
+from tests.deploy import image
+from tests.deploy.test_graceful_stop import own_broker, send_task
+from tests.faults.processes import database_url
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TASKS = 6
+
+
+def test_a_worker_keeps_its_connections_from_task_to_task(tmp_path: Path) -> None:
+    broker = urlunsplit(urlsplit(settings.CELERY_BROKER_URL)._replace(path=f"/{own_broker()}"))
+    log = tmp_path / "worker.log"
+
+    def done() -> int:
+        return log.read_text().count("succeeded")
+
+    def run_tasks() -> set[int]:
+        """The server's processes that are the worker's, once some tasks have run."""
+        before = done()
+        for _ in range(TASKS):
+            send_task(broker, "checkout.tasks.relay_outbox")
+        wait_until(lambda: done() == before + TASKS, log)
+        rows = watcher.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND NOT pid = ANY(%s)", [ours]
+        )
+        return {row[0] for row in rows}
+
+    with (
+        redis.Redis.from_url(broker) as queue,
+        psycopg.connect(database_url(), autocommit=True) as watcher,
+    ):
+        queue.flushdb()
+        rows = watcher.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()").fetchall()
+        ours = [row[0] for row in rows]
+        with image.running(image.service_command("worker"), image.environment(CELERY_BROKER_URL=broker), log):
+            connections = run_tasks()
+            assert connections
+            assert connections <= run_tasks()
+        queue.flushdb()
+
+
+def wait_until(condition: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
