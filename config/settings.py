@@ -118,11 +118,12 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default="postgres:///esteira"),
+    "default": env.db_url("DATABASE_URL", default="postgres:///esteira", engine="config.postgresql"),
 }
 # One connection per thread that may need it; a smaller pool answers "couldn't get a connection" under load.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=8)
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# The pool's connections are looked at by `config.postgresql`.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = not DATABASE_POOL_SIZE
 # Behind PgBouncer in transaction mode or RDS Proxy no statement may count on the connection of the one before.
 _behind_pooler = env.bool("DATABASE_BEHIND_POOLER", default=False)
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = _behind_pooler

@@ -1,0 +1,56 @@
+"""Connections that come out of the pool: used without a question, unless the server has hung up."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from psycopg_pool import ConnectionPool
+
+from config.postgresql.base import DatabaseWrapper
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def pooled() -> Iterator[DatabaseWrapper]:
+    options = {**connection.settings_dict["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
+    settings = {**connection.settings_dict, "CONN_MAX_AGE": 0, "OPTIONS": options}
+    wrapper = DatabaseWrapper(settings, alias=connection.alias)
+    yield wrapper
+    wrapper.close()
+    wrapper.close_pool()
+
+
+def process_of(wrapper: DatabaseWrapper) -> int:
+    """The server's process behind a connection that a request uses and gives back."""
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (process,) = cursor.fetchone()
+    wrapper.close()
+    return int(process)
+
+
+def is_gone(process: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [process])
+        return cursor.fetchone() == (0,)
+
+
+def test_a_sound_connection_is_used_again_without_a_question(
+    pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(_connection: object) -> None:
+        raise AssertionError("The server was asked.")
+
+    first = process_of(pooled)
+    monkeypatch.setattr(ConnectionPool, "check_connection", ask)
+    assert process_of(pooled) == first
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced(pooled: DatabaseWrapper) -> None:
+    first = process_of(pooled)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [first])
+    eventually(lambda: is_gone(first))
+    assert process_of(pooled) != first
