@@ -36,8 +36,7 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
 
     @property
     def state(self) -> str:
-        """Reads all that Redis knows, in one round trip; the other properties answer from what was read last."""
-        self._read()
+        """This and the other properties answer from what was read last: see `read`."""
         return self._state
 
     @state.setter
@@ -130,7 +129,8 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
         except RedisError:
             return
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Learn all that Redis knows, in one round trip."""
         try:
             kept = self._redis.hgetall(self._key)
         except RedisError:

@@ -107,7 +107,8 @@ class Breaker:
 
     @property
     def state(self) -> str:
-        """`closed`, `open` or `half-open`."""
+        """`closed`, `open` or `half-open`, as all processes know it at this moment."""
+        self._storage.read()
         return str(self._circuit.current_state)
 
     @property
