@@ -250,16 +250,18 @@ def begin_payment(cart: Cart) -> None:
     """Close the cart to changes while its order is being paid."""
     metrics.cart_reached("payment")
     _move(cart, CartStatus.CHECKING_OUT)
+    _forget_copy_on_commit(cart)
 
 
 def reopen(cart: Cart) -> None:
     """Give the cart back as it was, after a declined or abandoned payment. A cart that moved on is left alone."""
     if cart.status == CartStatus.CHECKING_OUT:
         _move(cart, CartStatus.OPEN)
+        _forget_copy_on_commit(cart)
 
 
 def mark_ordered(cart: Cart) -> None:
-    """The cart has become a paid order."""
+    """The cart has become a paid order. Whoever hears of the order drops the cart's copy."""
     metrics.cart_reached("paid")
     _move(cart, CartStatus.ORDERED)
 
@@ -269,6 +271,8 @@ def _move(cart: Cart, status: CartStatus) -> None:
     cart.status = status
     _save(cart, "status")
 
+
+def _forget_copy_on_commit(cart: Cart) -> None:
     def forget_copy() -> None:
         snapshot.forget(cart)
 

@@ -167,8 +167,11 @@ def _copy_of(cart: Cart, goods: list[tuple[int, int]]) -> copies.Copy:
 
 def _compose(copy: copies.Copy) -> CartSnapshot:
     product_ids = [product_id for product_id, _ in copy["lines"]]
-    products = catalogue.products_by_id(product_ids)
-    free = catalogue.availability(product_ids) if copy["status"] == CartStatus.OPEN else {}
+    free: dict[int, int] = {}
+    if copy["status"] == CartStatus.OPEN:
+        products, free = catalogue.products_and_availability(product_ids)
+    else:
+        products = catalogue.products_by_id(product_ids)
     return CartSnapshot(
         id=copy["id"],
         version=copy["version"],
