@@ -101,7 +101,7 @@ class OrderLineSerializer(serializers.Serializer[Any]):
     line_total = Money()
 
 
-# Reads what `with_everything` has loaded.
+# Reads what `with_everything` has loaded, or what `place_order` answered with.
 class OrderSerializer(serializers.Serializer[Order]):
     number = serializers.CharField()
     token = serializers.CharField(help_text="Opens the order to a guest, as `Order-Token`: keep it secret.")
@@ -121,7 +121,7 @@ class OrderSerializer(serializers.Serializer[Order]):
         """The order's own columns, with what stands in other rows beside them."""
         facts = {name: getattr(instance, name) for name in _OWN_COLUMNS}
         beside = {
-            "lines": instance.lines.all(),
+            "lines": instance.sold,
             "shipping": {
                 "code": instance.quote.method_code,
                 "name": instance.quote.name,
@@ -240,10 +240,9 @@ class Checkout(PrivateView):
 def _place(command: PlaceOrder) -> Answer:
     """The answer to keep under the key: an order, or that its card was declined."""
     try:
-        placed = place_order(command)
+        return _order_answer(place_order(command))
     except PaymentDeclined as refusal:
         return _declined(refusal)
-    return _order_answer(Order.objects.with_everything().get(pk=placed.pk))
 
 
 def _recover(number: str) -> Answer | None:

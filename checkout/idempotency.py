@@ -17,7 +17,6 @@ from typing import Any
 from django.utils import timezone
 
 from cart.exceptions import CheckoutInProgress
-from cart.models import Cart
 from checkout.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
 from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
@@ -55,9 +54,8 @@ def answer_once(
     """
     if not key or len(key) > KEY_LENGTH or "\0" in key:
         raise IdempotencyKeyRequired
-    cart = Cart.objects.fetch(cart_token, user_id)
     fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
-    entry, created = _enter(cart, key, fingerprint)
+    entry, created = _enter(cart_token, user_id, key, fingerprint)
     if entry.response_status is not None:
         return Answer(entry.response_status, entry.response_body or {}, replayed=True)
     answer = recover(entry.order_number) if entry.order_number else None
@@ -83,13 +81,13 @@ def _run(run: Callable[[IdempotencyKey], Answer], entry: IdempotencyKey, created
         raise
 
 
-def _enter(cart: Cart, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
+def _enter(cart_token: str, user_id: int | None, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
     """The key's row and whether it is new; this request is the one to run unless the row has an answer.
 
     One of several at once is let in. Raises CheckoutInProgress for the others.
     """
     now = timezone.now()
-    entry, created = IdempotencyKey.objects.enter(cart, key, fingerprint, now)
+    entry, created = IdempotencyKey.objects.enter(cart_token, user_id, key, fingerprint, now)
     if entry.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     if not created and entry.response_status is None:

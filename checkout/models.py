@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models
 from django.db.models.functions import Upper
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from cart.exceptions import CheckoutInProgress
@@ -178,10 +179,15 @@ class Order(DeliveryFields):
             return True
         return user_id is not None and self.user_id == user_id
 
-    @property
+    @cached_property
     def current_attempt(self) -> PaymentAttempt | None:
         """The latest call to the provider. Reads what `with_payment` has loaded."""
         return max(self.payment.attempts.all(), key=lambda attempt: attempt.created_at, default=None)
+
+    @cached_property
+    def sold(self) -> list["OrderLine"]:
+        """The lines, which never change. Reads what `with_everything` has loaded."""
+        return list(self.lines.all())
 
 
 class OrderLine(models.Model):
@@ -261,28 +267,33 @@ class OutboxMessage(models.Model):
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
-    def enter(self, cart: Cart, key: str, fingerprint: str, now: datetime) -> tuple["IdempotencyKey", bool]:
-        """The row of a key, and whether it was written just now, in one statement.
+    def enter(
+        self, cart_token: str, user_id: int | None, key: str, fingerprint: str, now: datetime
+    ) -> tuple["IdempotencyKey", bool]:
+        """The row of a key of the cart behind a token, and whether it was written just now, in one statement.
 
-        Raises CheckoutInProgress where somebody else has written it at this very moment.
+        Raises CartNotFound, and CheckoutInProgress where somebody else has written it at this very moment.
         """
         rows = self.raw(
             """
-            WITH entered AS (
+            WITH cart AS (
+                SELECT id FROM cart_cart WHERE token = %(cart)s AND (user_id IS NULL OR user_id = %(user)s)
+            ), entered AS (
                 INSERT INTO checkout_idempotencykey (cart_id, key, fingerprint, started_at)
-                VALUES (%(cart)s, %(key)s, %(fingerprint)s, %(now)s)
+                SELECT cart.id, %(key)s, %(fingerprint)s, %(now)s FROM cart
                 ON CONFLICT (cart_id, key) DO NOTHING
                 RETURNING *
             )
             SELECT entered.*, TRUE AS is_new FROM entered
             UNION ALL
             SELECT known.*, FALSE FROM checkout_idempotencykey AS known
-            WHERE known.cart_id = %(cart)s AND known.key = %(key)s
+            JOIN cart ON known.cart_id = cart.id WHERE known.key = %(key)s
             """,
-            {"cart": cart.pk, "key": key, "fingerprint": fingerprint, "now": now},
+            {"cart": cart_token, "user": user_id, "key": key, "fingerprint": fingerprint, "now": now},
         )
         for entry in rows:
             return entry, entry.is_new
+        Cart.objects.fetch(cart_token, user_id)
         raise CheckoutInProgress
 
     def held(self, entry: "IdempotencyKey") -> Self:

@@ -53,10 +53,10 @@ class PlaceOrder:
 def place_order(command: PlaceOrder) -> Order:
     """Make the cart an order and ask for its money.
 
-    Answers with the order `paid`, or `awaiting_payment` where the shopper has to act or the outcome is not known yet.
-    Must not be called inside a transaction. Raises, with nothing charged and the cart as it was: CartNotFound,
-    CheckoutInProgress, CartClosed, CartEmpty, AddressRequired, ShippingRequired, ShippingQuoteExpired,
-    InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined, PaymentUnavailable.
+    Answers with the order and everything of it, `paid`, or `awaiting_payment` where the shopper has to act or the
+    outcome is not known yet. Must not be called inside a transaction. Raises, with nothing charged and the cart as it
+    was: CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, AddressRequired, ShippingRequired,
+    ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined, PaymentUnavailable.
     """
     with redis_lock(f"checkout:{command.cart_token}", settings.CHECKOUT_LOCK_SECONDS) as owned:
         if not owned:
@@ -124,7 +124,7 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
         payment=attempt.payment,
         **cart.address_columns(),
     )
-    OrderLine.objects.bulk_create(_sold(order, line) for line in lines)
+    order.sold = OrderLine.objects.bulk_create(_sold(order, line) for line in lines)
     carts.begin_payment(cart)
     if command.key and not IdempotencyKey.objects.held(command.key).update(order_number=number):
         raise RequestOvertaken
@@ -174,14 +174,18 @@ def _sold(order: Order, line: CartLine) -> OrderLine:
 
 
 def _ask_for_money(order: Order, attempt: PaymentAttempt) -> Order:
-    """Call the provider and settle what it says. Raises PaymentDeclined or PaymentUnavailable once that is settled."""
+    """Call the provider and settle what it says. Answers with the order as it is then, nothing left to be read of it.
+
+    Raises PaymentDeclined or PaymentUnavailable once that is settled.
+    """
     try:
         with metrics.checkout_stage("authorize"):
             outcome = provider.authorize(attempt, description=order.number, return_url=links.return_url(order))
     except PaymentUnavailable:
         settle(attempt.pk, provider.not_sent())
         raise
-    order = settle(attempt.pk, outcome)
+    settled = settle(attempt.pk, outcome)
     if outcome.kind == "declined":
         raise PaymentDeclined(decline_code=outcome.decline_code)
-    return order
+    settled.quote, settled.sold = order.quote, order.sold
+    return settled

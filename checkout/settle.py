@@ -37,6 +37,7 @@ def settle(attempt_id: UUID, outcome: Outcome) -> Order:
         order = Order.objects.fetch_locked_by_attempt(attempt_id)
         logs.remember(cart=order.cart_id, order=order.number, attempt=attempt_id)
         attempt = payments.record_outcome(attempt_id, outcome)
+        order.payment, order.current_attempt = attempt.payment, attempt
         if attempt.status == PaymentAttempt.Status.APPROVED:
             _accept_money(order, attempt.captured)
         elif attempt.status in (PaymentAttempt.Status.DECLINED, PaymentAttempt.Status.CANCELLED):

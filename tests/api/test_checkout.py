@@ -59,6 +59,11 @@ class TestPaid:
             "payment": {"status": "paid", "method": "card", "action": None},
         }
 
+    @pytest.mark.parametrize("method", ["pm_card_visa", AUTHENTICATE, "pix"])
+    def test_it_answers_with_the_order_as_it_is_read_later(self, app: App, method: str) -> None:
+        answered = app.check_out(ready_cart(3), method).json()
+        assert app.get(f"orders/{answered['number']}/", order_token=answered["token"]).json() == answered
+
     def test_the_cart_is_closed_afterwards(self, app: App) -> None:
         cart = ready_cart()
         app.check_out(cart)

@@ -105,7 +105,7 @@ class TestLateMoney:
     """The provider says that money came, after the shop had given the order up."""
 
     def pay_late(self, order: Order) -> None:
-        attempt = order.payment.attempts.get()
+        attempt = PaymentAttempt.objects.get(payment=order.payment)
         settle(
             attempt.pk, Outcome(kind="approved", provider_reference=attempt.provider_reference, captured=order.total)
         )

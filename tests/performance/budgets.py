@@ -26,6 +26,6 @@ BUDGETS: dict[str, int] = {
     "add to cart with freight chosen": 6,
     # `place_order` itself, by card: 8 before the provider is asked, 6 after.
     "place order": 14,
-    # The whole request, with the idempotency key's own statements and the order read for the answer.
-    "pay": 21,
+    # The whole request, with the three statements of its idempotency key.
+    "pay": 17,
 }
