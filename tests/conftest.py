@@ -13,6 +13,7 @@ from zeal.constants import initialize_app_registry
 from zeal.patch import patch
 
 from tests import chromium
+from tests.faults import FULL
 
 # The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`, and the tables of faults.
 pytest_plugins = ["tests.sandbox", "tests.carrier", "tests.faults.table", "tests.alerts.table"]
@@ -22,6 +23,8 @@ def pytest_configure() -> None:
     """django-zeal watches every query of the tests, each request by itself; nothing of it runs anywhere else."""
     # Playwright's event loop stays in the main thread, and waits while a test runs: Django need not refuse queries.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    if FULL:
+        return  # tests/faults at full length: every query of theirs is watched where they run in small
     initialize_app_registry()
     patch()
     project_settings.MIDDLEWARE = ["zeal.middleware.zeal_middleware", *project_settings.MIDDLEWARE]

@@ -28,7 +28,7 @@ CHECKOUTS = int(os.environ.get("NOISE", 10_000 if FULL else 150))
 # So many shops side by side, each with its share and a seed of its own.
 SHOPS = 8 if FULL else 2
 # As many checkouts between two looks of the sweeper.
-ROUND = 25
+ROUND = 50
 CALLS_THAT_FAIL = 0.2
 
 FAULTS = [
