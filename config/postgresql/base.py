@@ -23,12 +23,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _is_sound(connection: psycopg.Connection[Any]) -> bool:
-    waiting = select.poll()
-    waiting.register(connection.fileno(), select.POLLIN)
-    if not waiting.poll(0):
-        return True
     try:
-        ConnectionPool.check_connection(connection)
+        unasked = select.poll()
+        unasked.register(connection.fileno(), select.POLLIN)
+        if unasked.poll(0):
+            ConnectionPool.check_connection(connection)
     except psycopg.Error:
         return False
     return True

@@ -57,6 +57,12 @@ def tab(cart: CartSnapshot, key: str) -> str:
     return found[1] if found else ""
 
 
+@pytest.fixture(autouse=True, scope="module")
+def a_first_request() -> None:
+    """A process loads its middleware at its first request, and django-prometheus must not do that in two threads."""
+    Client().get("/health/live")
+
+
 def webhook(sandbox: Sandbox) -> str:
     deliver_webhooks(sandbox)
     tasks.settle_webhook_events()

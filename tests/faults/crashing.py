@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import django
@@ -135,9 +136,14 @@ def _work(command: dict[str, Any], boundaries: Boundaries, answer_in: int) -> No
 
 def main() -> None:
     django.setup()
+    from django.test import Client
     from django.urls import get_resolver
 
-    get_resolver().url_patterns  # noqa: B018  (loads every view before the first fork)
+    # What every child would load anew is loaded before the first fork: views, what stands before them, the broker's
+    # transport. Nothing is connected to.
+    get_resolver().url_patterns  # noqa: B018
+    Client(headers={"host": "127.0.0.1"}).get("/health/live")
+    import_module("kombu.transport.redis")
     for line in sys.stdin:
         sys.stdout.write(json.dumps(run(json.loads(line))) + "\n")
         sys.stdout.flush()

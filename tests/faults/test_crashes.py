@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from checkout.models import LIVE
-from tests.cart.factories import ready_cart
+from tests.cart.factories import ready_cart, ready_carts
 from tests.faults import FULL, processes
 from tests.faults.conftest import Books
 from tests.faults.crash_cases import SCENARIOS, Case, Command, Scenario, asked, deliver_webhooks
@@ -100,11 +100,12 @@ def test_a_request_that_is_killed(scenario: Scenario, crasher: Crasher, sandbox:
     assert len([name for name in boundaries if name.endswith("commit")]) >= 4
 
     cases: list[tuple[Case, str]] = []
+    carts = iter(ready_carts([product], len(boundaries) * len(REPEATS)))
     for number in range(len(boundaries)):
         for place, repeat in enumerate(REPEATS):
             if not FULL and place != number % len(REPEATS):
                 continue
-            case = Case(ready_cart([product]), sandbox, scenario.method)
+            case = Case(next(carts), sandbox, scenario.method)
             crash(crasher, case, scenario.begin(case), number)
             scenario.shopper(case)
             ask_again(crasher, case, repeat)

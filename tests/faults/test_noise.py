@@ -30,6 +30,8 @@ SHOPS = 8 if FULL else 2
 # As many checkouts between two looks of the sweeper.
 ROUND = 50
 CALLS_THAT_FAIL = 0.2
+# In which a payment that waits for its shopper is over.
+HALF_AN_HOUR = 31 * 60
 
 FAULTS = [
     {"kind": "lost_answer"},
@@ -88,8 +90,11 @@ def test_noise(shop: int, sandbox: Sandbox, books: Books, move_clocks: Callable[
             answers[check_out(cart, sandbox, chance)] += 1
             close_breakers()
         two_minutes(move_clocks)
+        # What nobody has finished by now is given up, under faults as well.
+        move_clocks(HALF_AN_HOUR)
+        two_minutes(move_clocks)
     sandbox.no_faults()
-    move_clocks(31 * 60)
+    move_clocks(HALF_AN_HOUR)
     for _ in range(2 + checkouts // 100):
         two_minutes(move_clocks)
     balance = books.check("noise: 20 % of the provider's calls fail", checkouts)
