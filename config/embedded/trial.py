@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Sequence
 from functools import partial
 
@@ -12,10 +13,15 @@ from config.embedded.data import DataFolder
 from config.embedded.lines import SERVERS
 from config.embedded.refusal import CannotStart
 
+# That somebody has told us to end.
+_told = threading.Event()
+
 
 def run(command: Sequence[str]) -> int:
     """Run `command` beside servers of its own in `<data>/test`; its exit code. They stop with it, however it ends."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(sign) is not signal.SIG_IGN:
+            signal.signal(sign, _as_interrupt)
     if leases.under_make():
         leases.die_with_parent(signal.SIGTERM)
     data = DataFolder(DataFolder.chosen().root / "test")
@@ -42,6 +48,8 @@ def _run_to_the_end(command: Sequence[str], variables: dict[str, str]) -> int:
         command, env=variables, preexec_fn=partial(leases.die_with_parent, signal.SIGTERM)
     )
     try:
+        if _told.is_set():
+            raise KeyboardInterrupt
         return process.wait()
     except KeyboardInterrupt:
         # Ctrl-C has reached it as well; a signal for us alone has not.
@@ -57,4 +65,6 @@ def _run_to_the_end(command: Sequence[str], variables: dict[str, str]) -> int:
 
 
 def _as_interrupt(_signum: int, _frame: object) -> None:
+    # Remembered too: Python drops what is raised in a finalizer, and a signal may arrive in one.
+    _told.set()
     raise KeyboardInterrupt

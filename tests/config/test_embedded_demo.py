@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 from django.contrib.auth.hashers import check_password
 
-from config.embedded import environment, leases, ports
+from config.embedded import environment, leases, ports, trial
 from config.embedded.data import PROJECT
 
 OPENING_SECONDS = 120
@@ -219,6 +220,15 @@ def test_the_servers_of_the_tests_end_with_them(data, sign):
     process.send_signal(sign)
     process.wait(20)
     assert leases.wait_until_free(folder, ["postgres", "valkey"], seconds=10)
+
+
+def test_a_signal_that_python_has_dropped_ends_the_command_too(monkeypatch):
+    """One that arrives in a finalizer raises nothing that anybody sees."""
+    monkeypatch.setattr(trial, "_told", threading.Event())
+    with contextlib.suppress(KeyboardInterrupt):
+        trial._as_interrupt(signal.SIGTERM, None)
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    assert trial._run_to_the_end(command, dict(os.environ)) == 128 + signal.SIGINT
 
 
 def test_needed_servers_are_all_lines_of_the_procfile():
