@@ -77,7 +77,7 @@ def test_web_answers_what_is_in_flight(tmp_path: Path) -> None:
 
 
 def test_worker_finishes_its_task(tmp_path: Path) -> None:
-    broker = urlunsplit(urlsplit(settings.CELERY_BROKER_URL)._replace(path=f"/{own_broker()}"))
+    broker = own_broker()
     mail = tmp_path / "mail"
     mail.mkdir()
     log = tmp_path / "worker.log"
@@ -104,9 +104,10 @@ def test_worker_finishes_its_task(tmp_path: Path) -> None:
         queue.flushdb()
 
 
-def own_broker() -> int:
-    """A database of Redis for this worker of pytest alone, beside those of the shop."""
-    return 8 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 7
+def own_broker() -> str:
+    """The address of a database of Redis for this worker of pytest alone, beside those of the shop."""
+    database = 8 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 7
+    return urlunsplit(urlsplit(settings.CELERY_BROKER_URL)._replace(path=f"/{database}"))
 
 
 def send_task(broker: str, name: str) -> None:

@@ -1,18 +1,15 @@
 """A worker keeps its connections to the database from task to task."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 import redis
-from django.conf import settings
 
 from tests.deploy import image
 from tests.deploy.test_graceful_stop import own_broker, send_task
 from tests.faults.processes import database_url
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,8 +17,7 @@ TASKS = 6
 
 
 def test_a_worker_keeps_its_connections_from_task_to_task(tmp_path: Path) -> None:
-    broker = urlunsplit(urlsplit(settings.CELERY_BROKER_URL)._replace(path=f"/{own_broker()}"))
-    log = tmp_path / "worker.log"
+    broker, log = own_broker(), tmp_path / "worker.log"
 
     def done() -> int:
         return log.read_text().count("succeeded")
@@ -31,7 +27,7 @@ def test_a_worker_keeps_its_connections_from_task_to_task(tmp_path: Path) -> Non
         before = done()
         for _ in range(TASKS):
             send_task(broker, "checkout.tasks.relay_outbox")
-        wait_until(lambda: done() == before + TASKS, log)
+        eventually(lambda: done() == before + TASKS, seconds=60)
         rows = watcher.execute(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND NOT pid = ANY(%s)", [ours]
         )
@@ -49,10 +45,3 @@ def test_a_worker_keeps_its_connections_from_task_to_task(tmp_path: Path) -> Non
             assert connections
             assert connections <= run_tasks()
         queue.flushdb()
-
-
-def wait_until(condition: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)

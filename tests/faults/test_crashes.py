@@ -99,17 +99,19 @@ def test_a_request_that_is_killed(scenario: Scenario, crasher: Crasher, sandbox:
     boundaries = crash(crasher, whole, scenario.begin(whole), None)
     assert len([name for name in boundaries if name.endswith("commit")]) >= 4
 
+    kills = [
+        (number, repeat)
+        for number in range(len(boundaries))
+        for place, repeat in enumerate(REPEATS)
+        if FULL or place == number % len(REPEATS)
+    ]
     cases: list[tuple[Case, str]] = []
-    carts = iter(ready_carts([product], len(boundaries) * len(REPEATS)))
-    for number in range(len(boundaries)):
-        for place, repeat in enumerate(REPEATS):
-            if not FULL and place != number % len(REPEATS):
-                continue
-            case = Case(next(carts), sandbox, scenario.method)
-            crash(crasher, case, scenario.begin(case), number)
-            scenario.shopper(case)
-            ask_again(crasher, case, repeat)
-            cases.append((case, repeat))
+    for (number, repeat), cart in zip(kills, ready_carts([product], len(kills)), strict=True):
+        case = Case(cart, sandbox, scenario.method)
+        crash(crasher, case, scenario.begin(case), number)
+        scenario.shopper(case)
+        ask_again(crasher, case, repeat)
+        cases.append((case, repeat))
     recover(sandbox)
     assert books.taken().problems == (), "in balance within two minutes"
     for case, repeat in cases:
