@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from cart import services as carts
 from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
-from cart.models import Cart, CartLine
+from cart.models import Cart, CartLine, CartStatus
 from checkout import links
 from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken
 from checkout.models import IdempotencyKey, Order, OrderLine, new_number
@@ -61,6 +61,7 @@ def place_order(command: PlaceOrder) -> Order:
     with redis_lock(f"checkout:{command.cart_token}", settings.CHECKOUT_LOCK_SECONDS) as owned:
         if not owned:
             raise CheckoutInProgress
+        _refuse_what_nobody_would_charge(command)
         try:
             order, attempt = _commit_order(command)
         except RequestOvertaken:
@@ -71,6 +72,18 @@ def place_order(command: PlaceOrder) -> Order:
             give_up_waiting_order(command.cart_token, command.user_id)
             order, attempt = _commit_order(command)
         return _ask_for_money(order, attempt)
+
+
+def _refuse_what_nobody_would_charge(command: PlaceOrder) -> None:
+    """Raise PaymentUnavailable while the provider is left alone, with nothing written and no goods held for it.
+
+    A cart whose payment is under way goes the ordinary way: nobody may say of it that nothing was charged.
+    """
+    try:
+        provider.refuse_while_left_alone(command.payment_method)
+    except PaymentUnavailable:
+        if Cart.objects.fetch(command.cart_token, command.user_id).status == CartStatus.OPEN:
+            raise
 
 
 def give_up_waiting_order(cart_token: str, user_id: int | None) -> None:

@@ -79,6 +79,15 @@ class Breaker:
         with calling_outside(self.name, ProviderFailure, BreakerOpen), self._letting_through():
             yield
 
+    def refuse_while_open(self) -> None:
+        """Raise BreakerOpen, counted as a call, where `calling` would: before anything is prepared for a call.
+
+        Nothing is read while this process knows of nothing wrong, and whoever may probe is not refused.
+        """
+        if self._storage.state != pybreaker.STATE_CLOSED and self._is_still_open():
+            with calling_outside(self.name, ProviderFailure, BreakerOpen):
+                raise BreakerOpen(self.name, self._retry_after_seconds())
+
     @contextmanager
     def _letting_through(self) -> Iterator[None]:
         if self.state == pybreaker.STATE_CLOSED:

@@ -3,6 +3,8 @@
 What comes back is an `Outcome`, for `payments.services` to record. No amount, token or personal datum is logged.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
@@ -38,11 +40,24 @@ def authorize(attempt: PaymentAttempt, *, description: str, return_url: str) -> 
         expires_at=attempt.expires_at,
         metadata={"order": payment.reference},
     )
-    try:
+    with _pix_instead_of(attempt.method_token):
         return gateway().authorize(request)
+
+
+def refuse_while_left_alone(method_token: str) -> None:
+    """Raise what `authorize` would where the provider is left alone with such payments, before one is written down."""
+    with _pix_instead_of(method_token):
+        gateway().refuse_while_left_alone(method_token)
+
+
+@contextmanager
+def _pix_instead_of(method_token: str) -> Iterator[None]:
+    """PaymentUnavailable becomes CardsUnavailable where cards are left alone and Pix goes on."""
+    try:
+        yield
     except PaymentUnavailable as refusal:
         cards_alone = isinstance(refusal.__cause__, BreakerOpen) and gateway().works_for(PIX)
-        if attempt.method_token != PIX and cards_alone:
+        if method_token != PIX and cards_alone:
             raise CardsUnavailable(retry_after=refusal.retry_after, instead=PIX) from refusal
         raise
 

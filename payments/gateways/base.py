@@ -118,6 +118,10 @@ class Gateway(Protocol):
     def authorize(self, request: AuthorizeRequest) -> Outcome:
         """Ask for the money. The attempt's id is the idempotency key."""
 
+    def refuse_while_left_alone(self, method_token: str) -> None:
+        """Raise PaymentUnavailable where `authorize` would without a call, since others have failed. No network while
+        all is well."""
+
     def works_for(self, method_token: str) -> bool:
         """Whether payments by this method went well lately, as far as is known. No network."""
 

@@ -7,6 +7,7 @@ The SDK's own retries are off: a call whose answer is lost is asked about, not r
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
@@ -76,6 +77,10 @@ class StripeGateway:
             lambda: self._intents.create(params, {"idempotency_key": str(request.attempt_id)}),
             service=self._service_of(request.method_token),
         )
+
+    def refuse_while_left_alone(self, method_token: str) -> None:
+        with _told_of_refusal():
+            breaker(self._service_of(method_token)).refuse_while_open()
 
     def works_for(self, method_token: str) -> bool:
         return breaker(self._service_of(method_token)).is_well
@@ -192,17 +197,14 @@ class StripeGateway:
         """Make one call through the breaker of `service`. Raises NothingSent or NoAnswer where Stripe failed,
         PaymentUnavailable where the breaker is open, and Stripe's own errors where it answered."""
         refuse_in_transaction("Stripe")
-        try:
-            with breaker(service).calling():
-                try:
-                    return call()
-                except stripe.StripeError as error:
-                    failure = failure_of(error)
-                    if failure is None:
-                        raise
-                    raise failure from error
-        except BreakerOpen as error:
-            raise unavailable(error, "get called", retry_after=error.retry_after_seconds) from error
+        with _told_of_refusal(), breaker(service).calling():
+            try:
+                return call()
+            except stripe.StripeError as error:
+                failure = failure_of(error)
+                if failure is None:
+                    raise
+                raise failure from error
 
     def _find(self, lost: LostAttempt) -> dict[str, Any] | None:
         started_at = int(lost.started_at.timestamp())
@@ -244,6 +246,15 @@ class StripeGateway:
             if refund.get("metadata", {}).get("refund") == str(request.refund_id):
                 return dict(refund)
         return None
+
+
+@contextmanager
+def _told_of_refusal() -> Iterator[None]:
+    """What an open breaker says, in the words of payments: PaymentUnavailable."""
+    try:
+        yield
+    except BreakerOpen as error:
+        raise unavailable(error, "get called", retry_after=error.retry_after_seconds) from error
 
 
 def _attempt_of(intent: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, _commit_order
 from checkout.settle import settle
-from config.breakers import FAILURES_BEFORE_OPENING, ProviderFailure, breaker
+from config.breakers import FAILURES_BEFORE_OPENING, BreakerOpen, ProviderFailure, breaker
 from inventory.models import Product
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt
@@ -48,7 +48,7 @@ def press(desk: Client, verb: str, made: Order) -> list[str]:
 def opened(service: str) -> Iterator[None]:
     """With a breaker that has tripped, and is closed again afterwards."""
     for _ in range(FAILURES_BEFORE_OPENING):
-        with suppress(ProviderFailure), breaker(service).calling():
+        with suppress(ProviderFailure, BreakerOpen), breaker(service).calling():
             raise ProviderFailure
     try:
         yield

@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 
 from cart import snapshot
+from checkout.models import Order
+from payments.models import Payment
 from tests.admin.support import opened
 from tests.api.conftest import App, assert_problem
 from tests.cart.factories import flat_shipping, ready_cart
@@ -19,30 +21,19 @@ from tests.sandbox import Sandbox
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
 AT_ONCE_SECONDS = 0.05
-# What a machine takes for `a_known_effort` whose answers must come in that time.
-KNOWN_EFFORT_SECONDS = 0.04
 TRIES = 10
 
 
 def fastest(call: Callable[[], object]) -> float:
     """In seconds of this thread's own, since this machine may be busy with other tests: the provider is not waited for,
-    as `tests/payments/test_gateway.py` sees by the clock. A slower machine's seconds count for less."""
-    return _fastest(call) * min(1, KNOWN_EFFORT_SECONDS / _fastest(a_known_effort))
+    as `tests/payments/test_gateway.py` sees by the clock."""
 
-
-def _fastest(call: Callable[[], object]) -> float:
     def measured() -> float:
         begun = time.thread_time()
         call()
         return time.thread_time() - begun
 
     return min(measured() for _ in range(TRIES))
-
-
-def a_known_effort() -> None:
-    total = 0
-    for number in range(1_000_000):
-        total += number
 
 
 def test_an_app_is_told_at_once_when_to_come_back() -> None:
@@ -56,6 +47,23 @@ def test_an_app_is_told_at_once_when_to_come_back() -> None:
     assert 1 <= int(answer.headers["Retry-After"]) <= 30
     assert app.get(f"carts/{cart.id}/").json()["status"] == "open"
     assert snapshot.load(cart.id, None).lines == cart.lines
+
+
+def test_nothing_is_written_for_what_nobody_would_charge() -> None:
+    app, cart = App(), ready_cart()
+    with opened("stripe"), opened("stripe_pix"):
+        assert_problem(app.check_out(cart), 503, "payment_unavailable")
+    assert not Order.objects.exists()
+    assert not Payment.objects.exists()
+    assert app.check_out(cart).status_code == 201
+
+
+def test_a_payment_that_is_under_way_is_told_of_though_nobody_would_charge_another(sandbox: Sandbox) -> None:
+    app, cart = App(), ready_cart()
+    sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
+    assert app.check_out(cart).status_code == 202
+    with opened("stripe"), opened("stripe_pix"):
+        assert_problem(app.check_out(cart, key="key-2"), 409, "checkout_in_progress")
 
 
 def at_payment(visitor: Visitor) -> Page:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from config.breaker_history import KEPT, changes
+from config.breaker_storage import SharedStorage
 from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, Breaker, BreakerOpen, ProviderFailure
 
 
@@ -31,6 +32,37 @@ def test_it_opens_after_enough_failures_and_says_when_to_come_back() -> None:
     with pytest.raises(BreakerOpen) as refusal, breaker.calling():
         pytest.fail("the call must not go through")
     assert 0 < refusal.value.retry_after_seconds <= OPEN_SECONDS
+
+
+class TestRefusingBeforehand:
+    """What would be refused need not be prepared."""
+
+    def test_it_refuses_as_a_call_would(self) -> None:
+        breaker = Breaker("test")
+        for _ in range(FAILURES_BEFORE_OPENING):
+            fail(breaker)
+        with pytest.raises(BreakerOpen) as refusal:
+            breaker.refuse_while_open()
+        assert 0 < refusal.value.retry_after_seconds <= OPEN_SECONDS
+
+    def test_it_reads_nothing_while_nothing_is_known_to_be_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(SharedStorage, "read", lambda self: pytest.fail("Redis was asked"))
+        Breaker("test").refuse_while_open()
+
+    def test_whoever_may_probe_is_let_through(self) -> None:
+        breaker = Breaker("test")
+        with time_machine.travel("2026-11-23 12:00:00+00:00", tick=False) as clock:
+            for _ in range(FAILURES_BEFORE_OPENING):
+                fail(breaker)
+            clock.shift(OPEN_SECONDS + 1)
+            breaker.refuse_while_open()
+
+    def test_what_another_process_has_closed_is_not_refused(self) -> None:
+        here, there = Breaker("shared"), Breaker("shared")
+        for _ in range(FAILURES_BEFORE_OPENING):
+            fail(here)
+        there.close()
+        here.refuse_while_open()
 
 
 def test_a_declined_card_is_no_failure() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
 import pytest
@@ -324,12 +325,14 @@ def test_provider_is_away(how: str, shop: Shop, product: Product, books: Books, 
     with under_load(shop.url, product.sku) as load:
         load.wait_for(2 * FAILURES_BEFORE_OPENING + SHOPPERS)
     assert {answer.status for answer in load.checkouts} <= {202, 503}, load.statuses()
-    assert {answer.status for answer in load.answers if answer.step != "checkout"} <= {200, 201}
+    others = [answer for answer in load.answers if answer.step != "checkout"]
+    assert {answer.status for answer in others} <= {200, 201}
     assert max(answer.seconds for answer in load.checkouts) < PAYMENT_SECONDS + 2
     refused = [answer for answer in load.checkouts if answer.status == 503]
     assert len(refused) >= SHOPPERS
     assert all(int(answer.retry_after) >= 1 for answer in refused)
-    assert sorted(answer.seconds for answer in refused)[len(refused) // 2] < 0.5
+    # At once: a busy machine is as slow with whatever else the shop answers.
+    assert median(answer.seconds for answer in refused) < 3 * median(answer.seconds for answer in others)
     cart_is_kept(shop, product)
     if how == "refused":
         time.sleep(max(0.0, down_since + 21 - time.monotonic()))
