@@ -38,7 +38,7 @@ test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parall
 # The whole of tests/faults and tests/concurrency; `make test` runs them in small. The table goes into the page too.
 faults: export FAULTS = full
 faults: export FAULTS_PAGE = docs/reliability.md
-faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (20 min); a table of money and stock afterwards
+faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (11 min); a table of money and stock afterwards
 	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/concurrency $(ARGS)
 
 # The figures of a full run go into the page too.
