@@ -41,10 +41,6 @@ _STEPS = [
 
 
 class CartQuerySet(models.QuerySet["Cart"]):
-    def visible_to(self, user_id: int | None) -> Self:
-        """A guest's cart opens to whoever has its token; a user's cart only to that user."""
-        return self.filter(models.Q(user__isnull=True) | models.Q(user_id=user_id))
-
     def live(self) -> Self:
         """Carts that can still become an order."""
         return self.filter(status__in=[CartStatus.OPEN, CartStatus.CHECKING_OUT])
@@ -80,9 +76,12 @@ class CartQuerySet(models.QuerySet["Cart"]):
     def fetch(self, token: str, user_id: int | None) -> "Cart":
         """The cart behind `token` with its quote. Raises CartNotFound, also for a cart of somebody else."""
         try:
-            return self.with_quote().visible_to(user_id).get(token=token)
+            cart = self.with_quote().get(token=token)
         except Cart.DoesNotExist:
             raise CartNotFound from None
+        if not cart.opens_to(user_id):
+            raise CartNotFound
+        return cart
 
     def fetch_locked(self, token: str, user_id: int | None) -> "Cart":
         """As `fetch`, with the cart's row locked until the transaction ends."""
@@ -124,6 +123,10 @@ class Cart(DeliveryFields):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"
+
+    def opens_to(self, user_id: int | None) -> bool:
+        """A guest's cart opens to whoever has its token; a user's cart only to that user."""
+        return self.user_id in (None, user_id)
 
     def require_open(self) -> None:
         """Raise CheckoutInProgress or CartClosed unless the cart can be changed."""

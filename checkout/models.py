@@ -99,8 +99,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def fetch_awaiting(self, cart_token: str, user_id: int | None) -> "Order | None":
         """The order of a cart whose payment is not settled, with its attempts."""
-        carts = Cart.objects.visible_to(user_id).filter(token=cart_token)
-        return self.awaiting_payment().with_payment().filter(cart__in=carts).first()
+        order = self.awaiting_payment().with_payment().select_related("cart").filter(cart__token=cart_token).first()
+        return order if order and order.cart.opens_to(user_id) else None
 
 
 class Order(DeliveryFields):

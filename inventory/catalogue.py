@@ -27,8 +27,9 @@ T = TypeVar("T")
 declare("product", "catalogue_page", "categories", "availability", is_open=True)
 
 PAGE_SIZE = 24
-# Whatever takes or frees goods drops it; only a hold that runs out does so unseen, until it is reclaimed.
-AVAILABILITY_SECONDS = 60
+# Whatever takes or frees goods drops it, so what is shown is not as old as this. Only a hold that runs out does so
+# unseen, until the sweeper reclaims it half a minute later; this is for when no sweeper runs.
+AVAILABILITY_SECONDS = 300
 PAGES_AT_MOST = 10_000
 # A new version makes every page cold: where nothing changes, once a day will do.
 VERSION_SECONDS = 24 * 60 * 60
@@ -211,7 +212,8 @@ def _born(version: str) -> float:
 
 
 def availability(product_ids: Collection[int]) -> dict[int, int]:
-    """How many of each product can be had, for display: a hold that ran out may count for up to a minute."""
+    """How many of each product can be had, for display: a hold that ran out may count until it is
+    reclaimed."""
     (found,) = cached_together(_availability_of(product_ids))
     return _by_id(found)
 
