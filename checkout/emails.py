@@ -14,7 +14,7 @@ from config.locks import refuse_in_transaction
 def send_confirmation(order_id: int) -> None:
     """Send the confirmation of an order. Not inside a transaction. Raises what the mail server raises."""
     refuse_in_transaction("The mail server")
-    order = Order.objects.with_everything().get(pk=order_id)
+    order = Order.objects.with_goods().get(pk=order_id)
     with translation.override(order.language):
         confirmation(order).send()
 

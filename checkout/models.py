@@ -47,9 +47,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def with_payment(self) -> Self:
         return self.select_related("payment").prefetch_related("payment__attempts")
 
+    def with_goods(self) -> Self:
+        """With its lines and how they travel, as a mail shows them: two statements for any number of lines."""
+        return self.select_related("quote").prefetch_related("lines")
+
     def with_everything(self) -> Self:
-        """With all that an order's page, mail or document shows: three statements for any number of lines."""
-        return self.with_payment().select_related("quote").prefetch_related("lines")
+        """With all that an order's page or document shows: three statements for any number of lines."""
+        return self.with_payment().with_goods()
 
     def of_user(self, user_id: int) -> Self:
         return self.filter(user_id=user_id).order_by("-placed_at")
@@ -220,20 +224,35 @@ class MessageKind(models.TextChoices):
     REFUND_DUE = "refund_due", _("refund of money that arrived too late")
 
 
+FIRST_WAIT_SECONDS = 60
+LONGEST_WAIT_SECONDS = 60 * 60
+
+
 class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
     def unsent(self) -> Self:
         return self.filter(sent_at=None)
 
-    def due_locked(self, now: datetime, limit: int) -> Self:
-        """The oldest messages whose time has come and that no other relay holds."""
-        require_transaction()
-        return (
-            self.unsent()
-            .filter(due_at__lte=now)
-            .select_related("order__payment")
-            .select_for_update(of=("self",), skip_locked=True)
-            .order_by("due_at", "id")[:limit]
+    def take(self, now: datetime, limit: int) -> "list[OutboxMessage]":
+        """The oldest messages whose time has come and that no other relay holds, each for one more try.
+
+        Their next turn is twice as far away each time, from FIRST_WAIT_SECONDS to LONGEST_WAIT_SECONDS. One statement;
+        send them once it is committed.
+        """
+        taken = self.raw(
+            """
+            WITH due AS MATERIALIZED (
+                SELECT id FROM checkout_outboxmessage WHERE sent_at IS NULL AND due_at <= %(now)s
+                ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            )
+            UPDATE checkout_outboxmessage AS message
+            SET tries = tries + 1,
+                due_at = %(now)s + LEAST(%(first)s * 2 ^ LEAST(tries, 10), %(longest)s) * INTERVAL '1 second'
+            FROM due WHERE message.id = due.id
+            RETURNING message.*
+            """,
+            {"now": now, "limit": limit, "first": FIRST_WAIT_SECONDS, "longest": LONGEST_WAIT_SECONDS},
         )
+        return sorted(taken, key=lambda message: message.pk)
 
 
 class OutboxMessage(models.Model):

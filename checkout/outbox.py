@@ -6,7 +6,6 @@ A relay that dies in between loses only its turn: the message comes up again aft
 
 import logging
 from collections.abc import Collection
-from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,8 +28,6 @@ RESEND = Verb("message.resend", _("had the confirmation sent again"))
 HASTEN = Verb("message.hasten", _("had a message sent at once"))
 
 BATCH = 50
-FIRST_WAIT_SECONDS = 60
-LONGEST_WAIT_SECONDS = 60 * 60
 
 
 class RefundNotDone(Exception):
@@ -39,24 +36,9 @@ class RefundNotDone(Exception):
 
 def relay() -> int:
     """Send what is due, at most one batch; returns how many were sent. Safe to run in several workers at once."""
-    sent = sum(_send(message) for message in _take())
+    sent = sum(_send(message) for message in OutboxMessage.objects.take(timezone.now(), BATCH))
     swept.labels("outbox").inc(sent)
     return sent
-
-
-def _take() -> list[OutboxMessage]:
-    now = timezone.now()
-    with transaction.atomic():
-        messages = list(OutboxMessage.objects.due_locked(now, BATCH))
-        for message in messages:
-            message.tries += 1
-            message.due_at = now + timedelta(seconds=_wait_seconds(message.tries))
-        OutboxMessage.objects.bulk_update(messages, ["tries", "due_at"])
-    return messages
-
-
-def _wait_seconds(tries: int) -> int:
-    return int(min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS))
 
 
 def _send(message: OutboxMessage) -> bool:
@@ -74,12 +56,12 @@ def _send(message: OutboxMessage) -> bool:
 
 
 def _refund(message: OutboxMessage) -> None:
-    payment = message.order.payment
+    order = Order.objects.select_related("payment").get(pk=message.order_id)
     refund = refunds.refund(
-        payment.pk,
-        payments.captured(payment),
+        order.payment.pk,
+        payments.captured(order.payment),
         reason="paid too late",
-        idempotency_key=f"{message.order.number}-too-late",
+        idempotency_key=f"{order.number}-too-late",
     )
     if refund.status != Refund.Status.SUCCEEDED:
         raise RefundNotDone(f"The refund is {refund.status}: {refund.error}")
