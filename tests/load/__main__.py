@@ -42,11 +42,12 @@ class Bench:
         rounds: dict[str, list[Round]] = defaultdict(list)
         for number in range(scenario.rounds):
             for name in sorted(scenario.sides, reverse=number % 2 == 0):
-                rounds[name].append(self._round(scenario, self._sides[name]))
+                rounds[name].append(self.round(scenario, self._sides[name]))
             self._orders_made += scenario.orders_a_round
         return {name: summary(rounds[name]) for name in NAMES if rounds[name]}
 
-    def _round(self, scenario: Scenario, side: Side) -> Round:
+    def round(self, scenario: Scenario, side: Side) -> Round:
+        """One run against one side, which stands as long as this lasts."""
         self._stand.tell_of_payments(f"{side.url}/webhooks/stripe/" if side.name == "after" else "")
         clocks = (side.web, side.worker, self._servers.postgres_process.pid)
         counted, cost, began = counts(side.metrics), Snapshot.taken(*clocks), time.monotonic()
@@ -92,16 +93,16 @@ def main() -> int:
 
 def _measured(*, quick: bool) -> dict[str, Any]:
     scenarios = chosen(quick=quick)
-    data = _fresh_data()
+    data = fresh_data()
     servers, found = Servers(data), {}
     with servers.running(), stand_ins.running(data.root) as stand:
         both = {name: Side(name, servers, stand, data) for name in NAMES}
         _say("A shop, its goods, and its copy …")
-        _fill(both["after"], servers, data.root, sum(one.orders_a_round * one.rounds for one in scenarios))
+        fill(both["after"], servers, data.root, sum(one.orders_a_round * one.rounds for one in scenarios))
         units = verify.on_hand(both["after"].database_url)
         with both["before"].running(), both["after"].running():
             bench = Bench(servers, stand, both, data.root)
-            _warm_up(both, data.root / "goods.json")
+            warm_up(both, data.root / "goods.json")
             for scenario in scenarios:
                 _say(f"{scenario.name}: {scenario.rounds} × {' and '.join(scenario.sides)} …")
                 found[scenario.name] = bench.run(scenario)
@@ -130,7 +131,7 @@ def _end_with_make() -> None:
         leases.die_with_parent(signal.SIGTERM)
 
 
-def _fresh_data() -> DataFolder:
+def fresh_data() -> DataFolder:
     """A folder for this run alone; what an earlier one has left is gone."""
     chosen_folder = DataFolder.chosen()
     chosen_folder.create()
@@ -141,7 +142,7 @@ def _fresh_data() -> DataFolder:
     return DataFolder(root)
 
 
-def _fill(side: Side, servers: Servers, folder: Path, orders: int) -> None:
+def fill(side: Side, servers: Servers, folder: Path, orders: int) -> None:
     side.manage("migrate", "--no-input")
     side.manage("seed_demo")
     side.manage("load_shipping_rates")
@@ -149,7 +150,7 @@ def _fill(side: Side, servers: Servers, folder: Path, orders: int) -> None:
     servers.copy_database()
 
 
-def _warm_up(both: dict[str, Side], goods: Path) -> None:
+def warm_up(both: dict[str, Side], goods: Path) -> None:
     """What an open shop has behind it: every page and product was looked at within the hour, every cart was filled."""
     document = json.loads(goods.read_text())
     for side in both.values():

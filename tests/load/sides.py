@@ -97,6 +97,11 @@ class Side:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def web_server(self) -> tuple[str, ...]:
+        """The Python module that serves the shop, and its arguments."""
+        return ("gunicorn", *WEB, "--bind", f"127.0.0.1:{self.port}")
+
+    @property
     def processes(self) -> list[int]:
         return [process for process in (self.web, self.worker) if process]
 
@@ -115,7 +120,7 @@ class Side:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            self.web = self._start(stack, "web", "gunicorn", *WEB, "--bind", f"127.0.0.1:{self.port}")
+            self.web = self._start(stack, "web", *self.web_server)
             if self.name == "after":
                 schedule = str(self._folder / "beat-schedule")
                 self.worker = self._start(stack, "worker", "celery", *WORKER, "--beat", "--schedule", schedule)
