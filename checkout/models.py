@@ -235,9 +235,10 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
     def take(self, now: datetime, limit: int) -> "list[OutboxMessage]":
         """The oldest messages whose time has come and that no other relay holds, each for one more try.
 
-        Their next turn is twice as far away each time, from FIRST_WAIT_SECONDS to LONGEST_WAIT_SECONDS. One statement;
-        send them once it is committed.
+        Their next turn is twice as far away each time, from FIRST_WAIT_SECONDS to LONGEST_WAIT_SECONDS. One statement,
+        in the caller's transaction: a relay that dies meanwhile has taken nothing. Send them once it is committed.
         """
+        require_transaction()
         taken = self.raw(
             """
             WITH due AS MATERIALIZED (

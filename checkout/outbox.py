@@ -36,7 +36,9 @@ class RefundNotDone(Exception):
 
 def relay() -> int:
     """Send what is due, at most one batch; returns how many were sent. Safe to run in several workers at once."""
-    sent = sum(_send(message) for message in OutboxMessage.objects.take(timezone.now(), BATCH))
+    with transaction.atomic():
+        taken = OutboxMessage.objects.take(timezone.now(), BATCH)
+    sent = sum(_send(message) for message in taken)
     swept.labels("outbox").inc(sent)
     return sent
 

@@ -1,11 +1,11 @@
 """What was promised is sent: once, later when it cannot be now, and by one relay at a time."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from checkout import outbox
@@ -14,6 +14,11 @@ from tests.cart.factories import ready_cart
 from tests.checkout.support import order_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
+
+
+def take(now: datetime) -> list[OutboxMessage]:
+    with transaction.atomic():
+        return OutboxMessage.objects.take(now, 1)
 
 
 def test_a_mail_server_that_is_away_delays_the_mail_and_staff_can_see_why(settings) -> None:
@@ -38,7 +43,7 @@ def test_a_mail_server_that_is_away_delays_the_mail_and_staff_can_see_why(settin
 
 def test_a_relay_that_died_loses_only_its_turn() -> None:
     order_of(ready_cart())
-    (taken,) = OutboxMessage.objects.take(timezone.now(), 1)
+    (taken,) = take(timezone.now())
     assert outbox.relay() == 0
     OutboxMessage.objects.filter(pk=taken.pk).update(due_at=timezone.now())
     assert outbox.relay() == 1
@@ -65,5 +70,5 @@ def test_it_waits_longer_each_time_and_an_hour_at_the_most(before: int, seconds:
     order_of(ready_cart())
     OutboxMessage.objects.update(tries=before)
     now = timezone.now()
-    (taken,) = OutboxMessage.objects.take(now, 1)
+    (taken,) = take(now)
     assert (taken.tries, taken.due_at - now) == (before + 1, timedelta(seconds=seconds))

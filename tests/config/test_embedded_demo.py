@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+from functools import partial
 
 import psycopg
 import pytest
@@ -211,7 +212,11 @@ def test_tests_run_beside_fast_servers_of_their_own(data):
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_servers_of_the_tests_end_with_them(data, sign):
     command = [sys.executable, "-m", "config.embedded", "trial", sys.executable, "-c", "import time; time.sleep(60)"]
-    process = subprocess.Popen(command, cwd=PROJECT, env=surroundings(data, 1), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=surroundings(data, 1), stderr=subprocess.DEVNULL,
+        # What a shell begins in the background ignores Ctrl-C, and so would these tests' children.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     folder = data.root / "test" / "run"
     deadline = time.monotonic() + 20
     while not (folder.exists() and leases.holder(folder, "postgres") and leases.holder(folder, "valkey")):
