@@ -58,7 +58,7 @@ def _send(message: OutboxMessage) -> bool:
 
 
 def _refund(message: OutboxMessage) -> None:
-    order = Order.objects.select_related("payment").get(pk=message.order_id)
+    order = Order.objects.with_payment().get(pk=message.order_id)
     refund = refunds.refund(
         order.payment.pk,
         payments.captured(order.payment),

@@ -48,7 +48,7 @@ class TestAway:
             began = time.monotonic()
             for _ in range(50):
                 assert not broker.enqueue(task)
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 0.1
 
 
 @pytest.mark.usefixtures("nothing_left_alone")

@@ -12,7 +12,7 @@ import sys
 from collections import defaultdict
 
 from tests.load import stand_ins
-from tests.load.__main__ import Bench, fill, fresh_data, warm_up
+from tests.load.bench import Bench, fill, fresh_data, warm_up
 from tests.load.figures import Round, summary
 from tests.load.scenarios import Scenario
 from tests.load.sides import Servers, Side

@@ -1,0 +1,96 @@
+"""The pieces of a bench: shops that are filled and warm, and rounds that are driven, measured and verified."""
+
+import json
+import shutil
+import time
+import urllib.request
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from config.embedded import leases
+from config.embedded.data import DataFolder
+from tests.load import verify
+from tests.load.drive import Driven, drive
+from tests.load.figures import Round, summary
+from tests.load.measure import PeakMemory, Snapshot, counts
+from tests.load.scenarios import Scenario
+from tests.load.sides import NAMES, Servers, Side
+from tests.load.stand_ins import StandIns
+
+
+class Bench:
+    """Everything that stands while scenarios are run."""
+
+    def __init__(self, servers: Servers, stand: StandIns, both: dict[str, Side], folder: Path) -> None:
+        self._servers, self._stand, self._sides, self._folder = servers, stand, both, folder
+        self._goods = folder / "goods.json"
+        self._orders_made = 0
+        self.problems: list[str] = []
+
+    def run(self, scenario: Scenario) -> dict[str, Any]:
+        """The figures by side. Sides take turns, and who begins changes with each round."""
+        self._stand.take(scenario.latencies)
+        rounds: dict[str, list[Round]] = defaultdict(list)
+        for number in range(scenario.rounds):
+            for name in sorted(scenario.sides, reverse=number % 2 == 0):
+                rounds[name].append(self.round(scenario, self._sides[name]))
+            self._orders_made += scenario.orders_a_round
+        return {name: summary(rounds[name]) for name in NAMES if rounds[name]}
+
+    def round(self, scenario: Scenario, side: Side) -> Round:
+        """One run against one side, which stands as long as this lasts."""
+        self._stand.tell_of_payments(f"{side.url}/webhooks/stripe/" if side.name == "after" else "")
+        clocks = (side.web, side.worker, self._servers.postgres_process.pid)
+        counted, cost, began = counts(side.metrics), Snapshot.taken(*clocks), time.monotonic()
+        with PeakMemory(side.processes) as memory:
+            driven = drive(scenario, side.url, self._goods, self._folder, first_order=self._orders_made)
+            # The mail belongs to the order: its cost counts, whoever sends it.
+            unsent = verify.wait_for_mails(side.database_url)
+        seconds, cost = time.monotonic() - began, Snapshot.taken(*clocks).since(cost)
+        if unsent:
+            self.problems.append(f"{scenario.name}, {side.name}: {unsent} mails are not sent.")
+        counted = counts(side.metrics) - counted
+        verified = self._verify(scenario, side, driven)
+        return Round(driven, verified, counted, cost, seconds, memory.megabytes)
+
+    def _verify(self, scenario: Scenario, side: Side, driven: Driven) -> int:
+        told = {record.order: record.lines for record in driven.records if record.order}
+        good = verify.good_orders(side.database_url, told)
+        if bad := sorted(set(told) - good):
+            self.problems.append(f"{scenario.name}, {side.name}: {len(bad)} orders are not as told: {bad[:5]}")
+        if not any(record.ok for record in driven.records):
+            reason = next((record.reason for record in driven.records), "k6 recorded nothing")
+            self.problems.append(f"{scenario.name}, {side.name}: nobody was served: {reason}")
+        return len(good)
+
+
+def fresh_data() -> DataFolder:
+    """A folder for this run alone; what an earlier one has left is gone."""
+    chosen_folder = DataFolder.chosen()
+    chosen_folder.create()
+    if leases.take(chosen_folder.leases, "bench") is None:
+        raise SystemExit(f"Another bench is running on {chosen_folder.root}. Wait for it, or set ESTEIRA_DATA.")
+    root = chosen_folder.root / "bench"
+    shutil.rmtree(root, ignore_errors=True)
+    return DataFolder(root)
+
+
+def fill(side: Side, servers: Servers, folder: Path, orders: int) -> None:
+    side.manage("migrate", "--no-input")
+    side.manage("seed_demo")
+    side.manage("load_shipping_rates")
+    side.run_module("tests.load.goods", str(folder / "goods.json"), str(orders))
+    servers.copy_database()
+
+
+def warm_up(both: dict[str, Side], goods: Path) -> None:
+    """What an open shop has behind it: every page and product was looked at within the hour, every cart was filled."""
+    document = json.loads(goods.read_text())
+    for side in both.values():
+        paths = [f"products/?page={number}" for number in range(1, 11)]
+        paths += [f"products/{product['sku']}/" for product in document["products"]]
+        paths += [f"carts/{token}/" for kind in ("browsing", "checking") for token in document["carts"][kind]]
+        for path in paths:
+            with urllib.request.urlopen(f"{side.url}/api/v1/{path}", timeout=30):
+                pass
