@@ -20,26 +20,26 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) $(CATALOGUES) ## Open the shop; PORT=8000 and ESTEIRA_DATA=.data may be changed
-	@exec $(BIN)/python -m config.embedded demo
+	@exec $(BIN)/python -m config.devstack demo
 
 servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and stand-ins alone
-	@exec $(BIN)/python -m config.embedded servers
+	@exec $(BIN)/python -m config.devstack servers
 
 monitor: $(INSTALLED) ## Watch a running demo with Prometheus and Alertmanager; PROMETHEUS_PORT=9090 and others may be changed
 	@$(BIN)/python -m tests.prometheus
-	@exec $(BIN)/python -m config.embedded monitor
+	@exec $(BIN)/python -m config.devstack monitor
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.prometheus
 	@$(BIN)/python -m tests.cluster.programs
-	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
 # The whole of tests/faults and tests/concurrency; `make test` runs them in small. The table goes into the page too.
 faults: export FAULTS = full
 faults: export FAULTS_PAGE = docs/reliability.md
 faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (11 min); a table of money and stock afterwards
-	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/concurrency $(ARGS)
+	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/concurrency $(ARGS)
 
 # The figures of a full run go into the page too.
 bench: $(INSTALLED) $(CATALOGUES) ## Drive the old checkout and this one side by side (20 min); QUICK=1 in 2 min
@@ -50,7 +50,7 @@ alerts: export ALERTS = full
 alerts: export ALERTS_PAGE = docs/monitoring.md
 alerts: $(INSTALLED) $(CATALOGUES) ## Switch each alert's fault on in a running shop, and off (12 min); a table afterwards
 	@$(BIN)/python -m tests.prometheus
-	@exec $(BIN)/python -m config.embedded trial $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
+	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
 
 # Its table goes into the page; OPEN=1 leaves the cluster open to look at instead, at PORT.
 cluster: export CLUSTER_PAGE = docs/cluster.md

@@ -7,7 +7,7 @@ from contextlib import ExitStack, nullcontext
 import pytest
 import yaml
 
-from config.embedded.monitor import RULES
+from config.devstack.monitor import RULES
 from tests.alerts import FULL, windows
 from tests.alerts.faults import FAULTS, Stage
 from tests.alerts.table import ROW, row_of

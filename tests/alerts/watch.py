@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from config.embedded import monitor, pager, ports
+from config.devstack import alert_receiver, monitor, ports
 from tests.alerts import windows
 from tests.ending import end
 
@@ -26,7 +26,7 @@ class Watch:
         self.told: list[dict[str, Any]] = []
         self._news = threading.Condition()
         self._stack = contextlib.ExitStack()
-        self._pager = pager.server(0, self._hear)
+        self._pager = alert_receiver.server(0, self._hear)
         self._at = monitor.Addresses(ports.choose(), ports.choose(), int(self._pager.server_address[1]))
         self._lay_down(folder, shop, token)
         self._start(folder)

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from config.embedded.monitor import RULES
+from config.devstack.monitor import RULES
 
 _SECONDS = {"s": 1 / 60, "m": 1, "h": 60}
 # A rate needs a few scrapes, of which there is one a second; and some gauges are read every five seconds.

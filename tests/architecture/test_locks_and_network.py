@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 APPS = ("cart", "checkout", "inventory", "payments", "shipping", "config")
 # Servers of their own, and what starts them: no shop code runs there.
-NOT_THE_SHOP = ("payments/sandbox", "shipping/sandbox", "config/embedded")
+NOT_THE_SHOP = ("payments/sandbox", "shipping/sandbox", "config/devstack")
 
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "httpx", "smtplib", "socket", "stripe"}
 # The doors to the network. Everything else that needs it goes through one of them.

@@ -10,15 +10,15 @@ import sys
 
 import django
 
-from config.embedded import leases
-from config.embedded.data import DataFolder
+from config.devstack import process_locks
+from config.devstack.data import DataFolder
 from tests.cluster import stack
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(1))
-    if leases.under_make():
-        leases.die_with_parent(signal.SIGTERM)
+    if process_locks.under_make():
+        process_locks.die_with_parent(signal.SIGTERM)
     folder = DataFolder.chosen().root / "cluster"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 
 from checkout.models import Order
 from config.accounts.models import User
-from config.embedded.doorman import ADMIN
+from config.devstack.bootstrap import ADMIN
 from tests.cart.factories import flat_shipping
 from tests.cluster import table
 from tests.cluster.apps import Crowd, buying

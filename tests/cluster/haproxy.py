@@ -6,9 +6,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 
-from config.embedded import ports
-from config.embedded.data import DataFolder
-from config.embedded.server import EmbeddedServer
+from config.devstack import ports
+from config.devstack.data import DataFolder
+from config.devstack.server import EmbeddedServer
 from tests.cluster.configuration import GIVEN
 
 

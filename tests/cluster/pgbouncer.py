@@ -6,10 +6,10 @@ import subprocess
 
 import psycopg
 
-from config.embedded import ports
-from config.embedded.data import DataFolder
-from config.embedded.server import EmbeddedServer
-from config.embedded.server_user import as_server_user, server_user
+from config.devstack import ports
+from config.devstack.data import DataFolder
+from config.devstack.server import EmbeddedServer
+from config.devstack.server_user import as_server_user, server_user
 from tests.cluster.configuration import GIVEN, filled_in
 from tests.cluster.postgreses import DATABASE, Postgreses, programs
 

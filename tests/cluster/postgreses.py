@@ -10,10 +10,10 @@ from typing import Any
 import psutil
 import psycopg
 
-from config.embedded import ports
-from config.embedded.data import DataFolder
-from config.embedded.postgres import Postgres, binary
-from config.embedded.server_user import server_user
+from config.devstack import ports
+from config.devstack.data import DataFolder
+from config.devstack.postgres import Postgres, binary
+from config.devstack.server_user import server_user
 from tests.cluster.configuration import GIVEN
 from tests.waiting import eventually
 

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from config.embedded import leases, ports
-from config.embedded.data import PROJECT, DataFolder
+from config.devstack import ports, process_locks
+from config.devstack.data import PROJECT, DataFolder
 from tests.cluster.haproxy import HAProxy
 from tests.cluster.pgbouncer import PgBouncer
 from tests.cluster.postgreses import Postgreses
@@ -81,7 +81,7 @@ class Stack:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", *self._line(name)],
             cwd=PROJECT, env={**os.environ, **self.variables}, stdout=self._log(name), stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=partial(leases.die_with_parent, signal.SIGTERM),
+            start_new_session=True, preexec_fn=partial(process_locks.die_with_parent, signal.SIGTERM),
         )  # fmt: skip
         self._processes[name] = process
         self._stack.callback(end, process, 5)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded import ports
-from config.embedded.data import DataFolder
-from config.embedded.postgres import binary
+from config.devstack import ports
+from config.devstack.data import DataFolder
+from config.devstack.postgres import binary
 from tests.cart.factories import flat_shipping
 from tests.cluster import postgreses
 from tests.cluster.apps import App

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded.data import DataFolder
+from config.devstack.data import DataFolder
 from tests.cluster.haproxy import HAProxy
 from tests.faults.load import call
 from tests.waiting import eventually

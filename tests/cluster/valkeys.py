@@ -10,10 +10,10 @@ from typing import Any
 import redis
 from redis.sentinel import MasterNotFoundError, Sentinel
 
-from config.embedded import ports
-from config.embedded.data import DataFolder, write_private
-from config.embedded.server import EmbeddedServer
-from config.embedded.valkey import Valkey, binary
+from config.devstack import ports
+from config.devstack.data import DataFolder, write_private
+from config.devstack.server import EmbeddedServer
+from config.devstack.valkey import Valkey, binary
 from config.redis_sentinel import broker_url, patience
 from tests.cluster.configuration import filled_in
 from tests.waiting import eventually

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded.data import DataFolder
+from config.devstack.data import DataFolder
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from config import alerts
-from config.embedded import ports
+from config.devstack import ports
 from tests.accounts.factories import UserFactory
 from tests.waiting import eventually
 

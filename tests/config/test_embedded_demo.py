@@ -17,8 +17,8 @@ import psycopg
 import pytest
 from django.contrib.auth.hashers import check_password
 
-from config.embedded import environment, leases, ports, trial
-from config.embedded.data import PROJECT
+from config.devstack import environment, ports, process_locks, test_stack
+from config.devstack.data import PROJECT
 
 OPENING_SECONDS = 120
 STOPPING_SECONDS = 30
@@ -49,7 +49,7 @@ def demo(data, port):
     output = data.root / "output"
     with output.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "config.embedded", "demo"],
+            [sys.executable, "-m", "config.devstack", "demo"],
             cwd=PROJECT,
             env=surroundings(data, port),
             stdout=log,
@@ -66,13 +66,13 @@ def demo(data, port):
     finally:
         process.kill()
         process.wait()
-        leases.reclaim(data.leases)
+        process_locks.reclaim(data.leases)
 
 
 def everything_ended(data, seconds=STOPPING_SECONDS):
     names = [path.stem for path in data.leases.glob("*.lease")]
     assert {"postgres", "valkey", "sandbox", "carrier", "web", "worker", "beat", "doorman"} == set(names)
-    return leases.wait_until_free(data.leases, names, seconds=seconds)
+    return process_locks.wait_until_free(data.leases, names, seconds=seconds)
 
 
 def counted_products(data):
@@ -151,7 +151,7 @@ def test_a_demo_opens_stops_and_goes_on_after_kill_9(data):
 
 def test_a_demo_that_is_told_to_end_while_it_starts_ends(data):
     process = subprocess.Popen(
-        [sys.executable, "-m", "config.embedded", "demo"],
+        [sys.executable, "-m", "config.devstack", "demo"],
         cwd=PROJECT,
         env=surroundings(data, ports.choose()),
         stdout=subprocess.PIPE,
@@ -165,12 +165,12 @@ def test_a_demo_that_is_told_to_end_while_it_starts_ends(data):
     output, _ = process.communicate(timeout=STOPPING_SECONDS)
     assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
     assert b"Traceback" not in output
-    assert leases.wait_until_free(data.leases, [path.stem for path in data.leases.glob("*.lease")], seconds=0.5)
+    assert process_locks.wait_until_free(data.leases, [path.stem for path in data.leases.glob("*.lease")], seconds=0.5)
 
 
 def refusal(data, port):
     done = subprocess.run(
-        [sys.executable, "-m", "config.embedded", "demo"],
+        [sys.executable, "-m", "config.devstack", "demo"],
         cwd=PROJECT,
         env=surroundings(data, port),
         capture_output=True,
@@ -203,15 +203,15 @@ def test_tests_run_beside_fast_servers_of_their_own(data):
         "assert pathlib.Path(os.environ['ESTEIRA_DATA']).name == 'test';"
         "raise SystemExit(7)"
     )
-    command = [sys.executable, "-m", "config.embedded", "trial", sys.executable, "-c", program]
+    command = [sys.executable, "-m", "config.devstack", "trial", sys.executable, "-c", program]
     done = subprocess.run(command, cwd=PROJECT, env=surroundings(data, 1), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
-    assert leases.wait_until_free(data.root / "test" / "run", ["postgres", "valkey"], seconds=0)
+    assert process_locks.wait_until_free(data.root / "test" / "run", ["postgres", "valkey"], seconds=0)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_servers_of_the_tests_end_with_them(data, sign):
-    command = [sys.executable, "-m", "config.embedded", "trial", sys.executable, "-c", "import time; time.sleep(60)"]
+    command = [sys.executable, "-m", "config.devstack", "trial", sys.executable, "-c", "import time; time.sleep(60)"]
     process = subprocess.Popen(
         command, cwd=PROJECT, env=surroundings(data, 1), stderr=subprocess.DEVNULL,
         # What a shell begins in the background ignores Ctrl-C, and so would these tests' children.
@@ -219,21 +219,21 @@ def test_the_servers_of_the_tests_end_with_them(data, sign):
     )  # fmt: skip
     folder = data.root / "test" / "run"
     deadline = time.monotonic() + 20
-    while not (folder.exists() and leases.holder(folder, "postgres") and leases.holder(folder, "valkey")):
+    while not (folder.exists() and process_locks.holder(folder, "postgres") and process_locks.holder(folder, "valkey")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(sign)
     process.wait(20)
-    assert leases.wait_until_free(folder, ["postgres", "valkey"], seconds=10)
+    assert process_locks.wait_until_free(folder, ["postgres", "valkey"], seconds=10)
 
 
 def test_a_signal_that_python_has_dropped_ends_the_command_too(monkeypatch):
     """One that arrives in a finalizer raises nothing that anybody sees."""
-    monkeypatch.setattr(trial, "_told", threading.Event())
+    monkeypatch.setattr(test_stack, "_told", threading.Event())
     with contextlib.suppress(KeyboardInterrupt):
-        trial._as_interrupt(signal.SIGTERM, None)
+        test_stack._as_interrupt(signal.SIGTERM, None)
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    assert trial._run_to_the_end(command, dict(os.environ)) == 128 + signal.SIGINT
+    assert test_stack._run_to_the_end(command, dict(os.environ)) == 128 + signal.SIGINT
 
 
 def test_needed_servers_are_all_lines_of_the_procfile():

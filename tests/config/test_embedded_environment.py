@@ -6,7 +6,7 @@ import stat
 import environ
 import pytest
 
-from config.embedded import environment, leases, ports
+from config.devstack import environment, ports, process_locks
 
 
 def test_nothing_given_means_every_server_is_ours(data):
@@ -73,7 +73,7 @@ def test_a_monitor_that_goes_on_while_the_demo_starts_anew_stays_known(data):
     known = {"ALERTMANAGER_URL": "http://127.0.0.1:9093"}
     environment.write_servers_env(data, known | {"SITE_URL": "http://127.0.0.1:8000"})
     assert environment.watcher(data) == {}, "it has ended, however it did"
-    monitor = leases.take(data.root, "monitor")
+    monitor = process_locks.take(data.root, "monitor")
     assert environment.watcher(data) == known
     monitor.release()
 

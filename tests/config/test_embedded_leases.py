@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from config.embedded import leases
+from config.devstack import process_locks
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
 
 def hold(data, name, program="import time; print('up', flush=True); time.sleep(60)", *, start_new_session=True):
     """A process of a group of its own that holds the lease `name`."""
-    become = [sys.executable, "-m", "config.embedded", "become", name, sys.executable, "-c", program]
+    become = [sys.executable, "-m", "config.devstack", "become", name, sys.executable, "-c", program]
     process = subprocess.Popen(
         become,
         env={"ESTEIRA_DATA": str(data.root)},
@@ -35,15 +35,15 @@ def end(process):
 def test_a_lease_is_held_by_one_and_free_afterwards(data):
     process = hold(data, "web")
     try:
-        assert leases.holder(data.leases, "web") == process.pid
-        assert leases.take(data.leases, "web", wait_seconds=0) is None
+        assert process_locks.holder(data.leases, "web") == process.pid
+        assert process_locks.take(data.leases, "web", wait_seconds=0) is None
         second = hold(data, "web")
         assert second.wait(10) == 1
         assert "Another web is running" in second.first_line + second.stdout.read()
         second.stdout.close()
     finally:
         end(process)
-    assert leases.holder(data.leases, "web") is None
+    assert process_locks.holder(data.leases, "web") is None
 
 
 def test_a_child_keeps_the_lease_of_its_parent_that_was_killed(data):
@@ -51,15 +51,15 @@ def test_a_child_keeps_the_lease_of_its_parent_that_was_killed(data):
     parent = hold(data, "worker", forks)
     parent.kill()
     parent.wait()
-    assert leases.holder(data.leases, "worker") == parent.pid
-    leases.reclaim(data.leases)
-    assert leases.holder(data.leases, "worker") is None
+    assert process_locks.holder(data.leases, "worker") == parent.pid
+    process_locks.reclaim(data.leases)
+    assert process_locks.holder(data.leases, "worker") is None
     parent.stdout.close()
 
 
 def test_who_does_not_end_when_asked_is_killed(data):
     process = hold(data, "web", STUBBORN)
-    leases.reclaim(data.leases, patience_seconds=0.3)
+    process_locks.reclaim(data.leases, patience_seconds=0.3)
     assert process.wait(5) == -signal.SIGKILL
     process.stdout.close()
 
@@ -68,7 +68,7 @@ def test_a_free_lease_with_an_old_number_signals_nobody(data):
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     try:
         (data.leases / "web.lease").write_text(f"{bystander.pid}\n")
-        leases.reclaim(data.leases)
+        process_locks.reclaim(data.leases)
         with pytest.raises(subprocess.TimeoutExpired):
             bystander.wait(0.5)
     finally:
@@ -77,7 +77,7 @@ def test_a_free_lease_with_an_old_number_signals_nobody(data):
 
 
 def test_what_waits_for_the_doorman_starts_when_he_has_opened(data):
-    become = [sys.executable, "-m", "config.embedded", "become", "--when-open", "web", sys.executable, "-c", ""]
+    become = [sys.executable, "-m", "config.devstack", "become", "--when-open", "web", sys.executable, "-c", ""]
     process = subprocess.Popen(become, env={"ESTEIRA_DATA": str(data.root)})
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1.5)

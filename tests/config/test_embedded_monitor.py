@@ -6,8 +6,8 @@ import sys
 import urllib.request
 from contextlib import contextmanager
 
-from config.embedded import environment, leases, ports
-from config.embedded.data import PROJECT
+from config.devstack import environment, ports, process_locks
+from config.devstack.data import PROJECT
 from tests.config.test_embedded_demo import surroundings
 from tests.ending import end
 from tests.prometheus import missing
@@ -20,12 +20,12 @@ FIRING = "FIRING   StockOversold (to the pager)"
 @contextmanager
 def oversold_shop(data):
     """A demo whose web server tells of one thing that must not be; its other lines are not needed here."""
-    port, demo = ports.choose(), leases.take(data.root, "demo")
+    port, demo = ports.choose(), process_locks.take(data.root, "demo")
     shop = f"http://127.0.0.1:{port}"
     known = {"SITE_URL": shop, "METRICS_TOKEN": TOKEN, "STRIPE_API_BASE": "http://127.0.0.1:9", "SECRET_KEY": "x" * 50}
     environment.write_servers_env(data, known | {"ESTEIRA_DEMO": "1", "DATABASE_URL": "postgres://127.0.0.1:9/none"})
     web = subprocess.Popen(
-        [sys.executable, "-m", "config.embedded", "become", "web", "gunicorn", "tests.config.oversold_shop:application",
+        [sys.executable, "-m", "config.devstack", "become", "web", "gunicorn", "tests.config.oversold_shop:application",
          "--bind", f"127.0.0.1:{port}", "--workers", "2", "--no-control-socket"],
         cwd=PROJECT, env=environment.process_environment(data, surroundings(data, port)),
         stdout=(data.root / "web").open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
@@ -49,7 +49,7 @@ def told_by(shop):
 
 def start(data, **variables):
     return subprocess.Popen(
-        [sys.executable, "-m", "config.embedded", "monitor"],
+        [sys.executable, "-m", "config.devstack", "monitor"],
         cwd=PROJECT, env={**surroundings(data, 8000), **variables},
         stdout=(data.root / "output").open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
@@ -69,7 +69,7 @@ def test_it_tells_what_a_demo_of_this_folder_suffers_from_and_ends_with_ctrl_c(d
         eventually(lambda: told_by(shop) == "")
     names = [path.stem for path in (data.root / "monitor" / "run").glob("*.lease")]
     assert set(names) == {"prometheus", "alertmanager", "pager"}
-    assert all(leases.holder(data.root / "monitor" / "run", name) is None for name in names)
+    assert all(process_locks.holder(data.root / "monitor" / "run", name) is None for name in names)
     assert all(ports.is_free(int(port)) for port in chosen.values())
 
 

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 import redis
 
-from config.embedded import leases
-from config.embedded.postgres import Postgres
-from config.embedded.refusal import CannotStart
-from config.embedded.valkey import Valkey
+from config.devstack import process_locks
+from config.devstack.exceptions import CannotStart
+from config.devstack.postgres import Postgres
+from config.devstack.valkey import Valkey
 
 
 def write(postgres, text):
@@ -108,8 +108,8 @@ def test_two_servers_never_share_a_folder(data, server):
 @pytest.mark.parametrize("server", [Postgres, Valkey])
 def test_a_server_that_was_left_behind_is_reclaimed(data, server):
     process = server(data).start()
-    assert leases.holder(data.leases, server.name) == process.pid
-    leases.reclaim(data.leases)
+    assert process_locks.holder(data.leases, server.name) == process.pid
+    process_locks.reclaim(data.leases)
     assert process.wait(1) is not None
     with server(data).running():
         pass
@@ -121,7 +121,7 @@ def test_a_server_that_cannot_start_says_so(data):
     (Postgres(data).cluster / "postgresql.conf").write_text("no such setting")
     with pytest.raises(CannotStart, match="postgres ended at once"):
         Postgres(data).start()
-    assert leases.holder(data.leases, "postgres") is None
+    assert process_locks.holder(data.leases, "postgres") is None
 
 
 def test_a_server_follows_its_parent_that_is_killed(data):
@@ -137,4 +137,4 @@ def test_a_server_follows_its_parent_that_is_killed(data):
         time.sleep(0.05)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert leases.wait_until_free(data.leases, ["valkey"], seconds=10)
+    assert process_locks.wait_until_free(data.leases, ["valkey"], seconds=10)

@@ -16,7 +16,7 @@ from django.conf import settings
 from cart import services as carts
 from checkout.models import OutboxMessage
 from config import celery_app
-from config.embedded import ports
+from config.devstack import ports
 from tests.deploy import image
 from tests.faults.processes import database_url
 from tests.inventory.factories import ProductFactory

@@ -11,7 +11,7 @@ from django.db import connection
 from psycopg import sql
 
 from cart import services as carts
-from config.embedded.postgres import binary
+from config.devstack.postgres import binary
 from inventory.models import Product, Stock
 from tests.faults.processes import database_url
 from tests.inventory.factories import ProductFactory

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from config.embedded import ports
+from config.devstack import ports
 from tests.deploy.image import REPOSITORY, running
 
 TOOLS = REPOSITORY / ".tools" / "bin"

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import redis
 
-from config.embedded import ports
-from config.embedded.data import DataFolder
-from config.embedded.valkey import Valkey
+from config.devstack import ports
+from config.devstack.data import DataFolder
+from config.devstack.valkey import Valkey
 from config.gauges import QUEUE, STATES
 from tests.ending import end
 from tests.faults import processes

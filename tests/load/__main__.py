@@ -11,8 +11,8 @@ from typing import Any
 
 import psutil
 
-from config.embedded import leases
-from config.embedded.data import PROJECT
+from config.devstack import process_locks
+from config.devstack.data import PROJECT
 from tests.load import page, report, stand_ins, verify
 from tests.load.bench import Bench, fill, fresh_data, warm_up
 from tests.load.scenarios import chosen
@@ -75,8 +75,8 @@ def _end_with_make() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-    if leases.under_make():
-        leases.die_with_parent(signal.SIGTERM)
+    if process_locks.under_make():
+        process_locks.die_with_parent(signal.SIGTERM)
 
 
 def _say(text: str) -> None:

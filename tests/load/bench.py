@@ -8,8 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from config.embedded import leases
-from config.embedded.data import DataFolder
+from config.devstack import process_locks
+from config.devstack.data import DataFolder
 from tests.load import verify
 from tests.load.drive import Driven, drive
 from tests.load.figures import Round, summary
@@ -69,7 +69,7 @@ def fresh_data() -> DataFolder:
     """A folder for this run alone; what an earlier one has left is gone."""
     chosen_folder = DataFolder.chosen()
     chosen_folder.create()
-    if leases.take(chosen_folder.leases, "bench") is None:
+    if process_locks.take(chosen_folder.leases, "bench") is None:
         raise SystemExit(f"Another bench is running on {chosen_folder.root}. Wait for it, or set ESTEIRA_DATA.")
     root = chosen_folder.root / "bench"
     shutil.rmtree(root, ignore_errors=True)

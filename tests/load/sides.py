@@ -17,10 +17,10 @@ from functools import partial
 import psycopg
 from psycopg import sql
 
-from config.embedded import environment, leases, ports
-from config.embedded.data import PROJECT, DataFolder
-from config.embedded.postgres import Postgres
-from config.embedded.valkey import Valkey
+from config.devstack import environment, ports, process_locks
+from config.devstack.data import PROJECT, DataFolder
+from config.devstack.postgres import Postgres
+from config.devstack.valkey import Valkey
 from tests.ending import end
 from tests.load.stand_ins import StandIns
 
@@ -134,7 +134,7 @@ class Side:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", program, *arguments], cwd=PROJECT, stdout=log, stderr=log,
             env={**self.variables, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, start_new_session=True,
-            preexec_fn=partial(leases.die_with_parent, signal.SIGTERM),
+            preexec_fn=partial(process_locks.die_with_parent, signal.SIGTERM),
         )  # fmt: skip
         stack.callback(end, process, 10)
         return process.pid

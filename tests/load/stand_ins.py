@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config.embedded import ports
+from config.devstack import ports
 from tests.faults.mail_sink import MailSink
 
 WEBHOOK_SECRET = "whsec_bench"

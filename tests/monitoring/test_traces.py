@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from config.embedded import ports
+from config.devstack import ports
 from inventory.models import Product
 from tests.cart.factories import flat_shipping
 from tests.checkout.support import eventually

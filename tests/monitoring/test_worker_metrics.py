@@ -13,7 +13,7 @@ import redis
 from django.conf import settings
 
 from config import celery_app
-from config.embedded import ports
+from config.devstack import ports
 from tests.checkout.support import eventually
 from tests.ending import end
 from tests.faults import processes

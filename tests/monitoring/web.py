@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from config.embedded import ports
+from config.devstack import ports
 from tests.faults import processes
 from tests.sandbox import Sandbox
 

@@ -29,7 +29,7 @@ from django.db import connection  # noqa: E402
 from cart.models import Cart  # noqa: E402
 from checkout import place_order as placing  # noqa: E402
 from checkout.place_order import PlaceOrder  # noqa: E402
-from config.embedded.postgres import binary  # noqa: E402
+from config.devstack.postgres import binary  # noqa: E402
 from inventory.models import Product, Stock  # noqa: E402
 from tests.cart.factories import ready_cart  # noqa: E402
 from tests.inventory.factories import ProductFactory  # noqa: E402

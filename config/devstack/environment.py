@@ -7,10 +7,10 @@ from pathlib import Path
 
 import honcho.environ
 
-from config.embedded import leases, ports
-from config.embedded.data import DataFolder, write_private
-from config.embedded.postgres import Postgres
-from config.embedded.valkey import Valkey
+from config.devstack import ports, process_locks
+from config.devstack.data import DataFolder, write_private
+from config.devstack.postgres import Postgres
+from config.devstack.valkey import Valkey
 
 # An embedded server runs where one of the variables that would replace it is missing.
 _REPLACED_BY = {
@@ -71,7 +71,7 @@ def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dic
 
 def watcher(data: DataFolder) -> dict[str, str]:
     """The Alertmanager of a `make monitor` that went on while the demo was away."""
-    if leases.holder(data.root, "monitor") is None or not data.servers_env.exists():
+    if process_locks.holder(data.root, "monitor") is None or not data.servers_env.exists():
         return {}
     known = honcho.environ.parse(data.servers_env.read_text()).get("ALERTMANAGER_URL")
     return {"ALERTMANAGER_URL": known} if known else {}

@@ -8,9 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import IO, ClassVar
 
-from config.embedded import leases
-from config.embedded.data import DataFolder
-from config.embedded.refusal import CannotStart
+from config.devstack import process_locks
+from config.devstack.data import DataFolder
+from config.devstack.exceptions import CannotStart
 
 _SECONDS_TO_ANSWER = 60.0
 _SECONDS_TO_STOP = 10.0
@@ -63,7 +63,7 @@ class EmbeddedServer(ABC):
         It lives in a session of its own, so that Ctrl-C reaches only us, and stops when we die (on Linux).
         Raises CannotStart where the lease is taken, or where it ends or stays silent for a minute.
         """
-        lease = leases.take(self.data.leases, self.name, wait_seconds=3.0)
+        lease = process_locks.take(self.data.leases, self.name, wait_seconds=3.0)
         if lease is None:
             raise CannotStart(f"Another {self.name} is running on {self.data.root}. Stop it first.")
         try:
@@ -108,7 +108,7 @@ class EmbeddedServer(ABC):
             self.stop(process)
 
     def _before_exec(self) -> None:
-        leases.die_with_parent(self.stop_signal)
+        process_locks.die_with_parent(self.stop_signal)
 
     def _feed(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdin is not None  # noqa: S101 (it was asked for)

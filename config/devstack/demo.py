@@ -4,9 +4,9 @@ import os
 import signal
 from collections.abc import Mapping
 
-from config.embedded import environment, leases, lineup, ports
-from config.embedded.data import PROJECT, DataFolder
-from config.embedded.refusal import CannotStart
+from config.devstack import environment, ports, process_group, process_locks
+from config.devstack.data import PROJECT, DataFolder
+from config.devstack.exceptions import CannotStart
 
 _SERVERS = ("postgres", "valkey", "sandbox", "carrier")
 
@@ -16,14 +16,14 @@ def run(*, servers_only: bool) -> int:
 
     When this returns, nothing that it started runs any more. Raises CannotStart with a sentence for the person.
     """
-    if leases.under_make():
-        leases.die_with_parent(signal.SIGTERM)
+    if process_locks.under_make():
+        process_locks.die_with_parent(signal.SIGTERM)
     data, port = DataFolder.chosen(), ports.chosen("PORT", 8000)
     data.create()
-    lease = lineup.be_the_only(
+    lease = process_group.be_the_only(
         "demo", data, "Stop it first, or give this one a folder and a port of its own: make demo ESTEIRA_DATA=… PORT=…"
     )
-    leases.reclaim(data.leases)
+    process_locks.reclaim(data.leases)
     data.opened.unlink(missing_ok=True)
     if not servers_only and not ports.is_free(port):
         raise CannotStart(
@@ -36,7 +36,7 @@ def run(*, servers_only: bool) -> int:
     lines = _wanted_lines(servers_only=servers_only)
     if servers_only:
         print(f"The servers' addresses are in {data.servers_env}; manage.py reads them there.", flush=True)
-    return lineup.run(lines, _line_environment(data, variables, port), data, lease, spokesman="doorman")
+    return process_group.run(lines, _line_environment(data, variables, port), data, lease, spokesman="doorman")
 
 
 def _wanted_lines(*, servers_only: bool) -> dict[str, str]:
@@ -44,7 +44,7 @@ def _wanted_lines(*, servers_only: bool) -> dict[str, str]:
     needed = environment.needed_servers(os.environ)
     return {
         name: line
-        for name, line in lineup.lines_of(PROJECT / "Procfile").items()
+        for name, line in process_group.lines_of(PROJECT / "Procfile").items()
         if name in needed or (name not in _SERVERS and not servers_only)
     }
 
@@ -52,7 +52,7 @@ def _wanted_lines(*, servers_only: bool) -> dict[str, str]:
 def _line_environment(data: DataFolder, variables: Mapping[str, str], port: int) -> dict[str, str]:
     ours = {
         "PORT": str(port),
-        "ESTEIRA_MAKE": str(os.getppid()) if leases.under_make() else "",
+        "ESTEIRA_MAKE": str(os.getppid()) if process_locks.under_make() else "",
         "DEMO_ADMIN_PASSWORD": os.environ.get("DEMO_ADMIN_PASSWORD") or data.secret("admin")[:12],
     }
     for stand_in in ("sandbox", "carrier"):

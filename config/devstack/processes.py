@@ -5,12 +5,12 @@ import signal
 import time
 from pathlib import Path
 
-from config.embedded import leases
-from config.embedded.data import DataFolder
-from config.embedded.postgres import Postgres
-from config.embedded.refusal import CannotStart
-from config.embedded.server import EmbeddedServer
-from config.embedded.valkey import Valkey
+from config.devstack import process_locks
+from config.devstack.data import DataFolder
+from config.devstack.exceptions import CannotStart
+from config.devstack.postgres import Postgres
+from config.devstack.server import EmbeddedServer
+from config.devstack.valkey import Valkey
 
 SERVERS: dict[str, type[EmbeddedServer]] = {server.name: server for server in (Postgres, Valkey)}
 # Who needs the servers: they stop last, so that whoever is at work can finish.
@@ -28,7 +28,7 @@ def serve(name: str) -> int:
     def told(signum: int, _frame: object) -> None:
         raise _Told
 
-    leases.die_with_parent(signal.SIGTERM)
+    process_locks.die_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGTERM, told)
     signal.signal(signal.SIGINT, told)
     data = DataFolder.chosen()
@@ -37,7 +37,7 @@ def serve(name: str) -> int:
             try:
                 return process.wait()
             except _Told:
-                leases.wait_until_free(data.leases, _CLIENTS, seconds=_SECONDS_FOR_CLIENTS)
+                process_locks.wait_until_free(data.leases, _CLIENTS, seconds=_SECONDS_FOR_CLIENTS)
     except _Told:
         pass
     return 0
@@ -45,9 +45,9 @@ def serve(name: str) -> int:
 
 def become(name: str, command: list[str], *, when_open: bool) -> None:
     """Turn into `command`, holding the lease `name`; first wait for the doorman where `when_open`. Does not return."""
-    leases.die_with_parent(signal.SIGTERM)
+    process_locks.die_with_parent(signal.SIGTERM)
     data = DataFolder.chosen()
-    lease = leases.take(data.leases, name, wait_seconds=3.0)
+    lease = process_locks.take(data.leases, name, wait_seconds=3.0)
     if lease is None:
         raise CannotStart(f"Another {name} is running on {data.root}.")
     while when_open and not data.opened.exists():

@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 
-from config.embedded.refusal import CannotStart
+from config.devstack.exceptions import CannotStart
 
 HOST = "127.0.0.1"
 # Below the range from which Linux and macOS draw ports for outgoing connections, so that none of those sits on ours.

@@ -1,9 +1,9 @@
-"""The command line: `python -m config.embedded demo`. The Makefile and the Procfile are its users."""
+"""The command line: `python -m config.devstack demo`. The Makefile and the Procfile are its users."""
 
 import argparse
 import sys
 
-from config.embedded.refusal import CannotStart
+from config.devstack.exceptions import CannotStart
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m config.embedded", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m config.devstack", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, text: str, run: object) -> argparse.ArgumentParser:
@@ -31,8 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     command("servers", "Run the servers alone, for an engineer who runs the rest (make servers).", _servers)
     command("monitor", "Watch a running demo with Prometheus and Alertmanager (make monitor).", _monitor)
     command("pager", "A line of the monitor's Procfile: print each alert that arrives.", _pager)
-    trial = command("trial", "Run a command beside fast servers of its own (make test).", _trial)
-    trial.add_argument("command", nargs=argparse.REMAINDER)
+    test_stack = command("trial", "Run a command beside fast servers of its own (make test).", _trial)
+    test_stack.add_argument("command", nargs=argparse.REMAINDER)
     serve = command("serve", "A line of the Procfile: one embedded server.", _serve)
     serve.add_argument("name", choices=["postgres", "valkey"])
     become = command("become", "A line of the Procfile: hold the lease NAME and turn into a command.", _become)
@@ -47,51 +47,51 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(_given: argparse.Namespace) -> int:
-    from config.embedded import demo
+    from config.devstack import demo
 
     return demo.run(servers_only=False)
 
 
 def _servers(_given: argparse.Namespace) -> int:
-    from config.embedded import demo
+    from config.devstack import demo
 
     return demo.run(servers_only=True)
 
 
 def _monitor(_given: argparse.Namespace) -> int:
-    from config.embedded import monitor
+    from config.devstack import monitor
 
     return monitor.run()
 
 
 def _pager(_given: argparse.Namespace) -> None:
-    from config.embedded import pager
+    from config.devstack import alert_receiver
 
-    pager.run()
+    alert_receiver.run()
 
 
 def _trial(given: argparse.Namespace) -> int:
-    from config.embedded import trial
+    from config.devstack import test_stack
 
-    return trial.run(given.command)
+    return test_stack.run(given.command)
 
 
 def _serve(given: argparse.Namespace) -> int:
-    from config.embedded import lines
+    from config.devstack import processes
 
-    return lines.serve(given.name)
+    return processes.serve(given.name)
 
 
 def _become(given: argparse.Namespace) -> None:
-    from config.embedded import lines
+    from config.devstack import processes
 
-    lines.become(given.name, given.command, when_open=given.when_open)
+    processes.become(given.name, given.command, when_open=given.when_open)
 
 
 def _open(_given: argparse.Namespace) -> None:
-    from config.embedded import doorman
+    from config.devstack import bootstrap
 
-    doorman.open_shop()
+    bootstrap.open_shop()
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import honcho.environ
 import yaml
 
-from config.embedded import environment, leases, lineup, ports
-from config.embedded.data import PROJECT, DataFolder, write_private
-from config.embedded.refusal import CannotStart
+from config.devstack import environment, ports, process_group, process_locks
+from config.devstack.data import PROJECT, DataFolder, write_private
+from config.devstack.exceptions import CannotStart
 
 _DEPLOY = PROJECT / "deploy"
 RULES = _DEPLOY / "prometheus" / "alerts.yml"
@@ -34,25 +34,25 @@ class Addresses:
 
 def run() -> int:
     """Watch the demo on the chosen data folder until told to stop; the exit code. Raises CannotStart."""
-    if leases.under_make():
-        leases.die_with_parent(signal.SIGTERM)
+    if process_locks.under_make():
+        process_locks.die_with_parent(signal.SIGTERM)
     demo = DataFolder.chosen()
-    if leases.holder(demo.root, "demo") is None:
+    if process_locks.holder(demo.root, "demo") is None:
         raise CannotStart(f"No demo runs on {demo.root}. Open one first, in another window: make demo")
     at = Addresses(
         ports.chosen("PROMETHEUS_PORT", 9090), ports.chosen("ALERTMANAGER_PORT", 9093), ports.chosen("PAGER_PORT", 9094)
     )
     data = DataFolder(demo.root / "monitor")
     data.create()
-    lease = lineup.be_the_only("monitor", data, "It watches this demo already.")
-    leases.reclaim(data.leases)
+    lease = process_group.be_the_only("monitor", data, "It watches this demo already.")
+    process_locks.reclaim(data.leases)
     _refuse_taken_ports(at)
     shop = honcho.environ.parse(demo.servers_env.read_text())
     lay_down(data.root, shop["SITE_URL"], shop["METRICS_TOKEN"], at)
     _announce(shop, at)
-    lines = lineup.lines_of(_DEPLOY / "monitor.Procfile")
+    lines = process_group.lines_of(_DEPLOY / "monitor.Procfile")
     with _known_to_the_shop(demo, f"http://{ports.HOST}:{at.alertmanager}"):
-        return lineup.run(lines, _line_environment(data, at), data, lease, spokesman="pager")
+        return process_group.run(lines, _line_environment(data, at), data, lease, spokesman="pager")
 
 
 def lay_down(folder: Path, shop: str, token: str, at: Addresses, *, rules: Path = RULES) -> None:
@@ -85,7 +85,7 @@ def _tell_the_shop(demo: DataFolder, alertmanager: dict[str, str]) -> None:
     shop = honcho.environ.parse(demo.servers_env.read_text())
     shop.pop("ALERTMANAGER_URL", None)
     environment.write_servers_env(demo, shop | alertmanager)
-    web = leases.holder(demo.leases, "web")
+    web = process_locks.holder(demo.leases, "web")
     if web and _answers(shop["SITE_URL"]):
         with suppress(ProcessLookupError):
             os.kill(web, signal.SIGHUP)  # gunicorn's master: new workers take over, the old ones finish what they have

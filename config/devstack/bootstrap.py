@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psycopg
 
-from config.embedded import leases, ports
-from config.embedded.data import PROJECT, DataFolder
-from config.embedded.refusal import CannotStart
+from config.devstack import ports, process_locks
+from config.devstack.data import PROJECT, DataFolder
+from config.devstack.exceptions import CannotStart
 
 _PATIENCE_SECONDS = 120.0
 # The staff user that `seed_demo` makes, with the password in DEMO_ADMIN_PASSWORD.
@@ -27,9 +27,9 @@ def open_shop() -> None:
 
     Runs as a line of the Procfile: when it ends, everything ends. Raises CannotStart where the shop does not open.
     """
-    leases.die_with_parent(signal.SIGTERM)
+    process_locks.die_with_parent(signal.SIGTERM)
     data = DataFolder.chosen()
-    if leases.take(data.leases, "doorman", wait_seconds=3.0) is None:
+    if process_locks.take(data.leases, "doorman", wait_seconds=3.0) is None:
         raise CannotStart(f"Another doorman is at work on {data.root}.")
     _end_when_make_is_interrupted()
     _wait_until(_database_answers, "The database does not answer. Its lines above say why.")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import redis
 
-from config.embedded import ports
-from config.embedded.refusal import CannotStart
-from config.embedded.server import EmbeddedServer
+from config.devstack import ports
+from config.devstack.exceptions import CannotStart
+from config.devstack.server import EmbeddedServer
 
 
 class Valkey(EmbeddedServer):

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 
-from config.embedded import environment, leases
-from config.embedded.data import DataFolder
-from config.embedded.lines import SERVERS
-from config.embedded.refusal import CannotStart
+from config.devstack import environment, process_locks
+from config.devstack.data import DataFolder
+from config.devstack.exceptions import CannotStart
+from config.devstack.processes import SERVERS
 
 # That somebody has told us to end.
 _told = threading.Event()
@@ -22,17 +22,17 @@ def run(command: Sequence[str]) -> int:
     for sign in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(sign) is not signal.SIG_IGN:
             signal.signal(sign, _as_interrupt)
-    if leases.under_make():
-        leases.die_with_parent(signal.SIGTERM)
+    if process_locks.under_make():
+        process_locks.die_with_parent(signal.SIGTERM)
     data = DataFolder(DataFolder.chosen().root / "test")
     data.create()
-    lease = leases.take(data.root, "trial")
+    lease = process_locks.take(data.root, "trial")
     if lease is None:
         raise CannotStart(
-            f"Tests are already running on {data.root} (process group {leases.holder(data.root, 'trial')}). "
+            f"Tests are already running on {data.root} (process group {process_locks.holder(data.root, 'trial')}). "
             "Wait for them, or give these a folder of their own: make test ESTEIRA_DATA=…"
         )
-    leases.reclaim(data.leases)
+    process_locks.reclaim(data.leases)
     variables = environment.addresses(data, os.environ) | {"DATABASE_POOL_SIZE": "0", "DEVELOPER_VIEW": "0"}
     with contextlib.ExitStack() as stack:
         for name in environment.needed_servers(os.environ):
@@ -45,7 +45,7 @@ def run(command: Sequence[str]) -> int:
 def _run_to_the_end(command: Sequence[str], variables: dict[str, str]) -> int:
     """The command's exit code. Interrupted, it gets the time to clean up after itself before the servers go."""
     process = subprocess.Popen(  # noqa: S603 (the command line of whoever called us)
-        command, env=variables, preexec_fn=partial(leases.die_with_parent, signal.SIGTERM)
+        command, env=variables, preexec_fn=partial(process_locks.die_with_parent, signal.SIGTERM)
     )
     try:
         if _told.is_set():

@@ -11,10 +11,10 @@ import honcho.manager
 from honcho.environ import parse_procfile
 from honcho.printer import Message, Printer
 
-from config.embedded import leases
-from config.embedded.data import PROJECT, DataFolder
-from config.embedded.leases import Lease
-from config.embedded.refusal import CannotStart
+from config.devstack import process_locks
+from config.devstack.data import PROJECT, DataFolder
+from config.devstack.exceptions import CannotStart
+from config.devstack.process_locks import Lease
 
 # Honcho's own 5 s would cut short a database that waits for those who use it.
 honcho.manager.KILL_WAIT = 20
@@ -26,12 +26,12 @@ def lines_of(procfile: Path) -> dict[str, str]:
 
 def be_the_only(name: str, data: DataFolder, advice: str) -> Lease:
     """The lease `name` on the whole folder. Raises CannotStart with `advice` where another process has it."""
-    lease = leases.take(data.root, name)
+    lease = process_locks.take(data.root, name)
     if lease is None:
         print(f"Another {name} uses {data.root}; waiting a moment in case it is just stopping.", flush=True)
-        lease = leases.take(data.root, name, wait_seconds=20.0)
+        lease = process_locks.take(data.root, name, wait_seconds=20.0)
     if lease is None:
-        holder = leases.holder(data.root, name)
+        holder = process_locks.holder(data.root, name)
         raise CannotStart(f"A {name} is already running on {data.root} (process group {holder}). {advice}")
     return lease
 
@@ -46,13 +46,13 @@ def run(lines: Mapping[str, str], variables: dict[str, str], data: DataFolder, l
     finally:
         for reader in multiprocessing.active_children():  # only where honcho itself broke down
             reader.kill()
-        leases.reclaim(data.leases)
+        process_locks.reclaim(data.leases)
 
 
 def _run(lines: Mapping[str, str], variables: dict[str, str], lease: Lease, spokesman: str) -> int:
     # Honcho forks a reader a line: it must go when we go, and must not hold our lease. What it reads from follows it.
     multiprocessing.set_start_method("fork", force=True)
-    os.register_at_fork(after_in_child=partial(leases.die_with_parent, signal.SIGKILL))
+    os.register_at_fork(after_in_child=partial(process_locks.die_with_parent, signal.SIGKILL))
     os.register_at_fork(after_in_child=lease.release)
     manager = _Manager(_Plainly(spokesman))
     for name, line in lines.items():

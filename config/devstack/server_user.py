@@ -6,7 +6,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from config.embedded.refusal import CannotStart
+from config.devstack.exceptions import CannotStart
 
 
 def server_user() -> pwd.struct_passwd | None:

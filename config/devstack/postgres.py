@@ -11,11 +11,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from config.embedded import ports
-from config.embedded.data import write_private
-from config.embedded.refusal import CannotStart
-from config.embedded.server import EmbeddedServer
-from config.embedded.server_user import as_server_user, server_user
+from config.devstack import ports
+from config.devstack.data import write_private
+from config.devstack.exceptions import CannotStart
+from config.devstack.server import EmbeddedServer
+from config.devstack.server_user import as_server_user, server_user
 
 _NAME = "esteira"  # of the role and of the database
 _FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from config.embedded import ports
+from config.devstack import ports
 
 PROJECT = Path(__file__).resolve().parents[2]
 

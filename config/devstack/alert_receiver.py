@@ -5,7 +5,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from config.embedded import ports
+from config.devstack import ports
 
 # Told of each alert that arrives: who was to hear of it (pager, channel), and the alert as Alertmanager sends it.
 Listener = Callable[[str, dict[str, Any]], None]

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded.refusal import CannotStart
+from config.devstack.exceptions import CannotStart
 
 _PR_SET_PDEATHSIG = 1
 
