@@ -14,10 +14,21 @@ from cart import services, snapshot
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress, LineNotFound
 from cart.models import CartStatus
 from cart.snapshot import CartSnapshot
+from config.api.fields import (
+    Email,
+    Input,
+    Moment,
+    Money,
+    PrivateView,
+    Text,
+    WholeNumber,
+    document,
+    read_body,
+    user_id_of,
+)
+from config.api.problems import NotAuthenticated
+from config.api.schema import refusals
 from config.exceptions import Refusal
-from config.problems import NotAuthenticated
-from config.rest import Email, Input, Moment, Money, PrivateView, Text, WholeNumber, document, read_body, user_id_of
-from config.rest_schema import refusals
 from inventory.exceptions import InsufficientStock, ProductNotFound
 from shipping import postal_codes
 from shipping.addresses import Address

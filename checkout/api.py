@@ -28,10 +28,10 @@ from checkout.exceptions import (
 from checkout.idempotency import Answer, answer_once
 from checkout.models import Order, OrderQuerySet, OrderStatus
 from checkout.place_order import PlaceOrder, place_order
+from config.api.fields import Input, Moment, Money, PrivateView, Text, document, read_body, user_id_of
+from config.api.problems import NotFound, problem_of, problem_response
+from config.api.schema import refusals
 from config.exceptions import Refusal
-from config.problems import NotFound, problem_of, problem_response
-from config.rest import Input, Moment, Money, PrivateView, Text, document, read_body, user_id_of
-from config.rest_schema import refusals
 from inventory.exceptions import InsufficientStock
 from payments import services as payments
 from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable

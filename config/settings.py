@@ -362,11 +362,11 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.parsers.Utf8JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsers.Utf8JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["config.throttling.RateLimit"],
     "DEFAULT_THROTTLE_RATES": RATE_LIMITS,
-    "EXCEPTION_HANDLER": "config.problems.exception_handler",
+    "EXCEPTION_HANDLER": "config.api.problems.exception_handler",
     # How many proxies stand before us and add to X-Forwarded-For; with none, that header is anybody's invention.
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
     "COERCE_DECIMAL_TO_STRING": True,
@@ -400,7 +400,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.rest_schema.document_protocol",
+        "config.api.schema.document_protocol",
     ],
     "TAGS": [
         {"name": "products", "description": "What the shop sells."},

@@ -20,7 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cart/", include("cart.urls")),
     path("", include("checkout.urls")),
     path("", include("inventory.urls")),
-    path("api/v1/", include("config.api")),
+    path("api/v1/", include("config.api.urls")),
     path("webhooks/", include("payments.urls")),
     # The first three are answered before any middleware (config.middleware.Probes).
     path("health/live", health.live),
@@ -31,6 +31,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 if settings.DEVELOPER_VIEW:
     urlpatterns.append(path("__debug__/", include("debug_toolbar.urls")))
 
-handler400 = "config.problems.bad_request"
-handler404 = "config.problems.page_not_found"
-handler500 = "config.problems.server_error"
+handler400 = "config.api.problems.bad_request"
+handler404 = "config.api.problems.page_not_found"
+handler500 = "config.api.problems.server_error"

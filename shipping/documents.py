@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.rest import Money, Translated
+from config.api.fields import Money, Translated
 
 
 class AddressSerializer(serializers.Serializer[Any]):

@@ -15,10 +15,10 @@ from config.accounts import services
 from config.accounts.exceptions import EmailTaken, WrongCredentials
 from config.accounts.forms import MAX_PASSWORD_LENGTH
 from config.accounts.models import User
+from config.api.fields import Email, Input, PrivateView, Text, document, read_body
+from config.api.problems import NotAuthenticated
+from config.api.schema import refusals
 from config.exceptions import Refusal
-from config.problems import NotAuthenticated
-from config.rest import Email, Input, PrivateView, Text, document, read_body
-from config.rest_schema import refusals
 from config.throttling import RateLimit, account_subject
 
 

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from cart import services
-from config import problems
+from config.api import problems
 from config.exceptions import Refusal
 from tests.api.conftest import App, assert_problem
 

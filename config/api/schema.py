@@ -10,10 +10,10 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
-from config import problems
+from config.api import problems
+from config.api.fields import Input
+from config.api.problems import CONTENT_TYPE, problem_of
 from config.exceptions import Refusal
-from config.problems import CONTENT_TYPE, problem_of
-from config.rest import Input
 
 Responses = dict[Any, Any]
 
