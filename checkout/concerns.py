@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.metrics import scraped
+from config.telemetry.metrics import scraped
 from config.templatetags.esteira import money
 
 

@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from checkout.books import discrepancies
 from checkout.models import OutboxMessage
-from config.metrics import at_scrape, gauge
+from config.telemetry.metrics import at_scrape, gauge
 
 # The books are looked over for orders that were placed so lately, and no more of them than that.
 LATELY = timedelta(days=2)

@@ -4,7 +4,7 @@ import logging
 
 from checkout.models import Order
 from checkout.settle import settle
-from config.metrics import swept
+from config.telemetry.metrics import swept
 from payments import inbox
 from payments import services as payments
 from payments.models import PaymentAttempt, WebhookEvent

@@ -17,7 +17,7 @@ from checkout.models import MessageKind, Order, OutboxMessage
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
-from config.metrics import swept
+from config.telemetry.metrics import swept
 from payments import refunds
 from payments import services as payments
 from payments.models import Refund

@@ -20,8 +20,9 @@ from checkout import links
 from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken
 from checkout.models import IdempotencyKey, Order, OrderLine, new_number
 from checkout.settle import settle
-from config import logs, metrics, money
+from config import money
 from config.locks import redis_lock
+from config.telemetry import logs, metrics
 from inventory import services as inventory
 from inventory.exceptions import InsufficientStock
 from payments import provider

@@ -15,7 +15,7 @@ from django.utils import timezone
 from cart import services as carts
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.signals import order_placed
-from config import logs, metrics
+from config.telemetry import logs, metrics
 from inventory import services as inventory
 from inventory.exceptions import InsufficientStock, ReservationExpired
 from payments import services as payments

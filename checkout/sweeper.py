@@ -18,7 +18,7 @@ from checkout.settle import settle
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
-from config.metrics import swept
+from config.telemetry.metrics import swept
 from inventory import services as inventory
 from payments import provider, refunds
 from payments import services as payments

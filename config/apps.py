@@ -7,7 +7,8 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         # They register themselves.
-        from config import breaker_page, cache_page, gauges, tasks_watch, worker_metrics  # noqa: F401
-        from config.statements import watch_statements
+        from config import breaker_page, cache_page, gauges  # noqa: F401
+        from config.telemetry import tasks, worker_metrics  # noqa: F401
+        from config.telemetry.queries import watch_statements
 
         connection_created.connect(watch_statements, dispatch_uid="config.watch_statements")

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from config import tracing
-from config.clocks import clock
-from config.metrics import CALL_OUTCOMES, breaker_trips, provider_calls
+from config.telemetry import tracing
+from config.telemetry.metrics import CALL_OUTCOMES, breaker_trips, provider_calls
+from config.telemetry.request_cost import clock
 
 
 def count_from_zero(service: str) -> None:

@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 from config.back_room import page, render_page
 from config.cache import RESULTS, Name, declared
 from config.cache_survey import Group, Look, Survey, look, look_by_handle, survey
-from config.exposition import counted
 from config.machinery import drop_from_cache
+from config.telemetry.exposition import counted
 
 TITLE = gettext_lazy("Cache")
 # Below this, the alert CacheHitRateLow fires.

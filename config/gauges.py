@@ -10,8 +10,8 @@ from django.conf import settings
 from prometheus_client.core import GaugeMetricFamily
 
 from config.breakers import breaker, names
-from config.metrics import at_scrape, gauge
-from config.tasks_watch import SENT_AT
+from config.telemetry.metrics import at_scrape, gauge
+from config.telemetry.tasks import SENT_AT
 
 STATES = {"closed": 0, "half-open": 1, "open": 2}
 QUEUE = "celery"

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.db import connection
 from redis.exceptions import LockError, RedisError
 
-from config.metrics import lock_contention, lock_errors
+from config.telemetry.metrics import lock_contention, lock_errors
 
 logger = logging.getLogger(__name__)
 

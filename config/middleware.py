@@ -11,9 +11,9 @@ from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
 from django.utils.translation import gettext_lazy as _
 
-from config import exposition, health, logs, tracing
-from config.clocks import Measure, measuring
-from config.metrics import request_statements, web_threads_busy
+from config.telemetry import exposition, health, logs, tracing
+from config.telemetry.metrics import request_statements, web_threads_busy
+from config.telemetry.request_cost import Measure, measuring
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

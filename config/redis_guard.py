@@ -19,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.sentinel import SentinelManagedConnection
 
-from config.clocks import clock
+from config.telemetry.request_cost import clock
 
 logger = logging.getLogger(__name__)
 

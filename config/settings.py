@@ -14,8 +14,9 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import logs, redis_sentinel, standby
+from config import redis_sentinel, standby
 from config.redis_guard import GuardedConnection, GuardedSentinelConnection, GuardedSSLConnection
+from config.telemetry import logs
 
 django_stubs_ext.monkeypatch()
 
@@ -87,7 +88,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
         "NAME": "django",
-        "BACKEND": "config.timed_templates.TimedTemplates",
+        "BACKEND": "config.telemetry.templates.TimedTemplates",
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -428,7 +429,7 @@ WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", default=0)
 SERVER_TIMING = env.bool("SERVER_TIMING", default=DEMO or DEBUG)
 # Where Alertmanager answers, so that the admin's home page can tell what fires. Empty: it does not ask.
 ALERTMANAGER_URL = env.str("ALERTMANAGER_URL", default="").rstrip("/")
-# Staff of a demo or of an engineer's own shop look into every request: django-debug-toolbar, see config.developer_view.
+# Staff of a demo or of an engineer's own shop look into every request: django-debug-toolbar, see config.telemetry.debug_toolbar.
 # It is no part of what production installs.
 DEVELOPER_VIEW = (DEMO or DEBUG) and bool(find_spec("debug_toolbar")) and env.bool("DEVELOPER_VIEW", default=True)
 if DEVELOPER_VIEW:
@@ -437,14 +438,14 @@ if DEVELOPER_VIEW:
     _inside_csp = MIDDLEWARE.index("csp.middleware.CSPMiddleware") + 1
     MIDDLEWARE.insert(_inside_csp, "debug_toolbar.middleware.DebugToolbarMiddleware")
     DEBUG_TOOLBAR_PANELS = [
-        "config.developer_view.HistoryPanel",
+        "config.telemetry.debug_toolbar.HistoryPanel",
         "debug_toolbar.panels.timer.TimerPanel",
-        "config.developer_view.SQLPanel",
-        "config.developer_view.CachePanel",
+        "config.telemetry.debug_toolbar.SQLPanel",
+        "config.telemetry.debug_toolbar.CachePanel",
         "debug_toolbar.panels.templates.TemplatesPanel",
     ]
     DEBUG_TOOLBAR_CONFIG = {
-        "SHOW_TOOLBAR_CALLBACK": "config.developer_view.is_for",
+        "SHOW_TOOLBAR_CALLBACK": "config.telemetry.debug_toolbar.is_for",
         "SHOW_COLLAPSED": True,
         "SHOW_TEMPLATE_CONTEXT": False,
         "TOOLBAR_STORE_CLASS": "debug_toolbar.store.CacheStore",

@@ -5,7 +5,8 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
-from config import exposition, health, views
+from config import views
+from config.telemetry import exposition, health
 from config.throttling import limit_sign_ins
 
 urlpatterns: list[URLPattern | URLResolver] = [

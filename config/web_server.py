@@ -14,7 +14,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from config import logs
+from config.telemetry import logs
 
 
 def _empty_folder() -> Path:

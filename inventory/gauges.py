@@ -7,7 +7,7 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
-from config.metrics import at_scrape, gauge
+from config.telemetry.metrics import at_scrape, gauge
 from inventory.models import ReservationLine
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
 from config.breakers import expect
-from config.metrics import at_scrape, gauge
+from config.telemetry.metrics import at_scrape, gauge
 from payments.models import PaymentAttempt, WebhookEvent
 
 # Events that match nothing wait for ever; older ones no longer tell whether the inbox is being read.

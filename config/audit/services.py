@@ -13,10 +13,10 @@ from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
-from config import logs
 from config.accounts.models import User
 from config.audit.models import Entry
 from config.audit.verbs import Verb
+from config.telemetry import logs
 
 Actor = AbstractBaseUser | AnonymousUser | None
 P = ParamSpec("P")

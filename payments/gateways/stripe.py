@@ -17,8 +17,8 @@ from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
 
 from config.breakers import BreakerOpen, ProviderFailure, breaker
 from config.locks import refuse_in_transaction
-from config.metrics import payment_call
 from config.money import to_minor_units
+from config.telemetry.metrics import payment_call
 from payments.exceptions import InvalidSignature
 from payments.gateways.base import (
     PIX,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from cart.models import Cart
 from checkout.concerns import CONCERNS, OVER_TIME, Concern, in_words
 from checkout.models import Order, OutboxMessage
-from config import metrics
+from config.telemetry import metrics
 from payments.models import PaymentAttempt, WebhookEvent
 from tests.admin.conftest import staff_with
 from tests.admin.support import attempt_of, opened, order, page_of

@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 
 from cart import snapshot
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
-from config import metrics
 from config.accounts.models import User
+from config.telemetry import metrics
 from inventory import catalogue
 from payments.models import PaymentAttempt, StrayCharge, WebhookEvent
 from tests.admin.support import opened

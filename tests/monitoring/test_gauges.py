@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from cart.snapshot import CartSnapshot
 from checkout.models import Order, OrderStatus, OutboxMessage
-from config import metrics
+from config.telemetry import metrics
 from inventory.models import ReservationLine, Stock
 from payments.models import PaymentAttempt, WebhookEvent
 from tests.cart.factories import ready_cart

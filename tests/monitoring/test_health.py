@@ -5,7 +5,7 @@ from django.conf import settings as project_settings
 from django.db import connections
 from django.test import Client, override_settings
 
-from config import health
+from config.telemetry import health
 from tests.accounts.factories import UserFactory
 
 TOKEN = "for-people-on-call"

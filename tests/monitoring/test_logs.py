@@ -13,7 +13,7 @@ import redis
 from django.conf import settings
 
 from checkout.models import Order, OutboxMessage
-from config import logs
+from config.telemetry import logs
 from tests.cart.factories import flat_shipping
 from tests.checkout.support import DECLINED, VISA, eventually
 from tests.ending import end

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from config import clocks
+from config.telemetry import request_cost
 from tests.accounts.factories import UserFactory
 from tests.inventory.factories import ProductFactory
 
@@ -43,7 +43,7 @@ def test_nobody_is_asked_who_they_are_for_it(client: Client, django_assert_num_q
 
 
 def test_the_statements_are_the_requests_own() -> None:
-    with clocks.measuring(timed=False) as measure, connection.cursor() as cursor:
+    with request_cost.measuring(timed=False) as measure, connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.execute("SELECT 1")
     assert measure.statements == 2
@@ -54,10 +54,10 @@ def test_no_clock_runs_where_nobody_will_be_told(monkeypatch: pytest.MonkeyPatch
     def no_clock() -> float:
         raise AssertionError("Somebody looked at the clock.")
 
-    with clocks.measuring(timed=False), connection.cursor() as cursor:
-        monkeypatch.setattr(clocks.time, "perf_counter", no_clock)
+    with request_cost.measuring(timed=False), connection.cursor() as cursor:
+        monkeypatch.setattr(request_cost.time, "perf_counter", no_clock)
         cursor.execute("SELECT 1")
-        with clocks.clock("cache"):
+        with request_cost.clock("cache"):
             pass
         monkeypatch.undo()
 

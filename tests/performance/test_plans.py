@@ -23,7 +23,7 @@ from cart import services as carts
 from cart.models import Cart
 from checkout import idempotency, inbox, outbox, scale, sweeper
 from checkout.models import Order
-from config import metrics
+from config.telemetry import metrics
 from inventory import services as inventory
 from inventory.models import Product
 from tests.accounts.factories import UserFactory

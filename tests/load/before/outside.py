@@ -12,8 +12,8 @@ from django.template.loader import render_to_string
 from cart.models import Cart
 from checkout import links
 from checkout.models import Order
-from config.metrics import checkout_stage
 from config.money import to_minor_units
+from config.telemetry.metrics import checkout_stage
 
 PATIENCE_SECONDS = 30
 

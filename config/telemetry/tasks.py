@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Task, signals
 
-from config import logs, tracing
-from config.metrics import celery_tasks
+from config.telemetry import logs, tracing
+from config.telemetry.metrics import celery_tasks
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

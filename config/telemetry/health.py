@@ -16,8 +16,8 @@ from django_redis import get_redis_connection
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from config.exposition import may_look
-from config.metrics import scraped
+from config.telemetry.exposition import may_look
+from config.telemetry.metrics import scraped
 
 logger = logging.getLogger(__name__)
 

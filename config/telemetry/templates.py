@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.template.backends.django import DjangoTemplates, Template
 from django.utils.safestring import SafeString
 
-from config.clocks import clock
+from config.telemetry.request_cost import clock
 
 
 class TimedTemplate(Template):

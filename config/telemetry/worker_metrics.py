@@ -13,7 +13,7 @@ from celery import signals
 from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from config.exposition import exposition, may_look
+from config.telemetry.exposition import exposition, may_look
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

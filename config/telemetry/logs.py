@@ -4,7 +4,7 @@ The standard library and a formatter, no structlog: Django, Celery, gunicorn and
 library, so one handler reaches all of them, and what is said here reaches theirs.
 
 Ids stand beside the message: `with about(order=…)` for a stretch, `remember(cart=…)` for the rest of the stretch under
-way. They cross to workers in the message's headers (`config.tasks_watch`). Whatever a library puts into its text is
+way. They cross to workers in the message's headers (`config.telemetry.tasks`). Whatever a library puts into its text is
 looked through for what must not stand in a log: addresses of carts and orders open them to whoever holds them.
 """
 

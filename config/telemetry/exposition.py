@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from config.metrics import ScrapedGauges
+from config.telemetry.metrics import ScrapedGauges
 
 TRIES = 3
 

@@ -6,9 +6,9 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from config import tracing
-from config.clocks import Measure, under_way
-from config.metrics import lock_errors, lock_wait, statement_duration
+from config.telemetry import tracing
+from config.telemetry.metrics import lock_errors, lock_wait, statement_duration
+from config.telemetry.request_cost import Measure, under_way
 
 _LOCK_ERRORS = {"40P01": "deadlock", "55P03": "timeout", "40001": "serialization"}
 
