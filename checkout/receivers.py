@@ -10,8 +10,8 @@ from cart import browser, snapshot
 from checkout import services, tasks
 from checkout.models import Order
 from checkout.signals import order_placed
-from config import broker
 from config.accounts.models import User
+from config.resilience import task_queue
 
 
 @receiver(order_placed, dispatch_uid="checkout.forget_cart_copy")
@@ -23,7 +23,7 @@ def forget_cart_copy(order: Order, **_: Any) -> None:
 @receiver(order_placed, dispatch_uid="checkout.nudge_outbox")
 def nudge_outbox(**_: Any) -> None:
     """Have the mail sent now instead of at the relay's next round."""
-    broker.enqueue(tasks.relay_outbox)
+    task_queue.enqueue(tasks.relay_outbox)
 
 
 @receiver(user_logged_in, dispatch_uid="checkout.give_orders_to_account")

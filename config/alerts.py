@@ -9,8 +9,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from config.bounded_http import Call, CallFailed, ask
 from config.locks import refuse_in_transaction
+from config.resilience.http import Call, CallFailed, ask
 
 logger = logging.getLogger(__name__)
 

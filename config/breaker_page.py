@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from config.admin import BAD, BUSY, GOOD, tag
 from config.back_room import page, render_page
-from config.breaker_history import Change, changes
-from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, breaker, names
 from config.machinery import close_breaker
+from config.resilience.breaker_history import Change, changes
+from config.resilience.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, breaker, names
 
 _STATES = {
     "closed": (_("closed: calls go through"), GOOD),

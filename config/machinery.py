@@ -9,9 +9,9 @@ from django_redis import get_redis_connection
 
 from config.audit.services import Actor, record
 from config.audit.verbs import Verb
-from config.breakers import breaker
 from config.cache import Name, match_of
 from config.models import Machinery
+from config.resilience.breakers import breaker
 
 CLOSE_BREAKER = Verb("breaker.close", _("closed by hand"))
 DROP_CACHE = Verb("cache.drop", _("dropped from the cache"))

@@ -7,7 +7,7 @@ from django.db.models import Count, Min
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
-from config.breakers import expect
+from config.resilience.breakers import expect
 from config.telemetry.metrics import at_scrape, gauge
 from payments.models import PaymentAttempt, WebhookEvent
 

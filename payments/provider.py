@@ -10,9 +10,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from config.breakers import BreakerOpen
 from config.locks import refuse_in_transaction
 from config.money import ZERO
+from config.resilience.breakers import BreakerOpen
 from payments.exceptions import CardsUnavailable, PaymentUnavailable
 from payments.gateways import gateway
 from payments.gateways.base import PIX, AuthorizeRequest, LostAttempt, Outcome

@@ -9,7 +9,7 @@ class ShippingConfig(AppConfig):
     verbose_name = _("Shipping")
 
     def ready(self) -> None:
-        from config.breakers import expect
+        from config.resilience.breakers import expect
         from shipping import receivers
         from shipping.checks import check_carrier, check_postal_code_service
         from shipping.models import ShippingMethod, ShippingRate

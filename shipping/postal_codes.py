@@ -10,10 +10,10 @@ from typing import Any
 
 from django.conf import settings
 
-from config.bounded_http import Call, CallFailed, ask
-from config.breakers import BreakerOpen, ProviderFailure, breaker
 from config.cache import cached, declare
 from config.locks import refuse_in_transaction
+from config.resilience.breakers import BreakerOpen, ProviderFailure, breaker
+from config.resilience.http import Call, CallFailed, ask
 from shipping.exceptions import InvalidPostalCode
 
 logger = logging.getLogger(__name__)

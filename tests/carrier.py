@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from config.breakers import breaker
+from config.resilience.breakers import breaker
 
 TOKEN = "carrier-token"
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from django.conf import settings as project_settings
 
-from config.breakers import breaker
+from config.resilience.breakers import breaker
 
 SECRET_KEY = "sk_test_sandbox"
 PUBLISHABLE_KEY = "pk_test_sandbox"

@@ -6,7 +6,7 @@ import ssl
 import stripe
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from config.breakers import ProviderFailure
+from config.resilience.breakers import ProviderFailure
 from payments.exceptions import PaymentUnavailable
 
 logger = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from hashlib import sha256
 from django.conf import settings
 from prometheus_client import Counter
 
-from config.breakers import BreakerOpen, breaker
 from config.cache import cached, declare, recall
 from config.locks import refuse_in_transaction
+from config.resilience.breakers import BreakerOpen, breaker
 from shipping.carriers.base import Carrier, CarrierAway
 from shipping.carriers.melhor_envio import MelhorEnvio
 from shipping.options import ShippingOption

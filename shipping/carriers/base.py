@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from config.breakers import ProviderFailure
+from config.resilience.breakers import ProviderFailure
 from shipping.options import ShippingOption
 from shipping.parcels import Parcel
 

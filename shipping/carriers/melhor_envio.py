@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from config.bounded_http import Answered, Call, CallFailed, ask
 from config.money import round_money
+from config.resilience.http import Answered, Call, CallFailed, ask
 from shipping.carriers.base import CarrierAway
 from shipping.options import ShippingOption
 from shipping.parcels import Parcel, ParcelItem

@@ -10,7 +10,7 @@ from django.urls import reverse
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, _commit_order
 from checkout.settle import settle
-from config.breakers import FAILURES_BEFORE_OPENING, BreakerOpen, ProviderFailure, breaker
+from config.resilience.breakers import FAILURES_BEFORE_OPENING, BreakerOpen, ProviderFailure, breaker
 from inventory.models import Product
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt

@@ -7,7 +7,7 @@ from django.conf import settings as project_settings
 from django.test import Client
 
 from config.audit.models import Entry
-from config.breakers import breaker
+from config.resilience.breakers import breaker
 from tests.admin.conftest import staff_with
 from tests.admin.support import opened, told
 

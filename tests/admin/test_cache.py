@@ -13,9 +13,9 @@ from django_redis import get_redis_connection
 from cart import snapshot
 from config import cache_survey, machinery
 from config.audit.models import Entry
-from config.breakers import breaker
 from config.cache import cached, declare
 from config.locks import redis_lock
+from config.resilience.breakers import breaker
 from inventory import catalogue
 from inventory.models import Product
 from tests.admin.conftest import staff_with

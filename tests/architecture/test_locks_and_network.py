@@ -21,7 +21,7 @@ DOORS = {
     "payments/gateways/stripe_errors.py": "payments/gateways/stripe.py",
     "payments/gateways/stripe_documents.py": "payments/gateways/stripe.py",
     # The bounded call is used by these three, which refuse before it.
-    "config/bounded_http.py": "shipping/carriers/__init__.py",
+    "config/resilience/http.py": "shipping/carriers/__init__.py",
     "config/alerts.py": "config/alerts.py",
     "shipping/postal_codes.py": "shipping/postal_codes.py",
 }

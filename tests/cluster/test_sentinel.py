@@ -19,9 +19,9 @@ PROGRAM = """
 import json, sys, time, django
 django.setup()
 from django.core.cache import cache
-from config.breakers import breaker
-from config.broker import enqueue
-from config.gauges import queue
+from config.resilience.breakers import breaker
+from config.resilience.task_queue import enqueue
+from config.resilience.gauges import queue
 from config.locks import redis_lock
 from checkout.tasks import sweep
 def lock():

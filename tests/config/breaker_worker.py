@@ -9,7 +9,7 @@ import django
 
 django.setup()
 
-from config.breakers import BreakerOpen, breaker  # noqa: E402  after the settings
+from config.resilience.breakers import BreakerOpen, breaker  # noqa: E402  after the settings
 
 
 def main(service: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from config.bounded_http import THREADS_A_SERVICE, Answered, Call, CallFailed, ask
+from config.resilience.http import THREADS_A_SERVICE, Answered, Call, CallFailed, ask
 from tests.carrier import StandInCarrier, at_most
 
 

@@ -10,9 +10,9 @@ import time_machine
 from django.conf import settings
 from django.core.cache import cache
 
-from config.breaker_history import KEPT, changes
-from config.breaker_storage import SharedStorage
-from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, Breaker, BreakerOpen, ProviderFailure
+from config.resilience.breaker_history import KEPT, changes
+from config.resilience.breaker_storage import SharedStorage
+from config.resilience.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, Breaker, BreakerOpen, ProviderFailure
 
 
 class Declined(Exception):

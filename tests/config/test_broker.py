@@ -8,16 +8,16 @@ import pytest
 from celery import Celery, Task
 from django.conf import settings
 
-from config import broker
+from config.resilience import task_queue
 
 
 @pytest.fixture
 def nothing_left_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # Celery prefers this variable to what an application is told.
     monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
-    broker._left_alone_until = 0.0
+    task_queue._left_alone_until = 0.0
     yield
-    broker._left_alone_until = 0.0
+    task_queue._left_alone_until = 0.0
 
 
 def task_for(address: str) -> Task:
@@ -36,21 +36,21 @@ def task_for(address: str) -> Task:
 class TestAway:
     def test_refused(self) -> None:
         began = time.monotonic()
-        assert not broker.enqueue(task_for("redis://127.0.0.1:1/0"))
+        assert not task_queue.enqueue(task_for("redis://127.0.0.1:1/0"))
         assert time.monotonic() - began < 1
 
     def test_hanging_costs_one_time_out_and_then_nothing(self) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
             task = task_for(f"redis://127.0.0.1:{server.getsockname()[1]}/0")
             began = time.monotonic()
-            assert not broker.enqueue(task)
+            assert not task_queue.enqueue(task)
             assert time.monotonic() - began < 3
             began = time.monotonic()
             for _ in range(50):
-                assert not broker.enqueue(task)
+                assert not task_queue.enqueue(task)
             assert time.monotonic() - began < 0.1
 
 
 @pytest.mark.usefixtures("nothing_left_alone")
 def test_a_broker_that_is_there_takes_it(settings) -> None:
-    assert broker.enqueue(task_for(settings.CELERY_BROKER_URL))
+    assert task_queue.enqueue(task_for(settings.CELERY_BROKER_URL))

@@ -69,14 +69,14 @@ def lay(boundaries: Boundaries) -> None:
     from django.core.mail import EmailMultiAlternatives
     from django.db import connections
 
-    from config import broker
+    from config.resilience import task_queue
     from payments.gateways.stripe import StripeGateway
 
     connection = connections["default"]
     boundaries.wrap(connection, "_commit", "commit")
     boundaries.wrap(StripeGateway, "_call", "the provider's call")
     boundaries.wrap(EmailMultiAlternatives, "send", "the mail")
-    boundaries.wrap(broker, "enqueue", "the nudge")
+    boundaries.wrap(task_queue, "enqueue", "the nudge")
     connection.execute_wrappers.append(boundaries.write)
 
 

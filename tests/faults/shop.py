@@ -20,7 +20,7 @@ import redis
 from config.devstack import ports
 from config.devstack.data import DataFolder
 from config.devstack.valkey import Valkey
-from config.gauges import QUEUE, STATES
+from config.resilience.gauges import QUEUE, STATES
 from tests.ending import end
 from tests.faults import processes
 from tests.faults.mail_sink import MailSink

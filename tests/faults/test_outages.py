@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from cart.services import parcel_of
 from checkout.models import Order, OutboxMessage
-from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS
+from config.resilience.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS
 from inventory.models import Product
 from shipping import carriers
 from shipping.rate_table import options_by_table

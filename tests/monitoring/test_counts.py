@@ -13,8 +13,15 @@ from prometheus_client import REGISTRY
 
 from cart import services as carts
 from checkout.exceptions import PaymentDeclined
-from config.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, Breaker, BreakerOpen, ProviderFailure, breaker
 from config.locks import redis_lock
+from config.resilience.breakers import (
+    FAILURES_BEFORE_OPENING,
+    OPEN_SECONDS,
+    Breaker,
+    BreakerOpen,
+    ProviderFailure,
+    breaker,
+)
 from config.telemetry.metrics import CART_STEPS
 from payments.exceptions import PaymentUnavailable
 from tests.cart.factories import ready_cart

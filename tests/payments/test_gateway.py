@@ -10,8 +10,8 @@ import pytest
 import stripe
 from django.db import transaction
 
-from config.breakers import FAILURES_BEFORE_OPENING, breaker
 from config.locks import NetworkCallInTransaction
+from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
 from payments.exceptions import PaymentUnavailable
 from payments.gateways import gateway
 from payments.gateways.base import RefundRequest

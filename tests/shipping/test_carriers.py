@@ -10,8 +10,8 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils import translation
 
-from config.breakers import FAILURES_BEFORE_OPENING, breaker
 from config.locks import NetworkCallInTransaction
+from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
 from shipping import carriers
 from shipping.exceptions import ShippingUnavailable
 from shipping.parcels import Parcel

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from django.db import connection, transaction
 
-from config.breakers import FAILURES_BEFORE_OPENING, breaker
 from config.locks import NetworkCallInTransaction
+from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
 from shipping.postal_codes import MAX_ANSWER_BYTES, AddressHint, look_up
 from shipping.services import options
 from tests.carrier import at_most

@@ -13,8 +13,8 @@ from functools import cache as once
 
 import pybreaker
 
-from config.breaker_storage import SharedStorage
-from config.breaker_watch import calling_outside, count_from_zero
+from config.resilience.breaker_storage import SharedStorage
+from config.resilience.instrumentation import calling_outside, count_from_zero
 
 FAILURES_BEFORE_OPENING = 5
 OPEN_SECONDS = 30

@@ -9,7 +9,7 @@ from celery import current_app
 from django.conf import settings
 from prometheus_client.core import GaugeMetricFamily
 
-from config.breakers import breaker, names
+from config.resilience.breakers import breaker, names
 from config.telemetry.metrics import at_scrape, gauge
 from config.telemetry.tasks import SENT_AT
 

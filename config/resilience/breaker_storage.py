@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from config.breaker_history import record
+from config.resilience.breaker_history import record
 from config.telemetry.metrics import breaker_trips
 
 PROBE_SECONDS = 30
