@@ -15,8 +15,8 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from config import redis_guard
 from config.cache import count, declare
+from config.redis import guard
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def recall(key: str) -> Copy | None:
         logger.warning("Redis is away, the cart is read from the database: %s", type(error).__name__)
         text = None
     copy = json.loads(text) if text else None
-    found = copy is not None and not copy.get("forgotten") and copy.get("kept_at", 0) >= redis_guard.last_failure()
+    found = copy is not None and not copy.get("forgotten") and copy.get("kept_at", 0) >= guard.last_failure()
     count("cart", "hit" if found else "miss")
     return copy if found else None
 
@@ -74,7 +74,7 @@ def forget(key: str, stamp: Stamp) -> None:
 def _write(key: str, stamp: Stamp, copy: Copy, seconds: int) -> None:
     text = json.dumps({**copy, "stamp": stamp, "kept_at": time.time()}, default=str)
     try:
-        with redis_guard.insisting():
+        with guard.insisting():
             get_redis_connection("default").eval(_WRITE_FORWARD, 1, cache.make_key(key), text, *stamp, seconds)
     except RedisError as error:
         logger.warning("Redis is away, the cart's copy is not kept: %s", type(error).__name__)

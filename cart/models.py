@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cart.exceptions import CartClosed, CartNotFound, CheckoutInProgress
-from config.locks import require_transaction
+from config.db.locks import require_transaction
 from inventory.models import Product
 from shipping.addresses import DeliveryFields
 from shipping.models import Quote

@@ -16,8 +16,8 @@ from cart.exceptions import AddressRequired, CartEmpty, InvalidQuantity, LineNot
 from cart.freight import Freight, with_freight
 from cart.models import Cart, CartLine, CartStatus, next_expiry
 from cart.snapshot import CartSnapshot
+from config.db.locks import require_transaction
 from config.exceptions import Refusal
-from config.locks import require_transaction
 from config.telemetry import metrics
 from inventory import catalogue
 from inventory.catalogue import ProductFacts

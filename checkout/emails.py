@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from checkout import links
 from checkout.models import Order
-from config.locks import refuse_in_transaction
+from config.db.locks import refuse_in_transaction
 
 
 def send_confirmation(order_id: int) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from cart.exceptions import CheckoutInProgress
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
-from config.locks import require_transaction
+from config.db.locks import require_transaction
 from inventory.models import Product
 from payments.models import Payment, PaymentAttempt
 from shipping.addresses import DeliveryFields

@@ -21,7 +21,7 @@ from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken
 from checkout.models import IdempotencyKey, Order, OrderLine, new_number
 from checkout.settle import settle
 from config import money
-from config.locks import redis_lock
+from config.db.locks import redis_lock
 from config.telemetry import logs, metrics
 from inventory import services as inventory
 from inventory.exceptions import InsufficientStock

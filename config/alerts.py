@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from config.locks import refuse_in_transaction
+from config.db.locks import refuse_in_transaction
 from config.resilience.http import Call, CallFailed, ask
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from django_redis import get_redis_connection
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
-from config.redis_guard import insisting
+from config.redis.guard import insisting
 
 T = TypeVar("T")
 

@@ -14,8 +14,9 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import redis_sentinel, standby
-from config.redis_guard import GuardedConnection, GuardedSentinelConnection, GuardedSSLConnection
+from config.db import replica
+from config.redis import sentinel
+from config.redis.guard import GuardedConnection, GuardedSentinelConnection, GuardedSSLConnection
 from config.telemetry import logs
 
 django_stubs_ext.monkeypatch()
@@ -119,11 +120,11 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default="postgres:///esteira", engine="config.postgresql"),
+    "default": env.db_url("DATABASE_URL", default="postgres:///esteira", engine="config.db.postgresql"),
 }
 # One connection per thread that may need it; a smaller pool answers "couldn't get a connection" under load.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=8)
-# The pool's connections are looked at by `config.postgresql`.
+# The pool's connections are looked at by `config.db.postgresql`.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = not DATABASE_POOL_SIZE
 # Behind PgBouncer in transaction mode or RDS Proxy no statement may count on the connection of the one before.
 _behind_pooler = env.bool("DATABASE_BEHIND_POOLER", default=False)
@@ -136,22 +137,22 @@ DATABASES["default"]["OPTIONS"] = {
     "prepare_threshold": None if _behind_pooler else 2,
 }
 
-# A standby for reads that may be some seconds old (config.standby says which). Empty: the primary answers them.
+# A standby for reads that may be some seconds old (config.db.replica says which). Empty: the primary answers them.
 if env.str("DATABASE_REPLICA_URL", default=""):
-    DATABASES[standby.ALIAS] = env.db_url("DATABASE_REPLICA_URL", engine=DATABASES["default"]["ENGINE"]) | {
+    DATABASES[replica.ALIAS] = env.db_url("DATABASE_REPLICA_URL", engine=DATABASES["default"]["ENGINE"]) | {
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"],
         "TEST": {"MIRROR": "default"},
     }
-    DATABASES[standby.ALIAS]["OPTIONS"] = {**DATABASES[standby.ALIAS].get("OPTIONS", {}), "connect_timeout": 1}
+    DATABASES[replica.ALIAS]["OPTIONS"] = {**DATABASES[replica.ALIAS].get("OPTIONS", {}), "connect_timeout": 1}
 
 # --- Redis: a copy that may vanish at any moment ----------------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 REDIS_TIMEOUT_SECONDS = 0.2
 # host:port,… of the sentinels, where there are some: the host in REDIS_URL is then the master's name among them.
-REDIS_SENTINELS = redis_sentinel.addresses(env.list("REDIS_SENTINELS", default=[]))
+REDIS_SENTINELS = sentinel.addresses(env.list("REDIS_SENTINELS", default=[]))
 _guarded: type = GuardedSSLConnection if REDIS_URL.startswith("rediss://") else GuardedConnection
 if REDIS_SENTINELS:
     _guarded = GuardedSentinelConnection
@@ -166,7 +167,7 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "CONNECTION_POOL_KWARGS": {"connection_class": _guarded},
             "IGNORE_EXCEPTIONS": True,
-            **(redis_sentinel.cache_options(REDIS_SENTINELS, REDIS_TIMEOUT_SECONDS) if REDIS_SENTINELS else {}),
+            **(sentinel.cache_options(REDIS_SENTINELS, REDIS_TIMEOUT_SECONDS) if REDIS_SENTINELS else {}),
         },
     },
 }
@@ -175,7 +176,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 # --- Celery -----------------------------------------------------------------------------------------------------------
 
 # Behind Sentinel in the words of Celery, which reads the variable itself: sentinel://:password@host:port/1;sentinel://…
-_broker = redis_sentinel.broker_url(REDIS_URL, REDIS_SENTINELS) if REDIS_SENTINELS else REDIS_URL
+_broker = sentinel.broker_url(REDIS_URL, REDIS_SENTINELS) if REDIS_SENTINELS else REDIS_URL
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=_broker)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A worker that has lost its broker waits for it as long as it takes.
@@ -191,7 +192,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 0,
 }
 if REDIS_SENTINELS:
-    CELERY_BROKER_TRANSPORT_OPTIONS |= redis_sentinel.broker_options(REDIS_URL, REDIS_TIMEOUT_SECONDS)
+    CELERY_BROKER_TRANSPORT_OPTIONS |= sentinel.broker_options(REDIS_URL, REDIS_TIMEOUT_SECONDS)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
 from config.cache import LookUp, cached, cached_together, declare, drop_on_commit
-from config.standby import LAG_SECONDS, from_standby
+from config.db.replica import LAG_SECONDS, from_standby
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
 from inventory.models.products import ProductQuerySet

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from config.locks import refuse_in_transaction
+from config.db.locks import refuse_in_transaction
 from config.money import ZERO
 from config.resilience.breakers import BreakerOpen
 from payments.exceptions import CardsUnavailable, PaymentUnavailable

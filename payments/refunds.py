@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from config.audit import services as audit
 from config.audit.services import Actor
 from config.audit.verbs import Verb
-from config.locks import refuse_in_transaction
+from config.db.locks import refuse_in_transaction
 from config.money import ZERO
 from payments.exceptions import RefundRefused
 from payments.gateways import gateway

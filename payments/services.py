@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from config.locks import require_transaction
+from config.db.locks import require_transaction
 from config.money import ZERO
 from payments.exceptions import InvalidPaymentMethod
 from payments.gateways import gateway

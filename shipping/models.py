@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.locks import require_transaction
+from config.db.locks import require_transaction
 from config.money import ZERO
 
 POSTAL_CODE_DIGITS = r"^[0-9]{8}$"

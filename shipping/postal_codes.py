@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from config.cache import cached, declare
-from config.locks import refuse_in_transaction
+from config.db.locks import refuse_in_transaction
 from config.resilience.breakers import BreakerOpen, ProviderFailure, breaker
 from config.resilience.http import Call, CallFailed, ask
 from shipping.exceptions import InvalidPostalCode

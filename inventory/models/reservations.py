@@ -7,7 +7,7 @@ from django.db import connection, models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from config.locks import require_transaction
+from config.db.locks import require_transaction
 from inventory.exceptions import ReservationClosed
 
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config.locks import require_transaction
+from config.db.locks import require_transaction
 from inventory.models.reservations import ReservationLine
 
 

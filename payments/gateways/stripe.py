@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 import stripe
 from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
 
-from config.locks import refuse_in_transaction
+from config.db.locks import refuse_in_transaction
 from config.money import to_minor_units
 from config.resilience.breakers import BreakerOpen, ProviderFailure, breaker
 from config.telemetry.metrics import payment_call

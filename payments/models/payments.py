@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config.locks import require_transaction
+from config.db.locks import require_transaction
 from config.money import ZERO
 
 

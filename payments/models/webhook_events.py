@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config.locks import require_transaction
+from config.db.locks import require_transaction
 
 # For how long a claimed event is its worker's alone: many times what a batch takes. One that died loses only its turn.
 LEASE = timedelta(seconds=30)

@@ -11,7 +11,7 @@ from django.conf import settings
 from prometheus_client import Counter
 
 from config.cache import cached, declare, recall
-from config.locks import refuse_in_transaction
+from config.db.locks import refuse_in_transaction
 from config.resilience.breakers import BreakerOpen, breaker
 from shipping.carriers.base import Carrier, CarrierAway
 from shipping.carriers.melhor_envio import MelhorEnvio

@@ -14,7 +14,7 @@ from cart import snapshot
 from config import cache_survey, machinery
 from config.audit.models import Entry
 from config.cache import cached, declare
-from config.locks import redis_lock
+from config.db.locks import redis_lock
 from config.resilience.breakers import breaker
 from inventory import catalogue
 from inventory.models import Product

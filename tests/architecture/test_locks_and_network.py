@@ -1,6 +1,6 @@
 """Two rules, read off the code: a row lock stands where a transaction is open, the network where none is.
 
-`config.locks` refuses both at run time; here no line of code escapes that helper unseen.
+`config.db.locks` refuses both at run time; here no line of code escapes that helper unseen.
 """
 
 import ast

@@ -7,8 +7,8 @@ from django_redis import get_redis_connection
 from cart import copies, services, snapshot
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
-from config import redis_guard
-from config.redis_guard import GuardedConnection
+from config.redis import guard
+from config.redis.guard import GuardedConnection
 from tests.accounts.factories import UserFactory
 from tests.cart.factories import filled_cart
 
@@ -96,13 +96,13 @@ def leave_redis_alone() -> GuardedConnection:
 
 
 def come_back(connection: GuardedConnection) -> None:
-    redis_guard._left_alone_until.pop(connection._server)
+    guard._left_alone_until.pop(connection._server)
 
 
 def seen_by_another_process(monkeypatch: pytest.MonkeyPatch, cart: CartSnapshot) -> CartSnapshot:
     """The cart as shown by a process that never saw Redis fail."""
     with monkeypatch.context() as patch:
-        patch.setattr(redis_guard, "_last_failure", 0.0)
+        patch.setattr(guard, "_last_failure", 0.0)
         return snapshot.load(cart.id, None)
 
 

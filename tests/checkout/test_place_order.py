@@ -17,7 +17,7 @@ from checkout import inbox, outbox, sweeper
 from checkout.exceptions import PaymentDeclined, PriceChanged
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.services import cancel_waiting_payment
-from config.locks import redis_lock
+from config.db.locks import redis_lock
 from inventory.exceptions import InsufficientStock
 from inventory.models import Product, Stock
 from payments.exceptions import PaymentUnavailable

@@ -22,7 +22,7 @@ from django.core.cache import cache
 from config.resilience.breakers import breaker
 from config.resilience.task_queue import enqueue
 from config.resilience.gauges import queue
-from config.locks import redis_lock
+from config.db.locks import redis_lock
 from checkout.tasks import sweep
 def lock():
     with redis_lock("checkout:x", 10) as owned, redis_lock("checkout:x", 10) as again:

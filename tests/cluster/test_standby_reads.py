@@ -14,8 +14,8 @@ from django.urls import reverse
 from cart import services as carts
 from checkout import tasks
 from checkout.models import Order, OrderStatus
-from config import standby
 from config.cache import drop_on_commit
+from config.db import replica
 from inventory import catalogue
 from inventory.models import Stock
 from tests.accounts.factories import UserFactory
@@ -25,16 +25,16 @@ from tests.checkout.support import AUTHENTICATE
 from tests.inventory.factories import ProductFactory
 from tests.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", standby.ALIAS])
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", replica.ALIAS])
 
 
 @pytest.fixture(scope="module", autouse=True)
 def a_standby(django_db_setup: None) -> Iterator[None]:
     """The tests' own database once more, under the standby's name."""
-    connections.databases[standby.ALIAS] = {**connections["default"].settings_dict}
+    connections.databases[replica.ALIAS] = {**connections["default"].settings_dict}
     yield
-    connections[standby.ALIAS].close()
-    del connections[standby.ALIAS], connections.databases[standby.ALIAS]
+    connections[replica.ALIAS].close()
+    del connections[replica.ALIAS], connections.databases[replica.ALIAS]
 
 
 @pytest.fixture
@@ -47,15 +47,15 @@ def asked() -> Iterator[list[str]]:
             statements.append(sql)
         return execute(sql, *rest)
 
-    standby._left_alone_until = 0.0
-    with connections[standby.ALIAS].execute_wrapper(note):
+    replica._left_alone_until = 0.0
+    with connections[replica.ALIAS].execute_wrapper(note):
         yield statements
 
 
 @contextmanager
 def away(**facts: Any) -> Iterator[None]:
     """The standby is not where the settings say."""
-    connection = connections[standby.ALIAS]
+    connection = connections[replica.ALIAS]
     there = connection.settings_dict
     connection.close()
     connection.settings_dict = {**there, **facts}
@@ -146,7 +146,7 @@ def test_the_shop_window_stays_open_without_a_standby(asked: list[str], facts: d
     with away(**facts):
         settled_catalogue()
         assert product.name in Client().get("/").content.decode()
-        assert standby._left_alone_until > time.monotonic()
+        assert replica._left_alone_until > time.monotonic()
         settled_catalogue()
         assert Client().get("/", {"search": product.name}).status_code == 200
     assert asked == []

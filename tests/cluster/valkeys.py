@@ -14,7 +14,7 @@ from config.devstack import ports
 from config.devstack.data import DataFolder, write_private
 from config.devstack.server import EmbeddedServer
 from config.devstack.valkey import Valkey, binary
-from config.redis_sentinel import broker_url, patience
+from config.redis.sentinel import broker_url, patience
 from tests.cluster.configuration import filled_in
 from tests.waiting import eventually
 

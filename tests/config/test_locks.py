@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import cache
 from django.db import transaction
 
-from config.locks import (
+from config.db.locks import (
     LockOutsideTransaction,
     NetworkCallInTransaction,
     redis_lock,

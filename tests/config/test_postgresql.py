@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
-from config.postgresql.base import DatabaseWrapper
+from config.db.postgresql.base import DatabaseWrapper
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)

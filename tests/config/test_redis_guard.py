@@ -8,8 +8,8 @@ import pytest
 from django.core.cache import cache
 from django_redis import get_redis_connection
 
-from config import redis_guard
 from config.cache import cached, declare, drop_on_commit
+from config.redis import guard
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_what_is_dropped_is_dropped_all_the_same() -> None:
     pool.release(connection)
     connection._leave_alone()
     drop_on_commit("tried", "key")
-    redis_guard._left_alone_until.pop(connection._server)
+    guard._left_alone_until.pop(connection._server)
     assert cached("tried", "key", 60, lambda: "new") == "new"
 
 
@@ -48,5 +48,5 @@ def test_it_is_tried_again_after_a_moment() -> None:
     pool.release(connection)
     connection._leave_alone()
     assert cache.get("key") is None
-    redis_guard._left_alone_until[connection._server] = time.monotonic()
+    guard._left_alone_until[connection._server] = time.monotonic()
     assert cache.get("key") == "there"

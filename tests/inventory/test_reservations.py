@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.utils import IntegrityError
 from django.utils import timezone
 
-from config.locks import LockOutsideTransaction
+from config.db.locks import LockOutsideTransaction
 from inventory import services
 from inventory.exceptions import InsufficientStock, ReservationClosed, ReservationExpired, RestockRefused
 from inventory.models import Product, Reservation, ReservationLine, Stock

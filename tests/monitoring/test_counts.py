@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from cart import services as carts
 from checkout.exceptions import PaymentDeclined
-from config.locks import redis_lock
+from config.db.locks import redis_lock
 from config.resilience.breakers import (
     FAILURES_BEFORE_OPENING,
     OPEN_SECONDS,

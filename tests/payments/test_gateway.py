@@ -10,7 +10,7 @@ import pytest
 import stripe
 from django.db import transaction
 
-from config.locks import NetworkCallInTransaction
+from config.db.locks import NetworkCallInTransaction
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
 from payments.exceptions import PaymentUnavailable
 from payments.gateways import gateway

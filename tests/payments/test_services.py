@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from config.locks import LockOutsideTransaction
+from config.db.locks import LockOutsideTransaction
 from payments import services
 from payments.exceptions import InvalidPaymentMethod
 from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils import translation
 
-from config.locks import NetworkCallInTransaction
+from config.db.locks import NetworkCallInTransaction
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
 from shipping import carriers
 from shipping.exceptions import ShippingUnavailable

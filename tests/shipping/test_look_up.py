@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from django.db import connection, transaction
 
-from config.locks import NetworkCallInTransaction
+from config.db.locks import NetworkCallInTransaction
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
 from shipping.postal_codes import MAX_ANSWER_BYTES, AddressHint, look_up
 from shipping.services import options
