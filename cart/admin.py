@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.models import Cart, CartLine, CartQuerySet, CartStatus
 from config import money
-from config.admin import NOTHING, ChoiceFilter, PageAdmin, amount, facts, moment, moment_of, status_tag
-from config.back_room import page
+from config.backoffice.base import NOTHING, ChoiceFilter, PageAdmin, amount, facts, moment, moment_of, status_tag
+from config.backoffice.site import page
 from config.templatetags.esteira import cep, phone
 from inventory import catalogue
 

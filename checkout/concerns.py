@@ -1,7 +1,7 @@
 """Is anything wrong? The questions that the alerts ask, asked of the same gauges with the same bounds.
 
 Each names the alert (deploy/prometheus/alerts.yml), who may know of it, and the page on which it can be mended. What an
-alert asks over time (rates, percentiles) only Prometheus knows: `config.alerts` brings that.
+alert asks over time (rates, percentiles) only Prometheus knows: `config.backoffice.alertmanager` brings that.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.books import discrepancies
 from checkout.models import MessageKind, OutboxMessage
-from config.admin import order_link
+from config.backoffice.base import order_link
 from config.templatetags.esteira import money
 from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
 

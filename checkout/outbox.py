@@ -15,8 +15,8 @@ from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
 from checkout.models import MessageKind, Order, OutboxMessage
 from config.audit import services as audit
+from config.audit.events import Verb
 from config.audit.services import Actor
-from config.audit.verbs import Verb
 from config.telemetry.metrics import swept
 from payments import refunds
 from payments import services as payments

@@ -17,8 +17,8 @@ from checkout.place_order import give_up_waiting_order
 from checkout.settle import settle
 from config.accounts.models import User
 from config.audit import services as audit
+from config.audit.events import Verb
 from config.audit.services import Actor
-from config.audit.verbs import Verb
 from config.telemetry import metrics
 from inventory import services as inventory
 from payments import provider, refunds

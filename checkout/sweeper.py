@@ -16,8 +16,8 @@ from checkout.exceptions import PaymentDeclined
 from checkout.models import Order, OrderStatus
 from checkout.settle import settle
 from config.audit import services as audit
+from config.audit.events import Verb
 from config.audit.services import Actor
-from config.audit.verbs import Verb
 from config.telemetry.metrics import swept
 from inventory import services as inventory
 from payments import provider, refunds

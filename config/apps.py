@@ -7,7 +7,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         # They register themselves.
-        from config import breaker_page, cache_page  # noqa: F401
+        from config.backoffice import breaker_page, cache_page  # noqa: F401
         from config.resilience import gauges  # noqa: F401
         from config.telemetry import tasks, worker_metrics  # noqa: F401
         from config.telemetry.queries import watch_statements

@@ -52,7 +52,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "django_prometheus",
-    "config.admin_app.BackRoomConfig",
+    "config.backoffice.apps.BackRoomConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

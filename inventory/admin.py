@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from config.admin import (
+from config.backoffice.base import (
     BAD,
     BUSY,
     GOOD,
@@ -28,7 +28,7 @@ from config.admin import (
     status_tag,
     tag,
 )
-from config.exports import Exported
+from config.backoffice.exports import Exported
 from inventory import services
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
 

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 from config.accounts.roles import ROLES
 from config.audit import services as audit
+from config.audit.events import Verb
 from config.audit.services import Actor
-from config.audit.verbs import Verb
 from inventory import catalogue, demo
 from inventory.bulk import BulkWriter
 from inventory.exceptions import (

@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import (
+from config.backoffice.base import (
     BAD,
     BUSY,
     GOOD,
@@ -31,7 +31,7 @@ from config.admin import (
     status_tag,
     tag,
 )
-from config.exports import Exported
+from config.backoffice.exports import Exported
 from payments import reconcile
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.audit import services as audit
+from config.audit.events import Verb
 from config.audit.services import Actor
-from config.audit.verbs import Verb
 from config.db.locks import refuse_in_transaction
 from config.money import ZERO
 from payments.exceptions import RefundRefused

@@ -16,7 +16,7 @@ from checkout.admin.forms import ReasonForm, RefundForm, new_key
 from checkout.admin.verbs import VERBS, Told
 from checkout.models import Order, OrderStatus
 from checkout.services import REFUNDABLE
-from config.admin import PageAdmin
+from config.backoffice.base import PageAdmin
 from config.exceptions import Refusal
 from config.money import ZERO
 from config.templatetags.esteira import money

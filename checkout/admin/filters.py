@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from checkout.models import Order, OrderLine, OrderQuerySet, OrderStatus, OutboxMessage
-from config.admin import ChoiceFilter
+from config.backoffice.base import ChoiceFilter
 from payments.models import PaymentAttempt, Refund
 
 

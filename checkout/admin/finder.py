@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from checkout.admin.filters import search_orders
 from checkout.models import Order
-from config.back_room import page
+from config.backoffice.site import page
 
 
 @page("find_order", permission="checkout.view_order", route="find-order/")

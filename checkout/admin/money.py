@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from checkout.loose_ends import SECTIONS
-from config.back_room import page, render_page
+from config.backoffice.site import page, render_page
 
 
 @page("money", _("Money"), permission="payments.view_payment")

@@ -19,10 +19,10 @@ from checkout.admin.verbs import VERBS, Told
 from checkout.models import Order, OutboxMessage
 from checkout.services import REFUNDABLE
 from config import money
-from config.admin import Fact, amount, facts, moment, status_tag, titled
 from config.audit.services import Actor
+from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
+from config.backoffice.exports import Exported
 from config.exceptions import Refusal
-from config.exports import Exported
 from config.templatetags.esteira import cep, phone
 from payments.models import Payment, PaymentAttempt, Refund
 

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from checkout import outbox
 from checkout.admin.filters import SentFilter
 from checkout.models import OutboxMessage
-from config.admin import BAD, BUSY, GOOD, FactsAdmin, moment_of, order_link, tag
+from config.backoffice.base import BAD, BUSY, GOOD, FactsAdmin, moment_of, order_link, tag
 
 
 @admin.register(OutboxMessage)

@@ -14,9 +14,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from checkout.models import Order, OutboxMessage
-from config.admin import BAD, BUSY, GOOD, QUIET, moment
+from config.audit.events import words_for
 from config.audit.models import Entry
-from config.audit.verbs import words_for
+from config.backoffice.base import BAD, BUSY, GOOD, QUIET, moment
 from config.templatetags.esteira import money
 from inventory.models import Reservation
 from payments.models import PaymentAttempt, Refund, WebhookEvent

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from checkout.concerns import CONCERNS, findings, in_words
 from checkout.figures import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
 from checkout.models import Order, OrderStatus, OutboxMessage
-from config.alerts import firing
-from config.charts import bars
+from config.backoffice.alertmanager import firing
+from config.backoffice.charts import bars
 from config.templatetags.esteira import money
 from payments.models import PaymentAttempt, Refund, WebhookEvent
 

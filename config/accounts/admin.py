@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import TokenProxy
 
 from config.accounts.models import User
-from config.admin import Audited
 from config.audit.services import with_its_entry
+from config.backoffice.base import Audited
 
 # Its list shows every app's key in clear.
 admin.site.unregister(TokenProxy)

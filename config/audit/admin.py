@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.accounts.models import User
-from config.admin import NOTHING, ChoiceFilter, FactsAdmin, moment_of, order_link
+from config.audit.events import SIGN_IN_FAILED, all_verbs, words_for
 from config.audit.models import Entry
-from config.audit.verbs import SIGN_IN_FAILED, all_verbs, words_for
-from config.exports import Exported
+from config.backoffice.base import NOTHING, ChoiceFilter, FactsAdmin, moment_of, order_link
+from config.backoffice.exports import Exported
 
 
 class WhoFilter(ChoiceFilter):

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from config.audit.verbs import words_for
+from config.audit.events import words_for
 
 
 class EntryQuerySet(models.QuerySet["Entry"]):

@@ -5,8 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from config.accounts.models import User
+from config.audit.events import SIGN_IN, SIGN_IN_FAILED, SIGN_OUT
 from config.audit.services import record
-from config.audit.verbs import SIGN_IN, SIGN_IN_FAILED, SIGN_OUT
 from config.throttling import RateLimit
 
 

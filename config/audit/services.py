@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from config.accounts.models import User
+from config.audit.events import Verb
 from config.audit.models import Entry
-from config.audit.verbs import Verb
 from config.telemetry import logs
 
 Actor = AbstractBaseUser | AnonymousUser | None

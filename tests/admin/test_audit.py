@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from checkout import services
 from checkout.models import Order, OrderStatus
-from config.admin import Audited
 from config.audit import services as audit
+from config.audit.events import CHANGE
 from config.audit.models import Entry
-from config.audit.verbs import CHANGE
+from config.backoffice.base import Audited
 from inventory.models import Product
 from payments.exceptions import PaymentUnavailable, RefundRefused
 from payments.models import Refund

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django_redis import get_redis_connection
 
 from cart import snapshot
-from config import cache_survey, machinery
 from config.audit.models import Entry
+from config.backoffice import cache_inspection, operations
 from config.cache import cached, declare
 from config.db.locks import redis_lock
 from config.resilience.breakers import breaker
@@ -144,16 +144,16 @@ def test_what_is_no_name_cannot_be_dropped(name: str, desk: Client) -> None:
 
 
 def test_a_drop_that_takes_too_long_says_so(desk: Client, full: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machinery, "DROP_SECONDS", -1)
+    monkeypatch.setattr(operations, "DROP_SECONDS", -1)
     messages = told(desk.post(reverse("admin:cache_drop", args=["product"]), follow=True))
     assert "drop product again" in messages[-1]
 
 
 def test_it_looks_at_so_many_keys_and_no_more(desk: Client) -> None:
     redis = get_redis_connection("default")
-    redis.mset({cache.make_key(f"product:{number}"): "1" for number in range(cache_survey.KEYS_AT_MOST + 300)})
+    redis.mset({cache.make_key(f"product:{number}"): "1" for number in range(cache_inspection.KEYS_AT_MOST + 300)})
     found = desk.get(PAGE).context["survey"]
-    assert found.looked_at == cache_survey.KEYS_AT_MOST
+    assert found.looked_at == cache_inspection.KEYS_AT_MOST
     assert not found.is_whole
 
 

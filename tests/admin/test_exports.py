@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from checkout.models import Order
-from config import exports
 from config.accounts.models import User
 from config.accounts.roles import ROLES
 from config.audit.models import Entry
+from config.backoffice import exports
 from tests.admin.conftest import client_of
 from tests.admin.support import order
 from tests.admin.test_lists import refund_of

@@ -22,7 +22,7 @@ DOORS = {
     "payments/gateways/stripe_documents.py": "payments/gateways/stripe.py",
     # The bounded call is used by these three, which refuse before it.
     "config/resilience/http.py": "shipping/carriers/__init__.py",
-    "config/alerts.py": "config/alerts.py",
+    "config/backoffice/alertmanager.py": "config/backoffice/alertmanager.py",
     "shipping/postal_codes.py": "shipping/postal_codes.py",
 }
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from django_redis import get_redis_connection
 
+from config.audit.events import Verb
 from config.audit.services import Actor, record
-from config.audit.verbs import Verb
 from config.cache import Name, match_of
 from config.models import Machinery
 from config.resilience.breakers import breaker

@@ -22,8 +22,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.audit import events
 from config.audit import services as audit
-from config.audit import verbs
 from config.exceptions import Refusal
 from config.templatetags.esteira import money
 
@@ -137,15 +137,15 @@ class Audited(admin.ModelAdmin[ModelT]):
         return value if self.audited_values is None or name in self.audited_values else "…"
 
     def log_addition(self, request: HttpRequest, obj: ModelT, message: Any) -> Any:
-        return self._record(request, verbs.ADD, obj, message)
+        return self._record(request, events.ADD, obj, message)
 
     def log_change(self, request: HttpRequest, obj: ModelT, message: Any) -> Any:
-        return self._record(request, verbs.CHANGE, obj, message)
+        return self._record(request, events.CHANGE, obj, message)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        return [audit.record(request.user, verbs.DELETE, row) for row in queryset]
+        return [audit.record(request.user, events.DELETE, row) for row in queryset]
 
-    def _record(self, request: HttpRequest, verb: verbs.Verb, row: ModelT, message: Any) -> Any:
+    def _record(self, request: HttpRequest, verb: events.Verb, row: ModelT, message: Any) -> Any:
         told = message if isinstance(message, Mapping) else {"reason": str(message)}
         return audit.record(request.user, verb, row, **told)
 

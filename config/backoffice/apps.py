@@ -4,4 +4,4 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class BackRoomConfig(AdminConfig):
-    default_site = "config.back_room.BackRoom"
+    default_site = "config.backoffice.site.BackRoom"

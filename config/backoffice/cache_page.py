@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from redis.exceptions import RedisError
 
-from config.back_room import page, render_page
+from config.backoffice.cache_inspection import Group, Look, Survey, look, look_by_handle, survey
+from config.backoffice.operations import drop_from_cache
+from config.backoffice.site import page, render_page
 from config.cache import RESULTS, Name, declared
-from config.cache_survey import Group, Look, Survey, look, look_by_handle, survey
-from config.machinery import drop_from_cache
 from config.telemetry.exposition import counted
 
 TITLE = gettext_lazy("Cache")

@@ -10,9 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
-from config.admin import BAD, BUSY, GOOD, tag
-from config.back_room import page, render_page
-from config.machinery import close_breaker
+from config.backoffice.base import BAD, BUSY, GOOD, tag
+from config.backoffice.operations import close_breaker
+from config.backoffice.site import page, render_page
 from config.resilience.breaker_history import Change, changes
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, breaker, names
 

@@ -21,9 +21,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import Audited
 from config.audit import services as audit
-from config.audit.verbs import Verb
+from config.audit.events import Verb
+from config.backoffice.base import Audited
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
