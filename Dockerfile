@@ -49,5 +49,5 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
 # One connection a thread: the pool (DATABASE_POOL_SIZE) must not be smaller than --threads. On SIGTERM no connection is
 # taken any more and those that are open are answered, for as long as the graceful time-out: more than the provider's
 # (PAYMENT_TIMEOUT_SECONDS), less than what the platform waits before it kills (30 s).
-CMD ["gunicorn", "--config", "python:config.web_server", "config.wsgi", "--bind", "0.0.0.0:8000", \
+CMD ["gunicorn", "--config", "python:config.gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", \
      "--workers", "2", "--threads", "4", "--graceful-timeout", "25", "--worker-tmp-dir", "/dev/shm"]

@@ -98,7 +98,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-                "config.context_processors.shop",
+                "config.pages.shop",
                 "cart.context_processors.cart_count",
             ],
         },
@@ -366,7 +366,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.api.parsers.Utf8JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["config.throttling.RateLimit"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.rate_limits.RateLimit"],
     "DEFAULT_THROTTLE_RATES": RATE_LIMITS,
     "EXCEPTION_HANDLER": "config.api.problems.exception_handler",
     # How many proxies stand before us and add to X-Forwarded-For; with none, that header is anybody's invention.
@@ -420,7 +420,7 @@ LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEMO or DEBUG else "json")
 LOGGING = logs.configuration(as_json=LOG_FORMAT == "json", level=env.str("LOG_LEVEL", default="INFO"))
 # /metrics and /health/full open to whoever sends it as `Authorization: Bearer …`. Empty: to nobody.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-# Where each process keeps its counts (config.web_server), and where other lines of the same machine keep theirs.
+# Where each process keeps its counts (config.gunicorn), and where other lines of the same machine keep theirs.
 METRICS_ALSO_FROM = env.list("METRICS_ALSO_FROM", default=[])
 if env.str("PROMETHEUS_MULTIPROC_DIR", default=""):
     Path(env.str("PROMETHEUS_MULTIPROC_DIR")).mkdir(parents=True, exist_ok=True)

@@ -5,18 +5,18 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
-from config import views
+from config import pages
+from config.rate_limits import limit_sign_ins
 from config.telemetry import exposition, health
-from config.throttling import limit_sign_ins
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", limit_sign_ins("username")(admin.site.login)),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
-    path("help/", views.help_page, name="help"),
-    path("mail/", views.demo_mailbox, name="demo_mailbox"),
-    path("mail/<slug:name>/", views.demo_mail, name="demo_mail"),
-    path("mail/<slug:name>/html/", views.demo_mail_html, name="demo_mail_html"),
+    path("help/", pages.help_page, name="help"),
+    path("mail/", pages.demo_mailbox, name="demo_mailbox"),
+    path("mail/<slug:name>/", pages.demo_mail, name="demo_mail"),
+    path("mail/<slug:name>/html/", pages.demo_mail_html, name="demo_mail_html"),
     path("account/", include("config.accounts.urls")),
     path("cart/", include("cart.urls")),
     path("", include("checkout.urls")),

@@ -21,7 +21,7 @@ from checkout.forms import FindOrderForm
 from checkout.models import Order, OrderStatus
 from checkout.services import cancel_waiting_payment
 from config.exceptions import Refusal
-from config.throttling import RateLimit
+from config.rate_limits import RateLimit
 from payments.models import PaymentAttempt
 
 # A shopper's page asks for news every two seconds; the provider is asked no oftener than this.

@@ -19,7 +19,7 @@ from config.api.fields import Email, Input, PrivateView, Text, document, read_bo
 from config.api.problems import NotAuthenticated
 from config.api.schema import refusals
 from config.exceptions import Refusal
-from config.throttling import RateLimit, account_subject
+from config.rate_limits import RateLimit, account_subject
 
 
 class Password(Text):

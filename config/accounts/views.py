@@ -17,7 +17,7 @@ from django.views.generic import FormView, TemplateView
 
 from config.accounts import tasks
 from config.accounts.forms import NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
-from config.throttling import RateLimit, account_subject
+from config.rate_limits import RateLimit, account_subject
 
 
 class NextPage(auth_views.RedirectURLMixin):

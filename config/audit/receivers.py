@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from config.accounts.models import User
 from config.audit.events import SIGN_IN, SIGN_IN_FAILED, SIGN_OUT
 from config.audit.services import record
-from config.throttling import RateLimit
+from config.rate_limits import RateLimit
 
 
 def signed_in(user: Any, **_signal: Any) -> None:

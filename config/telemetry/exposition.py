@@ -1,6 +1,6 @@
 """What /metrics shows: the counts of all processes added up, and the gauges that are read at this moment.
 
-Each process writes its counts to files in PROMETHEUS_MULTIPROC_DIR (see `config.web_server`); without that variable
+Each process writes its counts to files in PROMETHEUS_MULTIPROC_DIR (see `config.gunicorn`); without that variable
 only the process that answers is shown. METRICS_ALSO_FROM names further such folders: a worker's on the same machine.
 """
 

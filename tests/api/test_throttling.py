@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config.throttling import parse_rate
+from config.rate_limits import parse_rate
 from tests.accounts.factories import UserFactory
 from tests.api.conftest import App, assert_problem
 from tests.cart.factories import ready_cart
@@ -55,10 +55,10 @@ class TestLimited:
         assert app.post("carts/").status_code == 201
 
     def test_a_new_window_begins(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("config.throttling.time.time", lambda: 86400 * 20000 - 1.0)
+        monkeypatch.setattr("config.rate_limits.time.time", lambda: 86400 * 20000 - 1.0)
         answers = [app.get("products/") for _ in range(3)]
         assert answers[2].headers["Retry-After"] == "1"
-        monkeypatch.setattr("config.throttling.time.time", lambda: 86400 * 20000 + 0.1)
+        monkeypatch.setattr("config.rate_limits.time.time", lambda: 86400 * 20000 + 0.1)
         assert app.get("products/").status_code == 200
 
 

@@ -129,7 +129,7 @@ class Shop:
 
     def _start_web(self, port: int, release: Path) -> "subprocess.Popen[bytes]":
         web = self._start(
-            f"web-{port}", "gunicorn", "--config", "python:config.web_server", "config.wsgi", "--log-level", "error",
+            f"web-{port}", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi", "--log-level", "error",
             "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", release=release,
         )  # fmt: skip
         deadline = time.monotonic() + 60

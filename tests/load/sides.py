@@ -27,7 +27,7 @@ from tests.load.stand_ins import StandIns
 NAMES = ("before", "after")
 SETTINGS = {"before": "tests.load.before.settings", "after": "config.settings"}
 # As in the Procfile; a test compares.
-WEB = ("--config", "python:config.web_server", "config.wsgi", "--workers", "2", "--threads", "4")
+WEB = ("--config", "python:config.gunicorn", "config.wsgi", "--workers", "2", "--threads", "4")
 WORKER = ("-A", "config", "worker", "--concurrency", "2", "-l", "WARNING", "--without-mingle", "--without-gossip")
 
 

@@ -31,7 +31,7 @@ class Web:
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    sys.executable, "-W", "ignore", "-m", "gunicorn", "--config", "python:config.web_server",
+                    sys.executable, "-W", "ignore", "-m", "gunicorn", "--config", "python:config.gunicorn",
                     "config.wsgi", "--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4",
                 ],
                 cwd=processes.REPOSITORY, env={**environment, **variables}, stdout=log, stderr=log,

@@ -20,6 +20,11 @@ from django.views.decorators.http import require_safe
 MAILS_SHOWN = 50
 
 
+def shop(request: HttpRequest) -> dict[str, object]:
+    """A context processor: what every page may know of the shop."""
+    return {"demo": settings.DEMO}
+
+
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/help.html", {"payment_minutes": settings.PAYMENT_MINUTES})

@@ -1,4 +1,4 @@
-"""gunicorn's configuration: `gunicorn --config python:config.web_server config.wsgi`.
+"""gunicorn's configuration: `gunicorn --config python:config.gunicorn config.wsgi`.
 
 Each process counts into files of its own in PROMETHEUS_MULTIPROC_DIR, so that every scrape sees all of them, whichever
 answers. The folder is emptied at boot: counts of a former life would stand there for ever. This must run before
