@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 
-from cart.browser import current_cart
+from cart.session import current_cart
 
 
 def cart_count(request: HttpRequest) -> dict[str, Callable[[], int]]:

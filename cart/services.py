@@ -2,7 +2,7 @@
 
 All raise CartNotFound where the token is unknown or the cart is somebody else's, and, where they change something,
 CheckoutInProgress or CartClosed unless the cart is open. A carrier that has to be asked for the freight is asked while
-no lock is held: see `cart.freight`.
+no lock is held: see `cart.quoting`.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from cart import snapshot
 from cart.exceptions import AddressRequired, CartEmpty, InvalidQuantity, LineNotFound, TooManyLines
-from cart.freight import Freight, with_freight
 from cart.models import Cart, CartLine, CartStatus, next_expiry
+from cart.quoting import Freight, with_freight
 from cart.snapshot import CartSnapshot
 from config.db.locks import require_transaction
 from config.exceptions import Refusal

@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 
-from cart import copies
+from cart import cache
 from cart.models import Cart, CartLine, CartStatus
 from config import money
 from inventory import catalogue
@@ -96,11 +96,11 @@ class CartSnapshot:
 def load(token: str, user_id: int | None) -> CartSnapshot:
     """The cart behind `token`. Raises CartNotFound, also for a cart of somebody else."""
     if user_id is not None:
-        copy = copies.recall(copies.key_of(token, user_id))
+        copy = cache.recall(cache.key_of(token, user_id))
         if copy and copy.get("id") == token:
             return _compose(copy)
     else:
-        copy = copies.recall(copies.key_of(token, None))
+        copy = cache.recall(cache.key_of(token, None))
         if copy:
             return _compose(copy)
     return of_cart(Cart.objects.fetch(token, user_id))
@@ -108,13 +108,13 @@ def load(token: str, user_id: int | None) -> CartSnapshot:
 
 def load_live(user_id: int) -> CartSnapshot | None:
     """The one cart that a user is filling, or None. That there is none is remembered too."""
-    key = copies.key_of("", user_id)
-    copy = copies.recall(key)
+    key = cache.key_of("", user_id)
+    copy = cache.recall(key)
     if copy:
         return _compose(copy) if "id" in copy else None
     cart = Cart.objects.live().with_quote().filter(user_id=user_id).first()
     if cart is None:
-        copies.remember(key, copies.NO_CART, {})
+        cache.remember(key, cache.NO_CART, {})
         return None
     return of_cart(cart)
 
@@ -130,16 +130,16 @@ def of_cart(cart: Cart, lines: Iterable[CartLine] | None = None) -> CartSnapshot
     else:
         goods = [(line.product_id, line.quantity) for line in sorted(lines, key=lambda line: (line.position, line.pk))]
     copy = _copy_of(cart, goods)
-    copies.remember(copies.key_of(cart.token, cart.user_id), (cart.pk, cart.version), copy)
+    cache.remember(cache.key_of(cart.token, cart.user_id), (cart.pk, cart.version), copy)
     return _compose(copy)
 
 
 def forget(cart: Cart) -> None:
     """Drop the cart's copy in Redis."""
-    copies.forget(copies.key_of(cart.token, cart.user_id), (cart.pk, cart.version))
+    cache.forget(cache.key_of(cart.token, cart.user_id), (cart.pk, cart.version))
 
 
-def _copy_of(cart: Cart, goods: list[tuple[int, int]]) -> copies.Copy:
+def _copy_of(cart: Cart, goods: list[tuple[int, int]]) -> cache.Copy:
     quote = cart.quote
     return {
         "id": cart.token,
@@ -165,7 +165,7 @@ def _copy_of(cart: Cart, goods: list[tuple[int, int]]) -> copies.Copy:
     }
 
 
-def _compose(copy: copies.Copy) -> CartSnapshot:
+def _compose(copy: cache.Copy) -> CartSnapshot:
     product_ids = [product_id for product_id, _ in copy["lines"]]
     free: dict[int, int] = {}
     if copy["status"] == CartStatus.OPEN:

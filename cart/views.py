@@ -9,9 +9,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from cart import services
-from cart.browser import current_cart, ensure_cart, keep_cart, show, user_id_of
 from cart.forms import AddForm, PostalCodeForm, QuantityForm
 from cart.models import CartStatus
+from cart.session import current_cart, ensure_cart, keep_cart, show, user_id_of
 from cart.snapshot import CartSnapshot
 from config.exceptions import Refusal
 from inventory import catalogue

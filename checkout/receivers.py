@@ -6,7 +6,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from cart import browser, snapshot
+from cart import session, snapshot
 from checkout import services, tasks
 from checkout.models import Order
 from checkout.signals import order_placed
@@ -29,6 +29,6 @@ def nudge_outbox(**_: Any) -> None:
 @receiver(user_logged_in, dispatch_uid="checkout.give_orders_to_account")
 def give_orders_to_account(request: HttpRequest | None, user: User, **_: Any) -> None:
     """Who bought as a guest and then makes an account, or signs in, finds the order under "My orders"."""
-    token = browser.guest_token(request) if request else ""
+    token = session.guest_token(request) if request else ""
     if token:
         services.give_to_account(token, user)

@@ -20,7 +20,7 @@ from config.db.replica import LAG_SECONDS, from_standby
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
 from inventory.models.products import ProductQuerySet
-from inventory.words import query_words
+from inventory.search_text import query_words
 
 T = TypeVar("T")
 

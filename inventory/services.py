@@ -19,8 +19,9 @@ from config.accounts.roles import ROLES
 from config.audit import services as audit
 from config.audit.events import Verb
 from config.audit.services import Actor
-from inventory import catalogue, demo
-from inventory.bulk import BulkWriter
+from inventory import catalogue
+from inventory.allocation import Demand, pick
+from inventory.demo import products as demo
 from inventory.exceptions import (
     InsufficientStock,
     ReservationExpired,
@@ -28,9 +29,9 @@ from inventory.exceptions import (
     Shortage,
     StockRefused,
 )
+from inventory.imports.bulk import BulkWriter
+from inventory.imports.product_rows import ProductRow, ProductsWritten
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
-from inventory.picking import Demand, pick
-from inventory.product_rows import ProductRow, ProductsWritten
 
 ADJUST = Verb("stock.adjust", _("counted the stock anew"))
 ON_SALE = Verb("product.on_sale", _("put on sale"))

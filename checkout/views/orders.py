@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from cart.browser import user_id_of
+from cart.session import user_id_of
 from checkout import sweeper
 from checkout.exceptions import OrderNotFound
 from checkout.forms import FindOrderForm

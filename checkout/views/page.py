@@ -17,9 +17,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from cart import services as carts
-from cart.browser import current_cart, user_id_of
 from cart.exceptions import AddressRequired
 from cart.models import CartStatus
+from cart.session import current_cart, user_id_of
 from cart.snapshot import CartSnapshot
 from checkout.forms import CARD, DeliveryForm, PaymentForm
 from checkout.models import Order

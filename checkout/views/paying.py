@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from cart.browser import current_cart, guest_token, user_id_of
 from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
 from cart.models import CartStatus
+from cart.session import current_cart, guest_token, user_id_of
 from cart.snapshot import CartSnapshot
 from checkout.exceptions import PaymentDeclined, PriceChanged
 from checkout.forms import PaymentForm

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory import pictures
 from inventory.models.stock import Stock
-from inventory.words import query_words, searchable
+from inventory.search_text import query_words, searchable
 
 
 class Category(models.Model):

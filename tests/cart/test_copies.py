@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import cache
 from django_redis import get_redis_connection
 
-from cart import copies, services, snapshot
+from cart import cache, services, snapshot
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
 from config.redis import guard
@@ -63,7 +63,7 @@ def test_a_forgotten_cart_is_not_brought_back_by_a_slow_reader() -> None:
     ordered.version += 1
     snapshot.forget(ordered)
     snapshot.of_cart(slow)
-    assert copies.recall(f"cart:{cart.id}") is None
+    assert cache.recall(f"cart:{cart.id}") is None
 
 
 def test_losing_redis_loses_nothing() -> None:

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from cart import services, snapshot
-from cart.freight import ASKED_AT_MOST, Freight, PriceNeeded
 from cart.models import Cart
+from cart.quoting import ASKED_AT_MOST, Freight, PriceNeeded
 from cart.snapshot import CartSnapshot
 from shipping.exceptions import ShippingRequired, ShippingUnavailable
 from shipping.services import check_quote

@@ -12,7 +12,7 @@ from django.db import IntegrityError, OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from cart.browser import COOKIE, SALT
+from cart.session import COOKIE, SALT
 from cart.snapshot import CartSnapshot
 from checkout import tasks
 from checkout.models import LIVE, Order

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory import catalogue, services
+from inventory.imports.shopify import plain_text
 from inventory.models import Category, Product, Stock
-from inventory.shopify import plain_text
 from tests.inventory.factories import ProductFactory, WarehouseFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory import demo, pictures
+from inventory import pictures
+from inventory.demo import products as demo
 
 
 def test_every_demo_product_has_a_small_clean_picture():

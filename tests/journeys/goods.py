@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django.core import signing
 
-from cart import browser
+from cart import session
 from cart.snapshot import CartSnapshot
 from inventory.models import Product
 from tests.inventory.factories import CategoryFactory, ProductFactory
@@ -36,6 +36,6 @@ def raise_price(product: Product, price: str) -> None:
 
 def hand_over(cart: CartSnapshot, shopper: Shopper) -> None:
     """Let this guest's browser hold the cart, as if they had filled it."""
-    signer = signing.get_cookie_signer(salt=browser.COOKIE + browser.SALT)
-    cookie = {"name": browser.COOKIE, "value": signer.sign(cart.id), "url": shopper.address}
+    signer = signing.get_cookie_signer(salt=session.COOKIE + session.SALT)
+    cookie = {"name": session.COOKIE, "value": signer.sign(cart.id), "url": shopper.address}
     shopper.page.context.add_cookies([cookie])

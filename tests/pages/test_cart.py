@@ -7,8 +7,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from cart.browser import COOKIE
 from cart.models import Cart, CartLine
+from cart.session import COOKIE
 from inventory.models import Product, Stock
 from tests.accounts.factories import PASSWORD, UserFactory
 from tests.cart.factories import filled_cart, flat_shipping

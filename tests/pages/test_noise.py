@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cart import snapshot
-from cart.browser import keep_cart
 from cart.models import CartLine, CartStatus
+from cart.session import keep_cart
 from checkout.models import Order
 from config.celery import app
 from payments.gateways.base import PIX

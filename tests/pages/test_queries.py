@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from cart import browser
+from cart import session
 from cart.snapshot import CartSnapshot
 from checkout.models import Order
 from config.accounts.models import User
@@ -37,8 +37,8 @@ def products(number: int) -> list[Product]:
 def holding(cart: CartSnapshot) -> Client:
     """A guest's browser with the cart in its cookie."""
     client = Client(headers={"accept-language": "en"})
-    signer = signing.get_cookie_signer(salt=browser.COOKIE + browser.SALT)
-    client.cookies[browser.COOKIE] = signer.sign(cart.id)
+    signer = signing.get_cookie_signer(salt=session.COOKIE + session.SALT)
+    client.cookies[session.COOKIE] = signer.sign(cart.id)
     return client
 
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from inventory import services
 from inventory.exceptions import StockRefused
-from inventory.product_rows import ProductsWritten
-from inventory.shopify import Catalogue, UnreadableFile, read_catalogue
+from inventory.imports.product_rows import ProductsWritten
+from inventory.imports.shopify import Catalogue, UnreadableFile, read_catalogue
 
 NAMED_AT_MOST = 10
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from inventory.product_rows import SLUG_LENGTH, ProductRow
+from inventory.imports.product_rows import SLUG_LENGTH, ProductRow
 
 NEEDED_COLUMNS = ("Handle", "Title", "Variant Price")
 OPTIONS = (1, 2, 3)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.utils.text import slugify
 
-from inventory.product_rows import ProductRow
+from inventory.imports.product_rows import ProductRow
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ _AMOUNT = re.compile(r"(\d+(?:,\d+)?) (kg|g|ml|litro|cm|peças|sachês)")
 
 @cache
 def vocabulary() -> dict[str, Any]:
-    return tomllib.loads((Path(__file__).parent / "demo_catalogue.toml").read_text("utf-8"))
+    return tomllib.loads((Path(__file__).parent / "products.toml").read_text("utf-8"))
 
 
 def demo_rows() -> list[ProductRow]:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from django.utils import timezone
 
 from inventory import catalogue
+from inventory.imports.product_rows import ProductRow, ProductsWritten, distinct_slug
 from inventory.models import Category, Product, ReservationLine, Stock, StockChange, Warehouse
-from inventory.product_rows import ProductRow, ProductsWritten, distinct_slug
 
 PRODUCT_COLUMNS_WRITTEN = [
     "name", "description", "category", "price", "weight_grams", "length_cm", "width_cm", "height_cm", "active",
