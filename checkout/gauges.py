@@ -7,7 +7,7 @@ from django.db.models import Count, Min
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
-from checkout.books import discrepancies
+from checkout.discrepancies import discrepancies
 from checkout.models import OutboxMessage
 from config.telemetry.metrics import at_scrape, gauge
 

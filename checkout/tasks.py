@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from checkout import inbox, outbox, sweeper
+from checkout import outbox, settle_webhooks, sweeper
 
 
 @shared_task
@@ -12,7 +12,7 @@ def relay_outbox() -> None:
 
 @shared_task
 def settle_webhook_events() -> None:
-    inbox.settle_waiting_events()
+    settle_webhooks.settle_waiting_events()
 
 
 @shared_task

@@ -430,7 +430,8 @@ WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", default=0)
 SERVER_TIMING = env.bool("SERVER_TIMING", default=DEMO or DEBUG)
 # Where Alertmanager answers, so that the admin's home page can tell what fires. Empty: it does not ask.
 ALERTMANAGER_URL = env.str("ALERTMANAGER_URL", default="").rstrip("/")
-# Staff of a demo or of an engineer's own shop look into every request: django-debug-toolbar, see config.telemetry.debug_toolbar.
+# Staff of a demo or of an engineer's own shop look into every request with django-debug-toolbar:
+# config.telemetry.debug_toolbar.
 # It is no part of what production installs.
 DEVELOPER_VIEW = (DEMO or DEBUG) and bool(find_spec("debug_toolbar")) and env.bool("DEVELOPER_VIEW", default=True)
 if DEVELOPER_VIEW:

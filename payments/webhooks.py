@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from payments import inbox
+from payments import webhook_inbox
 from payments.exceptions import InvalidSignature
 
 
@@ -13,7 +13,7 @@ from payments.exceptions import InvalidSignature
 def stripe(request: HttpRequest) -> HttpResponse:
     """200 once the event is stored, also when it was before; 400 where the signature is wrong or too old."""
     try:
-        inbox.store_webhook("stripe", request.body, request.headers.get("Stripe-Signature", ""))
+        webhook_inbox.store_webhook("stripe", request.body, request.headers.get("Stripe-Signature", ""))
     except InvalidSignature as error:
         return JsonResponse({"code": error.code}, status=error.status)
     return JsonResponse({"received": True})

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from checkout import links
-from checkout.admin.desk import CANCELLABLE, OrderDesk, may, may_cancel
+from checkout.admin.action_views import CANCELLABLE, OrderDesk, may, may_cancel
+from checkout.admin.actions import VERBS, Told
 from checkout.admin.filters import AwaitingFilter, GivenUpFilter, search_orders
 from checkout.admin.timeline import timeline
-from checkout.admin.verbs import VERBS, Told
 from checkout.models import Order, OutboxMessage
 from checkout.services import REFUNDABLE
 from config import money

@@ -7,5 +7,5 @@ provider is called, so that a crash leaves a question that can be asked, never a
 from payments.models.payments import Payment as Payment
 from payments.models.payments import PaymentAttempt as PaymentAttempt
 from payments.models.refunds import Refund as Refund
-from payments.models.stray_charges import StrayCharge as StrayCharge
+from payments.models.unmatched_charges import StrayCharge as StrayCharge
 from payments.models.webhook_events import WebhookEvent as WebhookEvent

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cart.models import Cart
-from checkout.concerns import CONCERNS, OVER_TIME, Concern, in_words
+from checkout.admin.active_problems import CONCERNS, OVER_TIME, Concern, in_words
 from checkout.models import Order, OutboxMessage
 from config.telemetry import metrics
 from payments.models import PaymentAttempt, WebhookEvent
@@ -177,7 +177,7 @@ class TestWhatIsWrong:
         assert "Nothing is wrong" not in page.content.decode(), "who is not told must not be reassured"
 
     def test_what_cannot_be_read_is_not_green(self, desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("checkout.concerns.scraped", dict)
+        monkeypatch.setattr("checkout.admin.active_problems.scraped", dict)
         assert len(self.wrong(desk)) == len(CONCERNS)
 
     @pytest.mark.parametrize("concern", CONCERNS, ids=lambda concern: concern.alert)

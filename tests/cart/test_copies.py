@@ -4,7 +4,8 @@ import pytest
 from django.core.cache import cache
 from django_redis import get_redis_connection
 
-from cart import cache, services, snapshot
+from cart import cache as cart_cache
+from cart import services, snapshot
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
 from config.redis import guard
@@ -63,7 +64,7 @@ def test_a_forgotten_cart_is_not_brought_back_by_a_slow_reader() -> None:
     ordered.version += 1
     snapshot.forget(ordered)
     snapshot.of_cart(slow)
-    assert cache.recall(f"cart:{cart.id}") is None
+    assert cart_cache.recall(f"cart:{cart.id}") is None
 
 
 def test_losing_redis_loses_nothing() -> None:

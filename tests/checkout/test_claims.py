@@ -13,9 +13,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from checkout import inbox, services, sweeper
-from payments import inbox as messages
+from checkout import services, settle_webhooks, sweeper
 from payments import services as payments
+from payments import webhook_inbox as messages
 from payments.models import Refund, WebhookEvent
 from payments.models.refunds import RefundQuerySet
 from payments.models.webhook_events import LEASE, WebhookEventQuerySet
@@ -95,11 +95,11 @@ def unguarded_refund(stale: RefundQuerySet, _before: Any) -> Refund | None:
 def test_what_one_worker_settles_is_no_work_for_another(guarded: bool, events: int, monkeypatch: Any) -> None:
     if not guarded:
         monkeypatch.setattr(WebhookEventQuerySet, "claim", unguarded_events)
-    gate, before = Gate(inbox._settle_event), counted("webhooks")
-    monkeypatch.setattr(inbox, "_settle_event", gate)
-    with in_another_connection(inbox.settle_waiting_events) as first:
+    gate, before = Gate(settle_webhooks._settle_event), counted("webhooks")
+    monkeypatch.setattr(settle_webhooks, "_settle_event", gate)
+    with in_another_connection(settle_webhooks.settle_waiting_events) as first:
         assert gate.reached.wait(20)
-        assert inbox.settle_waiting_events() == (0 if guarded else events)
+        assert settle_webhooks.settle_waiting_events() == (0 if guarded else events)
         gate.open()
     assert first.result() == events
     if guarded:
@@ -127,14 +127,14 @@ def test_two_claims_at_the_same_moment_share_what_there_is(events: int) -> None:
 
 def test_what_a_dead_worker_had_in_hand_is_anothers_after_the_lease(events: int) -> None:
     assert len(payments.claim_events(events)) == events
-    assert inbox.settle_waiting_events() == 0
+    assert settle_webhooks.settle_waiting_events() == 0
     WebhookEvent.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
-    assert inbox.settle_waiting_events() == events
+    assert settle_webhooks.settle_waiting_events() == events
 
 
 def test_what_could_not_be_settled_waits_for_no_lease() -> None:
     WebhookEvent.objects.create(provider="stripe", event_id="evt_1", type="x", payload={"broken": True})
-    assert [inbox.settle_waiting_events() for _ in range(2)] == [0, 0]
+    assert [settle_webhooks.settle_waiting_events() for _ in range(2)] == [0, 0]
     assert WebhookEvent.objects.get().tries == 2
 
 

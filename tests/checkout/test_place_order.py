@@ -13,7 +13,7 @@ from cart import snapshot
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
 from cart.models import Cart, CartStatus
 from cart.snapshot import CartSnapshot
-from checkout import inbox, outbox, sweeper
+from checkout import outbox, settle_webhooks, sweeper
 from checkout.exceptions import PaymentDeclined, PriceChanged
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.services import cancel_waiting_payment
@@ -172,7 +172,7 @@ class TestUnknown:
         sandbox.deliver_to(f"{live_server.url}/webhooks/stripe/")
         eventually(WebhookEvent.objects.exists)
         for _ in range(2):
-            inbox.settle_waiting_events()
+            settle_webhooks.settle_waiting_events()
             WebhookEvent.objects.update(handled_at=None)
         order.refresh_from_db()
         assert order.status == OrderStatus.PAID

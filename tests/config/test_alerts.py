@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 from django.test import Client
 
-from config.backoffice import alertmanager
+from config.backoffice.alertmanager import SECONDS, firing, forget
 from config.devstack import ports
 from tests.accounts.factories import UserFactory
 from tests.waiting import eventually
@@ -23,9 +23,9 @@ ROUTES = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
 @pytest.fixture(autouse=True)
 def asked_anew() -> Iterator[None]:
-    alertmanager.forget()
+    forget()
     yield
-    alertmanager.forget()
+    forget()
 
 
 @pytest.fixture
@@ -67,19 +67,19 @@ def post(url: str, document: object) -> None:
 
 def test_what_fires_is_told_and_what_is_silenced_is_not(alertmanager: str, settings) -> None:
     settings.ALERTMANAGER_URL = alertmanager
-    assert alertmanager.firing() == []
+    assert firing() == []
     for name, severity in (("CheckoutSlow", "page"), ("TasksBehind", "ticket")):
         labels = {"alertname": name, "severity": severity}
         post(f"{alertmanager}/api/v2/alerts", [{"labels": labels, "annotations": {"summary": f"{name}!"}}])
     matcher = {"name": "alertname", "value": "TasksBehind", "isRegex": False}
     times = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
     post(f"{alertmanager}/api/v2/silences", {"matchers": [matcher], **times, "createdBy": "x", "comment": "x"})
-    assert alertmanager.firing() == [], "the last answer is kept for a while"
+    assert firing() == [], "the last answer is kept for a while"
     deadline = time.monotonic() + 10
-    while [alert.name for alert in alertmanager.firing() or []] != ["CheckoutSlow"]:
+    while [alert.name for alert in firing() or []] != ["CheckoutSlow"]:
         assert time.monotonic() < deadline
-        alertmanager.forget()
-    (alert,) = alertmanager.firing() or []
+        forget()
+    (alert,) = firing() or []
     assert (alert.severity, alert.summary) == ("page", "CheckoutSlow!")
 
 
@@ -89,7 +89,7 @@ def test_staff_read_it_at_home_in_their_language(alertmanager: str, settings, la
     settings.ALERTMANAGER_URL = alertmanager
     labels = {"alertname": "CheckoutErrorBudgetBurnsFast", "severity": "page"}
     post(f"{alertmanager}/api/v2/alerts", [{"labels": labels, "annotations": {"summary": "3 % of checkouts fail"}}])
-    eventually(lambda: alertmanager.forget() or bool(alertmanager.firing()))
+    eventually(lambda: forget() or bool(firing()))
     client = Client(headers={"accept-language": language})
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     assert words in client.get("/admin/").content.decode()
@@ -97,12 +97,12 @@ def test_staff_read_it_at_home_in_their_language(alertmanager: str, settings, la
 
 def test_where_none_is_configured_nothing_fires(settings) -> None:
     settings.ALERTMANAGER_URL = ""
-    assert alertmanager.firing() == []
+    assert firing() == []
 
 
 def test_one_that_is_away_is_not_known(settings) -> None:
     settings.ALERTMANAGER_URL = "http://127.0.0.1:1"
-    assert alertmanager.firing() is None
+    assert firing() is None
 
 
 class Trickling(BaseHTTPRequestHandler):
@@ -128,10 +128,10 @@ def test_a_trickling_one_costs_half_a_second_once(settings) -> None:
         Thread(target=server.serve_forever, daemon=True).start()
         settings.ALERTMANAGER_URL = f"http://127.0.0.1:{server.server_port}"
         began = time.monotonic()
-        assert alertmanager.firing() is None
-        assert alertmanager.SECONDS <= time.monotonic() - began < alertmanager.SECONDS + 2
+        assert firing() is None
+        assert SECONDS <= time.monotonic() - began < SECONDS + 2
         began = time.monotonic()
-        assert alertmanager.firing() is None
+        assert firing() is None
         assert time.monotonic() - began < 0.2
         server.shutdown()
 
@@ -146,5 +146,5 @@ def test_an_answer_that_makes_no_sense_is_not_known(settings) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         settings.ALERTMANAGER_URL = f"http://127.0.0.1:{server.server_port}"
-        assert alertmanager.firing() is None
+        assert firing() is None
         server.shutdown()

@@ -10,7 +10,7 @@ from cart.snapshot import CartSnapshot
 from checkout import tasks
 from checkout.models import Order
 from config.exceptions import Refusal
-from payments import inbox
+from payments import webhook_inbox
 from payments.models import PaymentAttempt
 from payments.sandbox.webhooks import sign
 from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
@@ -80,7 +80,7 @@ def deliver_webhooks(sandbox: Sandbox) -> None:
     """The provider delivers all that it ever told, once more: it cannot know what was stored."""
     for event in sandbox.events():
         raw = json.dumps({name: value for name, value in event.items() if name not in {"tries", "delivered"}})
-        inbox.store_webhook("stripe", raw.encode(), sign(raw, sandbox.webhook_secret))
+        webhook_inbox.store_webhook("stripe", raw.encode(), sign(raw, sandbox.webhook_secret))
 
 
 # --- The shopper, after the crash -------------------------------------------------------------------------------------

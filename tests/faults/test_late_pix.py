@@ -13,7 +13,7 @@ from checkout.services import cancel_waiting_payment
 from config.money import to_minor_units
 from inventory import services as inventory
 from inventory.models import Product
-from payments import inbox
+from payments import webhook_inbox
 from payments.models import Payment, PaymentAttempt
 from payments.sandbox.webhooks import sign
 from tests.cart.factories import ready_cart
@@ -173,4 +173,4 @@ def event_of(sandbox: Sandbox, attempt: PaymentAttempt, received: int) -> dict[s
 
 def store(event: dict[str, Any]) -> None:
     raw = json.dumps(event)
-    inbox.store_webhook("stripe", raw.encode(), sign(raw, WEBHOOK_SECRET))
+    webhook_inbox.store_webhook("stripe", raw.encode(), sign(raw, WEBHOOK_SECRET))

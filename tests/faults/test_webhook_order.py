@@ -11,7 +11,7 @@ import pytest
 from checkout import tasks
 from checkout.models import Order
 from inventory.models import Product, Stock
-from payments import inbox
+from payments import webhook_inbox
 from payments.models import PaymentAttempt, WebhookEvent
 from payments.sandbox.webhooks import sign
 from tests.cart.factories import ready_cart
@@ -31,7 +31,7 @@ DAYS_LATE = 3 * 24 * 60 * 60
 
 def store(event: dict[str, Any]) -> None:
     raw = json.dumps({name: value for name, value in event.items() if name not in {"tries", "delivered"}})
-    inbox.store_webhook("stripe", raw.encode(), sign(raw, WEBHOOK_SECRET))
+    webhook_inbox.store_webhook("stripe", raw.encode(), sign(raw, WEBHOOK_SECRET))
 
 
 def final_state(order: Order) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import include, path
 
-from payments import inbox
+from payments import webhook_inbox
 from payments.exceptions import InvalidSignature
 from payments.gateways import gateway
 from payments.models import WebhookEvent
@@ -86,13 +86,13 @@ def test_a_stored_event_tells_its_attempt_and_outcome(sandbox: Sandbox, token: s
     gateway().authorize(a_charge(token, attempt_id=attempt.pk))
     body = json.dumps(sandbox.events()[-1])
 
-    event = inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
-    told = inbox.read_event(WebhookEvent.objects.get(pk=event.pk))
+    event = webhook_inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
+    told = webhook_inbox.read_event(WebhookEvent.objects.get(pk=event.pk))
 
     assert event.type == type_
     assert told.outcome is not None
     assert told.outcome.kind == kind
-    assert inbox.attempt_of_event(told) == attempt
+    assert webhook_inbox.attempt_of_event(told) == attempt
 
 
 def test_a_snapshot_of_creation_decides_nothing(sandbox: Sandbox) -> None:
@@ -113,7 +113,7 @@ def test_the_placeholder_of_a_lost_attempt_tells_nothing(sandbox: Sandbox) -> No
 def test_an_event_is_stored_once_without_secrets(sandbox: Sandbox) -> None:
     body = an_event(sandbox)
     for _ in range(3):
-        event = inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
+        event = webhook_inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
 
     assert WebhookEvent.objects.get() == event
     assert "client_secret" in body
@@ -136,7 +136,7 @@ FORGERIES: dict[str, Callable[[], tuple[str, str]]] = {
 def test_what_the_provider_did_not_sign_is_refused(sandbox: Sandbox, forgery: str) -> None:
     body, signature = FORGERIES[forgery]()
     with pytest.raises(InvalidSignature):
-        inbox.store_webhook("stripe", body.encode(), signature)
+        webhook_inbox.store_webhook("stripe", body.encode(), signature)
 
     assert not WebhookEvent.objects.exists()
 
@@ -148,9 +148,9 @@ def test_an_old_signature_is_refused(sandbox: Sandbox, age: int, taken: bool) ->
 
     if not taken:
         with pytest.raises(InvalidSignature):
-            inbox.store_webhook("stripe", body.encode(), signature)
+            webhook_inbox.store_webhook("stripe", body.encode(), signature)
     else:
-        inbox.store_webhook("stripe", body.encode(), signature)
+        webhook_inbox.store_webhook("stripe", body.encode(), signature)
     assert WebhookEvent.objects.exists() is taken
 
 
@@ -176,8 +176,8 @@ def test_waiting_events_those_tried_least_first() -> None:
     events = [
         WebhookEvent.objects.create(provider="stripe", event_id=f"evt_{n}", type="x", payload={}) for n in range(3)
     ]
-    inbox.mark_event_failed(events[0], "no attempt yet")
-    inbox.mark_events_handled([events[1]])
+    webhook_inbox.mark_event_failed(events[0], "no attempt yet")
+    webhook_inbox.mark_events_handled([events[1]])
 
     waiting = WebhookEvent.objects.waiting()
 

@@ -1,6 +1,6 @@
 """No statement of the traffic or of the sweeper reads a large table from end to end.
 
-The shop is filled by `checkout.scale`; then pages, calls and tasks run for real while every statement is explained
+The shop is filled by `checkout.seed_scale`; then pages, calls and tasks run for real while every statement is explained
 before it runs. The planner decides by itself, with the costs of a disk that seeks as fast as it reads.
 """
 
@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from cart import services as carts
 from cart.models import Cart
-from checkout import idempotency, inbox, outbox, scale, sweeper
+from checkout import idempotency, outbox, seed_scale, settle_webhooks, sweeper
 from checkout.models import Order
 from config.telemetry import metrics
 from inventory import services as inventory
@@ -56,7 +56,7 @@ def large_shop(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         if not (FULL and Product.objects.filter(sku=f"ESC-{PRODUCTS}").exists()):
             _empty()
-            scale.seed(products=PRODUCTS, carts=CARTS, order_lines=ORDER_LINES)
+            seed_scale.seed(products=PRODUCTS, carts=CARTS, order_lines=ORDER_LINES)
     yield
     if not FULL:
         with django_db_blocker.unblock():
@@ -207,7 +207,7 @@ def test_the_orders_of_a_member(shop: None, watch: Watch) -> None:
     "task",
     [
         sweeper.settle_stale_attempts, sweeper.expire_unpaid, sweeper.settle_stale_refunds, inventory.reclaim_expired,
-        idempotency.forget_old_keys, inbox.settle_waiting_events, outbox.relay,
+        idempotency.forget_old_keys, settle_webhooks.settle_waiting_events, outbox.relay,
     ],
     ids=lambda task: task.__name__,
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from checkout import scale
+from checkout import seed_scale
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--products", type=int, default=1_000_000)
         parser.add_argument("--carts", type=int, default=1_000_000)
         parser.add_argument(
-            "--order-lines", type=int, default=5_000_000, help=f"{scale.LINES_PER_ORDER} of them make an order"
+            "--order-lines", type=int, default=5_000_000, help=f"{seed_scale.LINES_PER_ORDER} of them make an order"
         )
 
     def handle(self, *_args: Any, products: int, carts: int, order_lines: int, **_options: Any) -> None:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{time.monotonic() - begun:7.1f} s  {what}: {done:,} of {wanted:,}")
 
         try:
-            scale.seed(products=products, carts=carts, order_lines=order_lines, progress=tell)
-        except scale.AlreadySeeded:
+            seed_scale.seed(products=products, carts=carts, order_lines=order_lines, progress=tell)
+        except seed_scale.AlreadySeeded:
             raise CommandError("This database was filled before. Take an empty one.") from None
         self.stdout.write(f"{time.monotonic() - begun:7.1f} s  done")

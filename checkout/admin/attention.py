@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from checkout.books import discrepancies
+from checkout.discrepancies import discrepancies
 from checkout.models import MessageKind, OutboxMessage
 from config.backoffice.base import order_link
 from config.templatetags.esteira import money

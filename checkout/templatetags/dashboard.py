@@ -13,8 +13,8 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from checkout.concerns import CONCERNS, findings, in_words
-from checkout.figures import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
+from checkout.admin.active_problems import CONCERNS, findings, in_words
+from checkout.admin.sales_report import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
 from checkout.models import Order, OrderStatus, OutboxMessage
 from config.backoffice.alertmanager import firing
 from config.backoffice.charts import bars

@@ -5,8 +5,8 @@ import logging
 from checkout.models import Order
 from checkout.settle import settle
 from config.telemetry.metrics import swept
-from payments import inbox
 from payments import services as payments
+from payments import webhook_inbox
 from payments.models import PaymentAttempt, WebhookEvent
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ def settle_waiting_events() -> int:
     total = 0
     while True:
         done = [event for event in payments.claim_events(BATCH) if _settle_event(event)]
-        inbox.mark_events_handled(done)
+        webhook_inbox.mark_events_handled(done)
         swept.labels("webhooks").inc(len(done))
         total += len(done)
         if len(done) < BATCH:
@@ -32,20 +32,20 @@ def settle_waiting_events() -> int:
 def _settle_event(event: WebhookEvent) -> bool:
     """Whether the event is done with: settled, or of no news."""
     try:
-        told = inbox.read_event(event)
+        told = webhook_inbox.read_event(event)
         if told.outcome is not None:
-            attempt = inbox.attempt_of_event(told)
+            attempt = webhook_inbox.attempt_of_event(told)
             if attempt is None:
-                inbox.mark_event_failed(event, "No attempt matches yet.")
+                webhook_inbox.mark_event_failed(event, "No attempt matches yet.")
                 return False
             # The provider mostly confirms what it answered before. Nothing overrules money that was taken.
             if attempt.status != PaymentAttempt.Status.APPROVED:
                 settle(attempt.pk, told.outcome)
     except Order.DoesNotExist:
-        inbox.mark_event_failed(event, "The attempt belongs to no order.")
+        webhook_inbox.mark_event_failed(event, "The attempt belongs to no order.")
         return False
     except Exception as error:  # one event that cannot be read must not keep the others waiting
         logger.exception("Webhook event %s could not be settled", event.pk)
-        inbox.mark_event_failed(event, type(error).__name__)
+        webhook_inbox.mark_event_failed(event, type(error).__name__)
         return False
     return True

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from checkout.loose_ends import SECTIONS
+from checkout.admin.attention import SECTIONS
 from config.backoffice.site import page, render_page
 
 

@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from checkout.admin import verbs
+from checkout.admin import actions
+from checkout.admin.actions import VERBS, Told
 from checkout.admin.forms import ReasonForm, RefundForm, new_key
-from checkout.admin.verbs import VERBS, Told
 from checkout.models import Order, OrderStatus
 from checkout.services import REFUNDABLE
 from config.backoffice.base import PageAdmin
@@ -88,7 +88,7 @@ class OrderDesk(PageAdmin[Order]):
             cleaned = form.cleaned_data
 
             def do() -> Told:
-                return verbs.refund(
+                return actions.refund(
                     order,
                     request.user,
                     amount=cleaned["amount"],
@@ -126,7 +126,7 @@ class OrderDesk(PageAdmin[Order]):
             cleaned = form.cleaned_data
 
             def do() -> Told:
-                return verbs.cancel(order, request.user, reason=cleaned["reason"], key=cleaned["key"])
+                return actions.cancel(order, request.user, reason=cleaned["reason"], key=cleaned["key"])
 
             if self._move_money(request, form, do):
                 return self._to_page(order)
