@@ -74,7 +74,7 @@ def forget(key: str, stamp: Stamp) -> None:
 def _write(key: str, stamp: Stamp, copy: Copy, seconds: int) -> None:
     text = json.dumps({**copy, "stamp": stamp, "kept_at": time.time()}, default=str)
     try:
-        with guard.insisting():
+        with guard.bypass_cooldown():
             get_redis_connection("default").eval(_WRITE_FORWARD, 1, cache.make_key(key), text, *stamp, seconds)
     except RedisError as error:
         logger.warning("Redis is away, the cart's copy is not kept: %s", type(error).__name__)

@@ -86,10 +86,10 @@ def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: 
                 )
             line = lines[product.id] = CartLine(cart=cart, product_id=product.id, quantity=0, position=len(lines))
             if len(lines) == 1:
-                metrics.cart_reached("lines")
+                metrics.count_cart_step_on_commit("lines")
         _adopt_currency(cart, product, alone=len(lines) == 1)
-        _put(line, line.quantity + quantity, sku)
-        _changed(cart, lines, freight)
+        _set_line(line, line.quantity + quantity, sku)
+        _reprice(cart, lines, freight)
     return snapshot.of_cart(cart, lines.values())
 
 
@@ -107,8 +107,8 @@ def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_
         if quantity == 0:
             lines.pop(line.product_id).delete()
         else:
-            _put(line, quantity, sku)
-        _changed(cart, lines, freight)
+            _set_line(line, quantity, sku)
+        _reprice(cart, lines, freight)
     return snapshot.of_cart(cart, lines.values())
 
 
@@ -135,12 +135,12 @@ def set_delivery(
         cart = Cart.objects.fetch_locked(token, user_id)
         cart.require_open()
         if cart.address is None:
-            metrics.cart_reached("address")
+            metrics.count_cart_step_on_commit("address")
         cart.email, cart.phone = email, phone
         cart.address = address
         cart.postal_code = postal_code
         lines = _lines_of(cart)
-        _changed(cart, lines, freight)
+        _reprice(cart, lines, freight)
     return snapshot.of_cart(cart, lines.values())
 
 
@@ -158,7 +158,7 @@ def set_postal_code(freight: Freight, token: str, postal_code: str, *, user_id: 
             cart.street = cart.street_number = cart.complement = cart.district = cart.city = ""
             cart.postal_code, cart.state = postal_code, postal_codes.state_of(postal_code) or ""
         lines = _lines_of(cart)
-        _changed(cart, lines, freight)
+        _reprice(cart, lines, freight)
     return snapshot.of_cart(cart, lines.values())
 
 
@@ -182,7 +182,7 @@ def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | N
         if not lines:
             raise CartEmpty
         if cart.quote is None:
-            metrics.cart_reached("shipping")
+            metrics.count_cart_step_on_commit("shipping")
         cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
         _save(cart, "quote")
     return snapshot.of_cart(cart, lines.values())
@@ -206,7 +206,7 @@ def merge_carts(freight: Freight, guest_token: str, user_id: int) -> None:
         if len(carts) != 2:
             return
         guest, mine = sorted(carts, key=lambda cart: cart.pk == mine.pk)
-        _take_in(mine, guest, freight)
+        _absorb(mine, guest, freight)
     snapshot.forget(guest)
     snapshot.forget(mine)
 
@@ -225,7 +225,7 @@ def claim_cart(guest_token: str, user_id: int) -> CartSnapshot:
     return create_cart(user_id)
 
 
-def _take_in(mine: Cart, guest: Cart, freight: Freight) -> None:
+def _absorb(mine: Cart, guest: Cart, freight: Freight) -> None:
     lines = _lines_of(mine)
     for guest_line in guest.lines.all():
         line = lines.get(guest_line.product_id)
@@ -240,7 +240,7 @@ def _take_in(mine: Cart, guest: Cart, freight: Freight) -> None:
         mine.email, mine.phone, mine.address = guest.email, guest.phone, guest.address
     guest.status = CartStatus.MERGED
     _save(guest)
-    _changed(mine, lines, freight)
+    _reprice(mine, lines, freight)
 
 
 # --- What the checkout does to a cart, inside its own transaction, on a cart that it has locked -----------------------
@@ -248,25 +248,25 @@ def _take_in(mine: Cart, guest: Cart, freight: Freight) -> None:
 
 def begin_payment(cart: Cart) -> None:
     """Close the cart to changes while its order is being paid."""
-    metrics.cart_reached("payment")
-    _move(cart, CartStatus.CHECKING_OUT)
+    metrics.count_cart_step_on_commit("payment")
+    _transition(cart, CartStatus.CHECKING_OUT)
     _forget_copy_on_commit(cart)
 
 
 def reopen(cart: Cart) -> None:
     """Give the cart back as it was, after a declined or abandoned payment. A cart that moved on is left alone."""
     if cart.status == CartStatus.CHECKING_OUT:
-        _move(cart, CartStatus.OPEN)
+        _transition(cart, CartStatus.OPEN)
         _forget_copy_on_commit(cart)
 
 
 def mark_ordered(cart: Cart) -> None:
     """The cart has become a paid order. Whoever hears of the order drops the cart's copy."""
-    metrics.cart_reached("paid")
-    _move(cart, CartStatus.ORDERED)
+    metrics.count_cart_step_on_commit("paid")
+    _transition(cart, CartStatus.ORDERED)
 
 
-def _move(cart: Cart, status: CartStatus) -> None:
+def _transition(cart: Cart, status: CartStatus) -> None:
     require_transaction()
     cart.status = status
     _save(cart, "status")
@@ -297,7 +297,7 @@ def _adopt_currency(cart: Cart, product: ProductFacts, *, alone: bool) -> None:
         )
 
 
-def _put(line: CartLine, quantity: int, sku: str) -> None:
+def _set_line(line: CartLine, quantity: int, sku: str) -> None:
     if not 1 <= quantity <= settings.MAX_LINE_QUANTITY:
         raise InvalidQuantity(
             _("Choose between 1 and %(most)d of each product.") % {"most": settings.MAX_LINE_QUANTITY},
@@ -310,7 +310,7 @@ def _put(line: CartLine, quantity: int, sku: str) -> None:
     line.save()
 
 
-def _changed(cart: Cart, lines: dict[int, CartLine], freight: Freight) -> None:
+def _reprice(cart: Cart, lines: dict[int, CartLine], freight: Freight) -> None:
     """Something that the freight depends on may have changed: promise a new price for the method chosen, or drop it."""
     if cart.quote is not None:
         parcel = _parcel_of_lines(cart, lines)

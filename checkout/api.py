@@ -248,7 +248,7 @@ def _place(command: PlaceOrder) -> Answer:
 def _recover(number: str) -> Answer | None:
     """The answer that `_place` would have given, from the order that it had made; None where nothing came of it."""
     try:
-        order = sweeper.what_came_of(number)
+        order = sweeper.recover_order(number)
     except PaymentDeclined as refusal:
         return _declined(refusal)
     return _order_answer(order) if order else None

@@ -15,7 +15,7 @@ from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
 from checkout.models import MessageKind, Order, OutboxMessage
 from config.audit import services as audit
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.telemetry.metrics import swept
 from payments import refunds
@@ -24,8 +24,8 @@ from payments.models import Refund
 
 logger = logging.getLogger(__name__)
 
-RESEND = Verb("message.resend", _("had the confirmation sent again"))
-HASTEN = Verb("message.hasten", _("had a message sent at once"))
+RESEND = AuditEvent("message.resend", _("had the confirmation sent again"))
+SEND_NOW = AuditEvent("message.hasten", _("had a message sent at once"))
 
 BATCH = 50
 
@@ -82,11 +82,11 @@ def resend(order: Order, *, by: Actor = None) -> None:
 
 
 @transaction.atomic
-def hasten(message_ids: Collection[int], *, by: Actor = None) -> int:
+def send_now(message_ids: Collection[int], *, by: Actor = None) -> int:
     """Let those of these messages that are not sent go at the relay's next round; returns how many."""
     unsent = OutboxMessage.objects.unsent().filter(pk__in=message_ids).select_related("order")
     messages = list(unsent.select_for_update(of=("self",)).order_by("pk"))
     OutboxMessage.objects.filter(pk__in=[message.pk for message in messages]).update(due_at=timezone.now())
     for message in messages:
-        audit.record(by, HASTEN, message, reference=message.order.number)
+        audit.record(by, SEND_NOW, message, reference=message.order.number)
     return len(messages)

@@ -70,7 +70,7 @@ def place_order(command: PlaceOrder) -> Order:
         except CheckoutInProgress:
             if command.key and not IdempotencyKey.objects.held(command.key).exists():
                 raise RequestOvertaken from None  # what waits for the shopper may be its own repeat's order
-            give_up_waiting_order(command.cart_token, command.user_id)
+            cancel_pending_payment(command.cart_token, command.user_id)
             order, attempt = _commit_order(command)
         return _ask_for_money(order, attempt)
 
@@ -81,13 +81,13 @@ def _refuse_what_nobody_would_charge(command: PlaceOrder) -> None:
     A cart whose payment is under way goes the ordinary way: nobody may say of it that nothing was charged.
     """
     try:
-        provider.refuse_while_left_alone(command.payment_method)
+        provider.ensure_available(command.payment_method)
     except PaymentUnavailable:
         if Cart.objects.fetch(command.cart_token, command.user_id).status == CartStatus.OPEN:
             raise
 
 
-def give_up_waiting_order(cart_token: str, user_id: int | None) -> None:
+def cancel_pending_payment(cart_token: str, user_id: int | None) -> None:
     """Withdraw the payment that still waits for the shopper, so that the cart is open again.
 
     Raises CheckoutInProgress where the provider has not answered yet: that money may be on its way. An order that turns
@@ -149,7 +149,7 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
         since=now,
         expires_at=now + timedelta(minutes=settings.STOCK_HOLD_MINUTES),
     )
-    metrics.order_became(order.status)
+    metrics.count_order_on_commit(order.status)
     logs.remember(cart=cart.pk, order=number, attempt=attempt.pk)
     return order, attempt
 

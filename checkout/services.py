@@ -13,21 +13,21 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import Order, OrderStatus
-from checkout.place_order import give_up_waiting_order
+from checkout.place_order import cancel_pending_payment
 from checkout.settle import settle
 from config.accounts.models import User
 from config.audit import services as audit
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.telemetry import metrics
 from inventory import services as inventory
 from payments import provider, refunds
 from payments.models import Payment, PaymentAttempt, Refund
 
-SHIP = Verb("order.ship", _("marked as shipped"))
-DELIVER = Verb("order.deliver", _("marked as delivered"))
-CANCEL = Verb("order.cancel", _("set out to cancel"))
-TAKE_BACK = Verb("order.take_back", _("decided that the goods go back into stock"))
+SHIP = AuditEvent("order.ship", _("marked as shipped"))
+DELIVER = AuditEvent("order.deliver", _("marked as delivered"))
+CANCEL = AuditEvent("order.cancel", _("set out to cancel"))
+TAKE_BACK = AuditEvent("order.take_back", _("decided that the goods go back into stock"))
 
 REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
@@ -47,7 +47,7 @@ def cancel_waiting_payment(order: Order) -> None:
     Does nothing where the order no longer waits. Raises CheckoutInProgress while the outcome is unknown, and
     PaymentUnavailable.
     """
-    give_up_waiting_order(order.cart.token, order.cart.user_id)
+    cancel_pending_payment(order.cart.token, order.cart.user_id)
 
 
 def cancel_order(order: Order, *, reason: str, idempotency_key: str, by: Actor = None) -> Order:
@@ -124,7 +124,7 @@ def _close_refunded(order: Order) -> None:
     order.status = OrderStatus.REFUNDED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])
-    metrics.order_became(order.status)
+    metrics.count_order_on_commit(order.status)
 
 
 def mark_shipped(order: Order, *, by: Actor = None) -> Order:
@@ -138,7 +138,7 @@ def mark_delivered(order: Order, *, by: Actor = None) -> Order:
 
 
 @transaction.atomic
-def _advance(order: Order, origin: OrderStatus, target: OrderStatus, verb: Verb, by: Actor) -> Order:
+def _advance(order: Order, origin: OrderStatus, target: OrderStatus, verb: AuditEvent, by: Actor) -> Order:
     order = Order.objects.locked().get(pk=order.pk)
     if order.status != origin:
         raise OrderNotAdvanced(
@@ -153,5 +153,5 @@ def _advance(order: Order, origin: OrderStatus, target: OrderStatus, verb: Verb,
     order.status = target
     order.save(update_fields=["status"])
     audit.record(by, verb, order, reference=order.number, before={"status": origin}, after={"status": target})
-    metrics.order_became(order.status)
+    metrics.count_order_on_commit(order.status)
     return order

@@ -79,8 +79,8 @@ def _hold_expiry() -> datetime:
 
 def _pay(order: Order) -> None:
     Order.objects.pay(order, timezone.now())
-    metrics.order_became(order.status)
-    metrics.earned(order.total, order.currency)
+    metrics.count_order_on_commit(order.status)
+    metrics.count_revenue_on_commit(order.total, order.currency)
     carts.mark_ordered(order.cart)
 
     def announce() -> None:
@@ -97,7 +97,7 @@ def _give_up(order: Order) -> None:
     order.status = OrderStatus.CANCELLED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])
-    metrics.order_became(order.status)
+    metrics.count_order_on_commit(order.status)
     carts.reopen(order.cart)
 
 

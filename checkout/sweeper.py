@@ -16,7 +16,7 @@ from checkout.exceptions import PaymentDeclined
 from checkout.models import Order, OrderStatus
 from checkout.settle import settle
 from config.audit import services as audit
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.telemetry.metrics import swept
 from inventory import services as inventory
@@ -25,12 +25,12 @@ from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt, Refund
-from payments.reconcile import record_strays, unrecorded_money
+from payments.reconcile import record_unmatched, unrecorded_money
 from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
 
-ASK = Verb("order.ask", _("asked the provider about the payment"))
+ASK = AuditEvent("order.ask", _("asked the provider about the payment"))
 
 BATCH = 50
 # Longer than the deadline of a call under way, whose own answer is about to come.
@@ -85,7 +85,7 @@ def reconcile() -> int:
     except PaymentUnavailable:
         logger.info("The books stay uncompared: the provider cannot be asked now")
         return 0
-    record_strays(found.strays)
+    record_unmatched(found.unmatched)
     outcomes = {attempt.pk: outcome for attempt, outcome in found.unsettled}
     return _settle_each("reconciled", [attempt for attempt, _ in found.unsettled], lambda attempt: outcomes[attempt.pk])
 
@@ -104,7 +104,7 @@ def refresh(order: Order, *, by: Actor = None) -> Order:
     return Order.objects.with_everything().get(pk=order.pk)
 
 
-def what_came_of(number: str) -> Order | None:
+def recover_order(number: str) -> Order | None:
     """The order that a request made before it died, so that whoever repeats it still learns of it; None where it was
     withdrawn, or its money never asked for. Asks the provider about an order that awaits its payment.
 

@@ -25,7 +25,7 @@ from django_redis import get_redis_connection
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
-from config.redis.guard import insisting
+from config.redis.guard import bypass_cooldown
 
 T = TypeVar("T")
 
@@ -149,7 +149,7 @@ def drop_on_commit(name: str, *keys: str) -> None:
     full_keys = [full for key in keys for full in (f"{name}:{key}", f"lease:{name}:{key}")]
 
     def drop() -> None:
-        with insisting():
+        with bypass_cooldown():
             cache.delete_many(full_keys)
 
     transaction.on_commit(drop, robust=True)

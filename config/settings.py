@@ -52,7 +52,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "django_prometheus",
-    "config.backoffice.apps.BackRoomConfig",
+    "config.backoffice.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.accounts.roles import ROLES
 from config.audit import services as audit
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from inventory import catalogue
 from inventory.allocation import Demand, pick
@@ -33,9 +33,9 @@ from inventory.imports.bulk import BulkWriter
 from inventory.imports.product_rows import ProductRow, ProductsWritten
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
 
-ADJUST = Verb("stock.adjust", _("counted the stock anew"))
-ON_SALE = Verb("product.on_sale", _("put on sale"))
-OFF_SALE = Verb("product.off_sale", _("taken off sale"))
+ADJUST = AuditEvent("stock.adjust", _("counted the stock anew"))
+ON_SALE = AuditEvent("product.on_sale", _("put on sale"))
+OFF_SALE = AuditEvent("product.off_sale", _("taken off sale"))
 
 RECLAIMED_AT_ONCE = 500
 WRITTEN_AT_ONCE = 1_000

@@ -267,7 +267,7 @@ class StrayChargeAdmin(Audited[StrayCharge]):
         return False
 
     def save_model(self, request: HttpRequest, obj: StrayCharge, form: Any, change: bool) -> None:
-        reconcile.deal_with_stray(obj, by=request.user, note=form.cleaned_data["note"])
+        reconcile.resolve_unmatched(obj, by=request.user, note=form.cleaned_data["note"])
 
     def log_change(self, request: HttpRequest, obj: StrayCharge, message: Any) -> Any:
         """The verb has written it."""

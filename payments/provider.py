@@ -44,10 +44,10 @@ def authorize(attempt: PaymentAttempt, *, description: str, return_url: str) -> 
         return gateway().authorize(request)
 
 
-def refuse_while_left_alone(method_token: str) -> None:
+def ensure_available(method_token: str) -> None:
     """Raise what `authorize` would where the provider is left alone with such payments, before one is written down."""
     with _pix_instead_of(method_token):
-        gateway().refuse_while_left_alone(method_token)
+        gateway().ensure_available(method_token)
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def _pix_instead_of(method_token: str) -> Iterator[None]:
     try:
         yield
     except PaymentUnavailable as refusal:
-        cards_alone = isinstance(refusal.__cause__, BreakerOpen) and gateway().works_for(PIX)
+        cards_alone = isinstance(refusal.__cause__, BreakerOpen) and gateway().is_available(PIX)
         if method_token != PIX and cards_alone:
             raise CardsUnavailable(retry_after=refusal.retry_after, instead=PIX) from refusal
         raise

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.audit import services as audit
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.db.locks import refuse_in_transaction
 from config.money import ZERO
@@ -22,15 +22,15 @@ from payments.models import PaymentAttempt, StrayCharge
 
 logger = logging.getLogger(__name__)
 
-DEAL_WITH_STRAY = Verb("stray_charge.deal", _("dealt with a charge of no order"))
+RESOLVE_UNMATCHED = AuditEvent("stray_charge.deal", _("dealt with a charge of no order"))
 
 
 @dataclass(frozen=True)
 class Found:
-    """`unsettled`: attempts of ours that took money and are not approved here. `strays`: charges of no attempt."""
+    """`unsettled`: attempts of ours that took money and are not approved here. `unmatched`: charges of no attempt."""
 
     unsettled: list[tuple[PaymentAttempt, Outcome]]
-    strays: list[Outcome]
+    unmatched: list[Outcome]
 
 
 def unrecorded_money(first: datetime, last: datetime) -> Found:
@@ -46,13 +46,13 @@ def unrecorded_money(first: datetime, last: datetime) -> Found:
     for key, outcome in told:
         attempt = known.get(key)
         if attempt is None:
-            found.strays.append(outcome)
+            found.unmatched.append(outcome)
         elif attempt.status != PaymentAttempt.Status.APPROVED:
             found.unsettled.append((attempt, outcome))
     return found
 
 
-def record_strays(strays: Iterable[Outcome]) -> int:
+def record_unmatched(unmatched: Iterable[Outcome]) -> int:
     """Keep charges that belong to nothing for a person to look at, each once; returns how many are new."""
     rows = [
         StrayCharge(
@@ -61,7 +61,7 @@ def record_strays(strays: Iterable[Outcome]) -> int:
             amount=stray.captured or ZERO,
             currency=stray.currency,
         )
-        for stray in strays
+        for stray in unmatched
     ]
     new = StrayCharge.objects.without_known(rows)
     StrayCharge.objects.bulk_create(new, ignore_conflicts=True)
@@ -71,13 +71,13 @@ def record_strays(strays: Iterable[Outcome]) -> int:
 
 
 @transaction.atomic
-def deal_with_stray(charge: StrayCharge, *, by: Actor, note: str) -> bool:
+def resolve_unmatched(charge: StrayCharge, *, by: Actor, note: str) -> bool:
     """Note that somebody has paid a charge of no order back, or found out whose it is. Only the first note counts;
     returns whether this was it."""
     dealt_at = timezone.now()
     if not StrayCharge.objects.filter(pk=charge.pk, dealt_at=None).update(dealt_at=dealt_at, note=note[:200]):
         return False
-    audit.record(by, DEAL_WITH_STRAY, charge, reason=note)
+    audit.record(by, RESOLVE_UNMATCHED, charge, reason=note)
     return True
 
 

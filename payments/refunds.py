@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.audit import services as audit
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.db.locks import refuse_in_transaction
 from config.money import ZERO
@@ -25,8 +25,8 @@ from payments.services import captured, status_after
 
 logger = logging.getLogger(__name__)
 
-REFUND = Verb("refund.begin", _("began to pay back"))
-REFUND_AGAIN = Verb("refund.again", _("asked for the same refund again"))
+REFUND = AuditEvent("refund.begin", _("began to pay back"))
+REFUND_AGAIN = AuditEvent("refund.again", _("asked for the same refund again"))
 
 
 def refund(

@@ -9,13 +9,13 @@ class ShippingConfig(AppConfig):
     verbose_name = _("Shipping")
 
     def ready(self) -> None:
-        from config.resilience.breakers import expect
+        from config.resilience.breakers import register
         from shipping import receivers
         from shipping.checks import check_carrier, check_postal_code_service
         from shipping.models import ShippingMethod, ShippingRate
 
-        expect("postal_codes")
-        expect("melhor_envio")
+        register("postal_codes")
+        register("melhor_envio")
         checks.register(check_postal_code_service)
         checks.register(check_carrier)
         for model in (ShippingMethod, ShippingRate):

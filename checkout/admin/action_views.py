@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from checkout.admin import actions
-from checkout.admin.actions import VERBS, Told
+from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.forms import ReasonForm, RefundForm, new_key
 from checkout.models import Order, OrderStatus
 from checkout.services import REFUNDABLE
@@ -36,7 +36,7 @@ def may_cancel(request: HttpRequest, order: Order) -> bool:
     return may(request, "refund_order" if order.status == OrderStatus.PAID else "cancel_order")
 
 
-class OrderDesk(PageAdmin[Order]):
+class OrderActionViews(PageAdmin[Order]):
     """Each button asks for a permission of its own; nobody edits an order by hand."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -58,15 +58,15 @@ class OrderDesk(PageAdmin[Order]):
     def verb_view(self, request: HttpRequest, order_id: int, verb: str) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if verb not in VERBS:
+        if verb not in ORDER_ACTIONS:
             raise Http404
-        if not may(request, VERBS[verb].permission):
+        if not may(request, ORDER_ACTIONS[verb].permission):
             raise PermissionDenied
         order = self._order(request, order_id)
         try:
-            told = VERBS[verb].do(order, request.user)
+            told = ORDER_ACTIONS[verb].do(order, request.user)
         except Refusal as refusal:
-            told = Told(str(refusal), messages.ERROR)
+            told = ActionResult(str(refusal), messages.ERROR)
         self.message_user(request, told.text, told.level)
         return self._to_page(order)
 
@@ -87,7 +87,7 @@ class OrderDesk(PageAdmin[Order]):
         if request.method == "POST" and form.is_valid():
             cleaned = form.cleaned_data
 
-            def do() -> Told:
+            def do() -> ActionResult:
                 return actions.refund(
                     order,
                     request.user,
@@ -125,7 +125,7 @@ class OrderDesk(PageAdmin[Order]):
         if request.method == "POST" and form.is_valid():
             cleaned = form.cleaned_data
 
-            def do() -> Told:
+            def do() -> ActionResult:
                 return actions.cancel(order, request.user, reason=cleaned["reason"], key=cleaned["key"])
 
             if self._move_money(request, form, do):
@@ -143,7 +143,7 @@ class OrderDesk(PageAdmin[Order]):
             },
         )
 
-    def _move_money(self, request: HttpRequest, form: ReasonForm, do: Callable[[], Told]) -> bool:
+    def _move_money(self, request: HttpRequest, form: ReasonForm, do: Callable[[], ActionResult]) -> bool:
         """A refusal stands at the form, whose key stays: sending it again cannot pay twice."""
         try:
             told = do()

@@ -20,36 +20,36 @@ from payments.models import PaymentAttempt, Refund
 
 
 @dataclass(frozen=True)
-class Told:
+class ActionResult:
     """A sentence for the person who did it, and how loud it is (`messages.SUCCESS` and so on)."""
 
     text: str
     level: int = messages.SUCCESS
 
 
-def ship(order: Order, by: Actor) -> Told:
+def ship(order: Order, by: Actor) -> ActionResult:
     services.mark_shipped(order, by=by)
-    return Told(_("Order %(number)s is marked as shipped.") % {"number": order.number})
+    return ActionResult(_("Order %(number)s is marked as shipped.") % {"number": order.number})
 
 
-def deliver(order: Order, by: Actor) -> Told:
+def deliver(order: Order, by: Actor) -> ActionResult:
     services.mark_delivered(order, by=by)
-    return Told(_("Order %(number)s is marked as delivered.") % {"number": order.number})
+    return ActionResult(_("Order %(number)s is marked as delivered.") % {"number": order.number})
 
 
-def resend(order: Order, by: Actor) -> Told:
+def resend(order: Order, by: Actor) -> ActionResult:
     outbox.resend(order, by=by)
-    return Told(
+    return ActionResult(
         _("The confirmation of order %(number)s goes to %(email)s once more, within a minute.")
         % {"number": order.number, "email": order.email}
     )
 
 
-def ask(order: Order, by: Actor) -> Told:
+def ask(order: Order, by: Actor) -> ActionResult:
     """Ask the provider about the last attempt, where its end is not known. The order must have its attempts at hand."""
     attempt = order.current_attempt
     if attempt is None or attempt.is_settled:
-        return Told(
+        return ActionResult(
             _("The provider has already answered for order %(number)s; there is nothing to ask.")
             % {"number": order.number},
             messages.INFO,
@@ -58,21 +58,21 @@ def ask(order: Order, by: Actor) -> Told:
     latest = fresh.current_attempt
     facts = {"number": order.number, "status": fresh.get_status_display()}
     if latest is not None and latest.is_settled:
-        return Told(_("The provider has answered: order %(number)s is %(status)s.") % facts)
+        return ActionResult(_("The provider has answered: order %(number)s is %(status)s.") % facts)
     if latest is not None and latest.status == PaymentAttempt.Status.ACTION:
-        return Told(_("Order %(number)s still waits for the shopper to pay.") % facts, messages.INFO)
-    return Told(
+        return ActionResult(_("Order %(number)s still waits for the shopper to pay.") % facts, messages.INFO)
+    return ActionResult(
         _("The provider gave no answer yet for order %(number)s. Ask again in a minute.") % facts, messages.WARNING
     )
 
 
-def refund(order: Order, by: Actor, *, amount: Decimal, reason: str, restock: bool, key: str) -> Told:
+def refund(order: Order, by: Actor, *, amount: Decimal, reason: str, restock: bool, key: str) -> ActionResult:
     """Pay back `amount`; the same `key` continues the same refund and never pays twice."""
     after = services.refund_order(order, amount=amount, reason=reason, restock=restock, idempotency_key=key, by=by)
     return _tell_refund(after, key)
 
 
-def cancel(order: Order, by: Actor, *, reason: str, key: str) -> Told:
+def cancel(order: Order, by: Actor, *, reason: str, key: str) -> ActionResult:
     """Withdraw an unpaid order; pay back and restock a paid one that has not left."""
     was_paid = order.status == OrderStatus.PAID
     after = services.cancel_order(order, reason=reason, idempotency_key=key, by=by)
@@ -80,22 +80,24 @@ def cancel(order: Order, by: Actor, *, reason: str, key: str) -> Told:
         return _tell_refund(after, key)
     facts = {"number": after.number}
     if after.status == OrderStatus.CANCELLED:
-        return Told(_("Order %(number)s is cancelled. Nothing was charged, its goods can be sold again.") % facts)
+        return ActionResult(
+            _("Order %(number)s is cancelled. Nothing was charged, its goods can be sold again.") % facts
+        )
     if after.status == OrderStatus.PAID:
-        return Told(
+        return ActionResult(
             _("Order %(number)s was paid before it could be cancelled. Cancel it again to pay the money back.") % facts,
             messages.WARNING,
         )
-    return Told(_("The provider gave no clear answer: order %(number)s still waits.") % facts, messages.WARNING)
+    return ActionResult(_("The provider gave no clear answer: order %(number)s still waits.") % facts, messages.WARNING)
 
 
-def _tell_refund(order: Order, key: str) -> Told:
+def _tell_refund(order: Order, key: str) -> ActionResult:
     made = Refund.objects.get(payment=order.payment_id, idempotency_key=key)
     facts = {"amount": money(made.amount, order.currency), "number": order.number, "error": made.error}
     if made.status == Refund.Status.FAILED:
-        return Told(_("The provider refused to pay %(amount)s back: %(error)s") % facts, messages.ERROR)
+        return ActionResult(_("The provider refused to pay %(amount)s back: %(error)s") % facts, messages.ERROR)
     if made.status != Refund.Status.SUCCEEDED:
-        return Told(
+        return ActionResult(
             _(
                 "The provider has not said whether %(amount)s of order %(number)s is paid back. "
                 "The refund stays open; ask again from this page in a minute. Nothing is paid twice."
@@ -104,21 +106,25 @@ def _tell_refund(order: Order, key: str) -> Told:
             messages.WARNING,
         )
     if order.status != OrderStatus.REFUNDED:
-        return Told(_("%(amount)s of order %(number)s is paid back.") % facts)
+        return ActionResult(_("%(amount)s of order %(number)s is paid back.") % facts)
     if order.restock_on_refund:
-        return Told(_("%(amount)s is paid back. Order %(number)s is refunded, its goods are back in stock.") % facts)
-    return Told(_("%(amount)s is paid back. Order %(number)s is refunded, its goods stay out of stock.") % facts)
+        return ActionResult(
+            _("%(amount)s is paid back. Order %(number)s is refunded, its goods are back in stock.") % facts
+        )
+    return ActionResult(
+        _("%(amount)s is paid back. Order %(number)s is refunded, its goods stay out of stock.") % facts
+    )
 
 
 @dataclass(frozen=True)
-class Verb:
+class OrderAction:
     """Something done by one press of a button, by whoever has the permission (of this app).
 
     `offered` says where the button makes sense; the service decides.
     """
 
     permission: str
-    do: Callable[[Order, Actor], Told]
+    do: Callable[[Order, Actor], ActionResult]
     label: str | Promise
     offered: Callable[[Order], bool]
 
@@ -127,18 +133,18 @@ def _waits_for_provider(order: Order) -> bool:
     return order.current_attempt is not None and not order.current_attempt.is_settled
 
 
-VERBS = {
-    "ship": Verb(
+ORDER_ACTIONS = {
+    "ship": OrderAction(
         "ship_order", ship, pgettext_lazy("button", "Mark as shipped"), lambda order: order.status == OrderStatus.PAID
     ),
-    "deliver": Verb(
+    "deliver": OrderAction(
         "ship_order",
         deliver,
         pgettext_lazy("button", "Mark as delivered"),
         lambda order: order.status == OrderStatus.SHIPPED,
     ),
-    "ask": Verb("ask_provider", ask, gettext_lazy("Ask the provider now"), _waits_for_provider),
-    "resend": Verb(
+    "ask": OrderAction("ask_provider", ask, gettext_lazy("Ask the provider now"), _waits_for_provider),
+    "resend": OrderAction(
         "resend_mail", resend, gettext_lazy("Send the confirmation again"), lambda order: order.paid_at is not None
     ),
 }

@@ -37,7 +37,7 @@ def _how_many(_label: str, value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Concern:
+class HealthCheck:
     """`over` is the bound that the gauge's largest value must not pass; `labels` are those of its series that count."""
 
     alert: str
@@ -55,36 +55,36 @@ class Concern:
         return max(counted.items(), key=lambda item: item[1], default=("", 0.0))
 
 
-CONCERNS = [
-    Concern(
+HEALTH_CHECKS = [
+    HealthCheck(
         "MoneyOutOfBalance", _("Money was captured that is no paid order's and was not paid back"),
         "money_out_of_balance", 0, _how_much, "payments.view_payment", lambda: reverse("admin:money"),
     ),
-    Concern(
+    HealthCheck(
         "PaymentOutcomeUnknown", _("Somebody waits to learn whether they have paid"),
         "payment_attempt_oldest_seconds", 300, _how_long, "payments.view_payment", lambda: reverse("admin:money"),
         labels=("unknown", "started"),
     ),
-    Concern(
+    HealthCheck(
         "StockOversold", _("More was promised than is in stock"),
         "stock_oversold_rows", 0, _how_many, "inventory.view_stock",
         lambda: reverse("admin:inventory_stock_changelist"),
     ),
-    Concern(
+    HealthCheck(
         "BreakerOpen", _("An outside service fails and is left alone"),
         "breaker_state", 1, _which, "config.view_machinery", lambda: reverse("admin:breakers"),
     ),
-    Concern(
+    HealthCheck(
         "OutboxOld", _("A mail or refund does not go out"),
         "outbox_oldest_seconds", 300, _how_long, "checkout.view_outboxmessage",
         lambda: reverse("admin:checkout_outboxmessage_changelist") + "?sent=no",
     ),
-    Concern(
+    HealthCheck(
         "WebhooksBehind", _("A message of the provider is not dealt with"),
         "webhook_oldest_seconds", 300, _how_long, "payments.view_webhookevent",
         lambda: reverse("admin:payments_webhookevent_changelist") + "?handled=no",
     ),
-    Concern(
+    HealthCheck(
         "TasksBehind", _("Tasks wait for a worker"),
         "celery_queue_oldest_seconds", 120, _how_long, "config.view_machinery", lambda: reverse("health"),
     ),
@@ -105,11 +105,11 @@ OVER_TIME = {
 
 def in_words(alert: str) -> str | Promise:
     """What the alert of this name says, in the reader's language; empty where it is not known."""
-    return {**OVER_TIME, **{concern.alert: concern.text for concern in CONCERNS}}.get(alert, "")
+    return {**OVER_TIME, **{concern.alert: concern.text for concern in HEALTH_CHECKS}}.get(alert, "")
 
 
 @dataclass(frozen=True)
-class Finding:
+class ActiveProblem:
     """Something that is wrong: which alert tells of it, in words, how much or for how long, and where it is mended."""
 
     alert: str
@@ -118,19 +118,19 @@ class Finding:
     url: str
 
 
-def findings(may: Callable[[str], bool]) -> list[Finding]:
+def active_problems(may: Callable[[str], bool]) -> list[ActiveProblem]:
     """What is wrong, of what the person may know. As old as a scrape may be: up to a minute.
 
     A gauge that cannot be read is itself something wrong.
     """
-    asked = [concern for concern in CONCERNS if may(concern.permission)]
+    asked = [concern for concern in HEALTH_CHECKS if may(concern.permission)]
     gauges = scraped() if asked else {}
     found = []
     for concern in asked:
         if concern.gauge not in gauges:
-            found.append(Finding(concern.alert, concern.text, gettext("cannot be told now"), concern.url()))
+            found.append(ActiveProblem(concern.alert, concern.text, gettext("cannot be told now"), concern.url()))
             continue
         label, value = concern.worst(gauges[concern.gauge])
         if value > concern.over:
-            found.append(Finding(concern.alert, concern.text, concern.detail(label, value), concern.url()))
+            found.append(ActiveProblem(concern.alert, concern.text, concern.detail(label, value), concern.url()))
     return found

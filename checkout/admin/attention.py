@@ -34,7 +34,7 @@ SHOWN = 50
 
 
 @dataclass(frozen=True)
-class LooseEnd:
+class AttentionItem:
     """One row: a link to where it is mended, what is the matter, how much, and since when."""
 
     link: SafeString | str
@@ -51,16 +51,16 @@ class Section:
     title: str | Promise
     remedy: str | Promise
     permission: str
-    rows: Callable[[], Iterable[LooseEnd]]
+    rows: Callable[[], Iterable[AttentionItem]]
     list_url: Callable[[], str] | None = None
 
-    def shown(self) -> tuple[list[LooseEnd], bool]:
+    def shown(self) -> tuple[list[AttentionItem], bool]:
         """The first rows, and whether there are more."""
         rows = list(islice(self.rows(), SHOWN + 1))
         return rows[:SHOWN], len(rows) > SHOWN
 
 
-def captured_without_order() -> Iterable[LooseEnd]:
+def captured_without_order() -> Iterable[AttentionItem]:
     now = timezone.now()
     for found in discrepancies(now - BOOKS_OF, now - SETTLED_FOR, ORDERS_AT_MOST):
         what = gettext("captured %(captured)s, paid back %(refunded)s, order %(status)s") % {
@@ -68,23 +68,23 @@ def captured_without_order() -> Iterable[LooseEnd]:
             "refunded": money(found.refunded, found.currency),
             "status": found.status.label,
         }
-        yield LooseEnd(order_link(found.number), what, found.off, found.currency, found.placed_at)
+        yield AttentionItem(order_link(found.number), what, found.off, found.currency, found.placed_at)
 
 
-def stuck_attempts() -> Iterable[LooseEnd]:
+def stuck_attempts() -> Iterable[AttentionItem]:
     for attempt in PaymentAttempt.objects.stuck(timezone.now() - PATIENCE)[: SHOWN + 1]:
         payment = attempt.payment
         link = order_link(payment.reference)
-        yield LooseEnd(link, attempt.get_status_display(), payment.amount, payment.currency, attempt.created_at)
+        yield AttentionItem(link, attempt.get_status_display(), payment.amount, payment.currency, attempt.created_at)
 
 
-def refunds_due() -> Iterable[LooseEnd]:
+def refunds_due() -> Iterable[AttentionItem]:
     """Promised by the outbox, begun and not answered, or refused."""
     due = OutboxMessage.objects.unsent().filter(kind=MessageKind.REFUND_DUE).select_related("order")
     for message in due.annotate(owed=Sum("order__payment__attempts__captured")).order_by("created_at")[: SHOWN + 1]:
         order = message.order
         what = message.last_error or gettext("not sent yet")
-        yield LooseEnd(
+        yield AttentionItem(
             order_link(order.number),
             what,
             message.owed,  # type: ignore[attr-defined]
@@ -95,31 +95,31 @@ def refunds_due() -> Iterable[LooseEnd]:
     for refund in [*Refund.objects.stale(timezone.now() - PATIENCE)[: SHOWN + 1], *failed]:
         payment = refund.payment
         what = " · ".join(part for part in (str(refund.get_status_display()), refund.error) if part)
-        yield LooseEnd(order_link(payment.reference), what, refund.amount, payment.currency, refund.created_at)
+        yield AttentionItem(order_link(payment.reference), what, refund.amount, payment.currency, refund.created_at)
 
 
-def stray_charges() -> Iterable[LooseEnd]:
+def unmatched_charges() -> Iterable[AttentionItem]:
     for charge in StrayCharge.objects.open()[: SHOWN + 1]:
         url = reverse("admin:payments_straycharge_change", args=[charge.pk])
         link = format_html('<a href="{}">{}</a>', url, charge.provider_reference)
-        yield LooseEnd(link, charge.provider, charge.amount, charge.currency, charge.found_at)
+        yield AttentionItem(link, charge.provider, charge.amount, charge.currency, charge.found_at)
 
 
-def waiting_messages() -> Iterable[LooseEnd]:
+def waiting_messages() -> Iterable[AttentionItem]:
     late = Q(created_at__lt=timezone.now() - PATIENCE) | ~Q(last_error="")
     messages = OutboxMessage.objects.unsent().filter(late).select_related("order").order_by("due_at")
     for message in messages[: SHOWN + 1]:
         what = " · ".join(part for part in (str(message.get_kind_display()), message.last_error) if part)
-        yield LooseEnd(order_link(message.order.number), what, None, "", message.created_at)
+        yield AttentionItem(order_link(message.order.number), what, None, "", message.created_at)
 
 
-def waiting_events() -> Iterable[LooseEnd]:
+def waiting_events() -> Iterable[AttentionItem]:
     late = WebhookEvent.objects.waiting().filter(received_at__lt=timezone.now() - PATIENCE)
     for event in late[: SHOWN + 1]:
         url = reverse("admin:payments_webhookevent_change", args=[event.pk])
         link = format_html('<a href="{}">{}</a>', url, event.provider_reference or event.event_id)
         what = " · ".join(part for part in (event.type, event.last_error) if part)
-        yield LooseEnd(link, what, None, "", event.received_at)
+        yield AttentionItem(link, what, None, "", event.received_at)
 
 
 SECTIONS = [
@@ -133,7 +133,7 @@ SECTIONS = [
         _("Taken by the provider, and unknown here"),
         _("Find the charge in the provider's dashboard, pay it back there, and note here that you did."),
         "payments.view_straycharge",
-        stray_charges,
+        unmatched_charges,
         lambda: reverse("admin:payments_straycharge_changelist"),
     ),
     Section(

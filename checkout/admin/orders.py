@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from checkout import links
-from checkout.admin.action_views import CANCELLABLE, OrderDesk, may, may_cancel
-from checkout.admin.actions import VERBS, Told
+from checkout.admin.action_views import CANCELLABLE, OrderActionViews, may, may_cancel
+from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.filters import AwaitingFilter, GivenUpFilter, search_orders
 from checkout.admin.timeline import timeline
 from checkout.models import Order, OutboxMessage
@@ -28,7 +28,7 @@ from payments.models import Payment, PaymentAttempt, Refund
 
 
 @admin.register(Order)
-class OrderAdmin(Exported[Order], OrderDesk):
+class OrderAdmin(Exported[Order], OrderActionViews):
     list_display = ("number", "placed", "customer", "place", "total_shown", "status_shown", "payment_shown")
     list_filter = (
         "status",
@@ -106,21 +106,23 @@ class OrderAdmin(Exported[Order], OrderDesk):
 
     @admin.action(description=_("Mark the selected orders as shipped"), permissions=["ship"])
     def mark_shipped(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, VERBS["ship"].do)
+        self._each(request, queryset, ORDER_ACTIONS["ship"].do)
 
     @admin.action(description=_("Mark the selected orders as delivered"), permissions=["ship"])
     def mark_delivered(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, VERBS["deliver"].do)
+        self._each(request, queryset, ORDER_ACTIONS["deliver"].do)
 
     @admin.action(description=_("Ask the provider about the selected orders"), permissions=["ask"])
     def ask_provider(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, VERBS["ask"].do)
+        self._each(request, queryset, ORDER_ACTIONS["ask"].do)
 
     @admin.action(description=_("Send the confirmation of the selected orders again"), permissions=["mail"])
     def resend_confirmation(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, VERBS["resend"].do)
+        self._each(request, queryset, ORDER_ACTIONS["resend"].do)
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Order], do: Callable[[Order, Actor], Told]) -> None:
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Order], do: Callable[[Order, Actor], ActionResult]
+    ) -> None:
         """One after the other; an order that is refused keeps none of the others back."""
         done = 0
         for order in Order.objects.with_payment().filter(pk__in=queryset.values("pk")):
@@ -168,7 +170,7 @@ class OrderAdmin(Exported[Order], OrderDesk):
             "may_cancel": order.status in CANCELLABLE and may_cancel(request, order),
             "verbs": {
                 name: verb.label
-                for name, verb in VERBS.items()
+                for name, verb in ORDER_ACTIONS.items()
                 if verb.offered(order) and may(request, verb.permission)
             },
             "shop_url": links.order_url(order) if may(request, "see_as_shopper") else "",

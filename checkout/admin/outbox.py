@@ -42,7 +42,7 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
     @admin.action(description=_("Send the selected messages now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
         chosen = list(queryset.order_by().values_list("pk", flat=True))
-        hastened = outbox.hasten(chosen, by=request.user)
+        hastened = outbox.send_now(chosen, by=request.user)
         text = ngettext(
             "%(count)s message goes out within a minute; those already sent are left alone.",
             "%(count)s messages go out within a minute; those already sent are left alone.",

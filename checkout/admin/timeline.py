@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from checkout.models import Order, OutboxMessage
-from config.audit.events import words_for
+from config.audit.events import label_for
 from config.audit.models import Entry
 from config.backoffice.base import BAD, BUSY, GOOD, QUIET, moment
 from config.templatetags.esteira import money
@@ -140,5 +140,5 @@ def _message(message: OutboxMessage) -> Iterator[Step]:
 
 
 def _done(entry: Entry) -> Step:
-    words = words_for(entry.verb)
+    words = label_for(entry.verb)
     return Step(entry.at, STAFF, words[:1].upper() + words[1:], detail=entry.reason, by=entry.actor)

@@ -22,7 +22,7 @@ from checkout.forms import PaymentForm
 from checkout.idempotency import Answer, answer_once
 from checkout.models import IdempotencyKey, Order
 from checkout.place_order import PlaceOrder, place_order
-from checkout.sweeper import what_came_of
+from checkout.sweeper import recover_order
 from checkout.views.orders import order_path
 from checkout.views.page import checkout_page, just_changed, on_to, with_open_cart
 from config.exceptions import Refusal
@@ -89,7 +89,7 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
 def _recover(number: str) -> Answer | None:
     """What paying would have answered, from the order that it had made; None where nothing came of it."""
     try:
-        order = what_came_of(number)
+        order = recover_order(number)
     except PaymentDeclined as refusal:
         return _declined(refusal)
     return _placed(order) if order else None

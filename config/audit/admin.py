@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.accounts.models import User
-from config.audit.events import SIGN_IN_FAILED, all_verbs, words_for
+from config.audit.events import SIGN_IN_FAILED, all_events, label_for
 from config.audit.models import Entry
 from config.backoffice.base import NOTHING, ChoiceFilter, FactsAdmin, moment_of, order_link
 from config.backoffice.exports import Exported
@@ -37,7 +37,7 @@ class VerbFilter(ChoiceFilter):
     parameter_name = "verb"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(verb.name, verb.words) for verb in all_verbs()]
+        return [(event.name, event.label) for event in all_events()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
         return queryset.filter(verb=self.value()) if self.value() else queryset
@@ -55,7 +55,7 @@ class EntryAdmin(Exported[Entry], FactsAdmin[Entry]):
     export_columns = (
         (_("when"), lambda entry: entry.at),
         (_("who"), lambda entry: entry.actor),
-        (_("what"), lambda entry: words_for(entry.verb)),
+        (_("what"), lambda entry: label_for(entry.verb)),
         (_("kind of thing"), lambda entry: entry.object_type),
         (_("on"), lambda entry: entry.object_name),
         (_("order"), lambda entry: entry.reference),
@@ -71,7 +71,7 @@ class EntryAdmin(Exported[Entry], FactsAdmin[Entry]):
 
     @admin.display(description=_("what"), ordering="verb")
     def what(self, entry: Entry) -> str:
-        return words_for(entry.verb)
+        return label_for(entry.verb)
 
     @admin.display(description=_("on"), ordering="object_name")
     def object_shown(self, entry: Entry) -> SafeString:

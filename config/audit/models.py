@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from config.audit.events import words_for
+from config.audit.events import label_for
 
 
 class EntryQuerySet(models.QuerySet["Entry"]):
@@ -52,4 +52,4 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{words_for(self.verb)}: {self.object_name}"
+        return f"{label_for(self.verb)}: {self.object_name}"

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from config.accounts.models import User
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.audit.models import Entry
 from config.telemetry import logs
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 def record(
     by: Actor,
-    verb: Verb,
+    verb: AuditEvent,
     on: Model | type[Model],
     *,
     reason: str = "",

@@ -3,5 +3,5 @@
 from django.contrib.admin.apps import AdminConfig
 
 
-class BackRoomConfig(AdminConfig):
-    default_site = "config.backoffice.site.BackRoom"
+class BackOfficeConfig(AdminConfig):
+    default_site = "config.backoffice.site.BackOffice"

@@ -145,7 +145,7 @@ class Audited(admin.ModelAdmin[ModelT]):
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         return [audit.record(request.user, events.DELETE, row) for row in queryset]
 
-    def _record(self, request: HttpRequest, verb: events.Verb, row: ModelT, message: Any) -> Any:
+    def _record(self, request: HttpRequest, verb: events.AuditEvent, row: ModelT, message: Any) -> Any:
         told = message if isinstance(message, Mapping) else {"reason": str(message)}
         return audit.record(request.user, verb, row, **told)
 

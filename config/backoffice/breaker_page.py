@@ -62,8 +62,8 @@ def close_page(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _shown(name: str) -> dict[str, Any]:
-    standing = breaker(name).standing
-    return {"name": name, "standing": standing, "state": tag(*_STATES[standing.state]), "history": _history(name)}
+    status = breaker(name).status
+    return {"name": name, "status": status, "state": tag(*_STATES[status.state]), "history": _history(name)}
 
 
 def _history(name: str) -> list[Change] | None:

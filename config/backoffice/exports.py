@@ -22,13 +22,13 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from config.audit import services as audit
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.backoffice.base import Audited
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-EXPORT = Verb("list.export", _("exported a list"))
+EXPORT = AuditEvent("list.export", _("exported a list"))
 ROWS_AT_ONCE = 1_000
 # What a spreadsheet takes for the beginning of a formula. A quotation mark before it says that it is text.
 FORMULA_STARTS = tuple("=+-@＝＋－＠\t\r\n")

@@ -7,14 +7,14 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from django_redis import get_redis_connection
 
-from config.audit.events import Verb
+from config.audit.events import AuditEvent
 from config.audit.services import Actor, record
 from config.cache import Name, match_of
 from config.models import Machinery
 from config.resilience.breakers import breaker
 
-CLOSE_BREAKER = Verb("breaker.close", _("closed by hand"))
-DROP_CACHE = Verb("cache.drop", _("dropped from the cache"))
+CLOSE_BREAKER = AuditEvent("breaker.close", _("closed by hand"))
+DROP_CACHE = AuditEvent("cache.drop", _("dropped from the cache"))
 
 # A drop walks through all of Redis' keys: it stops after a while and says so.
 DROP_SECONDS, A_ROUND = 5.0, 1_000

@@ -54,7 +54,7 @@ def page(
     return declare
 
 
-class BackRoom(admin.AdminSite):
+class BackOffice(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [path(page.route, self.admin_view(page.view), name=page.name) for page in _pages]
         return [*own, *super().get_urls()]

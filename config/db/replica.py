@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 ALIAS = "standby"
 # A change that is older than this is there: a standby that lags further behind is one to be alarmed about.
 LAG_SECONDS = 60
-LEFT_ALONE_SECONDS = 30.0
+COOLDOWN_SECONDS = 30.0
 
 _left_alone_until = 0.0
 
@@ -36,7 +36,7 @@ def from_standby(read: Callable[[str], T]) -> T:
     try:
         return read(ALIAS)
     except (OperationalError, InterfaceError) as error:
-        _left_alone_until = time.monotonic() + LEFT_ALONE_SECONDS
+        _left_alone_until = time.monotonic() + COOLDOWN_SECONDS
         logger.warning("The standby fails and is left alone: %s", type(error.__cause__ or error).__name__)
         connections[ALIAS].close()
         return read(DEFAULT_DB_ALIAS)

@@ -23,21 +23,21 @@ from config.telemetry.request_cost import clock
 
 logger = logging.getLogger(__name__)
 
-LEFT_ALONE_SECONDS = 1.0
+COOLDOWN_SECONDS = 1.0
 
 _left_alone_until: dict[tuple[Any, Any], float] = {}
 _last_failure = 0.0
-_insisting: ContextVar[bool] = ContextVar("insisting", default=False)
+_cooldown_bypassed: ContextVar[bool] = ContextVar("bypass_cooldown", default=False)
 
 
 @contextmanager
-def insisting() -> Iterator[None]:
+def bypass_cooldown() -> Iterator[None]:
     """Inside, Redis is asked even while it is left alone: at worst that costs one more time-out."""
-    token = _insisting.set(True)
+    token = _cooldown_bypassed.set(True)
     try:
         yield
     finally:
-        _insisting.reset(token)
+        _cooldown_bypassed.reset(token)
 
 
 def last_failure() -> float:
@@ -50,19 +50,19 @@ class _Guard:
     """Mixed into a connection class: refuses at once while its server is left alone, and notes when it fails."""
 
     def connect(self) -> None:
-        self._refuse_if_left_alone()
+        self._refuse_in_cooldown()
         try:
             super().connect()  # type: ignore[misc]
         except (RedisConnectionError, RedisTimeoutError):
-            self._leave_alone()
+            self._begin_cooldown()
             raise
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        self._refuse_if_left_alone()
+        self._refuse_in_cooldown()
         try:
             super().send_packed_command(command, check_health)  # type: ignore[misc]
         except (RedisConnectionError, RedisTimeoutError):
-            self._leave_alone()
+            self._begin_cooldown()
             raise
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
@@ -70,21 +70,21 @@ class _Guard:
             with clock("cache"):
                 return super().read_response(*args, **kwargs)  # type: ignore[misc]
         except (RedisConnectionError, RedisTimeoutError):
-            self._leave_alone()
+            self._begin_cooldown()
             raise
 
     @property
     def _server(self) -> tuple[Any, Any]:
         return self.host, self.port  # type: ignore[attr-defined]
 
-    def _refuse_if_left_alone(self) -> None:
-        if not _insisting.get() and time.monotonic() < _left_alone_until.get(self._server, 0):
+    def _refuse_in_cooldown(self) -> None:
+        if not _cooldown_bypassed.get() and time.monotonic() < _left_alone_until.get(self._server, 0):
             raise RedisConnectionError("Redis failed a moment ago and is left alone.")
 
-    def _leave_alone(self) -> None:
+    def _begin_cooldown(self) -> None:
         global _last_failure
-        logger.warning("Redis at %s:%s failed and is left alone for %s s", *self._server, LEFT_ALONE_SECONDS)
-        _left_alone_until[self._server] = time.monotonic() + LEFT_ALONE_SECONDS
+        logger.warning("Redis at %s:%s failed and is left alone for %s s", *self._server, COOLDOWN_SECONDS)
+        _left_alone_until[self._server] = time.monotonic() + COOLDOWN_SECONDS
         _last_failure = time.time()
 
 

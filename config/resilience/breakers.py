@@ -34,7 +34,7 @@ class BreakerOpen(Exception):
 
 
 @dataclass(frozen=True)
-class Standing:
+class BreakerStatus:
     """What a breaker knows at this moment: `failures` in a row, and for how long it still refuses calls."""
 
     state: str
@@ -79,7 +79,7 @@ class Breaker:
         with calling_outside(self.name, ProviderFailure, BreakerOpen), self._letting_through():
             yield
 
-    def refuse_while_open(self) -> None:
+    def ensure_available(self) -> None:
         """Raise BreakerOpen, counted as a call, where `calling` would: before anything is prepared for a call.
 
         Nothing is read while this process knows of nothing wrong, and whoever may probe is not refused.
@@ -126,8 +126,10 @@ class Breaker:
         return self.state == pybreaker.STATE_CLOSED and not self._storage.counter
 
     @property
-    def standing(self) -> "Standing":
-        return Standing(self.state, self._storage.counter, self._storage.opened_at, max(0, round(self._seconds_left())))
+    def status(self) -> "BreakerStatus":
+        return BreakerStatus(
+            self.state, self._storage.counter, self._storage.opened_at, max(0, round(self._seconds_left()))
+        )
 
     def close(self, *, by: str = "", reason: str = "") -> None:
         """Let calls through again, as after a repair. `by` and `reason` stand in its history."""
@@ -153,18 +155,18 @@ def _is_no_failure(error: BaseException) -> bool:
     return not isinstance(error, ProviderFailure)
 
 
-_expected: set[str] = set()
+_registered: set[str] = set()
 
 
-def expect(name: str) -> None:
+def register(name: str) -> None:
     """Make a service known whose breaker is to be watched. Costs nothing: the breaker is built at its first use."""
-    _expected.add(name)
+    _registered.add(name)
     count_from_zero(name)
 
 
 def names() -> list[str]:
     """The services that are known."""
-    return sorted(_expected)
+    return sorted(_registered)
 
 
 @once

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-LEFT_ALONE_SECONDS = 5.0
+COOLDOWN_SECONDS = 5.0
 
 _left_alone_until = 0.0
 
@@ -29,7 +29,7 @@ def enqueue(task: Task[[], None]) -> bool:
     try:
         task.apply_async(retry=False)
     except (OperationalError, RedisError, OSError) as error:
-        _left_alone_until = time.monotonic() + LEFT_ALONE_SECONDS
+        _left_alone_until = time.monotonic() + COOLDOWN_SECONDS
         logger.warning("The broker is away, %s waits for beat's next round: %s", task.name, type(error).__name__)
         return False
     return True

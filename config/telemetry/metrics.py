@@ -108,17 +108,17 @@ def checkout_stage(stage: str) -> Iterator[None]:
         checkout_duration.labels(stage, outcome).observe(time.perf_counter() - began)
 
 
-def order_became(status: str) -> None:
+def count_order_on_commit(status: str) -> None:
     """Count an order under its new status, once the transaction under way has committed."""
     _count_on_commit(orders.labels(status))
 
 
-def earned(amount: Decimal, currency: str) -> None:
+def count_revenue_on_commit(amount: Decimal, currency: str) -> None:
     """Count a paid order's money, once the transaction under way has committed."""
     _count_on_commit(revenue.labels(currency), float(amount))
 
 
-def cart_reached(step: str) -> None:
+def count_cart_step_on_commit(step: str) -> None:
     """Count a cart that has come to one of CART_STEPS, once the transaction under way has committed."""
     _count_on_commit(cart_steps.labels(step))
 

@@ -118,11 +118,11 @@ class Gateway(Protocol):
     def authorize(self, request: AuthorizeRequest) -> Outcome:
         """Ask for the money. The attempt's id is the idempotency key."""
 
-    def refuse_while_left_alone(self, method_token: str) -> None:
+    def ensure_available(self, method_token: str) -> None:
         """Raise PaymentUnavailable where `authorize` would without a call, since others have failed. No network while
         all is well."""
 
-    def works_for(self, method_token: str) -> bool:
+    def is_available(self, method_token: str) -> bool:
         """Whether payments by this method went well lately, as far as is known. No network."""
 
     def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:

@@ -78,11 +78,11 @@ class StripeGateway:
             service=self._service_of(request.method_token),
         )
 
-    def refuse_while_left_alone(self, method_token: str) -> None:
+    def ensure_available(self, method_token: str) -> None:
         with _told_of_refusal():
-            breaker(self._service_of(method_token)).refuse_while_open()
+            breaker(self._service_of(method_token)).ensure_available()
 
-    def works_for(self, method_token: str) -> bool:
+    def is_available(self, method_token: str) -> bool:
         return breaker(self._service_of(method_token)).is_well
 
     @payment_call("capture")

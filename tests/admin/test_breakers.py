@@ -25,9 +25,9 @@ def tripped() -> Iterator[None]:
 @pytest.mark.usefixtures("tripped")
 def test_one_that_tripped_says_so_and_why(desk: Client) -> None:
     shown = {one["name"]: one for one in desk.get(PAGE).context["breakers"]}
-    assert shown["stripe"]["standing"].state == "open"
+    assert shown["stripe"]["status"].state == "open"
     assert [(change.state, change.cause) for change in shown["stripe"]["history"]] == [("open", "ProviderFailure")]
-    assert shown["postal_codes"]["standing"].state == "closed"
+    assert shown["postal_codes"]["status"].state == "closed"
 
 
 @pytest.mark.usefixtures("tripped")

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cart.models import Cart
-from checkout.admin.active_problems import CONCERNS, OVER_TIME, Concern, in_words
+from checkout.admin.active_problems import HEALTH_CHECKS, OVER_TIME, HealthCheck, in_words
 from checkout.models import Order, OutboxMessage
 from config.telemetry import metrics
 from payments.models import PaymentAttempt, WebhookEvent
@@ -178,10 +178,10 @@ class TestWhatIsWrong:
 
     def test_what_cannot_be_read_is_not_green(self, desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("checkout.admin.active_problems.scraped", dict)
-        assert len(self.wrong(desk)) == len(CONCERNS)
+        assert len(self.wrong(desk)) == len(HEALTH_CHECKS)
 
-    @pytest.mark.parametrize("concern", CONCERNS, ids=lambda concern: concern.alert)
-    def test_it_asks_what_the_alert_asks(self, concern: Concern) -> None:
+    @pytest.mark.parametrize("concern", HEALTH_CHECKS, ids=lambda concern: concern.alert)
+    def test_it_asks_what_the_alert_asks(self, concern: HealthCheck) -> None:
         rules = RULES.read_text()
         rule = rules.split(f"- alert: {concern.alert}\n")[1].split("- alert:")[0]
         (expression,) = re.findall(r"expr: (.*)", rule)

@@ -77,7 +77,7 @@ def refund_of(made: Order, amount: str = "1.00", status: str = Refund.Status.SUC
     return row
 
 
-def strays(number: int) -> None:
+def unmatched(number: int) -> None:
     for _ in range(number):
         name = f"pi_stray_{StrayCharge.objects.count()}"
         StrayCharge.objects.create(provider="stripe", provider_reference=name, amount="10.00", currency="BRL")
@@ -110,7 +110,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "payments_refund": refunds,
     "payments_webhookevent": events,
     "audit_entry": entries,
-    "payments_straycharge": strays,
+    "payments_straycharge": unmatched,
 }
 
 

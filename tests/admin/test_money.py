@@ -132,7 +132,7 @@ def test_money_that_nobody_here_knows_of_is_kept_until_somebody_deals_with_it(
     PaymentAttempt.objects.all().delete()
     for _ in range(2):
         assert sweeper.reconcile() == 0
-    assert len(listed(desk)["stray_charges"]) == 2, "each once, however often the books are compared"
+    assert len(listed(desk)["unmatched_charges"]) == 2, "each once, however often the books are compared"
     charge = StrayCharge.objects.earliest("pk")
     assert (charge.amount, charge.currency) == (StrayCharge.objects.latest("pk").amount, "BRL")
     for charge in StrayCharge.objects.all():

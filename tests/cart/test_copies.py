@@ -92,7 +92,7 @@ def leave_redis_alone() -> GuardedConnection:
     pool = get_redis_connection("default").connection_pool
     connection = pool.get_connection()
     pool.release(connection)
-    connection._leave_alone()
+    connection._begin_cooldown()
     return connection
 
 

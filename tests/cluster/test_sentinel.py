@@ -29,14 +29,14 @@ def lock():
         return [owned, again]
 def trip():
     breaker("stripe")._circuit.open()
-VERBS = {
+ORDER_ACTIONS = {
     "write": lambda: cache.set("key", "kept", 600), "read": lambda: cache.get("key"), "lock": lock, "trip": trip,
     "state": lambda: breaker("stripe").state, "enqueue": lambda: enqueue(sweep),
     "queue": lambda: [family.samples[0].value for family in queue()][:1],
 }
 for line in sys.stdin:
     began = time.monotonic()
-    answer = VERBS[line.strip()]()
+    answer = ORDER_ACTIONS[line.strip()]()
     print(json.dumps([answer, time.monotonic() - began]), flush=True)
 """
 

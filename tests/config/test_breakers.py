@@ -42,12 +42,12 @@ class TestRefusingBeforehand:
         for _ in range(FAILURES_BEFORE_OPENING):
             fail(breaker)
         with pytest.raises(BreakerOpen) as refusal:
-            breaker.refuse_while_open()
+            breaker.ensure_available()
         assert 0 < refusal.value.retry_after_seconds <= OPEN_SECONDS
 
     def test_it_reads_nothing_while_nothing_is_known_to_be_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(SharedStorage, "read", lambda self: pytest.fail("Redis was asked"))
-        Breaker("test").refuse_while_open()
+        Breaker("test").ensure_available()
 
     def test_whoever_may_probe_is_let_through(self) -> None:
         breaker = Breaker("test")
@@ -55,14 +55,14 @@ class TestRefusingBeforehand:
             for _ in range(FAILURES_BEFORE_OPENING):
                 fail(breaker)
             clock.shift(OPEN_SECONDS + 1)
-            breaker.refuse_while_open()
+            breaker.ensure_available()
 
     def test_what_another_process_has_closed_is_not_refused(self) -> None:
         here, there = Breaker("shared"), Breaker("shared")
         for _ in range(FAILURES_BEFORE_OPENING):
             fail(here)
         there.close()
-        here.refuse_while_open()
+        here.ensure_available()
 
 
 def test_a_declined_card_is_no_failure() -> None:

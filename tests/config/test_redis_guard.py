@@ -35,7 +35,7 @@ def test_what_is_dropped_is_dropped_all_the_same() -> None:
     pool = get_redis_connection("default").connection_pool
     connection = pool.get_connection()
     pool.release(connection)
-    connection._leave_alone()
+    connection._begin_cooldown()
     drop_on_commit("tried", "key")
     guard._left_alone_until.pop(connection._server)
     assert cached("tried", "key", 60, lambda: "new") == "new"
@@ -46,7 +46,7 @@ def test_it_is_tried_again_after_a_moment() -> None:
     pool = get_redis_connection("default").connection_pool
     connection = pool.get_connection()
     pool.release(connection)
-    connection._leave_alone()
+    connection._begin_cooldown()
     assert cache.get("key") is None
     guard._left_alone_until[connection._server] = time.monotonic()
     assert cache.get("key") == "there"

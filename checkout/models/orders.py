@@ -1,4 +1,4 @@
-"""Order and its lines; the outbox; the keys that make a repeated request harmless."""
+"""Order and its lines."""
 
 import secrets
 from datetime import datetime
@@ -12,9 +12,9 @@ from django.db.models.functions import Upper
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from cart.exceptions import CheckoutInProgress
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
+from checkout.models.outbox import MessageKind
 from config.db.locks import require_transaction
 from inventory.models import Product
 from payments.models import Payment, PaymentAttempt
@@ -217,134 +217,3 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
-
-
-class MessageKind(models.TextChoices):
-    CONFIRMATION = "confirmation", _("order confirmation")
-    REFUND_DUE = "refund_due", _("refund of money that arrived too late")
-
-
-FIRST_WAIT_SECONDS = 60
-LONGEST_WAIT_SECONDS = 60 * 60
-
-
-class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
-    def unsent(self) -> Self:
-        return self.filter(sent_at=None)
-
-    def take(self, now: datetime, limit: int) -> "list[OutboxMessage]":
-        """The oldest messages whose time has come and that no other relay holds, each for one more try.
-
-        Their next turn is twice as far away each time, from FIRST_WAIT_SECONDS to LONGEST_WAIT_SECONDS. One statement,
-        in the caller's transaction: a relay that dies meanwhile has taken nothing. Send them once it is committed.
-        """
-        require_transaction()
-        taken = self.raw(
-            """
-            WITH due AS MATERIALIZED (
-                SELECT id FROM checkout_outboxmessage WHERE sent_at IS NULL AND due_at <= %(now)s
-                ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-            )
-            UPDATE checkout_outboxmessage AS message
-            SET tries = tries + 1,
-                due_at = %(now)s + LEAST(%(first)s * 2 ^ LEAST(tries, 10), %(longest)s) * INTERVAL '1 second'
-            FROM due WHERE message.id = due.id
-            RETURNING message.*
-            """,
-            {"now": now, "limit": limit, "first": FIRST_WAIT_SECONDS, "longest": LONGEST_WAIT_SECONDS},
-        )
-        return sorted(taken, key=lambda message: message.pk)
-
-
-class OutboxMessage(models.Model):
-    """Something that must happen because an order changed, written in the order's own transaction.
-
-    `due_at` is when a relay may take it next: taking it moves `due_at` on, so a relay that dies loses only its turn.
-    """
-
-    order = models.ForeignKey(Order, models.PROTECT, related_name="messages", verbose_name=_("order"))
-    kind = models.CharField(_("kind"), max_length=20, choices=MessageKind)
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-    due_at = models.DateTimeField(_("due at"))
-    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
-    last_error = models.CharField(_("last error"), max_length=200, blank=True)
-
-    objects = OutboxQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("outgoing message")
-        verbose_name_plural = _("outgoing messages")
-        ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["order", "kind"], name="outbox_once_per_order_and_kind")]
-        indexes = [
-            models.Index(fields=["due_at"], condition=models.Q(sent_at=None), name="outbox_unsent"),
-            models.Index(models.F("sent_at").desc(nulls_first=True), models.F("id").desc(), name="outbox_unsent_first"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.order_id}"
-
-
-class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
-    def enter(
-        self, cart_token: str, user_id: int | None, key: str, fingerprint: str, now: datetime
-    ) -> tuple["IdempotencyKey", bool]:
-        """The row of a key of the cart behind a token, and whether it was written just now, in one statement.
-
-        Raises CartNotFound, and CheckoutInProgress where somebody else has written it at this very moment.
-        """
-        rows = self.raw(
-            """
-            WITH cart AS (
-                SELECT id FROM cart_cart WHERE token = %(cart)s AND (user_id IS NULL OR user_id = %(user)s)
-            ), entered AS (
-                INSERT INTO checkout_idempotencykey (cart_id, key, fingerprint, started_at)
-                SELECT cart.id, %(key)s, %(fingerprint)s, %(now)s FROM cart
-                ON CONFLICT (cart_id, key) DO NOTHING
-                RETURNING *
-            )
-            SELECT entered.*, TRUE AS is_new FROM entered
-            UNION ALL
-            SELECT known.*, FALSE FROM checkout_idempotencykey AS known
-            JOIN cart ON known.cart_id = cart.id WHERE known.key = %(key)s
-            """,
-            {"cart": cart_token, "user": user_id, "key": key, "fingerprint": fingerprint, "now": now},
-        )
-        for entry in rows:
-            return entry, entry.is_new
-        Cart.objects.fetch(cart_token, user_id)
-        raise CheckoutInProgress
-
-    def held(self, entry: "IdempotencyKey") -> Self:
-        """The row of a request's key while it is that request's: neither answered nor taken over by a repeat."""
-        return self.filter(pk=entry.pk, started_at=entry.started_at, response_status=None)
-
-
-class IdempotencyKey(models.Model):
-    """A request that was seen before: its fingerprint and, once it is known, the first answer.
-
-    `response_status` is NULL while the request is still at work. `started_at` is when it began, or when a repeat took
-    its place. `order_number` is what came of it, written with the order: empty where no money was asked for yet.
-    """
-
-    cart = models.ForeignKey(Cart, models.CASCADE, related_name="+")
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)
-    response_status = models.PositiveSmallIntegerField(null=True)
-    response_body = models.JSONField(null=True)
-    started_at = models.DateTimeField()
-    order_number = models.CharField(max_length=10, blank=True, default="", db_default="")
-
-    is_new: bool  # as `enter` has found it
-
-    objects = IdempotencyKeyQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("idempotency key")
-        verbose_name_plural = _("idempotency keys")
-        constraints = [models.UniqueConstraint(fields=["cart", "key"], name="idempotency_key_once_per_cart")]
-        indexes = [models.Index(fields=["started_at"], name="idempotency_key_by_age")]
-
-    def __str__(self) -> str:
-        return self.key

@@ -1,0 +1,11 @@
+"""Order and its lines; the outbox; the keys that make a repeated request harmless."""
+
+from checkout.models.idempotency import IdempotencyKey as IdempotencyKey
+from checkout.models.orders import LIVE as LIVE
+from checkout.models.orders import Order as Order
+from checkout.models.orders import OrderLine as OrderLine
+from checkout.models.orders import OrderQuerySet as OrderQuerySet
+from checkout.models.orders import OrderStatus as OrderStatus
+from checkout.models.orders import new_number as new_number
+from checkout.models.outbox import MessageKind as MessageKind
+from checkout.models.outbox import OutboxMessage as OutboxMessage
