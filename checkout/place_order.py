@@ -23,7 +23,7 @@ from checkout.settle import settle
 from config import money
 from config.db.locks import redis_lock
 from config.telemetry import logs, metrics
-from inventory import services as inventory
+from inventory import reservations as inventory
 from inventory.exceptions import InsufficientStock
 from payments import provider
 from payments import services as payments

@@ -20,7 +20,7 @@ from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.telemetry import metrics
-from inventory import services as inventory
+from inventory import reservations as inventory
 from payments import provider, refunds
 from payments.models import Payment, PaymentAttempt, Refund
 

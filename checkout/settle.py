@@ -16,7 +16,7 @@ from cart import services as carts
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.signals import order_placed
 from config.telemetry import logs, metrics
-from inventory import services as inventory
+from inventory import reservations as inventory
 from inventory.exceptions import InsufficientStock, ReservationExpired
 from payments import services as payments
 from payments.gateways.base import Outcome

@@ -19,7 +19,7 @@ from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.telemetry.metrics import swept
-from inventory import services as inventory
+from inventory import reservations as inventory
 from payments import provider, refunds
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable

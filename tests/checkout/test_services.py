@@ -10,7 +10,7 @@ from checkout import outbox, services
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.settle import settle
-from inventory import services as inventory
+from inventory import reservations as inventory
 from payments.exceptions import RefundRefused
 from payments.gateways.base import Outcome
 from payments.models import Payment, PaymentAttempt

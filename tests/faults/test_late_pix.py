@@ -11,7 +11,7 @@ from checkout import tasks
 from checkout.models import LIVE, Order, OrderStatus
 from checkout.services import cancel_waiting_payment
 from config.money import to_minor_units
-from inventory import services as inventory
+from inventory import reservations as inventory
 from inventory.models import Product
 from payments import webhook_inbox
 from payments.models import Payment, PaymentAttempt

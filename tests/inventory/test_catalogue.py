@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from config.cache import cached
-from inventory import catalogue, services
+from inventory import catalogue, reservations
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
 from tests.inventory.factories import CategoryFactory, ProductFactory, WarehouseFactory
@@ -181,21 +181,21 @@ def test_what_takes_or_frees_goods_shows_at_once(django_assert_num_queries):
 
     assert shown() == 5
     with transaction.atomic():
-        services.reserve("a", {product.id: 2}, expires_at=timezone.now() + timedelta(minutes=1))
+        reservations.reserve("a", {product.id: 2}, expires_at=timezone.now() + timedelta(minutes=1))
     assert shown() == 3
     with transaction.atomic():
-        services.release("a")
+        reservations.release("a")
     assert shown() == 5
     with transaction.atomic():
-        services.reserve("a", {product.id: 1}, expires_at=timezone.now() - timedelta(seconds=1))
-    services.reclaim_expired()
+        reservations.reserve("a", {product.id: 1}, expires_at=timezone.now() - timedelta(seconds=1))
+    reservations.reclaim_expired()
     assert shown() == 5
     with transaction.atomic():
-        services.reserve("b", {product.id: 1}, expires_at=timezone.now() + timedelta(minutes=1))
-        services.commit("b")
+        reservations.reserve("b", {product.id: 1}, expires_at=timezone.now() + timedelta(minutes=1))
+        reservations.commit("b")
     assert shown() == 4
     with transaction.atomic():
-        services.restock("b")
+        reservations.restock("b")
     assert shown() == 5
 
 
@@ -203,7 +203,7 @@ def test_set_stock_shows_at_once():
     WarehouseFactory()
     product = ProductFactory()
     assert catalogue.availability([product.id]) == {product.id: 0}
-    services.set_stock(product.sku, 7)
+    reservations.set_stock(product.sku, 7)
     assert catalogue.availability([product.id]) == {product.id: 7}
 
 

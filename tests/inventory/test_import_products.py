@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory import catalogue, services
+from inventory import catalogue, reservations
 from inventory.imports.shopify import plain_text
 from inventory.models import Category, Product, Stock
 from tests.inventory.factories import ProductFactory, WarehouseFactory
@@ -81,7 +81,7 @@ def test_variants_become_products_that_can_be_bought(capsys):
     assert catalogue.product_by_slug("jaqueta-de-sarja-m-areia").description == "Corte reto e forro leve."
     with transaction.atomic():
         product = Product.objects.get(sku="JAQ-M-AREIA")
-        services.reserve("order", {product.id: 5}, expires_at=timezone.now() + timedelta(minutes=5))
+        reservations.reserve("order", {product.id: 5}, expires_at=timezone.now() + timedelta(minutes=5))
 
 
 def test_markup_becomes_text():
@@ -128,14 +128,14 @@ def test_stock_that_is_there_stays_unless_it_is_asked_for(sheet, capsys):
         return Stock.objects.get().on_hand
 
     imported("10")
-    services.set_stock("VASO", 4)
+    reservations.set_stock("VASO", 4)
     assert "stays as it is (1): VASO" in imported("10")
     assert on_hand() == 4
     assert "1 stock entries set" in imported("10", update_stock=True)
     assert on_hand() == 10
     product = Product.objects.get()
     with transaction.atomic():
-        services.reserve("held", {product.id: 6}, expires_at=timezone.now() + timedelta(minutes=5))
+        reservations.reserve("held", {product.id: 6}, expires_at=timezone.now() + timedelta(minutes=5))
     assert "VASO" in imported("5", update_stock=True)
     assert on_hand() == 10
     imported("6", update_stock=True)
@@ -271,8 +271,8 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(sheet, django_asse
 def test_set_stock_by_command(capsys):
     product = ProductFactory(sku="VASO", stock={"cajamar": 5})
     with transaction.atomic():
-        services.reserve("held", {product.id: 2}, expires_at=timezone.now() + timedelta(minutes=5))
-        services.reserve("late", {product.id: 2}, expires_at=timezone.now() - timedelta(minutes=5))
+        reservations.reserve("held", {product.id: 2}, expires_at=timezone.now() + timedelta(minutes=5))
+        reservations.reserve("late", {product.id: 2}, expires_at=timezone.now() - timedelta(minutes=5))
     call_command("set_stock", "VASO", "2")
     assert "VASO in cajamar: 2 on hand, 2 held, 0 free." in capsys.readouterr().out
     for arguments, sentence in [

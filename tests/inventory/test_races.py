@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from inventory import services
+from inventory import reservations
 from inventory.exceptions import InsufficientStock, ReservationExpired
 from inventory.models import Reservation, ReservationLine, Stock
 from inventory.models.stock import StockQuerySet
@@ -27,7 +27,7 @@ def soon():
 
 def hold(reference, demand, expires_at=None, replacing=None):
     with transaction.atomic():
-        services.reserve(reference, demand, expires_at=expires_at or soon(), replacing=replacing)
+        reservations.reserve(reference, demand, expires_at=expires_at or soon(), replacing=replacing)
 
 
 def sell(reference, demand):
@@ -37,7 +37,7 @@ def sell(reference, demand):
     except InsufficientStock:
         return False
     with transaction.atomic():
-        services.commit(reference)
+        reservations.commit(reference)
     return True
 
 
@@ -146,11 +146,13 @@ def test_buyers_who_reclaim_each_others_expired_holds_do_not_deadlock():
         # Different stock rows, the same expired reservations.
         return lambda: sell(f"buyer-{number}", {ids[number % 4]: 1})
 
-    results = at_once(*(buyer(number) for number in range(16)), services.reclaim_expired, services.reclaim_expired)
+    results = at_once(
+        *(buyer(number) for number in range(16)), reservations.reclaim_expired, reservations.reclaim_expired
+    )
     assert [result for result in results if isinstance(result, Exception)] == []
     assert all(results[:16])
     assert Reservation.objects.filter(status="held").count() == 0
-    services.reclaim_expired()
+    reservations.reclaim_expired()
     assert set(Stock.objects.values_list("on_hand", "reserved")) == {(6, 0)}
 
 
@@ -210,9 +212,9 @@ def test_a_sale_that_waited_while_its_hold_was_reclaimed_is_refused():
     product = ProductFactory(stock=1)
     hold("late", {product.id: 1}, expires_at=timezone.now() - timedelta(seconds=1))
     with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as let_go:
-        sale = in_thread(pool, lambda: services.commit("late"))
+        sale = in_thread(pool, lambda: reservations.commit("late"))
         wait_until_blocked()
-        let_go(lambda: services.reserve("next", {product.id: 1}, expires_at=soon()))
+        let_go(lambda: reservations.reserve("next", {product.id: 1}, expires_at=soon()))
         with pytest.raises(ReservationExpired):
             sale.result(PATIENCE_SECONDS)
     stock = Stock.objects.get()
@@ -220,17 +222,17 @@ def test_a_sale_that_waited_while_its_hold_was_reclaimed_is_refused():
     assert_balanced()
 
 
-@pytest.mark.parametrize("verb", [services.commit, services.release])
+@pytest.mark.parametrize("verb", [reservations.commit, reservations.release])
 def test_a_verb_that_waited_works_on_the_numbers_of_after_the_wait(verb):
     product = ProductFactory(stock=10)
     hold("mine", {product.id: 2})
     with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as let_go:
         waiting = in_thread(pool, lambda: verb("mine"))
         wait_until_blocked()
-        let_go(lambda: services.reserve("theirs", {product.id: 3}, expires_at=soon()))
+        let_go(lambda: reservations.reserve("theirs", {product.id: 3}, expires_at=soon()))
         waiting.result(PATIENCE_SECONDS)
     stock = Stock.objects.get()
-    assert (stock.on_hand, stock.reserved) == ((8, 3) if verb is services.commit else (10, 3))
+    assert (stock.on_hand, stock.reserved) == ((8, 3) if verb is reservations.commit else (10, 3))
     assert_balanced()
 
 
@@ -247,7 +249,9 @@ def test_selling_and_releasing_the_same_hold_at_once_does_one_of_them():
     for number in range(8):
         reference = f"r{number}"
         hold(reference, {product.id: 1})
-        results = at_once(*(in_transaction(verb, reference) for verb in (services.commit, services.release) * 2))
+        results = at_once(
+            *(in_transaction(verb, reference) for verb in (reservations.commit, reservations.release) * 2)
+        )
         assert {type(result) for result in results} <= {type(None), ReservationExpired}
     sold = Reservation.objects.filter(status="committed").count()
     stock = Stock.objects.get()

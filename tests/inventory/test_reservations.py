@@ -8,7 +8,7 @@ from django.db.utils import IntegrityError
 from django.utils import timezone
 
 from config.db.locks import LockOutsideTransaction
-from inventory import services
+from inventory import reservations
 from inventory.exceptions import InsufficientStock, ReservationClosed, ReservationExpired, RestockRefused
 from inventory.models import Product, Reservation, ReservationLine, Stock
 from tests.inventory.factories import ProductFactory, WarehouseFactory
@@ -26,7 +26,7 @@ def past():
 
 def hold(reference, demand, *, expires_at=None, replacing=None):
     with transaction.atomic():
-        return services.reserve(reference, demand, expires_at=expires_at or soon(), replacing=replacing)
+        return reservations.reserve(reference, demand, expires_at=expires_at or soon(), replacing=replacing)
 
 
 def numbers(product):
@@ -101,7 +101,7 @@ def test_a_reclaimed_hold_cannot_be_sold_any_more():
     hold("late", {product.id: 1}, expires_at=past())
     hold("next", {product.id: 1})
     with pytest.raises(ReservationExpired), transaction.atomic():
-        services.commit("late")
+        reservations.commit("late")
     assert numbers(product) == [(1, 1)]
 
 
@@ -109,7 +109,7 @@ def test_an_expired_hold_that_nobody_wanted_can_still_be_sold():
     product = ProductFactory(stock=1)
     hold("late", {product.id: 1}, expires_at=past())
     with transaction.atomic():
-        services.commit("late")
+        reservations.commit("late")
     assert numbers(product) == [(0, 0)]
 
 
@@ -133,7 +133,7 @@ def test_a_reference_can_hold_again_after_its_release():
     product, other = ProductFactory(stock=2), ProductFactory(stock=2)
     first = hold("a", {product.id: 2})
     with transaction.atomic():
-        services.release("a")
+        reservations.release("a")
     again = hold("a", {product.id: 1, other.id: 1})
     assert again.id == first.id
     assert again.created_at == first.created_at
@@ -146,10 +146,10 @@ def test_a_reference_whose_hold_was_reclaimed_in_part_starts_afresh(wanted):
     hold("late", {products["kept"].id: 1, products["lost"].id: 1}, expires_at=past())
     hold("next", {products["lost"].id: 2})
     with transaction.atomic():
-        services.release("next")
+        reservations.release("next")
     hold("late", {products[name].id: 1 for name in wanted})
     with transaction.atomic():
-        services.commit("late")
+        reservations.commit("late")
     assert {name: numbers(product) for name, product in products.items()} == {
         name: [(1, 0)] if name in wanted else [(2, 0)] for name in products
     }
@@ -166,7 +166,7 @@ def test_what_was_sold_is_not_reserved_again_under_its_reference():
     product = ProductFactory(stock=3)
     hold("a", {product.id: 1})
     with transaction.atomic():
-        services.commit("a")
+        reservations.commit("a")
     with pytest.raises(ReservationClosed):
         hold("a", {product.id: 1})
     assert numbers(product) == [(2, 0)]
@@ -178,10 +178,10 @@ def test_release_gives_everything_back_once():
     hold("b", {product.id: 1})
     for _repeat in range(2):
         with transaction.atomic():
-            services.release("a")
+            reservations.release("a")
     assert numbers(product) == [(5, 1)]
     with transaction.atomic():
-        services.release("unknown")
+        reservations.release("unknown")
 
 
 def test_commit_takes_the_goods_once_and_release_does_not_bring_them_back():
@@ -189,9 +189,9 @@ def test_commit_takes_the_goods_once_and_release_does_not_bring_them_back():
     hold("a", {product.id: 2})
     for _repeat in range(2):
         with transaction.atomic():
-            services.commit("a")
+            reservations.commit("a")
     with transaction.atomic():
-        services.release("a")
+        reservations.release("a")
     assert numbers(product) == [(3, 0)]
     assert Reservation.objects.get(reference="a").status == "committed"
 
@@ -200,10 +200,10 @@ def test_what_was_never_held_or_was_let_go_cannot_be_sold():
     product = ProductFactory(stock=5)
     hold("let-go", {product.id: 1})
     with transaction.atomic():
-        services.release("let-go")
+        reservations.release("let-go")
     for reference in ("never", "let-go"):
         with pytest.raises(ReservationExpired), transaction.atomic():
-            services.commit(reference)
+            reservations.commit(reference)
     assert numbers(product) == [(5, 0)]
 
 
@@ -211,13 +211,13 @@ def test_restock_brings_back_all_that_is_still_out_once():
     product, other = ProductFactory(stock=5), ProductFactory(stock=1)
     hold("a", {product.id: 3, other.id: 1})
     with transaction.atomic():
-        services.commit("a")
+        reservations.commit("a")
     with transaction.atomic():
-        services.restock("a", {product.id: 1})
+        reservations.restock("a", {product.id: 1})
     assert (numbers(product), numbers(other)) == ([(3, 0)], [(0, 0)])
     for _repeat in range(2):
         with transaction.atomic():
-            services.restock("a", None)
+            reservations.restock("a", None)
     assert (numbers(product), numbers(other)) == ([(5, 0)], [(1, 0)])
 
 
@@ -225,10 +225,10 @@ def test_no_more_comes_back_than_went_out():
     product, stranger = ProductFactory(stock=5), ProductFactory(stock=5)
     hold("a", {product.id: 2})
     with transaction.atomic():
-        services.commit("a")
+        reservations.commit("a")
     for quantities in ({product.id: 3}, {stranger.id: 1}, {product.id: 1, stranger.id: 1}):
         with pytest.raises(RestockRefused), transaction.atomic():
-            services.restock("a", quantities)
+            reservations.restock("a", quantities)
     assert (numbers(product), numbers(stranger)) == ([(3, 0)], [(5, 0)])
 
 
@@ -236,7 +236,7 @@ def test_a_hold_is_not_restocked():
     product = ProductFactory(stock=5)
     hold("a", {product.id: 2})
     with transaction.atomic():
-        services.restock("a", None)
+        reservations.restock("a", None)
     assert numbers(product) == [(5, 2)]
 
 
@@ -246,8 +246,8 @@ def test_a_split_line_comes_back_to_the_warehouses_it_left():
     product = ProductFactory(stock={"primeiro": 2, "segundo": 2})
     hold("a", {product.id: 3})
     with transaction.atomic():
-        services.commit("a")
-        services.restock("a", None)
+        reservations.commit("a")
+        reservations.restock("a", None)
     assert numbers(product) == [(2, 0), (2, 0)]
 
 
@@ -255,8 +255,8 @@ def test_reclaiming_ends_expired_holds_and_only_these():
     product, other = ProductFactory(stock=5), ProductFactory(stock=5)
     hold("live", {product.id: 1})
     hold("late", {product.id: 2, other.id: 1}, expires_at=past())
-    assert services.reclaim_expired() == 3
-    assert services.reclaim_expired() == 0
+    assert reservations.reclaim_expired() == 3
+    assert reservations.reclaim_expired() == 0
     assert (numbers(product), numbers(other)) == ([(5, 1)], [(5, 0)])
     assert dict(Reservation.objects.values_list("reference", "status")) == {"late": "released", "live": "held"}
 
@@ -265,10 +265,10 @@ def test_reclaiming_ends_expired_holds_and_only_these():
 @pytest.mark.parametrize(
     "verb",
     [
-        lambda: services.reserve("a", {1: 1}, expires_at=soon()),
-        lambda: services.release("a"),
-        lambda: services.commit("a"),
-        lambda: services.restock("a", None),
+        lambda: reservations.reserve("a", {1: 1}, expires_at=soon()),
+        lambda: reservations.release("a"),
+        lambda: reservations.commit("a"),
+        lambda: reservations.restock("a", None),
     ],
 )
 def test_every_verb_refuses_to_lock_outside_a_transaction(verb):
@@ -298,15 +298,15 @@ def test_the_number_of_statements_does_not_depend_on_the_lines(lines, django_ass
     statements = counted(
         django_assert_num_queries,
         3,
-        lambda: services.reserve("order", demand, expires_at=soon(), replacing="mine"),
+        lambda: reservations.reserve("order", demand, expires_at=soon(), replacing="mine"),
     )
     assert "FOR UPDATE" in statements[0]
     assert 'ORDER BY "inventory_stock"."id"' in statements[0]
     assert statements[0].endswith('FOR UPDATE OF "inventory_stock"')
     assert not any("UPDATE inventory_stock" in sql for sql in statements[:1])
-    (commit,) = counted(django_assert_num_queries, 1, lambda: services.commit("order"))
+    (commit,) = counted(django_assert_num_queries, 1, lambda: reservations.commit("order"))
     assert commit.index("ORDER BY stock.id FOR UPDATE OF stock") < commit.index("UPDATE inventory_reservation SET")
-    counted(django_assert_num_queries, 3, lambda: services.restock("order", None))
-    counted(django_assert_num_queries, 2, lambda: services.reserve("other", demand, expires_at=soon()))
-    counted(django_assert_num_queries, 3, lambda: services.release("other"))
+    counted(django_assert_num_queries, 3, lambda: reservations.restock("order", None))
+    counted(django_assert_num_queries, 2, lambda: reservations.reserve("other", demand, expires_at=soon()))
+    counted(django_assert_num_queries, 3, lambda: reservations.release("other"))
     assert ReservationLine.objects.filter(held=True).count() == 0

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from inventory import catalogue, services
+from inventory import catalogue, reservations
 from inventory.exceptions import (
     InsufficientStock,
     ReservationClosed,
@@ -77,7 +77,7 @@ class StockMachine(RuleBasedStateMachine):
         )
         try:
             with transaction.atomic():
-                services.reserve(reference, self.by_id(demand), expires_at=self.now + HOLD, replacing=replacing)
+                reservations.reserve(reference, self.by_id(demand), expires_at=self.now + HOLD, replacing=replacing)
         except InsufficientStock:
             assert not enough
         except ReservationClosed:
@@ -92,14 +92,14 @@ class StockMachine(RuleBasedStateMachine):
     @rule(reference=REFERENCES)
     def release(self, reference):
         with transaction.atomic():
-            services.release(reference)
+            reservations.release(reference)
         self.held.pop(reference, None)
 
     @rule(reference=REFERENCES)
     def commit(self, reference):
         try:
             with transaction.atomic():
-                services.commit(reference)
+                reservations.commit(reference)
         except ReservationExpired:
             assert reference not in self.live()
             assert reference not in self.out
@@ -115,7 +115,7 @@ class StockMachine(RuleBasedStateMachine):
     @rule(reference=REFERENCES)
     def restock_all(self, reference):
         with transaction.atomic():
-            services.restock(reference, None)
+            reservations.restock(reference, None)
         for product, quantity in self.out.get(reference, {}).items():
             self.on_hand[product] += quantity
             self.out[reference][product] = 0
@@ -126,7 +126,7 @@ class StockMachine(RuleBasedStateMachine):
         possible = all(quantity <= out.get(product, 0) for product, quantity in demand.items())
         try:
             with transaction.atomic():
-                services.restock(reference, self.by_id(demand))
+                reservations.restock(reference, self.by_id(demand))
         except RestockRefused:
             assert not possible
             return
@@ -141,7 +141,7 @@ class StockMachine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self):
-        services.reclaim_expired()
+        reservations.reclaim_expired()
 
     @rule(product=PRODUCTS, quantity=st.integers(0, 6), warehouse=WAREHOUSES)
     def set_stock(self, product, quantity, warehouse):
@@ -149,7 +149,7 @@ class StockMachine(RuleBasedStateMachine):
         held = ReservationLine.objects.filter(stock=row, held=True, expires_at__gt=self.now)
         promised = sum(held.values_list("quantity", flat=True))
         try:
-            services.set_stock(self.products[product].sku, quantity, warehouse)
+            reservations.set_stock(self.products[product].sku, quantity, warehouse)
         except StockRefused:
             assert quantity < promised
         else:

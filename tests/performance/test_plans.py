@@ -24,7 +24,7 @@ from cart.models import Cart
 from checkout import idempotency, outbox, seed_scale, settle_webhooks, sweeper
 from checkout.models import Order
 from config.telemetry import metrics
-from inventory import services as inventory
+from inventory import reservations as inventory
 from inventory.models import Product
 from tests.accounts.factories import UserFactory
 from tests.cart.factories import flat_shipping, ready_cart

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from config.accounts.roles import ROLES
-from inventory import services
+from inventory import reservations
 
 
 class Command(BaseCommand):
@@ -21,13 +21,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, password: str, **_options: Any) -> None:
-        written, new_admin = services.seed_demo(password)
+        written, new_admin = reservations.seed_demo(password)
         self.stdout.write(
             f"Products: {written.created} created, {written.changed} changed, {written.unchanged} unchanged."
         )
         if new_admin:
-            clerks = ", ".join(services.demo_clerk(role) for role in ROLES)
-            self.stdout.write(f"Admin: {services.DEMO_ADMIN}, password: {password}")
+            clerks = ", ".join(reservations.demo_clerk(role) for role in ROLES)
+            self.stdout.write(f"Admin: {reservations.DEMO_ADMIN}, password: {password}")
             self.stdout.write(f"Staff of one role each, with the same password: {clerks}")
         else:
-            self.stdout.write(f"Admin: {services.DEMO_ADMIN}, with the password it has.")
+            self.stdout.write(f"Admin: {reservations.DEMO_ADMIN}, with the password it has.")
