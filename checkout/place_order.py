@@ -23,7 +23,7 @@ from checkout.settle import settle
 from config import money
 from config.db.locks import redis_lock
 from config.telemetry import logs, metrics
-from inventory import reservations as inventory
+from inventory import reservations
 from inventory.exceptions import InsufficientStock
 from payments import provider
 from payments import services as payments
@@ -143,7 +143,7 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     if command.key and not IdempotencyKey.objects.held(command.key).update(order_number=number):
         raise RequestOvertaken
     # Last, since everybody who wants the same goods waits from here until this transaction has committed.
-    inventory.reserve(
+    reservations.reserve(
         number,
         {line.product_id: line.quantity for line in lines},
         since=now,

@@ -20,7 +20,7 @@ from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.telemetry import metrics
-from inventory import reservations as inventory
+from inventory import reservations
 from payments import provider, refunds
 from payments.models import Payment, PaymentAttempt, Refund
 
@@ -120,7 +120,7 @@ def settle_refund(row: Refund) -> Refund:
 def _close_refunded(order: Order) -> None:
     """All money went back."""
     if order.restock_on_refund:
-        inventory.restock(order.number)
+        reservations.restock(order.number)
     order.status = OrderStatus.REFUNDED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])

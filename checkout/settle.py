@@ -16,7 +16,7 @@ from cart import services as carts
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.signals import order_placed
 from config.telemetry import logs, metrics
-from inventory import reservations as inventory
+from inventory import reservations
 from inventory.exceptions import InsufficientStock, ReservationExpired
 from payments import services as payments
 from payments.gateways.base import Outcome
@@ -61,15 +61,15 @@ def _accept_money(order: Order, captured: Decimal) -> None:
 def _take_goods(order: Order) -> bool:
     """Turn the hold into a sale. A hold that has run out is taken anew where the goods are still there."""
     try:
-        inventory.commit(order.number)
+        reservations.commit(order.number)
     except ReservationExpired:
         demand = {line.product_id: line.quantity for line in order.lines.all()}
         try:
             with transaction.atomic():
-                inventory.reserve(order.number, demand, expires_at=_hold_expiry())
+                reservations.reserve(order.number, demand, expires_at=_hold_expiry())
         except InsufficientStock:
             return False
-        inventory.commit(order.number)
+        reservations.commit(order.number)
     return True
 
 
@@ -93,7 +93,7 @@ def _give_up(order: Order) -> None:
     """The order will not be paid: its goods are free again and its cart is open again, with nothing lost."""
     if order.status != OrderStatus.AWAITING_PAYMENT:
         return
-    inventory.release(order.number)
+    reservations.release(order.number)
     order.status = OrderStatus.CANCELLED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])

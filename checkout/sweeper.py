@@ -19,7 +19,7 @@ from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.telemetry.metrics import swept
-from inventory import reservations as inventory
+from inventory import reservations
 from payments import provider, refunds
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
@@ -123,7 +123,7 @@ def recover_order(number: str) -> Order | None:
 
 def tidy() -> None:
     """End holds that ran out, and delete keys and quotes that nobody needs any more. Nothing is wrong before that."""
-    swept.labels("holds").inc(inventory.reclaim_expired())
+    swept.labels("holds").inc(reservations.reclaim_expired())
     swept.labels("keys").inc(idempotency.forget_old_keys())
     swept.labels("quotes").inc(forget_old_quotes())
 

@@ -29,7 +29,7 @@ from config.backoffice.base import (
     tag,
 )
 from config.backoffice.exports import Exported
-from inventory import reservations
+from inventory import services
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
 
 FEW = 5  # as many or fewer free units are worth a look
@@ -128,7 +128,7 @@ class ProductAdmin(Audited[Product]):
 
     def _set_active(self, request: HttpRequest, queryset: QuerySet[Product], *, active: bool) -> None:
         chosen = Product.objects.with_category().filter(pk__in=queryset.values("pk"))
-        count = reservations.set_active(chosen, active=active, by=request.user)
+        count = services.set_active(chosen, active=active, by=request.user)
         done = (
             ngettext("%(count)s product is on sale now.", "%(count)s products are on sale now.", count)
             if active
@@ -228,7 +228,7 @@ class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
     def save_model(self, request: HttpRequest, obj: Stock, form: Any, change: bool) -> None:
         """Raises StockRefused, with nothing written: `RefusalsAsMessages` shows why."""
         typed = form.cleaned_data
-        saved = reservations.set_stock(
+        saved = services.set_stock(
             obj.product.sku,
             typed["on_hand"],
             obj.warehouse.code,

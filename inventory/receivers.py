@@ -5,7 +5,7 @@ Bulk writers send no signals; they call `catalogue.forget_products` themselves.
 
 from typing import Any
 
-from inventory import catalogue, reservations
+from inventory import catalogue, services
 from inventory.models import Category, Product, Stock
 
 
@@ -20,7 +20,7 @@ def stock_changed(instance: Stock, **_kwargs: Any) -> None:
 def category_changed(instance: Category, created: bool = False, **_kwargs: Any) -> None:
     catalogue.forget_categories()
     if not created:
-        reservations.refresh_category(instance)
+        services.refresh_category(instance)
 
 
 def category_deleted(**_kwargs: Any) -> None:

@@ -10,7 +10,7 @@ from checkout import outbox, services
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.settle import settle
-from inventory import reservations as inventory
+from inventory import reservations
 from payments.exceptions import RefundRefused
 from payments.gateways.base import Outcome
 from payments.models import Payment, PaymentAttempt
@@ -149,7 +149,7 @@ class TestLateMoney:
 
     def lose_hold(self, order: Order) -> None:
         with transaction.atomic():
-            inventory.release(order.number)
+            reservations.release(order.number)
 
 
 def test_a_second_answer_changes_nothing() -> None:

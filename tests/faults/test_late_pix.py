@@ -11,7 +11,7 @@ from checkout import tasks
 from checkout.models import LIVE, Order, OrderStatus
 from checkout.services import cancel_waiting_payment
 from config.money import to_minor_units
-from inventory import reservations as inventory
+from inventory import reservations
 from inventory.models import Product
 from payments import webhook_inbox
 from payments.models import Payment, PaymentAttempt
@@ -105,7 +105,7 @@ def test_money_that_overtakes_the_sweeper_buys_the_goods_where_they_are_still_th
     sandbox.fault("late_pix")
     assert pay(waiting, sandbox)
     pass_time(lifetime(waiting) + DAY)
-    inventory.reclaim_expired()
+    reservations.reclaim_expired()
     assert stock_of(product) == (5, 0)
     told(sandbox)
     waiting.refresh_from_db()

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from config.cache import cached
-from inventory import catalogue, reservations
+from inventory import catalogue, reservations, services
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
 from tests.inventory.factories import CategoryFactory, ProductFactory, WarehouseFactory
@@ -203,7 +203,7 @@ def test_set_stock_shows_at_once():
     WarehouseFactory()
     product = ProductFactory()
     assert catalogue.availability([product.id]) == {product.id: 0}
-    reservations.set_stock(product.sku, 7)
+    services.set_stock(product.sku, 7)
     assert catalogue.availability([product.id]) == {product.id: 7}
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory import catalogue, reservations
+from inventory import catalogue, reservations, services
 from inventory.imports.shopify import plain_text
 from inventory.models import Category, Product, Stock
 from tests.inventory.factories import ProductFactory, WarehouseFactory
@@ -128,7 +128,7 @@ def test_stock_that_is_there_stays_unless_it_is_asked_for(sheet, capsys):
         return Stock.objects.get().on_hand
 
     imported("10")
-    reservations.set_stock("VASO", 4)
+    services.set_stock("VASO", 4)
     assert "stays as it is (1): VASO" in imported("10")
     assert on_hand() == 4
     assert "1 stock entries set" in imported("10", update_stock=True)

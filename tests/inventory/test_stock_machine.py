@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from inventory import catalogue, reservations
+from inventory import catalogue, reservations, services
 from inventory.exceptions import (
     InsufficientStock,
     ReservationClosed,
@@ -149,7 +149,7 @@ class StockMachine(RuleBasedStateMachine):
         held = ReservationLine.objects.filter(stock=row, held=True, expires_at__gt=self.now)
         promised = sum(held.values_list("quantity", flat=True))
         try:
-            reservations.set_stock(self.products[product].sku, quantity, warehouse)
+            services.set_stock(self.products[product].sku, quantity, warehouse)
         except StockRefused:
             assert quantity < promised
         else:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from checkout.models import Order
-from inventory import reservations as inventory
+from inventory import services as inventory
 from tests.cart.factories import filled_cart, ready_cart
 from tests.checkout.support import stock_of
 from tests.journeys.goods import Goods, hand_over, raise_price

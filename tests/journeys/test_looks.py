@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
-from inventory import reservations as inventory
+from inventory import services as inventory
 from tests.accounts.factories import PASSWORD, UserFactory
 from tests.cart.factories import filled_cart, flat_shipping, ready_cart
 from tests.checkout.support import AUTHENTICATE, order_of

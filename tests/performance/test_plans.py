@@ -24,7 +24,7 @@ from cart.models import Cart
 from checkout import idempotency, outbox, seed_scale, settle_webhooks, sweeper
 from checkout.models import Order
 from config.telemetry import metrics
-from inventory import reservations as inventory
+from inventory import reservations
 from inventory.models import Product
 from tests.accounts.factories import UserFactory
 from tests.cart.factories import flat_shipping, ready_cart
@@ -206,8 +206,8 @@ def test_the_orders_of_a_member(shop: None, watch: Watch) -> None:
 @pytest.mark.parametrize(
     "task",
     [
-        sweeper.settle_stale_attempts, sweeper.expire_unpaid, sweeper.settle_stale_refunds, inventory.reclaim_expired,
-        idempotency.forget_old_keys, settle_webhooks.settle_waiting_events, outbox.relay,
+        sweeper.settle_stale_attempts, sweeper.expire_unpaid, sweeper.settle_stale_refunds,
+        reservations.reclaim_expired, idempotency.forget_old_keys, settle_webhooks.settle_waiting_events, outbox.relay,
     ],
     ids=lambda task: task.__name__,
 )  # fmt: skip

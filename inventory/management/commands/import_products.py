@@ -8,9 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from inventory import reservations
+from inventory import services
 from inventory.exceptions import StockRefused
 from inventory.imports.product_rows import ProductsWritten
+from inventory.imports.services import write_products
 from inventory.imports.shopify import Catalogue, UnreadableFile, read_catalogue
 
 NAMED_AT_MOST = 10
@@ -34,9 +35,9 @@ class Command(BaseCommand):
         self, *_args: Any, file: Path, dry_run: bool, warehouse: str | None, update_stock: bool, **_options: Any
     ) -> None:
         try:
-            code = reservations.find_warehouse(warehouse).code
+            code = services.find_warehouse(warehouse).code
             catalogue = read_catalogue(file, code)
-            written = reservations.write_products(
+            written = write_products(
                 catalogue.rows,
                 update_stock=update_stock,
                 dry_run=dry_run,

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from config.accounts import demo_staff
 from config.accounts.roles import ROLES
-from inventory import reservations
+from inventory.demo.services import seed_demo
 
 
 class Command(BaseCommand):
@@ -21,13 +22,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, password: str, **_options: Any) -> None:
-        written, new_admin = reservations.seed_demo(password)
+        written, new_admin = seed_demo(), demo_staff.create_demo_staff(password)
         self.stdout.write(
             f"Products: {written.created} created, {written.changed} changed, {written.unchanged} unchanged."
         )
         if new_admin:
-            clerks = ", ".join(reservations.demo_clerk(role) for role in ROLES)
-            self.stdout.write(f"Admin: {reservations.DEMO_ADMIN}, password: {password}")
+            clerks = ", ".join(demo_staff.address_of(role) for role in ROLES)
+            self.stdout.write(f"Admin: {demo_staff.ADMIN}, password: {password}")
             self.stdout.write(f"Staff of one role each, with the same password: {clerks}")
         else:
-            self.stdout.write(f"Admin: {reservations.DEMO_ADMIN}, with the password it has.")
+            self.stdout.write(f"Admin: {demo_staff.ADMIN}, with the password it has.")

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from inventory import reservations
+from inventory import services
 from inventory.exceptions import StockRefused
 
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, sku: str, quantity: int, warehouse: str | None, **_options: Any) -> None:
         try:
-            stock = reservations.set_stock(sku, quantity, warehouse)
+            stock = services.set_stock(sku, quantity, warehouse)
         except StockRefused as refusal:
             raise CommandError(str(refusal)) from None
         self.stdout.write(
