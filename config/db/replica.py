@@ -6,11 +6,12 @@ otherwise be filled again with the row as it was. import-linter lets nobody but 
 """
 
 import logging
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+
+from config.resilience.cooldown import Cooldown
 
 T = TypeVar("T")
 
@@ -19,9 +20,8 @@ logger = logging.getLogger(__name__)
 ALIAS = "standby"
 # A change that is older than this is there: a standby that lags further behind is one to be alarmed about.
 LAG_SECONDS = 60
-COOLDOWN_SECONDS = 30.0
 
-_left_alone_until = 0.0
+_cooldown = Cooldown(seconds=30.0)
 
 
 def from_standby(read: Callable[[str], T]) -> T:
@@ -30,13 +30,12 @@ def from_standby(read: Callable[[str], T]) -> T:
     That is the primary where there is no standby, where the standby has failed lately, and inside a transaction, whose
     own writes the standby does not know. Where the standby fails now, `read` is called once more.
     """
-    global _left_alone_until
-    if ALIAS not in connections.databases or connection.in_atomic_block or time.monotonic() < _left_alone_until:
+    if ALIAS not in connections.databases or connection.in_atomic_block or _cooldown.is_active():
         return read(DEFAULT_DB_ALIAS)
     try:
         return read(ALIAS)
     except (OperationalError, InterfaceError) as error:
-        _left_alone_until = time.monotonic() + COOLDOWN_SECONDS
+        _cooldown.begin()
         logger.warning("The standby fails and is left alone: %s", type(error.__cause__ or error).__name__)
         connections[ALIAS].close()
         return read(DEFAULT_DB_ALIAS)

@@ -19,13 +19,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.sentinel import SentinelManagedConnection
 
+from config.resilience.cooldown import Cooldown
 from config.telemetry.request_cost import clock
 
 logger = logging.getLogger(__name__)
 
-COOLDOWN_SECONDS = 1.0
-
-_left_alone_until: dict[tuple[Any, Any], float] = {}
+_cooldown = Cooldown(seconds=1.0)
 _last_failure = 0.0
 _cooldown_bypassed: ContextVar[bool] = ContextVar("bypass_cooldown", default=False)
 
@@ -78,13 +77,13 @@ class _Guard:
         return self.host, self.port  # type: ignore[attr-defined]
 
     def _refuse_in_cooldown(self) -> None:
-        if not _cooldown_bypassed.get() and time.monotonic() < _left_alone_until.get(self._server, 0):
+        if not _cooldown_bypassed.get() and _cooldown.is_active(self._server):
             raise RedisConnectionError("Redis failed a moment ago and is left alone.")
 
     def _begin_cooldown(self) -> None:
         global _last_failure
-        logger.warning("Redis at %s:%s failed and is left alone for %s s", *self._server, COOLDOWN_SECONDS)
-        _left_alone_until[self._server] = time.monotonic() + COOLDOWN_SECONDS
+        logger.warning("Redis at %s:%s failed and is left alone for %s s", *self._server, _cooldown.seconds)
+        _cooldown.begin(self._server)
         _last_failure = time.time()
 
 

@@ -5,31 +5,29 @@ rounds. A task that is enqueued here only makes it happen sooner, so that a brok
 """
 
 import logging
-import time
 
 from celery import Task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from config.resilience.cooldown import Cooldown
+
 logger = logging.getLogger(__name__)
 
-COOLDOWN_SECONDS = 5.0
-
-_left_alone_until = 0.0
+_cooldown = Cooldown(seconds=5.0)
 
 
 def enqueue(task: Task[[], None]) -> bool:
     """Have a worker run `task` soon; whether the broker took it.
 
-    Returns at once while the broker is left alone after a failure, otherwise within the broker's own time-outs.
+    Returns at once for a while after the broker has failed, otherwise within the broker's own timeouts.
     """
-    global _left_alone_until
-    if time.monotonic() < _left_alone_until:
+    if _cooldown.is_active():
         return False
     try:
         task.apply_async(retry=False)
     except (OperationalError, RedisError, OSError) as error:
-        _left_alone_until = time.monotonic() + COOLDOWN_SECONDS
+        _cooldown.begin()
         logger.warning("The broker is away, %s waits for beat's next round: %s", task.name, type(error).__name__)
         return False
     return True

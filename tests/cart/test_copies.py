@@ -97,7 +97,7 @@ def leave_redis_alone() -> GuardedConnection:
 
 
 def come_back(connection: GuardedConnection) -> None:
-    guard._left_alone_until.pop(connection._server)
+    guard._cooldown.end(connection._server)
 
 
 def seen_by_another_process(monkeypatch: pytest.MonkeyPatch, cart: CartSnapshot) -> CartSnapshot:

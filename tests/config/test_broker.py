@@ -15,9 +15,9 @@ from config.resilience import task_queue
 def nothing_left_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # Celery prefers this variable to what an application is told.
     monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
-    task_queue._left_alone_until = 0.0
+    task_queue._cooldown.end()
     yield
-    task_queue._left_alone_until = 0.0
+    task_queue._cooldown.end()
 
 
 def task_for(address: str) -> Task:

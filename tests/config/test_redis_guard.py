@@ -37,7 +37,7 @@ def test_what_is_dropped_is_dropped_all_the_same() -> None:
     pool.release(connection)
     connection._begin_cooldown()
     drop_on_commit("tried", "key")
-    guard._left_alone_until.pop(connection._server)
+    guard._cooldown.end(connection._server)
     assert cached("tried", "key", 60, lambda: "new") == "new"
 
 
@@ -48,5 +48,5 @@ def test_it_is_tried_again_after_a_moment() -> None:
     pool.release(connection)
     connection._begin_cooldown()
     assert cache.get("key") is None
-    guard._left_alone_until[connection._server] = time.monotonic()
+    guard._cooldown.end(connection._server)
     assert cache.get("key") == "there"
