@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,4 +8,6 @@ class CartConfig(AppConfig):
     verbose_name = _("Carts")
 
     def ready(self) -> None:
-        from cart import receivers  # noqa: F401  connects them
+        from cart import receivers
+
+        user_logged_in.connect(receivers.merge_guest_cart, dispatch_uid="cart.merge_guest_cart")

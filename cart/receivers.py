@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from django.contrib.auth.signals import user_logged_in
-from django.dispatch import receiver
 from django.http import HttpRequest
 
 from cart import services, session
 from config.accounts.models import User
 
 
-@receiver(user_logged_in, dispatch_uid="cart.merge_guest_cart")
 def merge_guest_cart(request: HttpRequest | None, user: User, **_: Any) -> None:
     """What was put into the guest's cart goes into the user's."""
     token = session.guest_token(request) if request else ""

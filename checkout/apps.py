@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,4 +8,9 @@ class CheckoutConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from checkout import gauges, receivers  # noqa: F401  they connect themselves
+        from checkout import gauges, receivers  # noqa: F401  gauges register themselves
+        from checkout.signals import order_placed
+
+        order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")
+        order_placed.connect(receivers.nudge_outbox, dispatch_uid="checkout.nudge_outbox")
+        user_logged_in.connect(receivers.give_orders_to_account, dispatch_uid="checkout.give_orders_to_account")

@@ -2,31 +2,25 @@
 
 from typing import Any
 
-from django.contrib.auth.signals import user_logged_in
-from django.dispatch import receiver
 from django.http import HttpRequest
 
 from cart import session, snapshot
 from checkout import services, tasks
 from checkout.models import Order
-from checkout.signals import order_placed
 from config.accounts.models import User
 from config.resilience import task_queue
 
 
-@receiver(order_placed, dispatch_uid="checkout.forget_cart_copy")
 def forget_cart_copy(order: Order, **_: Any) -> None:
     """The cart is an order now: Redis need not know it any more."""
     snapshot.forget(order.cart)
 
 
-@receiver(order_placed, dispatch_uid="checkout.nudge_outbox")
 def nudge_outbox(**_: Any) -> None:
     """Have the mail sent now instead of at the relay's next round."""
     task_queue.enqueue(tasks.relay_outbox)
 
 
-@receiver(user_logged_in, dispatch_uid="checkout.give_orders_to_account")
 def give_orders_to_account(request: HttpRequest | None, user: User, **_: Any) -> None:
     """Who bought as a guest and then makes an account, or signs in, finds the order under "My orders"."""
     token = session.guest_token(request) if request else ""
