@@ -5,7 +5,8 @@ CheckoutInProgress or CartClosed unless the cart is open. A carrier that has to 
 no lock is held: see `cart.quoting`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import transaction
@@ -73,9 +74,7 @@ def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: 
     if quantity < 1:
         raise InvalidQuantity(_("Choose at least one."), field="quantity")
     product = catalogue.product_by_sku(sku)
-    with transaction.atomic():
-        cart = Cart.objects.fetch_locked(token, user_id)
-        cart.require_open()
+    with _open_cart(token, user_id) as cart:
         lines = _lines_of(cart)
         line = lines.get(product.id)
         if line is None:
@@ -96,9 +95,7 @@ def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: 
 @with_freight
 def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
     """Make a line hold exactly `quantity`; 0 removes it. Raises LineNotFound, InvalidQuantity, InsufficientStock."""
-    with transaction.atomic():
-        cart = Cart.objects.fetch_locked(token, user_id)
-        cart.require_open()
+    with _open_cart(token, user_id) as cart:
         lines = _lines_of(cart)
         products = catalogue.products_by_id(lines.keys())
         line = next((line for line in lines.values() if products[line.product_id].sku == sku), None)
@@ -131,9 +128,7 @@ def set_delivery(
         raise Refusal(
             _("This postal code (CEP) is not in the state chosen. Check both."), field="state", postal_code_state=state
         )
-    with transaction.atomic():
-        cart = Cart.objects.fetch_locked(token, user_id)
-        cart.require_open()
+    with _open_cart(token, user_id) as cart:
         if cart.address is None:
             metrics.count_cart_step_on_commit("address")
         cart.email, cart.phone = email, phone
@@ -151,9 +146,7 @@ def set_postal_code(freight: Freight, token: str, postal_code: str, *, user_id: 
     Raises InvalidPostalCode.
     """
     postal_code = postal_codes.normalise(postal_code)
-    with transaction.atomic():
-        cart = Cart.objects.fetch_locked(token, user_id)
-        cart.require_open()
+    with _open_cart(token, user_id) as cart:
         if cart.postal_code != postal_code:
             cart.street = cart.street_number = cart.complement = cart.district = cart.city = ""
             cart.postal_code, cart.state = postal_code, postal_codes.state_of(postal_code) or ""
@@ -173,9 +166,7 @@ def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
 @with_freight
 def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | None = None) -> CartSnapshot:
     """Fix the price of one method for a while. Raises AddressRequired, CartEmpty or ShippingUnavailable."""
-    with transaction.atomic():
-        cart = Cart.objects.fetch_locked(token, user_id)
-        cart.require_open()
+    with _open_cart(token, user_id) as cart:
         if not cart.postal_code:
             raise AddressRequired
         lines = _lines_of(cart)
@@ -280,6 +271,15 @@ def _forget_copy_on_commit(cart: Cart) -> None:
 
 
 # --- Steps shared by the verbs ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _open_cart(token: str, user_id: int | None) -> Iterator[Cart]:
+    """A cart that may be changed, its row locked, in a transaction that commits what is done inside."""
+    with transaction.atomic():
+        cart = Cart.objects.fetch_locked(token, user_id)
+        cart.require_open()
+        yield cart
 
 
 def _lines_of(cart: Cart) -> dict[int, CartLine]:
