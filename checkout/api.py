@@ -1,6 +1,5 @@
 """Where an app's cart becomes an order, and the orders it may read."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +16,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
-from checkout import sweeper
 from checkout.exceptions import (
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
@@ -25,9 +23,10 @@ from checkout.exceptions import (
     PaymentDeclined,
     PriceChanged,
 )
-from checkout.idempotency import Answer, answer_once
+from checkout.idempotency import Answer
 from checkout.models import Order, OrderQuerySet, OrderStatus
-from checkout.place_order import PlaceOrder, place_order
+from checkout.place_once import Render, place_once
+from checkout.place_order import PlaceOrder
 from config.api.fields import Input, Moment, Money, PrivateView, Text, document, read_body, user_id_of
 from config.api.problems import NotFound, problem_of, problem_response
 from config.api.schema import refusals
@@ -219,48 +218,23 @@ class Checkout(PrivateView):
             language=get_language() or "pt-br",
             user_id=user_id_of(request),
         )
-        answer = answer_once(
-            cart_token=id,
-            user_id=command.user_id,
-            key=key,
-            request={
-                "payment_method": command.payment_method,
-                "expected_total": str(command.expected_total),
-                "answer": "json",
-            },
-            run=lambda key: _place(replace(command, key=key)),
-            recover=_recover,
-        )
+        answer = place_once(command, key, RENDER)
         headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
         if answer.status >= status.HTTP_400_BAD_REQUEST:
             return problem_response(answer.body, headers)
         return Response(answer.body, status=answer.status, headers=headers)
 
 
-def _place(command: PlaceOrder) -> Answer:
-    """The answer to keep under the key: an order, or that its card was declined."""
-    try:
-        return _order_answer(place_order(command))
-    except PaymentDeclined as refusal:
-        return _declined(refusal)
-
-
-def _recover(number: str) -> Answer | None:
-    """The answer that `_place` would have given, from the order that it had made; None where nothing came of it."""
-    try:
-        order = sweeper.recover_order(number)
-    except PaymentDeclined as refusal:
-        return _declined(refusal)
-    return _order_answer(order) if order else None
-
-
-def _declined(refusal: PaymentDeclined) -> Answer:
-    return Answer(refusal.status, problem_of(refusal))
-
-
 def _order_answer(order: Order) -> Answer:
     code = status.HTTP_201_CREATED if order.status == OrderStatus.PAID else status.HTTP_202_ACCEPTED
     return Answer(code, document(OrderSerializer, order))
+
+
+def _declined_answer(refusal: PaymentDeclined) -> Answer:
+    return Answer(refusal.status, problem_of(refusal))
+
+
+RENDER = Render(placed=_order_answer, declined=_declined_answer, form="json")
 
 
 class Orders(ListAPIView[Order], PrivateView):

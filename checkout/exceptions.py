@@ -45,8 +45,15 @@ class IdempotencyKeyReused(Refusal):
     message = _("This Idempotency-Key was used for another request. Use a new key for a new request.")
 
 
-class RequestOvertaken(CheckoutInProgress):
-    """This request was thought dead, and its repeat is at work under the same key: only one of the two may order."""
+class RequestOvertaken(Refusal):
+    """This request was thought dead, and its repeat is at work under the same key: only one of the two may order.
+
+    Whoever sent it hears what anybody hears whose cart is being paid for: `answer_once` says so.
+    """
+
+    code = CheckoutInProgress.code
+    status = CheckoutInProgress.status
+    message = CheckoutInProgress.message
 
 
 class OrderNotCancellable(Refusal):

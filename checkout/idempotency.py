@@ -17,7 +17,7 @@ from typing import Any
 from django.utils import timezone
 
 from cart.exceptions import CheckoutInProgress
-from checkout.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
+from checkout.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused, RequestOvertaken
 from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
 
@@ -71,6 +71,9 @@ def _run(run: Callable[[IdempotencyKey], Answer], entry: IdempotencyKey, created
     """The answer of `run`; its refusal frees the key, unless a repeat holds it by now."""
     try:
         return run(entry)
+    except RequestOvertaken as overtaken:
+        # The key is the repeat's by now.
+        raise CheckoutInProgress from overtaken
     except CheckoutInProgress:
         # Whoever repeats finds the first request at work after all: the key stays with that one.
         if created:

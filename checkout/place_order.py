@@ -19,7 +19,7 @@ from cart.models import Cart, CartLine, CartStatus
 from checkout import links
 from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken
 from checkout.models import IdempotencyKey, Order, OrderLine, new_number
-from checkout.settle import settle
+from checkout.settle import cancel_pending_payment, settle
 from config import money
 from config.db.locks import redis_lock
 from config.telemetry import logs, metrics
@@ -65,8 +65,6 @@ def place_order(command: PlaceOrder) -> Order:
         _refuse_what_nobody_would_charge(command)
         try:
             order, attempt = _commit_order(command)
-        except RequestOvertaken:
-            raise
         except CheckoutInProgress:
             if command.key and not IdempotencyKey.objects.held(command.key).exists():
                 raise RequestOvertaken from None  # what waits for the shopper may be its own repeat's order
@@ -85,21 +83,6 @@ def _refuse_what_nobody_would_charge(command: PlaceOrder) -> None:
     except PaymentUnavailable:
         if Cart.objects.fetch(command.cart_token, command.user_id).status == CartStatus.OPEN:
             raise
-
-
-def cancel_pending_payment(cart_token: str, user_id: int | None) -> None:
-    """Withdraw the payment that still waits for the shopper, so that the cart is open again.
-
-    Raises CheckoutInProgress where the provider has not answered yet: that money may be on its way. An order that turns
-    out to be paid stays paid.
-    """
-    order = Order.objects.fetch_awaiting(cart_token, user_id)
-    attempt = order.current_attempt if order else None
-    if attempt is None:
-        return
-    if attempt.status != PaymentAttempt.Status.ACTION:
-        raise CheckoutInProgress
-    settle(attempt.pk, provider.void(attempt))
 
 
 @metrics.checkout_stage("commit")

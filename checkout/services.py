@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import Order, OrderStatus
-from checkout.place_order import cancel_pending_payment
 from checkout.settle import settle
 from config.accounts.models import User
 from config.audit import services as audit
@@ -39,15 +38,6 @@ def give_to_account(cart_token: str, user: User) -> int:
     """
     mine = Order.objects.filter(cart__token=cart_token, user=None, email__iexact=user.email)
     return mine.update(user=user)
-
-
-def cancel_waiting_payment(order: Order) -> None:
-    """The shopper gives up a payment that waits for them: the cart is theirs to change again.
-
-    Does nothing where the order no longer waits. Raises CheckoutInProgress while the outcome is unknown, and
-    PaymentUnavailable.
-    """
-    cancel_pending_payment(order.cart.token, order.cart.user_id)
 
 
 def cancel_order(order: Order, *, reason: str, idempotency_key: str, by: Actor = None) -> Order:

@@ -13,11 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from cart import services as carts
+from cart.exceptions import CheckoutInProgress
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.signals import order_placed
 from config.telemetry import logs, metrics
 from inventory import reservations
 from inventory.exceptions import InsufficientStock, ReservationExpired
+from payments import provider
 from payments import services as payments
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt
@@ -44,6 +46,22 @@ def settle(attempt_id: UUID, outcome: Outcome) -> Order:
             _give_up(order)
     logger.info("Order %s is %s, attempt %s is %s", order.number, order.status, attempt.pk, attempt.status)
     return order
+
+
+def cancel_pending_payment(cart_token: str, user_id: int | None) -> None:
+    """Void the payment that still waits for the shopper, so that the cart is theirs to change again.
+
+    Does nothing where no order of the cart waits. Asks the provider, so not inside a transaction. Raises
+    CheckoutInProgress where the provider has not answered yet (that money may be on its way), and PaymentUnavailable.
+    An order that turns out to be paid stays paid.
+    """
+    order = Order.objects.fetch_awaiting(cart_token, user_id)
+    attempt = order.current_attempt if order else None
+    if attempt is None:
+        return
+    if attempt.status != PaymentAttempt.Status.ACTION:
+        raise CheckoutInProgress
+    settle(attempt.pk, provider.void(attempt))
 
 
 def _accept_money(order: Order, captured: Decimal) -> None:

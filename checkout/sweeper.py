@@ -4,33 +4,23 @@ Each round is bounded and safe to run in several workers at once, since `settle`
 """
 
 import logging
-from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
-from cart.exceptions import CheckoutInProgress
 from checkout import idempotency, services
-from checkout.exceptions import PaymentDeclined
-from checkout.models import Order, OrderStatus
-from checkout.settle import settle
-from config.audit import services as audit
-from config.audit.events import AuditEvent
-from config.audit.services import Actor
+from checkout.ask_provider import settle_each
+from checkout.models import Order
 from config.telemetry.metrics import swept
 from inventory import reservations
 from payments import provider, refunds
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
-from payments.gateways.base import Outcome
-from payments.models import PaymentAttempt, Refund
+from payments.models import Refund
 from payments.reconcile import record_unmatched, unrecorded_money
 from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
-
-ASK = AuditEvent("order.ask", _("asked the provider about the payment"))
 
 BATCH = 50
 # Longer than the deadline of a call under way, whose own answer is about to come.
@@ -42,12 +32,12 @@ QUOTES_KEPT_FOR = timedelta(days=1)
 def settle_stale_attempts() -> int:
     """Bring the truth for attempts that nobody has heard of for a while; returns how many were asked about."""
     stale = payments.claim_stale(timezone.now() - STALE_AFTER, BATCH)
-    return _settle_each("stale", stale, provider.ask)
+    return settle_each("stale", stale, provider.ask)
 
 
 def expire_unpaid() -> int:
     """Withdraw payments that the shopper did not finish in time; returns how many were settled."""
-    return _settle_each("expired", payments.claim_expired(timezone.now(), BATCH), provider.void)
+    return settle_each("expired", payments.claim_expired(timezone.now(), BATCH), provider.void)
 
 
 def settle_stale_refunds() -> int:
@@ -87,38 +77,7 @@ def reconcile() -> int:
         return 0
     record_unmatched(found.unmatched)
     outcomes = {attempt.pk: outcome for attempt, outcome in found.unsettled}
-    return _settle_each("reconciled", [attempt for attempt, _ in found.unsettled], lambda attempt: outcomes[attempt.pk])
-
-
-def refresh(order: Order, *, by: Actor = None) -> Order:
-    """Ask the provider about one order that awaits its payment, for a shopper who is looking at it or for staff (`by`).
-
-    Answers with the order as it was where the provider cannot be asked now.
-    """
-    attempt = order.current_attempt
-    if attempt is None or attempt.is_settled:
-        return order
-    if by is not None:
-        audit.record(by, ASK, order, reference=order.number)
-    _settle_each("asked", [attempt], provider.ask)
-    return Order.objects.with_everything().get(pk=order.pk)
-
-
-def recover_order(number: str) -> Order | None:
-    """The order that a request made before it died, so that whoever repeats it still learns of it; None where it was
-    withdrawn, or its money never asked for. Asks the provider about an order that awaits its payment.
-
-    Raises PaymentDeclined, and CheckoutInProgress while that request may still be waiting for the provider.
-    """
-    order = Order.objects.with_everything().get(number=number)
-    if order.current_attempt and provider.may_be_under_way(order.current_attempt):
-        raise CheckoutInProgress
-    order = refresh(order)
-    if order.status != OrderStatus.CANCELLED:
-        return order
-    if order.current_attempt and order.current_attempt.status == PaymentAttempt.Status.DECLINED:
-        raise PaymentDeclined
-    return None
+    return settle_each("reconciled", [attempt for attempt, _ in found.unsettled], lambda attempt: outcomes[attempt.pk])
 
 
 def tidy() -> None:
@@ -132,18 +91,3 @@ def forget_old_quotes() -> int:
     """Delete quotes that expired yesterday or before and that no order was made of; returns how many."""
     ordered = Order.objects.values("quote")
     return shipping.forget_quotes(timezone.now() - QUOTES_KEPT_FOR, keep=ordered)
-
-
-def _settle_each(sweep: str, attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttempt], Outcome]) -> int:
-    settled = 0
-    for attempt in attempts:
-        try:
-            settle(attempt.pk, ask(attempt))
-        except PaymentUnavailable:
-            logger.info("Attempt %s stays open: the provider cannot be asked now", attempt.pk)
-        except Exception:  # one attempt that cannot be settled must not keep the others waiting
-            logger.exception("Attempt %s could not be settled", attempt.pk)
-        else:
-            settled += 1
-    swept.labels(sweep).inc(settled)
-    return settled

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from checkout import outbox, services, sweeper
+from checkout import ask_provider, outbox, services
 from checkout.models import Order, OrderStatus
 from config.audit.services import Actor
 from config.templatetags.esteira import money
@@ -54,7 +54,7 @@ def ask(order: Order, by: Actor) -> ActionResult:
             % {"number": order.number},
             messages.INFO,
         )
-    fresh = sweeper.refresh(order, by=by)
+    fresh = ask_provider.refresh(order, by=by)
     latest = fresh.current_attempt
     facts = {"number": order.number, "status": fresh.get_status_display()}
     if latest is not None and latest.is_settled:

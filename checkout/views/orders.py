@@ -15,11 +15,11 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from cart.session import user_id_of
-from checkout import sweeper
+from checkout import ask_provider
 from checkout.exceptions import OrderNotFound
 from checkout.forms import FindOrderForm
 from checkout.models import Order, OrderStatus
-from checkout.services import cancel_waiting_payment
+from checkout.settle import cancel_pending_payment
 from config.exceptions import Refusal
 from config.rate_limits import RateLimit
 from payments.models import PaymentAttempt
@@ -60,7 +60,7 @@ def _up_to_date(order: Order) -> Order:
     # None where Redis is away: then nobody knows who asked last, and asking once more does no harm.
     if cache.add(f"asked:{attempt.pk}", 1, ASK_PROVIDER_EVERY_SECONDS) is False:
         return order
-    return sweeper.refresh(order)
+    return ask_provider.refresh(order)
 
 
 @require_safe
@@ -96,7 +96,7 @@ def progress(request: HttpRequest, number: str) -> HttpResponse:
 @never_cache
 def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
     """Where the bank sends the shopper back to, whatever came of it."""
-    found = sweeper.refresh(_fetch(request, number))
+    found = ask_provider.refresh(_fetch(request, number))
     if found.status == OrderStatus.CANCELLED:
         messages.error(
             request,
@@ -111,7 +111,7 @@ def another_way(request: HttpRequest, number: str) -> HttpResponse:
     """Withdraw a payment that waits for the shopper, and go back to choosing."""
     found = _fetch(request, number)
     try:
-        cancel_waiting_payment(found)
+        cancel_pending_payment(found.cart.token, found.cart.user_id)
     except Refusal as refusal:
         messages.warning(request, str(refusal))
         return redirect(order_path(found))

@@ -1,6 +1,5 @@
 """Paying: the last part of the checkout page, and where a purchase stands."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -19,10 +18,10 @@ from cart.session import current_cart, guest_token, user_id_of
 from cart.snapshot import CartSnapshot
 from checkout.exceptions import PaymentDeclined, PriceChanged
 from checkout.forms import PaymentForm
-from checkout.idempotency import Answer, answer_once
-from checkout.models import IdempotencyKey, Order
-from checkout.place_order import PlaceOrder, place_order
-from checkout.sweeper import recover_order
+from checkout.idempotency import Answer
+from checkout.models import Order
+from checkout.place_once import Render, place_once
+from checkout.place_order import PlaceOrder
 from checkout.views.orders import order_path
 from checkout.views.page import checkout_page, just_changed, on_to, with_open_cart
 from config.exceptions import Refusal
@@ -50,31 +49,15 @@ def pay(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
 
 
 def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpResponse:
-    user_id = user_id_of(request)
-    total = str(form.cleaned_data["expected_total"])
     command = PlaceOrder(
         cart_token=cart.id,
         payment_method=form.token,
         expected_total=form.cleaned_data["expected_total"],
         language=get_language() or settings.LANGUAGE_CODE,
-        user_id=user_id,
+        user_id=user_id_of(request),
     )
-
-    def run(key: IdempotencyKey) -> Answer:
-        try:
-            return _placed(place_order(replace(command, key=key)))
-        except PaymentDeclined as refusal:
-            return _declined(refusal)
-
     try:
-        answer = answer_once(
-            cart_token=cart.id,
-            user_id=user_id,
-            key=str(form.cleaned_data["idempotency_key"]),
-            request={"payment_method": form.token, "expected_total": total},
-            run=run,
-            recover=_recover,
-        )
+        answer = place_once(command, str(form.cleaned_data["idempotency_key"]), RENDER)
     except CheckoutInProgress:
         # Pressed twice: the first press may not have got as far as an order yet, so there is no page of it to show.
         return render(request, "checkout/in_progress.html", status=202)
@@ -86,21 +69,15 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
     return redirect(answer.body["url"])
 
 
-def _recover(number: str) -> Answer | None:
-    """What paying would have answered, from the order that it had made; None where nothing came of it."""
-    try:
-        order = recover_order(number)
-    except PaymentDeclined as refusal:
-        return _declined(refusal)
-    return _placed(order) if order else None
-
-
 def _placed(order: Order) -> Answer:
     return Answer(303, {"url": order_path(order, placed_now=True)})
 
 
 def _declined(refusal: PaymentDeclined) -> Answer:
     return Answer(402, {"message": str(refusal)})
+
+
+RENDER = Render(placed=_placed, declined=_declined)
 
 
 def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpResponse:

@@ -6,7 +6,7 @@ import pytest
 
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, place_order
-from checkout.services import cancel_waiting_payment
+from checkout.settle import cancel_pending_payment
 from tests.accounts.factories import UserFactory
 from tests.api.conftest import App, assert_problem
 from tests.cart.factories import ready_cart
@@ -54,7 +54,7 @@ class TestOne:
 
     def test_a_cancelled_payment(self, app: App) -> None:
         placed = order(method="pix")
-        cancel_waiting_payment(placed)
+        cancel_pending_payment(placed.cart.token, placed.cart.user_id)
         document = app.get(f"orders/{placed.number}/", order_token=placed.token).json()
         assert document["status"] == "cancelled"
         assert document["payment"] == {"status": "cancelled", "method": "pix", "action": None}

@@ -13,10 +13,10 @@ from cart import snapshot
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
 from cart.models import Cart, CartStatus
 from cart.snapshot import CartSnapshot
-from checkout import outbox, settle_webhooks, sweeper
+from checkout import ask_provider, outbox, settle_webhooks, sweeper
 from checkout.exceptions import PaymentDeclined, PriceChanged
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
-from checkout.services import cancel_waiting_payment
+from checkout.settle import cancel_pending_payment
 from config.db.locks import redis_lock
 from inventory.exceptions import InsufficientStock
 from inventory.models import Product, Stock
@@ -136,7 +136,7 @@ class TestAction:
     def test_the_shopper_may_give_it_up(self) -> None:
         cart = ready_cart()
         order = order_of(cart, AUTHENTICATE)
-        cancel_waiting_payment(order)
+        cancel_pending_payment(order.cart.token, order.cart.user_id)
         order.refresh_from_db()
         assert order.status == OrderStatus.CANCELLED
         assert carts.add_line(cart.id, cart.lines[0].sku, 1).lines[0].quantity == 2
@@ -164,7 +164,7 @@ class TestUnknown:
 
     def test_asking_the_provider_brings_the_truth(self, sandbox) -> None:
         order = self.lost(sandbox, ready_cart())
-        assert sweeper.refresh(Order.objects.with_everything().get(pk=order.pk)).status == OrderStatus.PAID
+        assert ask_provider.refresh(Order.objects.with_everything().get(pk=order.pk)).status == OrderStatus.PAID
         assert sandbox.ledger()["captured"] == int(order.total * 100)
 
     def test_so_does_the_webhook_however_often_it_comes(self, sandbox, live_server) -> None:

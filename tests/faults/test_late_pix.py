@@ -9,7 +9,7 @@ import pytest
 from cart import snapshot
 from checkout import tasks
 from checkout.models import LIVE, Order, OrderStatus
-from checkout.services import cancel_waiting_payment
+from checkout.settle import cancel_pending_payment
 from config.money import to_minor_units
 from inventory import reservations
 from inventory.models import Product
@@ -132,7 +132,7 @@ def test_two_codes_of_one_cart_both_paid_buy_once(
     waiting: Order, product: Product, sandbox: Sandbox, books: Books
 ) -> None:
     """The shopper went back, asked for a second code, and paid the first one too."""
-    cancel_waiting_payment(waiting)
+    cancel_pending_payment(waiting.cart.token, waiting.cart.user_id)
     second = order_of(snapshot.of_cart(waiting.cart), "pix")
     sandbox.fault("late_pix")
     assert pay(second, sandbox)

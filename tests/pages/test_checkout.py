@@ -325,7 +325,7 @@ class TestWaiting:
     def test_many_looks_ask_the_provider_seldom(self, visitor: Visitor, product: Product, monkeypatch) -> None:
         page = at_payment(visitor, product).send("/checkout/pay/", method="pix")
         asked = []
-        monkeypatch.setattr("checkout.sweeper.refresh", lambda order: asked.append(order) or order)
+        monkeypatch.setattr("checkout.ask_provider.refresh", lambda order: asked.append(order) or order)
         for _ in range(5):
             visitor.client.get(f"{page.url}progress/?{page.query}&was=pix")
         assert len(asked) == 1
