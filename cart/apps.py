@@ -9,5 +9,8 @@ class CartConfig(AppConfig):
 
     def ready(self) -> None:
         from cart import receivers
+        from cart.roles import GRANTS
+        from config.accounts.roles import grant
 
+        grant(GRANTS)
         user_logged_in.connect(receivers.merge_guest_cart, dispatch_uid="cart.merge_guest_cart")

@@ -9,8 +9,11 @@ class CheckoutConfig(AppConfig):
 
     def ready(self) -> None:
         from checkout import gauges, receivers  # noqa: F401  gauges register themselves
+        from checkout.roles import GRANTS
         from checkout.signals import order_placed
+        from config.accounts.roles import grant
 
+        grant(GRANTS)
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")
         order_placed.connect(receivers.nudge_outbox, dispatch_uid="checkout.nudge_outbox")
         user_logged_in.connect(receivers.give_orders_to_account, dispatch_uid="checkout.give_orders_to_account")

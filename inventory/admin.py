@@ -24,7 +24,7 @@ from config.backoffice.base import (
     amount,
     moment,
     moment_of,
-    order_link,
+    reference_link,
     status_tag,
     tag,
 )
@@ -171,7 +171,11 @@ def holds_on(stock: Stock) -> list[dict[str, Any]]:
     """The holds that count in `reserved`, with the orders that they belong to; what was sold is not listed."""
     held = ReservationLine.objects.filter(stock=stock, held=True).select_related("reservation")
     return [
-        {"order": order_link(line.reservation.reference), "quantity": line.quantity, "until": moment(line.expires_at)}
+        {
+            "order": reference_link(line.reservation.reference),
+            "quantity": line.quantity,
+            "until": moment(line.expires_at),
+        }
         for line in held.order_by("expires_at", "id")
     ]
 
@@ -304,7 +308,7 @@ class ReservationAdmin(FactsAdmin[Reservation]):
 
     @admin.display(description=_("order"))
     def order(self, reservation: Reservation) -> SafeString | str:
-        return order_link(reservation.reference)
+        return reference_link(reservation.reference)
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, reservation: Reservation) -> SafeString:

@@ -8,9 +8,12 @@ class InventoryConfig(AppConfig):
     verbose_name = _("Inventory")
 
     def ready(self) -> None:
+        from config.accounts.roles import grant
         from inventory import gauges, receivers  # noqa: F401  gauges register themselves
         from inventory.models import Category, Product, Stock
+        from inventory.roles import GRANTS
 
+        grant(GRANTS)
         for signal, when in ((post_save, "saved"), (post_delete, "deleted")):
             signal.connect(receivers.product_changed, Product, dispatch_uid=f"inventory.product_{when}")
             signal.connect(receivers.stock_changed, Stock, dispatch_uid=f"inventory.stock_{when}")

@@ -27,7 +27,7 @@ from config.backoffice.base import (
     FactsInline,
     amount,
     moment_of,
-    order_link,
+    reference_link,
     status_tag,
     tag,
 )
@@ -122,7 +122,7 @@ class PaymentAdmin(Exported[Payment], FactsAdmin[Payment]):
 
     @admin.display(description=_("order"), ordering="reference")
     def order(self, payment: Payment) -> SafeString | str:
-        return order_link(payment.reference)
+        return reference_link(payment.reference)
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, payment: Payment) -> SafeString:
@@ -154,7 +154,7 @@ class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
 
     @admin.display(description=_("order"), ordering="payment__reference")
     def order(self, attempt: PaymentAttempt) -> SafeString | str:
-        return order_link(attempt.payment.reference)
+        return reference_link(attempt.payment.reference)
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, attempt: PaymentAttempt) -> SafeString:
@@ -207,7 +207,7 @@ class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
 
     @admin.display(description=_("order"), ordering="payment__reference")
     def order(self, refund: Refund) -> SafeString | str:
-        return order_link(refund.payment.reference)
+        return reference_link(refund.payment.reference)
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, refund: Refund) -> SafeString:
@@ -323,7 +323,7 @@ class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
 
     @admin.display(description=_("order"))
     def order(self, event: WebhookEvent) -> SafeString | str:
-        return order_link(event.reference) if event.reference else NOTHING  # type: ignore[attr-defined]
+        return reference_link(event.reference) if event.reference else NOTHING  # type: ignore[attr-defined]
 
     @admin.display(description=_("state"), ordering="handled_at")
     def state(self, event: WebhookEvent) -> SafeString:

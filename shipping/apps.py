@@ -9,11 +9,14 @@ class ShippingConfig(AppConfig):
     verbose_name = _("Shipping")
 
     def ready(self) -> None:
+        from config.accounts.roles import grant
         from config.resilience.breakers import register
         from shipping import receivers
         from shipping.checks import check_carrier, check_postal_code_service
         from shipping.models import ShippingMethod, ShippingRate
+        from shipping.roles import GRANTS
 
+        grant(GRANTS)
         register("postal_codes")
         register("melhor_envio")
         checks.register(check_postal_code_service)

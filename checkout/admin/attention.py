@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.discrepancies import discrepancies
 from checkout.models import MessageKind, OutboxMessage
-from config.backoffice.base import order_link
+from config.backoffice.base import reference_link
 from config.templatetags.esteira import money
 from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
@@ -68,13 +68,13 @@ def captured_without_order() -> Iterable[AttentionItem]:
             "refunded": money(found.refunded, found.currency),
             "status": found.status.label,
         }
-        yield AttentionItem(order_link(found.number), what, found.off, found.currency, found.placed_at)
+        yield AttentionItem(reference_link(found.number), what, found.off, found.currency, found.placed_at)
 
 
 def stuck_attempts() -> Iterable[AttentionItem]:
     for attempt in PaymentAttempt.objects.stuck(timezone.now() - PATIENCE)[: SHOWN + 1]:
         payment = attempt.payment
-        link = order_link(payment.reference)
+        link = reference_link(payment.reference)
         yield AttentionItem(link, attempt.get_status_display(), payment.amount, payment.currency, attempt.created_at)
 
 
@@ -85,7 +85,7 @@ def refunds_due() -> Iterable[AttentionItem]:
         order = message.order
         what = message.last_error or gettext("not sent yet")
         yield AttentionItem(
-            order_link(order.number),
+            reference_link(order.number),
             what,
             message.owed,  # type: ignore[attr-defined]
             order.currency,
@@ -95,7 +95,7 @@ def refunds_due() -> Iterable[AttentionItem]:
     for refund in [*Refund.objects.stale(timezone.now() - PATIENCE)[: SHOWN + 1], *failed]:
         payment = refund.payment
         what = " · ".join(part for part in (str(refund.get_status_display()), refund.error) if part)
-        yield AttentionItem(order_link(payment.reference), what, refund.amount, payment.currency, refund.created_at)
+        yield AttentionItem(reference_link(payment.reference), what, refund.amount, payment.currency, refund.created_at)
 
 
 def unmatched_charges() -> Iterable[AttentionItem]:
@@ -110,7 +110,7 @@ def waiting_messages() -> Iterable[AttentionItem]:
     messages = OutboxMessage.objects.unsent().filter(late).select_related("order").order_by("due_at")
     for message in messages[: SHOWN + 1]:
         what = " · ".join(part for part in (str(message.get_kind_display()), message.last_error) if part)
-        yield AttentionItem(order_link(message.order.number), what, None, "", message.created_at)
+        yield AttentionItem(reference_link(message.order.number), what, None, "", message.created_at)
 
 
 def waiting_events() -> Iterable[AttentionItem]:

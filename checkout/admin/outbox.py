@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from checkout import outbox
 from checkout.admin.filters import SentFilter
 from checkout.models import OutboxMessage
-from config.backoffice.base import BAD, BUSY, GOOD, FactsAdmin, moment_of, order_link, tag
+from config.backoffice.base import BAD, BUSY, GOOD, FactsAdmin, moment_of, reference_link, tag
 
 
 @admin.register(OutboxMessage)
@@ -52,7 +52,7 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
 
     @admin.display(description=_("order"), ordering="order__number")
     def order_shown(self, message: OutboxMessage) -> SafeString | str:
-        return order_link(message.order.number)
+        return reference_link(message.order.number)
 
     @admin.display(description=_("e-mail"), ordering="order__email")
     def email(self, message: OutboxMessage) -> str:

@@ -10,8 +10,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from config.accounts.backends import forget_user
-        from config.accounts.roles import keep_roles
+        from config.accounts.roles import grant, keep_roles
 
+        grant({role: {"config.view_machinery"} for role in ("viewer", "support")})
         user = self.get_model("User")
         post_save.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_saved")
         post_delete.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_deleted")

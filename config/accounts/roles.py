@@ -1,73 +1,24 @@
-"""What each kind of staff may do. The code decides: after each migration the four groups are as they stand here.
+"""What each kind of staff may do. The code decides: after each migration the groups are as the apps grant them.
 
-A permission of its own for each verb, never the blunt "change": who may send a mail again need not move money. Staff
-may be in several groups; whoever needs another mixture makes a group of another name, which is left alone. Dropping a
-name of the cache and closing a breaker are in none of the four: they are for whoever runs the machinery.
+Each app grants its own permissions to the roles, in its `ready`: a permission of its own for each verb, never the blunt
+"change", so who may send a mail again need not move money. Staff may be in several groups; whoever needs another
+mixture makes a group of another name, which is left alone. Dropping a name of the cache and closing a breaker are
+granted to none: they are for whoever runs the machines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 
-_GOODS = {
-    "inventory.view_category",
-    "inventory.view_product",
-    "inventory.view_reservation",
-    "inventory.view_stock",
-    "inventory.view_warehouse",
-}
-_ORDERS = {"checkout.view_order"}
-_MAIL = {"checkout.view_outboxmessage"}
-_MONEY = {
-    "payments.view_payment",
-    "payments.view_paymentattempt",
-    "payments.view_refund",
-    "payments.view_straycharge",
-    "payments.view_webhookevent",
-}
-_SHOPPING = {"cart.view_cart", "shipping.view_quote", "shipping.view_shippingmethod", "shipping.view_shippingrate"}
-_LOG = {"audit.view_entry"}
+# Permissions ("app.codename") by role, in the order in which the roles were first named.
+ROLES: dict[str, set[str]] = {}
 
-ROLES: Mapping[str, frozenset[str]] = {
-    "viewer": frozenset(_GOODS | _ORDERS | _MAIL | _MONEY | _SHOPPING | _LOG | {"config.view_machinery"}),
-    # Talks with shoppers. Cancels what is not paid yet; money that has come goes back through finance.
-    "support": frozenset(
-        _GOODS | _ORDERS | _MAIL | _MONEY | _SHOPPING
-        | {
-            "checkout.ask_provider",
-            "checkout.cancel_order",
-            "checkout.resend_mail",
-            "checkout.see_as_shopper",
-            "config.view_machinery",
-        }
-    ),
-    "finance": frozenset(
-        _ORDERS | _MAIL | _MONEY | _LOG
-        | {
-            "audit.export_entry",
-            "checkout.ask_provider",
-            "checkout.export_order",
-            "checkout.refund_order",
-            "payments.change_straycharge",
-            "payments.export_payment",
-            "payments.export_refund",
-        }
-    ),
-    # Works in the warehouse: counts goods, keeps the catalogue, hands parcels over.
-    "stock": frozenset(
-        _GOODS | _ORDERS
-        | {
-            "checkout.ship_order",
-            "inventory.add_category",
-            "inventory.add_product",
-            "inventory.adjust_stock",
-            "inventory.change_category",
-            "inventory.change_product",
-            "inventory.export_stock",
-        }
-    ),
-}  # fmt: skip
+
+def grant(permissions: Mapping[str, Iterable[str]]) -> None:
+    """Give roles, which need not exist yet, permissions of an app. Called by its `ready`, before any migration."""
+    for role, granted in permissions.items():
+        ROLES.setdefault(role, set()).update(granted)
 
 
 def keep_roles(**_signal: Any) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from config.accounts.models import User
 from config.audit.events import SIGN_IN_FAILED, all_events, label_for
 from config.audit.models import Entry
-from config.backoffice.base import NOTHING, ChoiceFilter, FactsAdmin, moment_of, order_link
+from config.backoffice.base import NOTHING, ChoiceFilter, FactsAdmin, moment_of, reference_link
 from config.backoffice.exports import Exported
 
 
@@ -79,7 +79,7 @@ class EntryAdmin(Exported[Entry], FactsAdmin[Entry]):
 
     @admin.display(description=_("order"), ordering="reference")
     def order(self, entry: Entry) -> SafeString | str:
-        return order_link(entry.reference)
+        return reference_link(entry.reference)
 
     @admin.display(description=_("change"))
     def change(self, entry: Entry) -> SafeString | str:

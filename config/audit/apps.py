@@ -9,7 +9,10 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit")
 
     def ready(self) -> None:
+        from config.accounts.roles import grant
         from config.audit import receivers
+
+        grant({"viewer": {"audit.view_entry"}, "finance": {"audit.view_entry", "audit.export_entry"}})
 
         user_logged_in.connect(receivers.signed_in, dispatch_uid="audit.signed_in")
         user_login_failed.connect(receivers.failed_to_sign_in, dispatch_uid="audit.failed_to_sign_in")

@@ -80,11 +80,20 @@ def moment_of(field: str, title: Text) -> Callable[[Any], str]:
     return shown
 
 
-def order_link(reference: str) -> SafeString | str:
-    """A link to the order behind a reference that the app itself does not interpret."""
+_reference_page = ""
+
+
+def link_references_to(page: str) -> None:
+    """References lead to the page of this URL name, which takes one. Called by the app that gives them out."""
+    global _reference_page
+    _reference_page = page
+
+
+def reference_link(reference: str) -> SafeString | str:
+    """A link to what stands behind a reference that the app itself does not interpret."""
     if not reference:
         return NOTHING
-    return format_html('<a href="{}">{}</a>', reverse("admin:checkout_order_by_number", args=[reference]), reference)
+    return format_html('<a href="{}">{}</a>', reverse(_reference_page, args=[reference]), reference)
 
 
 @dataclass(frozen=True)

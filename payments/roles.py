@@ -1,0 +1,15 @@
+"""What each role of the staff may do with money."""
+
+_VIEW = {
+    "payments.view_payment",
+    "payments.view_paymentattempt",
+    "payments.view_refund",
+    "payments.view_straycharge",
+    "payments.view_webhookevent",
+}
+
+GRANTS = {
+    "viewer": _VIEW,
+    "support": _VIEW,
+    "finance": _VIEW | {"payments.change_straycharge", "payments.export_payment", "payments.export_refund"},
+}

@@ -1,0 +1,5 @@
+"""What each role of the staff may do with freight."""
+
+_VIEW = {"shipping.view_quote", "shipping.view_shippingmethod", "shipping.view_shippingrate"}
+
+GRANTS = {"viewer": _VIEW, "support": _VIEW}
