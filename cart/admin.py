@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin
-from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -118,16 +117,10 @@ class CartAdmin(PageAdmin[Cart]):
     page_template = "admin/cart/cart/page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
-        """Annotates `units` and `subtotal`, at today's prices, and the last `step` that the shopper has reached."""
-        lines = CartLine.objects.filter(cart=OuterRef("pk")).order_by().values("cart")
-        price = Sum(F("quantity") * F("product__price"), output_field=DecimalField(max_digits=12, decimal_places=2))
-        return Cart.objects.with_step().annotate(
-            units=Coalesce(Subquery(lines.annotate(units=Sum("quantity")).values("units")), 0),
-            subtotal=Subquery(lines.annotate(price=price).values("price")),
-        )
+        return Cart.objects.with_step().with_value()
 
     def page_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
-        return Cart.objects.with_lines().select_related("user", "quote")
+        return Cart.objects.with_lines().with_user()
 
     def page_context(self, request: HttpRequest, cart: Cart) -> dict[str, Any]:
         lines = [_line(line) for line in cart.lines.all()]

@@ -6,6 +6,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +34,9 @@ class CartStatus(models.TextChoices):
     MERGED = "merged", _("merged into another cart")
 
 
+# A cart can still become an order: a user has at most one such cart.
+LIVE = [CartStatus.OPEN, CartStatus.CHECKING_OUT]
+
 # Which steps of the checkout page a cart has passed, the last first. What comes after is the order's to tell.
 _STEPS = [
     ("delivery", models.Q(quote__isnull=False) & ~models.Q(street="")),
@@ -43,12 +47,24 @@ _STEPS = [
 class CartQuerySet(models.QuerySet["Cart"]):
     def live(self) -> Self:
         """Carts that can still become an order."""
-        return self.filter(status__in=[CartStatus.OPEN, CartStatus.CHECKING_OUT])
+        return self.filter(status__in=LIVE)
 
     def abandoned(self, before: datetime) -> Self:
         """Carts with goods that are not ordered, and that nobody has touched since `before`."""
         has_lines = models.Exists(CartLine.objects.filter(cart=models.OuterRef("pk")))
         return self.live().filter(has_lines, updated_at__lt=before)
+
+    def with_value(self) -> Self:
+        """Annotates `units` and `subtotal` of the goods, at today's prices; no subtotal where there are none."""
+        lines = CartLine.objects.filter(cart=models.OuterRef("pk")).order_by().values("cart")
+        price = models.Sum(
+            models.F("quantity") * models.F("product__price"),
+            output_field=models.DecimalField(max_digits=12, decimal_places=2),
+        )
+        units = models.Subquery(lines.annotate(units=models.Sum("quantity")).values("units"))
+        return self.annotate(
+            units=Coalesce(units, 0), subtotal=models.Subquery(lines.annotate(price=price).values("price"))
+        )
 
     def with_step(self) -> Self:
         """Annotates `step`, the last that was reached: goods, address or delivery."""
@@ -66,6 +82,9 @@ class CartQuerySet(models.QuerySet["Cart"]):
 
     def with_quote(self) -> Self:
         return self.select_related("quote")
+
+    def with_user(self) -> Self:
+        return self.select_related("user")
 
     def with_lines(self) -> Self:
         """With quote, lines and their products: three statements for any number of lines."""
@@ -115,7 +134,7 @@ class Cart(DeliveryFields):
             models.CheckConstraint(condition=models.Q(status__in=CartStatus.values), name="cart_status_is_known"),
             models.UniqueConstraint(
                 fields=["user"],
-                condition=models.Q(status__in=["open", "checking_out"]),
+                condition=models.Q(status__in=LIVE),
                 name="cart_one_live_cart_per_user",
             ),
         ]

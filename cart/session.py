@@ -5,12 +5,11 @@ from django.http import HttpRequest, HttpResponse
 
 from cart import services, snapshot
 from cart.exceptions import CartNotFound
-from cart.models import CartStatus
+from cart.models import LIVE
 from cart.snapshot import CartSnapshot
 
 COOKIE = "cart"
 SALT = "cart.browser"
-LIVE = {CartStatus.OPEN, CartStatus.CHECKING_OUT}
 
 
 def guest_token(request: HttpRequest) -> str:

@@ -19,7 +19,6 @@ from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.telemetry.metrics import swept
 from payments import refunds
-from payments import services as payments
 from payments.models import Refund
 
 logger = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ def _refund(message: OutboxMessage) -> None:
     order = Order.objects.with_payment().get(pk=message.order_id)
     refund = refunds.refund(
         order.payment.pk,
-        payments.captured(order.payment),
+        order.payment.captured,
         reason="paid too late",
         idempotency_key=f"{order.number}-too-late",
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
-from checkout.models import Order, OrderStatus
+from checkout.models import REFUNDABLE, Order, OrderStatus
 from checkout.settle import settle
 from config.accounts.models import User
 from config.audit import services as audit
@@ -27,8 +27,6 @@ SHIP = AuditEvent("order.ship", _("marked as shipped"))
 DELIVER = AuditEvent("order.deliver", _("marked as delivered"))
 CANCEL = AuditEvent("order.cancel", _("set out to cancel"))
 TAKE_BACK = AuditEvent("order.take_back", _("decided that the goods go back into stock"))
-
-REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
 
 def give_to_account(cart_token: str, user: User) -> int:
@@ -48,7 +46,7 @@ def cancel_order(order: Order, *, reason: str, idempotency_key: str, by: Actor =
     if order.status == OrderStatus.AWAITING_PAYMENT:
         return _withdraw(order, reason, by)
     if order.status == OrderStatus.PAID:
-        left = refunds.refundable(order.payment)
+        left = Payment.objects.get(pk=order.payment_id).refundable
         return refund_order(order, amount=left, reason=reason, restock=True, idempotency_key=idempotency_key, by=by)
     raise OrderNotCancellable(
         _("Order %(number)s is %(status)s and can no longer be cancelled. Refund it instead.")

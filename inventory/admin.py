@@ -169,14 +169,13 @@ class StockFreeFilter(FreeFilter):
 
 def holds_on(stock: Stock) -> list[dict[str, Any]]:
     """The holds that count in `reserved`, with the orders that they belong to; what was sold is not listed."""
-    held = ReservationLine.objects.filter(stock=stock, held=True).select_related("reservation")
     return [
         {
             "order": reference_link(line.reservation.reference),
             "quantity": line.quantity,
             "until": moment(line.expires_at),
         }
-        for line in held.order_by("expires_at", "id")
+        for line in ReservationLine.objects.held_on(stock.pk)
     ]
 
 
@@ -251,8 +250,7 @@ class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
         if stock := context.get("original"):
             context["subtitle"] = f"{stock.product}, {stock.warehouse}"
             context["holds"] = holds_on(stock)
-            others = Stock.objects.with_free().filter(product=stock.product_id).exclude(pk=stock.pk)
-            context["elsewhere"] = others.select_related("warehouse").order_by("warehouse__priority", "id")
+            context["elsewhere"] = Stock.objects.elsewhere(stock)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("product"), ordering="product__name")
@@ -269,7 +267,7 @@ class ReservedGoodsInline(FactsInline):
     fields = readonly_fields = ("product", "warehouse", "quantity", "returned", "held")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationLine]:
-        return ReservationLine.objects.select_related("stock__product", "stock__warehouse").order_by("id")
+        return ReservationLine.objects.with_goods()
 
     @admin.display(description=_("product"))
     def product(self, line: ReservationLine) -> str:

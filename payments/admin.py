@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -203,7 +203,7 @@ class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
-        return Refund.objects.select_related("payment")
+        return Refund.objects.with_payment()
 
     @admin.display(description=_("order"), ordering="payment__reference")
     def order(self, refund: Refund) -> SafeString | str:
@@ -316,10 +316,7 @@ class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
-        """Annotates `reference`: the payment's, where the event is about an attempt that is known here."""
-        attempt = PaymentAttempt.objects.filter(provider_reference=OuterRef("provider_reference"))
-        known = attempt.exclude(provider_reference="").order_by().values("payment__reference")[:1]
-        return WebhookEvent.objects.annotate(reference=Subquery(known))
+        return WebhookEvent.objects.with_reference()
 
     @admin.display(description=_("order"))
     def order(self, event: WebhookEvent) -> SafeString | str:

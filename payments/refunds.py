@@ -21,7 +21,7 @@ from payments.exceptions import RefundRefused
 from payments.gateways import gateway
 from payments.gateways.base import RefundOutcome, RefundRequest
 from payments.models import Payment, PaymentAttempt, Refund
-from payments.services import captured, status_after
+from payments.services import status_after
 
 logger = logging.getLogger(__name__)
 
@@ -142,8 +142,3 @@ def record(row: Refund, outcome: RefundOutcome) -> Refund:
     payment.status = status_after(current.attempt)
     payment.save(update_fields=["status", "updated_at"])
     return current
-
-
-def refundable(payment: Payment) -> Decimal:
-    """What can still be paid back, for display: captured less refunds that were not refused. Two statements."""
-    return captured(payment) - payment.refunds.all().holding_money().total()

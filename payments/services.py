@@ -116,11 +116,6 @@ def status_after(latest: PaymentAttempt) -> Payment.Status:
     return _STATUS_OF_ATTEMPT.get(PaymentAttempt.Status(latest.status), Payment.Status.PENDING)
 
 
-def captured(payment: Payment) -> Decimal:
-    """What the provider took for a payment in all, before refunds. One statement."""
-    return payment.attempts.aggregate(total=Sum("captured"))["total"] or ZERO
-
-
 @transaction.atomic
 def claim_stale(before: datetime, limit: int) -> list[PaymentAttempt]:
     """Attempts started before `before` with no known answer, for one sweep to ask about. Several may sweep at once."""

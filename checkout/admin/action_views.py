@@ -14,16 +14,12 @@ from django.utils.translation import gettext as _
 from checkout.admin import actions
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.forms import ReasonForm, RefundForm, new_key
-from checkout.models import Order, OrderStatus
-from checkout.services import REFUNDABLE
+from checkout.models import CANCELLABLE, REFUNDABLE, Order, OrderStatus
 from config.backoffice.base import PageAdmin
 from config.exceptions import Refusal
 from config.money import ZERO
 from config.templatetags.esteira import money
-from payments import refunds
 from payments.models import Refund
-
-CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
 
 
 def may(request: HttpRequest, permission: str) -> bool:
@@ -80,7 +76,7 @@ class OrderActionViews(PageAdmin[Order]):
             self.message_user(request, _("This refund was made before; nothing was paid twice."), messages.INFO)
             return self._to_page(order)
         again = known or _open_refund(order, request.GET.get("again", ""))
-        left = refunds.refundable(order.payment) + (again.amount if again else ZERO)
+        left = order.payment.refundable + (again.amount if again else ZERO)
         form = RefundForm(
             request.POST or None, initial=_refund_initial(again, left), left=left, again=again is not None
         )
@@ -99,9 +95,7 @@ class OrderActionViews(PageAdmin[Order]):
 
             if self._move_money(request, form, do):
                 return self._to_page(order)
-            begun = Refund.objects.filter(
-                payment=order.payment_id, idempotency_key=cleaned["key"], settled_at=None
-            ).first()
+            begun = Refund.objects.open_under(order.payment_id, cleaned["key"])
             if begun is not None and again is None:
                 return self._to_open_refund(request, order, begun, form)
         return self._ask_person(
@@ -137,7 +131,7 @@ class OrderActionViews(PageAdmin[Order]):
             "admin/checkout/order/cancel.html",
             {
                 "step": _("Cancel"),
-                "left": refunds.refundable(order.payment),
+                "left": order.payment.refundable,
                 "possible": order.status in CANCELLABLE,
                 "paid": order.status == OrderStatus.PAID,
             },

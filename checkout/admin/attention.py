@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 
-from django.db.models import Q, Sum
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -19,7 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checkout.discrepancies import discrepancies
-from checkout.models import MessageKind, OutboxMessage
+from checkout.models import OutboxMessage
 from config.backoffice.base import reference_link
 from config.templatetags.esteira import money
 from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
@@ -80,8 +79,7 @@ def stuck_attempts() -> Iterable[AttentionItem]:
 
 def refunds_due() -> Iterable[AttentionItem]:
     """Promised by the outbox, begun and not answered, or refused."""
-    due = OutboxMessage.objects.unsent().filter(kind=MessageKind.REFUND_DUE).select_related("order")
-    for message in due.annotate(owed=Sum("order__payment__attempts__captured")).order_by("created_at")[: SHOWN + 1]:
+    for message in OutboxMessage.objects.refunds_due()[: SHOWN + 1]:
         order = message.order
         what = message.last_error or gettext("not sent yet")
         yield AttentionItem(
@@ -106,16 +104,13 @@ def unmatched_charges() -> Iterable[AttentionItem]:
 
 
 def waiting_messages() -> Iterable[AttentionItem]:
-    late = Q(created_at__lt=timezone.now() - PATIENCE) | ~Q(last_error="")
-    messages = OutboxMessage.objects.unsent().filter(late).select_related("order").order_by("due_at")
-    for message in messages[: SHOWN + 1]:
+    for message in OutboxMessage.objects.late(timezone.now() - PATIENCE)[: SHOWN + 1]:
         what = " · ".join(part for part in (str(message.get_kind_display()), message.last_error) if part)
         yield AttentionItem(reference_link(message.order.number), what, None, "", message.created_at)
 
 
 def waiting_events() -> Iterable[AttentionItem]:
-    late = WebhookEvent.objects.waiting().filter(received_at__lt=timezone.now() - PATIENCE)
-    for event in late[: SHOWN + 1]:
+    for event in WebhookEvent.objects.late(timezone.now() - PATIENCE)[: SHOWN + 1]:
         url = reverse("admin:payments_webhookevent_change", args=[event.pk])
         link = format_html('<a href="{}">{}</a>', url, event.provider_reference or event.event_id)
         what = " · ".join(part for part in (event.type, event.last_error) if part)

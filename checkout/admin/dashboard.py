@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.admin.active_problems import HEALTH_CHECKS, active_problems, in_words
 from checkout.admin.sales_report import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
-from checkout.models import Order, OrderStatus, OutboxMessage
+from checkout.models import Order, OutboxMessage
 from config.backoffice.alertmanager import firing
 from config.backoffice.charts import bars
 from config.templatetags.esteira import money
@@ -45,7 +45,7 @@ QUESTIONS = [
         _("orders to send"),
         "checkout_order",
         "status__exact=paid",
-        lambda: Order.objects.filter(status=OrderStatus.PAID),
+        lambda: Order.objects.to_ship(),
         bad=False,
     ),
     Question(
@@ -58,21 +58,19 @@ QUESTIONS = [
         _("refunds still open"),
         "payments_refund",
         "open=5",
-        lambda: Refund.objects.filter(
-            status__in=[Refund.Status.STARTED, Refund.Status.UNKNOWN], created_at__lt=_since()
-        ),
+        lambda: Refund.objects.stale(_since()),
     ),
     Question(
         _("mails that do not go out"),
         "checkout_outboxmessage",
         "sent=failing",
-        lambda: OutboxMessage.objects.unsent().exclude(last_error=""),
+        lambda: OutboxMessage.objects.failing(),
     ),
     Question(
         _("messages of the provider not dealt with"),
         "payments_webhookevent",
         "handled=no",
-        lambda: WebhookEvent.objects.filter(handled_at=None, received_at__lt=_since()),
+        lambda: WebhookEvent.objects.late(_since()),
     ),
 ]
 

@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import Order, OrderLine, OrderQuerySet, OrderStatus, OutboxMessage
+from checkout.models import Order, OrderQuerySet, OrderStatus, OutboxMessage
 from config.backoffice.base import ChoiceFilter
-from payments.models import PaymentAttempt, Refund
 
 
 class AwaitingFilter(ChoiceFilter):
@@ -49,27 +48,3 @@ class SentFilter(ChoiceFilter):
             "yes": {"sent_at__isnull": False},
         }
         return queryset.filter(**wanted.get(self.value() or "", {}))
-
-
-def search_orders(queryset: QuerySet[Order], text: str) -> QuerySet[Order]:
-    """Orders by number, e-mail, name, CEP, SKU of a line, or the provider's reference. No join, so no duplicates.
-
-    Each way to find one is a look-up of its own in an index, and these are united: an OR would read every order.
-    """
-    text = text.strip()
-    if not text:
-        return queryset
-    digits = text.replace("-", "").replace(".", "").replace(" ", "")
-    found = Order.objects.order_by()
-    attempts = PaymentAttempt.objects.filter(provider_reference=text).order_by()
-    refunds = Refund.objects.filter(provider_reference=text).order_by()
-    ways = [
-        found.filter(email__icontains=text),
-        found.filter(name__icontains=text),
-        found.filter(postal_code=digits or text),
-        found.filter(payment__in=attempts.values("payment")),
-        found.filter(payment__in=refunds.values("payment")),
-    ]
-    of_lines = OrderLine.objects.filter(sku__iexact=text).order_by().values("order")
-    by_number = found.filter(number__startswith=text.upper())
-    return queryset.filter(pk__in=by_number.values("pk").union(of_lines, *(way.values("pk") for way in ways)))

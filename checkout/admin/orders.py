@@ -1,10 +1,10 @@
 """Orders: a list by which staff decide, and one page with everything that is known of an order."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,12 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from checkout import links
-from checkout.admin.action_views import CANCELLABLE, OrderActionViews, may, may_cancel
+from checkout.admin.action_views import OrderActionViews, may, may_cancel
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
-from checkout.admin.filters import AwaitingFilter, GivenUpFilter, search_orders
+from checkout.admin.filters import AwaitingFilter, GivenUpFilter
 from checkout.admin.timeline import timeline
-from checkout.models import Order, OutboxMessage
-from checkout.services import REFUNDABLE
+from checkout.models import CANCELLABLE, REFUNDABLE, Order, OrderQuerySet
 from config import money
 from config.audit.services import Actor
 from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
@@ -39,7 +38,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
     )
     list_select_related = ("payment",)
     date_hierarchy = "placed_at"
-    search_fields = ("number",)  # shows the box; what it finds is in `search_orders`
+    search_fields = ("number",)  # shows the box; what it finds is in `OrderQuerySet.search`
     search_help_text = _("Number, e-mail, name, CEP, SKU, or the provider's reference.")
     actions = ("mark_shipped", "mark_delivered", "ask_provider", "resend_confirmation")
     page_template = "admin/checkout/order/page.html"
@@ -65,7 +64,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
-        return search_orders(queryset, search_term), False
+        return cast(OrderQuerySet, queryset).search(search_term), False
 
     # --- The list ---
 
@@ -142,21 +141,12 @@ class OrderAdmin(Exported[Order], OrderActionViews):
     # --- The page ---
 
     def page_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        """With all that the page shows; the number of statements does not depend on the number of rows."""
-        return (
-            Order.objects.with_everything()
-            .select_related("user", "cart")
-            .prefetch_related(
-                Prefetch("payment__refunds", Refund.objects.order_by("created_at", "pk")),
-                Prefetch("messages", OutboxMessage.objects.order_by("created_at", "pk")),
-            )
-        )
+        return Order.objects.with_history()
 
     def page_context(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         payment = order.payment
         attempts = list(payment.attempts.all())
         refunds = list(payment.refunds.all())
-        left = _left(attempts, refunds)
         refundable = order.status in REFUNDABLE and may(request, "refund_order")
         return {
             "title": _("Order %(number)s") % {"number": order.number},
@@ -165,7 +155,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
             "delivery": self._delivery(order),
             "payment_facts": self._payment_facts(payment, attempts, refunds),
             "steps": timeline(order),
-            "may_refund": refundable and left > money.ZERO,
+            "may_refund": refundable and payment.refundable > money.ZERO,
             "may_continue": refundable,
             "may_cancel": order.status in CANCELLABLE and may_cancel(request, order),
             "verbs": {
@@ -210,9 +200,3 @@ class OrderAdmin(Exported[Order], OrderActionViews):
             (_("paid back"), amount(back, payment.currency) if back else ""),
             (_("provider"), payment.provider),
         )
-
-
-def _left(attempts: list[PaymentAttempt], refunds: list[Refund]) -> Any:
-    """What can still be paid back: as `payments.refunds.refundable`, from rows that are at hand."""
-    held = [refund.amount for refund in refunds if refund.status != Refund.Status.FAILED]
-    return money.total(attempt.captured for attempt in attempts) - money.total(held)

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from checkout.admin.filters import search_orders
 from checkout.models import Order
 from config.backoffice.site import page
 
@@ -14,7 +13,7 @@ from config.backoffice.site import page
 def find_order(request: HttpRequest) -> HttpResponse:
     """To the order's page where exactly one is meant, else to the list of those found."""
     text = request.GET.get("q", "").strip()
-    found = list(search_orders(Order.objects.order_by(), text).values_list("pk", flat=True)[:2]) if text else []
+    found = list(Order.objects.order_by().search(text).values_list("pk", flat=True)[:2]) if text else []
     if len(found) == 1:
         return HttpResponseRedirect(reverse("admin:checkout_order_change", args=found))
     return HttpResponseRedirect(f"{reverse('admin:checkout_order_changelist')}?{urlencode({'q': text})}")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Union
 
-from django.db.models import Sum
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -91,7 +90,7 @@ def _attempt(attempt: PaymentAttempt) -> Iterator[Step]:
 
 def _events(attempts: list[PaymentAttempt]) -> Iterator[Step]:
     references = [attempt.provider_reference for attempt in attempts if attempt.provider_reference]
-    for event in WebhookEvent.objects.filter(provider_reference__in=references).order_by("received_at", "pk"):
+    for event in WebhookEvent.objects.about(references):
         url = reverse("admin:payments_webhookevent_change", args=[event.pk])
         if event.handled_at:
             yield Step(event.received_at, PROVIDER, _("Told us by itself"), GOOD, code=event.type, url=url)
@@ -101,7 +100,7 @@ def _events(attempts: list[PaymentAttempt]) -> Iterator[Step]:
 
 
 def _stock(order: Order) -> Iterator[Step]:
-    held = Reservation.objects.filter(reference=order.number).annotate(returned=Sum("lines__returned")).first()
+    held = Reservation.objects.with_returned().filter(reference=order.number).first()
     if held is None:
         return
     until = _("until %(moment)s") % {"moment": moment(held.expires_at)}

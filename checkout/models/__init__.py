@@ -1,7 +1,9 @@
 """Order and its lines; the outbox; the keys that make a repeated request harmless."""
 
 from checkout.models.idempotency import IdempotencyKey as IdempotencyKey
+from checkout.models.orders import CANCELLABLE as CANCELLABLE
 from checkout.models.orders import LIVE as LIVE
+from checkout.models.orders import REFUNDABLE as REFUNDABLE
 from checkout.models.orders import Order as Order
 from checkout.models.orders import OrderLine as OrderLine
 from checkout.models.orders import OrderQuerySet as OrderQuerySet

@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
-from checkout.models.outbox import MessageKind
+from checkout.models.outbox import MessageKind, OutboxMessage
 from config.db.locks import require_transaction
 from inventory.models import Product
-from payments.models import Payment, PaymentAttempt
+from payments.models import Payment, PaymentAttempt, Refund
 from shipping.addresses import DeliveryFields
 from shipping.models import Quote
 
@@ -41,6 +41,9 @@ class OrderStatus(models.TextChoices):
 
 # The statuses in which an order stands for its cart: a cart has at most one such order.
 LIVE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
+# Those in which it can be called off, and those in which it was paid and has not all been paid back.
+CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
+REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -49,7 +52,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def with_goods(self) -> Self:
         """With its lines and how they travel, as a mail shows them: two statements for any number of lines."""
-        return self.select_related("quote").prefetch_related("lines")
+        return self.select_related("quote").with_lines()
+
+    def with_lines(self) -> Self:
+        return self.prefetch_related("lines")
 
     def with_everything(self) -> Self:
         """With all that an order's page or document shows: three statements for any number of lines."""
@@ -58,8 +64,57 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def of_user(self, user_id: int) -> Self:
         return self.filter(user_id=user_id).order_by("-placed_at")
 
+    def with_history(self) -> Self:
+        """With everything, and who bought, refunds and messages: what staff see of an order. Five statements."""
+        return (
+            self.with_everything()
+            .select_related("user", "cart")
+            .prefetch_related(
+                models.Prefetch("payment__refunds", Refund.objects.order_by("created_at", "pk")),
+                models.Prefetch("messages", OutboxMessage.objects.order_by("created_at", "pk")),
+            )
+        )
+
     def awaiting_payment(self) -> Self:
         return self.filter(status=OrderStatus.AWAITING_PAYMENT)
+
+    def to_ship(self) -> Self:
+        return self.filter(status=OrderStatus.PAID)
+
+    def search(self, text: str) -> Self:
+        """Orders by number, e-mail, name, CEP, SKU of a line, or the provider's reference; all for an empty text.
+
+        No join, so no duplicates: each way to find one is a look-up of its own in an index, and these are united, since
+        an OR would read every order.
+        """
+        text = text.strip()
+        if not text:
+            return self
+        digits = text.replace("-", "").replace(".", "").replace(" ", "")
+        found = Order.objects.order_by()
+        attempts = PaymentAttempt.objects.filter(provider_reference=text).order_by()
+        refunds = Refund.objects.filter(provider_reference=text).order_by()
+        ways = [
+            found.filter(email__icontains=text),
+            found.filter(name__icontains=text),
+            found.filter(postal_code=digits or text),
+            found.filter(payment__in=attempts.values("payment")),
+            found.filter(payment__in=refunds.values("payment")),
+        ]
+        of_lines = OrderLine.objects.filter(sku__iexact=text).order_by().values("order")
+        by_number = found.filter(number__startswith=text.upper())
+        return self.filter(pk__in=by_number.values("pk").union(of_lines, *(way.values("pk") for way in ways)))
+
+    def find(self, number: str, email: str) -> "Order | None":
+        """The order of this number that was made with this e-mail."""
+        return self.filter(number=number, email__iexact=email).first()
+
+    def latest_since(self, since: datetime, *, cart_token: str = "", user_id: int | None = None) -> "Order | None":
+        """The newest order placed after `since` by this user, or of this cart."""
+        recent = self.filter(placed_at__gt=since).order_by("-placed_at")
+        if user_id is not None:
+            return recent.filter(user=user_id).first()
+        return recent.filter(cart__token=cart_token).first() if cart_token else None
 
     def given_up(self, since: datetime) -> Self:
         """Orders that were begun after `since` and not paid, and whose cart can still become another one."""

@@ -22,6 +22,19 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
     def unsent(self) -> Self:
         return self.filter(sent_at=None)
 
+    def late(self, before: datetime) -> Self:
+        """Of the unsent, those from before `before` and those that have failed, with their orders; next due first."""
+        late = models.Q(created_at__lt=before) | ~models.Q(last_error="")
+        return self.unsent().filter(late).select_related("order").order_by("due_at")
+
+    def failing(self) -> Self:
+        return self.unsent().exclude(last_error="")
+
+    def refunds_due(self) -> Self:
+        """The unsent promises of a refund, oldest first, with their orders; annotates `owed`, which was captured."""
+        due = self.unsent().filter(kind=MessageKind.REFUND_DUE).select_related("order")
+        return due.annotate(owed=models.Sum("order__payment__attempts__captured")).order_by("created_at")
+
     def take(self, now: datetime, limit: int) -> "list[OutboxMessage]":
         """The oldest messages whose time has come and that no other relay holds, each for one more try.
 

@@ -122,7 +122,7 @@ def another_way(request: HttpRequest, number: str) -> HttpResponse:
 @never_cache
 @login_required
 def orders(request: HttpRequest) -> HttpResponse:
-    mine = Paginator(Order.objects.of_user(request.user.pk or 0).prefetch_related("lines"), ORDERS_PER_PAGE)
+    mine = Paginator(Order.objects.of_user(request.user.pk or 0).with_lines(), ORDERS_PER_PAGE)
     return render(request, "checkout/orders.html", {"page": mine.get_page(request.GET.get("page"))})
 
 
@@ -138,9 +138,7 @@ def find_order(request: HttpRequest) -> HttpResponse:
         return refused
     form = FindOrderForm(request.POST or None)
     if form.is_valid():
-        found = Order.objects.filter(
-            number=form.cleaned_data["number"], email__iexact=form.cleaned_data["email"]
-        ).first()
+        found = Order.objects.find(form.cleaned_data["number"], form.cleaned_data["email"])
         if found:
             return redirect(order_path(found))
         form.add_error(None, _("We know no order with this number and e-mail. Check both in your confirmation."))

@@ -116,8 +116,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 
 def _latest_order(request: HttpRequest, cart: CartSnapshot | None) -> Order | None:
-    recent = Order.objects.filter(placed_at__gt=timezone.now() - JUST_NOW).order_by("-placed_at")
+    since = timezone.now() - JUST_NOW
     if cart is None and request.user.is_authenticated:
-        return recent.filter(user=request.user).first()
-    token = cart.id if cart else guest_token(request)
-    return recent.filter(cart__token=token).first() if token else None
+        return Order.objects.latest_since(since, user_id=request.user.pk)
+    return Order.objects.latest_since(since, cart_token=cart.id if cart else guest_token(request))

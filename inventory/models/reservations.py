@@ -12,6 +12,10 @@ from inventory.exceptions import ReservationClosed
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
+    def with_returned(self) -> "ReservationQuerySet":
+        """Annotates `returned`: how many units came back on hand."""
+        return self.annotate(returned=models.Sum("lines__returned"))
+
     def hold(
         self, reference: str, picks: Mapping[int, int], since: datetime, expires_at: datetime
     ) -> "Reservation | None":
@@ -128,6 +132,14 @@ class Reservation(models.Model):
 
 
 class ReservationLineQuerySet(models.QuerySet["ReservationLine"]):
+    def with_goods(self) -> "ReservationLineQuerySet":
+        """With product and warehouse, in the order in which they were reserved."""
+        return self.select_related("stock__product", "stock__warehouse").order_by("id")
+
+    def held_on(self, stock_id: int) -> "ReservationLineQuerySet":
+        """The lines that count in `Stock.reserved`, with their reservations, those first that end first."""
+        return self.filter(stock=stock_id, held=True).select_related("reservation").order_by("expires_at", "id")
+
     def expired(self, now: datetime) -> "ReservationLineQuerySet":
         """Lines that still count in `Stock.reserved` although their time is over."""
         return self.filter(held=True, expires_at__lte=now)

@@ -69,6 +69,11 @@ class StockQuerySet(models.QuerySet["Stock"]):
         )
         return self.annotate(free=F("on_hand") - F("reserved") + Coalesce(models.Subquery(expired), Value(0)))
 
+    def elsewhere(self, stock: "Stock") -> "StockQuerySet":
+        """The same product in the other warehouses, with what is free there, those first that goods leave first."""
+        others = self.with_free().filter(product=stock.product_id).exclude(pk=stock.pk)
+        return others.select_related("warehouse").order_by("warehouse__priority", "id")
+
     def locked(self, *, skip_locked: bool = False) -> "list[Stock]":
         """These rows, locked until the transaction ends, in the order in which everybody locks them; one statement.
 

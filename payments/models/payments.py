@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.db.locks import require_transaction
-from config.money import ZERO
+from config.money import ZERO, total
 
 
 def _total(field: str, **filters: Any) -> Coalesce:
@@ -83,6 +84,17 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def captured(self) -> Decimal:
+        """What the provider took in all, before refunds. Reads the attempts: a statement where they are not loaded."""
+        return total(attempt.captured for attempt in self.attempts.all())
+
+    @property
+    def refundable(self) -> Decimal:
+        """What can still be paid back: captured, less refunds that were not refused. Reads attempts and refunds, a
+        statement each where they are not loaded."""
+        return self.captured - total(refund.amount for refund in self.refunds.all() if refund.holds_money)
 
 
 class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):

@@ -45,6 +45,13 @@ class RefundQuerySet(models.QuerySet["Refund"]):
             refund.save(update_fields=["asked_at"])
         return refund
 
+    def with_payment(self) -> RefundQuerySet:
+        return self.select_related("payment")
+
+    def open_under(self, payment_id: uuid.UUID, idempotency_key: str) -> Refund | None:
+        """The refund that was begun under this key and whose end is not known."""
+        return self.filter(payment=payment_id, idempotency_key=idempotency_key, settled_at=None).first()
+
     def failed_for_good(self) -> RefundQuerySet:
         """Refunds that the provider refused and that no later refund of the same payment has made up for."""
         later = Refund.objects.holding_money().filter(
@@ -112,3 +119,8 @@ class Refund(models.Model):
     def is_settled(self) -> bool:
         """Whether the end is known: succeeded or failed."""
         return self.status in (self.Status.SUCCEEDED, self.Status.FAILED)
+
+    @property
+    def holds_money(self) -> bool:
+        """Whether it was or may yet be paid back, as `holding_money` asks of rows."""
+        return self.status != self.Status.FAILED

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.db.locks import require_transaction
+from payments.models.payments import PaymentAttempt
 
 # For how long a claimed event is its worker's alone: many times what a batch takes. One that died loses only its turn.
 LEASE = timedelta(seconds=30)
@@ -20,6 +21,20 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def waiting(self) -> WebhookEventQuerySet:
         """Events that nobody has settled yet, those tried least first, then the oldest."""
         return self.filter(handled_at=None).order_by("tries", "received_at", "pk")
+
+    def late(self, before: datetime) -> WebhookEventQuerySet:
+        """Those of the waiting that came before `before`."""
+        return self.waiting().filter(received_at__lt=before)
+
+    def about(self, references: list[str]) -> WebhookEventQuerySet:
+        """What was told of the attempts that the provider knows by these references, oldest first."""
+        return self.filter(provider_reference__in=references).order_by("received_at", "pk")
+
+    def with_reference(self) -> WebhookEventQuerySet:
+        """Annotates `reference`: the payment's, where the event is about an attempt that is known here."""
+        attempt = PaymentAttempt.objects.filter(provider_reference=models.OuterRef("provider_reference"))
+        known = attempt.exclude(provider_reference="").order_by().values("payment__reference")[:1]
+        return self.annotate(reference=models.Subquery(known))
 
     def claim(self, now: datetime, limit: int) -> list[WebhookEvent]:
         """Up to `limit` of these, for one worker to settle: for the time of the lease nobody else is given them.
