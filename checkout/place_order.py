@@ -85,56 +85,80 @@ def _refuse_what_nobody_would_charge(command: PlaceOrder) -> None:
             raise
 
 
+@dataclass(frozen=True)
+class _Agreement:
+    """What is bought, how it travels and what that costs; all of it read under the cart's lock."""
+
+    lines: list[CartLine]
+    quote: Quote
+    subtotal: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.subtotal + self.quote.price
+
+
 @metrics.checkout_stage("commit")
 @transaction.atomic(durable=True)
 def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     """Decide on locked rows and write down what is about to be paid. Nothing has been charged when this returns."""
     cart = Cart.objects.fetch_locked(command.cart_token, command.user_id)
     cart.require_open()
-    lines = _sellable_lines(cart)
-    subtotal = money.total(money.line_total(line.product.price, line.quantity) for line in lines)
-    quote = _agreed_quote(cart, lines)
-    total = subtotal + quote.price
-    if total > command.expected_total:
-        raise PriceChanged(expected=command.expected_total, total=total)
-
+    agreed = _agree(cart, command.expected_total)
     number, now = new_number(), timezone.now()
     attempt = payments.open_payment(
         number,
-        total,
+        agreed.total,
         cart.currency,
         command.payment_method,
         expires_at=now + timedelta(minutes=settings.PAYMENT_MINUTES),
     )
-    order = Order.objects.create(
-        number=number,
-        cart=cart,
-        user_id=cart.user_id,
-        currency=cart.currency,
-        language=command.language,
-        email=cart.email,
-        phone=cart.phone,
-        quote=quote,
-        subtotal=subtotal,
-        shipping_total=quote.price,
-        total=total,
-        payment=attempt.payment,
-        **cart.address_columns(),
-    )
-    order.sold = OrderLine.objects.bulk_create(_sold(order, line) for line in lines)
+    order = _write_order(command, cart, agreed, attempt)
     carts.begin_payment(cart)
     if command.key and not IdempotencyKey.objects.held(command.key).update(order_number=number):
         raise RequestOvertaken
     # Last, since everybody who wants the same goods waits from here until this transaction has committed.
     reservations.reserve(
         number,
-        {line.product_id: line.quantity for line in lines},
+        {line.product_id: line.quantity for line in agreed.lines},
         since=now,
         expires_at=now + timedelta(minutes=settings.STOCK_HOLD_MINUTES),
     )
     metrics.count_order_on_commit(order.status)
     logs.remember(cart=cart.pk, order=number, attempt=attempt.pk)
     return order, attempt
+
+
+def _agree(cart: Cart, expected_total: Decimal) -> _Agreement:
+    """What the cart is and costs now. Raises what `_sellable_lines` and `_agreed_quote` raise, and PriceChanged where
+    it is more than the shopper agreed to."""
+    lines = _sellable_lines(cart)
+    subtotal = money.total(money.line_total(line.product.price, line.quantity) for line in lines)
+    agreed = _Agreement(lines, _agreed_quote(cart, lines), subtotal)
+    if agreed.total > expected_total:
+        raise PriceChanged(expected=expected_total, total=agreed.total)
+    return agreed
+
+
+def _write_order(command: PlaceOrder, cart: Cart, agreed: _Agreement, attempt: PaymentAttempt) -> Order:
+    """The order of the attempt's payment, and its lines. Two statements."""
+    order = Order.objects.create(
+        number=attempt.payment.reference,
+        cart=cart,
+        user_id=cart.user_id,
+        currency=cart.currency,
+        language=command.language,
+        email=cart.email,
+        phone=cart.phone,
+        quote=agreed.quote,
+        subtotal=agreed.subtotal,
+        shipping_total=agreed.quote.price,
+        total=agreed.total,
+        payment=attempt.payment,
+        **cart.address_columns(),
+    )
+    order.sold = OrderLine.objects.bulk_create(_sold(order, line) for line in agreed.lines)
+    return order
 
 
 def _sellable_lines(cart: Cart) -> list[CartLine]:
