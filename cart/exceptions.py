@@ -2,18 +2,14 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.exceptions import Refusal
+from config.exceptions import NotFound, Refusal
 
 
-class CartNotFound(Refusal):
-    code = "not_found"
-    status = 404
+class CartNotFound(NotFound):
     message = _("There is no such cart.")
 
 
-class LineNotFound(Refusal):
-    code = "not_found"
-    status = 404
+class LineNotFound(NotFound):
     message = _("This product is not in the cart.")
 
 
@@ -22,6 +18,7 @@ class CartClosed(Refusal):
 
     code = "cart_closed"
     status = 409
+    title = _("The cart is closed")
     message = _("This cart has already become an order. Start a new one to buy more.")
 
 
@@ -30,6 +27,7 @@ class CheckoutInProgress(Refusal):
 
     code = "checkout_in_progress"
     status = 409
+    title = _("A payment is under way")
     message = _("This cart is being paid for right now. Wait for the answer, or cancel the payment to change it.")
 
 
@@ -46,10 +44,12 @@ class TooManyLines(Refusal):
 class AddressRequired(Refusal):
     code = "address_required"
     status = 409
+    title = _("The address is missing")
     message = _("Say where it goes first: the price of delivery depends on the address.")
 
 
 class CartEmpty(Refusal):
     code = "cart_empty"
     status = 409
+    title = _("The cart is empty")
     message = _("The cart is empty. Put something in it first.")

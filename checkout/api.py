@@ -28,9 +28,9 @@ from checkout.models import Order, OrderQuerySet, OrderStatus
 from checkout.place_once import Render, place_once
 from checkout.place_order import PlaceOrder
 from config.api.fields import Input, Moment, Money, PrivateView, Text, document, read_body, user_id_of
-from config.api.problems import NotFound, problem_of, problem_response
+from config.api.problems import problem_of, problem_response
 from config.api.schema import refusals
-from config.exceptions import Refusal
+from config.exceptions import NotFound, Refusal
 from inventory.exceptions import InsufficientStock
 from payments import services as payments
 from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable

@@ -5,12 +5,10 @@ from decimal import Decimal
 from django.utils.translation import gettext_lazy as _
 
 from cart.exceptions import CheckoutInProgress
-from config.exceptions import Refusal
+from config.exceptions import Fact, NotFound, Refusal
 
 
-class OrderNotFound(Refusal):
-    code = "not_found"
-    status = 404
+class OrderNotFound(NotFound):
     message = _("There is no such order, or its link is incomplete. Open the link from your e-mail.")
 
 
@@ -19,7 +17,9 @@ class PriceChanged(Refusal):
 
     code = "price_changed"
     status = 409
+    title = _("The total has changed")
     message = _("The total has changed since you saw it. Nothing was charged. Check the new total and confirm it.")
+    shows = {"expected_total": Fact("what was agreed to."), "total": Fact("what it costs now.")}
 
     def __init__(self, *, expected: Decimal, total: Decimal) -> None:
         super().__init__(expected_total=str(expected), total=str(total))
@@ -30,18 +30,21 @@ class PaymentDeclined(Refusal):
 
     code = "payment_declined"
     status = 402
+    title = _("The payment was declined")
     message = _("The bank declined this card. Nothing was charged. Try another card, or pay with Pix.")
 
 
 class IdempotencyKeyRequired(Refusal):
     code = "idempotency_key_required"
     status = 400
+    title = _("The Idempotency-Key is missing")
     message = _("Send an Idempotency-Key header, so that a repeated request cannot order twice.")
 
 
 class IdempotencyKeyReused(Refusal):
     code = "idempotency_key_reused"
     status = 422
+    title = _("The Idempotency-Key was used before")
     message = _("This Idempotency-Key was used for another request. Use a new key for a new request.")
 
 

@@ -13,9 +13,8 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
 from config.api.fields import Money, Text
-from config.api.problems import NotFound
 from config.api.schema import refusals
-from config.exceptions import Refusal
+from config.exceptions import NotFound, Refusal
 from inventory import catalogue
 from inventory.catalogue import CataloguePage, ProductFacts
 from inventory.exceptions import ProductNotFound

@@ -5,20 +5,18 @@ from typing import TypedDict
 
 from django.utils.translation import gettext_lazy as _
 
-from config.exceptions import Refusal
+from config.exceptions import Fact, NotFound, Refusal
 
 
 class Shortage(TypedDict):
-    """One product that there is too little of; `available` is what could be had at that moment."""
+    """One product that there is too little of."""
 
     sku: str
     requested: int
-    available: int
+    available: int  # at that moment
 
 
-class ProductNotFound(Refusal):
-    code = "not_found"
-    status = 404
+class ProductNotFound(NotFound):
     message = _("We do not have this product.")
 
 
@@ -27,7 +25,9 @@ class InsufficientStock(Refusal):
 
     code = "insufficient_stock"
     status = 409
+    title = _("Not enough in stock")
     message = _("There is not enough stock for everything you want.")
+    shows = {"shortages": Fact("what is short.", list[Shortage])}
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
         self.shortages = list(shortages)
@@ -39,6 +39,7 @@ class ReservationExpired(Refusal):
 
     code = "insufficient_stock"
     status = 409
+    title = _("Not enough in stock")
     message = _("The goods were held for a while, and that time is over.")
 
 
@@ -47,6 +48,7 @@ class ReservationClosed(Refusal):
 
     code = "cart_closed"
     status = 409
+    title = _("The cart is closed")
     message = _("These goods were already sold under this reference.")
 
 

@@ -3,7 +3,7 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from config.exceptions import Refusal
+from config.exceptions import Fact, Refusal
 
 
 class PaymentUnavailable(Refusal):
@@ -14,6 +14,7 @@ class PaymentUnavailable(Refusal):
 
     code = "payment_unavailable"
     status = 503
+    title = _("Payments are not available")
     message = _("Payments are not available right now. Nothing was charged. Please try again in a moment.")
 
     def __init__(self, message: str | Promise | None = None, *, retry_after: int = 5, **details: object) -> None:
@@ -25,6 +26,7 @@ class CardsUnavailable(PaymentUnavailable):
     """Cards alone: `instead` is the method that goes on."""
 
     message = _("Cards cannot be charged right now. Nothing was charged. Pay with Pix, or try again in a moment.")
+    shows = {"instead": Fact("the `payment_method` that goes on, `pix`.")}
 
 
 class InvalidPaymentMethod(Refusal):

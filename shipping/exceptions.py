@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.exceptions import Refusal
+from config.exceptions import Fact, Refusal
 
 
 class InvalidPostalCode(Refusal):
@@ -18,6 +18,7 @@ class ShippingUnavailable(Refusal):
 
     code = "shipping_unavailable"
     status = 409
+    title = _("No such way of shipping")
     message = _("This way of shipping does not reach your address. Please choose another one.")
 
 
@@ -26,6 +27,7 @@ class ShippingRequired(Refusal):
 
     code = "shipping_required"
     status = 409
+    title = _("The way of shipping is missing")
     message = _("Please choose how you want to receive your order.")
 
 
@@ -34,4 +36,6 @@ class ShippingQuoteExpired(Refusal):
 
     code = "shipping_quote_expired"
     status = 409
+    title = _("The shipping price is out of date")
     message = _("The shipping price has to be worked out again. Please choose the shipping once more.")
+    shows = {"reason": Fact("`expired`, `address_changed` or `cart_changed`.")}

@@ -18,5 +18,6 @@ class WrongCredentials(Refusal):
 
     code = "wrong_credentials"
     status = 401
+    title = _("Wrong e-mail or password")
     auth_header = "Token"  # what RFC 9110 wants beside a 401
     message = _("This e-mail and password do not match. Check both, or ask for a new password.")

@@ -16,12 +16,11 @@ from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooB
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.template.loader import render_to_string
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from rest_framework import exceptions as drf
 
-from config.exceptions import Refusal
+from config.exceptions import NotFound, Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -29,37 +28,6 @@ CONTENT_TYPE = "application/problem+json"
 API_ROOT = "/api/"
 # Field names that a client made up are repeated to it, but not at any length.
 _NAME_LENGTH = 100
-
-TITLES: dict[str, str | Promise] = {
-    "invalid": _("The request is not valid"),
-    "not_found": _("Not found"),
-    "not_authenticated": _("Not signed in"),
-    "wrong_credentials": _("Wrong e-mail or password"),
-    "permission_denied": _("Not allowed"),
-    "method_not_allowed": _("Method not allowed"),
-    "not_acceptable": _("No such representation"),
-    "too_large": _("The request is too large"),
-    "unsupported_media_type": _("Unsupported media type"),
-    "rate_limited": _("Too many requests"),
-    "internal_error": _("Something went wrong"),
-    "unavailable": _("Not available for a moment"),
-    "insufficient_stock": _("Not enough in stock"),
-    "price_changed": _("The total has changed"),
-    "address_required": _("The address is missing"),
-    "shipping_required": _("The way of shipping is missing"),
-    "shipping_unavailable": _("No such way of shipping"),
-    "shipping_quote_expired": _("The shipping price is out of date"),
-    "cart_empty": _("The cart is empty"),
-    "cart_closed": _("The cart is closed"),
-    "checkout_in_progress": _("A payment is under way"),
-    "idempotency_key_required": _("The Idempotency-Key is missing"),
-    "idempotency_key_reused": _("The Idempotency-Key was used before"),
-    "payment_declined": _("The payment was declined"),
-    "payment_unavailable": _("Payments are not available"),
-}
-
-# Facts of a refusal that clients may see beside the sentence; all others stay here.
-MEMBERS = ("expected_total", "total", "shortages", "reason", "instead")
 
 
 # --- What the protocol refuses, before any rule of the shop is asked --------------------------------------------------
@@ -70,45 +38,45 @@ class Malformed(Refusal):
     message = _("The body is not JSON in UTF-8.")
 
 
-class NotFound(Refusal):
-    code = "not_found"
-    status = 404
-    message = _("There is nothing at this address.")
-
-
 class NotAuthenticated(Refusal):
     code = "not_authenticated"
     status = 401
+    title = _("Not signed in")
     message = _("Sign in first, or send a token that is valid.")
 
 
 class Forbidden(Refusal):
     code = "permission_denied"
     status = 403
+    title = _("Not allowed")
     message = _("You may not do this.")
 
 
 class MethodNotAllowed(Refusal):
     code = "method_not_allowed"
     status = 405
+    title = _("Method not allowed")
     message = _("This address does not take this method.")
 
 
 class NotAcceptable(Refusal):
     code = "not_acceptable"
     status = 406
+    title = _("No such representation")
     message = _("Answers come as application/json only.")
 
 
 class TooLarge(Refusal):
     code = "too_large"
     status = 413
+    title = _("The request is too large")
     message = _("The body is larger than what is read here.")
 
 
 class UnsupportedMediaType(Refusal):
     code = "unsupported_media_type"
     status = 415
+    title = _("Unsupported media type")
     message = _("Send application/json.")
 
 
@@ -117,12 +85,14 @@ class RateLimited(Refusal):
 
     code = "rate_limited"
     status = 429
+    title = _("Too many requests")
     message = _("Too many requests in a short time. Wait a little and try again.")
 
 
 class InternalError(Refusal):
     code = "internal_error"
     status = 500
+    title = _("Something went wrong")
     message = _("Something went wrong on our side. Please try again in a moment.")
 
 
@@ -131,6 +101,7 @@ class Unavailable(Refusal):
 
     code = "unavailable"
     status = 503
+    title = _("Not available for a moment")
     message = _("The shop cannot be reached for a moment. Send the same again shortly: nothing happens twice.")
 
     def __init__(self) -> None:
@@ -156,7 +127,7 @@ def problem_of(refusal: Refusal, field_paths: Mapping[str, str] | None = None) -
     """
     document: dict[str, Any] = {
         "type": f"urn:esteira:problem:{refusal.code}",
-        "title": str(TITLES.get(refusal.code) or HTTPStatus(refusal.status).phrase),
+        "title": str(refusal.title or HTTPStatus(refusal.status).phrase),
         "status": refusal.status,
         "detail": str(refusal),
         "code": refusal.code,
@@ -164,7 +135,7 @@ def problem_of(refusal: Refusal, field_paths: Mapping[str, str] | None = None) -
     errors = _errors_of(refusal, field_paths or {})
     if errors:
         document["errors"] = errors
-    document |= {member: refusal.details[member] for member in MEMBERS if member in refusal.details}
+    document |= {name: refusal.details[name] for name in refusal.shows if name in refusal.details}
     return document
 
 

@@ -4,8 +4,9 @@
 body, a bad token, too many requests) is added to every operation by `document_protocol`.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
@@ -13,17 +14,12 @@ from rest_framework import serializers
 from config.api import problems
 from config.api.fields import Input
 from config.api.problems import CONTENT_TYPE, problem_of
-from config.exceptions import Refusal
+from config.exceptions import Fact, Refusal
 
 Responses = dict[Any, Any]
+AnyField = serializers.Field[Any, Any, Any, Any]
 
-
-class ShortageSerializer(serializers.Serializer[Any]):
-    """One product that there is too little of."""
-
-    sku = serializers.CharField()
-    requested = serializers.IntegerField()
-    available = serializers.IntegerField()
+_FIELDS: dict[object, type[AnyField]] = {str: serializers.CharField, int: serializers.IntegerField}
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -39,16 +35,39 @@ class ProblemSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="With `invalid`: messages by field, nested fields dotted, as in `address.street`.",
     )
-    expected_total = serializers.CharField(required=False, help_text="With `price_changed`: what was agreed to.")
-    total = serializers.CharField(required=False, help_text="With `price_changed`: what it costs now.")
-    shortages = ShortageSerializer(many=True, required=False, help_text="With `insufficient_stock`: what is short.")
-    reason = serializers.CharField(
-        required=False,
-        help_text="With `shipping_quote_expired`: `expired`, `address_changed` or `cart_changed`.",
-    )
-    instead = serializers.CharField(
-        required=False, help_text="With `payment_unavailable`: the `payment_method` that goes on, `pix`."
-    )
+
+    def get_fields(self) -> dict[str, AnyField]:
+        """The members of every problem, then the facts that some show; asked only once all apps are loaded."""
+        return super().get_fields() | _shown_facts()
+
+
+def _shown_facts() -> dict[str, AnyField]:
+    """A field for each fact that a refusal shows, by status and then by app."""
+    facts: dict[str, dict[str, Fact]] = {}  # by name and code
+    for kind in sorted(_descendants(Refusal), key=lambda kind: (kind.status, kind.__module__, kind.__qualname__)):
+        for name, fact in kind.shows.items():
+            facts.setdefault(name, {}).setdefault(kind.code, fact)
+    return {name: _field_of(by_code) for name, by_code in facts.items()}
+
+
+def _descendants(kind: type[Refusal]) -> set[type[Refusal]]:
+    return {kind}.union(*(_descendants(child) for child in kind.__subclasses__()))
+
+
+def _field_of(by_code: Mapping[str, Fact]) -> AnyField:
+    help_text = " ".join(f"With `{code}`: {fact.description}" for code, fact in by_code.items())
+    kind = next(iter(by_code.values())).kind
+    if get_origin(kind) is list:
+        return _serializer_of(*get_args(kind))(many=True, required=False, help_text=help_text)
+    return _FIELDS[kind](required=False, help_text=help_text)
+
+
+@cache
+def _serializer_of(typed_dict: type) -> type[serializers.Serializer[Any]]:
+    """One class for each, as drf-spectacular knows a component by its class."""
+    fields = {name: _FIELDS[kind]() for name, kind in get_type_hints(typed_dict).items()}
+    body = {"__doc__": typed_dict.__doc__, **fields}
+    return type(f"{typed_dict.__name__}Serializer", (serializers.Serializer,), body)
 
 
 def refusals(*kinds: type[Refusal] | Refusal) -> Responses:
