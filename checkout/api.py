@@ -15,6 +15,8 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+import cart.converters  # noqa: F401  registers itself
+import checkout.converters  # noqa: F401  registers itself
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
 from checkout.exceptions import (
     IdempotencyKeyRequired,

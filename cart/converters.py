@@ -1,0 +1,13 @@
+"""How a cart's id stands in an address. Importing this registers it."""
+
+from django.urls import register_converter
+from django.urls.converters import StringConverter
+
+
+class CartIdConverter(StringConverter):
+    """43 characters of URL-safe base 64. Anything else is no address."""
+
+    regex = "[A-Za-z0-9_-]{43}"
+
+
+register_converter(CartIdConverter, "cart_id")
