@@ -1,12 +1,11 @@
-"""From the cart to the door: the checkout page and the order's pages."""
+"""From the cart to the door: the checkout page, the order's pages, and help."""
 
-from django.urls import path
+from django.urls import include, path
 
 from checkout.views import orders, page, paying
+from checkout.views.help import help_page
 
-app_name = "checkout"
-
-urlpatterns = [
+_pages = [
     path("checkout/", page.checkout, name="checkout"),
     path("checkout/contact/", page.contact, name="contact"),
     path("checkout/delivery/", page.delivery, name="delivery"),
@@ -18,4 +17,9 @@ urlpatterns = [
     path("orders/<slug:number>/progress/", orders.progress, name="progress"),
     path("orders/<slug:number>/return/", orders.return_from_bank, name="return"),
     path("orders/<slug:number>/another-way/", orders.another_way, name="another_way"),
+]
+
+urlpatterns = [
+    path("help/", help_page, name="help"),  # every page links to it: it bears no app's name
+    path("", include((_pages, "checkout"))),
 ]

@@ -1,4 +1,4 @@
-"""Pages that belong to no app: help, and the demo's mailbox."""
+"""What belongs to no app: the demo's mailbox, and what every page may know."""
 
 import email
 import email.policy
@@ -23,11 +23,6 @@ MAILS_SHOWN = 50
 def shop(request: HttpRequest) -> dict[str, object]:
     """A context processor: what every page may know of the shop."""
     return {"demo": settings.DEMO}
-
-
-@require_safe
-def help_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "pages/help.html", {"payment_minutes": settings.PAYMENT_MINUTES})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", limit_sign_ins("username")(admin.site.login)),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
-    path("help/", pages.help_page, name="help"),
     path("mail/", pages.demo_mailbox, name="demo_mailbox"),
     path("mail/<slug:name>/", pages.demo_mail, name="demo_mail"),
     path("mail/<slug:name>/html/", pages.demo_mail_html, name="demo_mail_html"),
