@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
@@ -77,7 +78,7 @@ class SignIn(NextPage, ThrottledPost, auth_views.LoginView):
 class SignUp(NextPage, ThrottledPost):
     template_name = "accounts/sign_up.html"
     form_class = SignUpForm
-    next_page = "checkout:orders"
+    next_page = settings.LOGIN_REDIRECT_URL
     throttle_scope = "sign_up"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -132,3 +133,4 @@ class PasswordResetConfirm(auth_views.PasswordResetConfirmView):
 
 class PasswordResetComplete(TemplateView):
     template_name = "accounts/password_reset_complete.html"
+    extra_context = {"front_page": settings.LOGOUT_REDIRECT_URL}
