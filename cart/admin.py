@@ -116,6 +116,9 @@ class CartAdmin(PageAdmin[Cart]):
     search_help_text = _("The beginning of the e-mail or of the cart's id, or the name.")
     page_template = "admin/cart/cart/page.html"
 
+    class Media:
+        css = {"all": ["esteira/admin_cards.css", "cart/admin.css"]}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
         return Cart.objects.with_step().with_value()
 

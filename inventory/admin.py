@@ -91,6 +91,9 @@ class ProductAdmin(Audited[Product]):
         (None, {"fields": ("updated_at",)}),
     )
 
+    class Media:
+        css = {"all": ["esteira/admin_cards.css", "inventory/admin.css"]}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         return Product.objects.with_category().with_available()
 
@@ -199,6 +202,9 @@ class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
     search_help_text = _("Words of the SKU, the name or the category; accents do not matter.")
     autocomplete_fields = ("product",)
     ordering = ("product__name", "warehouse__priority", "id")
+
+    class Media:
+        css = {"all": ["inventory/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stock]:
         return Stock.objects.with_free()

@@ -117,6 +117,9 @@ class PaymentAdmin(Exported[Payment], FactsAdmin[Payment]):
         (_("currency"), lambda payment: payment.currency),
     )
 
+    class Media:
+        css = {"all": ["esteira/admin_cards.css", "payments/admin.css"]}
+
     def export_rows(self, rows: QuerySet[Payment]) -> QuerySet[Payment]:
         return rows.with_totals()  # type: ignore[attr-defined,no-any-return]
 
@@ -148,6 +151,9 @@ class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
         "order", "status_shown", "amount_shown", "captured_shown", "method", "provider_reference", "decline_code",
         "error", "created_at", "settled_at", "expires_at",
     )  # fmt: skip
+
+    class Media:
+        css = {"all": ["payments/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentAttempt]:
         return PaymentAttempt.objects.with_payment()
@@ -201,6 +207,9 @@ class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
         (_("provider reference"), lambda refund: refund.provider_reference),
         (_("error"), lambda refund: refund.error),
     )
+
+    class Media:
+        css = {"all": ["esteira/admin_cards.css", "payments/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
         return Refund.objects.with_payment()
@@ -256,6 +265,9 @@ class StrayChargeAdmin(Audited[StrayCharge]):
     search_help_text = _("The provider's reference.")
     readonly_fields = ("provider_reference", "provider", "amount_shown", "state", "found_at", "dealt_at")
     fields = (*readonly_fields, "note")
+
+    class Media:
+        css = {"all": ["payments/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -314,6 +326,9 @@ class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
         "provider", "event_id", "type", "order", "provider_reference", "state", "received_at", "handled_at", "tries",
         "last_error", "contents",
     )  # fmt: skip
+
+    class Media:
+        css = {"all": ["payments/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
         return WebhookEvent.objects.with_reference()

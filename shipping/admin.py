@@ -48,6 +48,9 @@ class ShippingRateAdmin(Audited[ShippingRate]):
         (_("Time"), {"fields": (("min_days", "max_days"),)}),
     )
 
+    class Media:
+        css = {"all": ["shipping/admin.css"]}
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ShippingRate], search_term: str
     ) -> tuple[QuerySet[ShippingRate], bool]:
@@ -106,6 +109,9 @@ class QuoteAdmin(FactsAdmin[Quote]):
     fields = readonly_fields = (
         "name", "price_shown", "cep_shown", "days", "created_at", "expires_at", "parcel_fingerprint",
     )  # fmt: skip
+
+    class Media:
+        css = {"all": ["shipping/admin.css"]}
 
     @admin.display(description=_("method name"), ordering="method_name")
     def name(self, quote: Quote) -> str:

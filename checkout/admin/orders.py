@@ -61,6 +61,9 @@ class OrderAdmin(Exported[Order], OrderActionViews):
         (_("currency"), lambda order: order.currency),
     )
 
+    class Media:
+        css = {"all": ["esteira/admin_cards.css", "checkout/admin.css"]}
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:

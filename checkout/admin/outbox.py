@@ -36,6 +36,9 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
         "kind", "order_shown", "email", "state", "created_at", "due_at", "sent_at", "tries", "last_error",
     )  # fmt: skip
 
+    class Media:
+        css = {"all": ["checkout/admin.css"]}
+
     def has_send_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("checkout.resend_mail")
 

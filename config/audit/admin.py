@@ -65,6 +65,9 @@ class EntryAdmin(Exported[Entry], FactsAdmin[Entry]):
         (_("request"), lambda entry: entry.request_id),
     )
 
+    class Media:
+        css = {"all": ["esteira/admin_cards.css"]}
+
     @admin.display(description=_("who"), ordering="actor")
     def who(self, entry: Entry) -> str:
         return entry.actor or str(_("somebody") if entry.verb == SIGN_IN_FAILED.name else _("the shop itself"))
