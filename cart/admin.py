@@ -144,7 +144,7 @@ class CartAdmin(PageAdmin[Cart]):
 
     def _facts(self, cart: Cart) -> list[Any]:
         return facts(
-            (_("status"), status_tag(cart)),
+            (_("status"), status_tag(cart.status, CartStatus)),
             (_("user"), cart.user and cart.user.get_username()),
             (_("version"), cart.version),
             (_("created at"), moment(cart.created_at)),
@@ -174,7 +174,7 @@ class CartAdmin(PageAdmin[Cart]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, cart: Cart) -> SafeString:
-        return status_tag(cart)
+        return status_tag(cart.status, CartStatus)
 
     @admin.display(description=_("units"), ordering="units")
     def units_shown(self, cart: Cart) -> int:

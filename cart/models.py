@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.exceptions import CartClosed, CartNotFound, CheckoutInProgress
 from config.db.locks import require_transaction
+from config.db.statuses import BUSY, GOOD, QUIET, StatusChoices
 from inventory.models import Product
 from shipping.addresses import DeliveryFields
 from shipping.models import Quote
@@ -27,11 +28,11 @@ def next_expiry() -> datetime:
     return timezone.now() + timedelta(days=settings.CART_LIFETIME_DAYS)
 
 
-class CartStatus(models.TextChoices):
-    OPEN = "open", _("open")
-    CHECKING_OUT = "checking_out", _("being paid for")
-    ORDERED = "ordered", _("ordered")
-    MERGED = "merged", _("merged into another cart")
+class CartStatus(StatusChoices):
+    OPEN = "open", QUIET, _("open")
+    CHECKING_OUT = "checking_out", BUSY, _("being paid for")
+    ORDERED = "ordered", GOOD, _("ordered")
+    MERGED = "merged", QUIET, _("merged into another cart")
 
 
 # A cart can still become an order: a user has at most one such cart.

@@ -13,9 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from config.backoffice.base import (
-    BAD,
-    BUSY,
-    GOOD,
     Audited,
     ChoiceFilter,
     FactsAdmin,
@@ -29,6 +26,7 @@ from config.backoffice.base import (
     tag,
 )
 from config.backoffice.exports import Exported
+from config.db.statuses import BAD, BUSY, GOOD
 from inventory import services
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
 
@@ -316,4 +314,4 @@ class ReservationAdmin(FactsAdmin[Reservation]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, reservation: Reservation) -> SafeString:
-        return status_tag(reservation)
+        return status_tag(reservation.status, Reservation.Status)

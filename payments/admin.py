@@ -17,9 +17,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.backoffice.base import (
-    BAD,
-    BUSY,
-    GOOD,
     NOTHING,
     Audited,
     ChoiceFilter,
@@ -32,6 +29,7 @@ from config.backoffice.base import (
     tag,
 )
 from config.backoffice.exports import Exported
+from config.db.statuses import BAD, BUSY, GOOD
 from payments import reconcile
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
@@ -72,7 +70,7 @@ class AttemptInline(FactsInline):
 
     @admin.display(description=_("status"))
     def status_shown(self, attempt: PaymentAttempt) -> SafeString:
-        return status_tag(attempt)
+        return status_tag(attempt.status, PaymentAttempt.Status)
 
 
 class RefundInline(FactsInline):
@@ -82,7 +80,7 @@ class RefundInline(FactsInline):
 
     @admin.display(description=_("status"))
     def status_shown(self, refund: Refund) -> SafeString:
-        return status_tag(refund)
+        return status_tag(refund.status, Refund.Status)
 
 
 @admin.register(Payment)
@@ -129,7 +127,7 @@ class PaymentAdmin(Exported[Payment], FactsAdmin[Payment]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, payment: Payment) -> SafeString:
-        return status_tag(payment)
+        return status_tag(payment.status, Payment.Status)
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, payment: Payment) -> SafeString | str:
@@ -164,7 +162,7 @@ class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, attempt: PaymentAttempt) -> SafeString:
-        return status_tag(attempt)
+        return status_tag(attempt.status, PaymentAttempt.Status)
 
     @admin.display(description=_("amount"), ordering="payment__amount")
     def amount_shown(self, attempt: PaymentAttempt) -> SafeString | str:
@@ -220,7 +218,7 @@ class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, refund: Refund) -> SafeString:
-        return status_tag(refund)
+        return status_tag(refund.status, Refund.Status)
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, refund: Refund) -> SafeString | str:

@@ -16,7 +16,7 @@ from checkout.admin.action_views import OrderActionViews, may, may_cancel
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.filters import AwaitingFilter, GivenUpFilter
 from checkout.admin.timeline import timeline
-from checkout.models import CANCELLABLE, REFUNDABLE, Order, OrderQuerySet
+from checkout.models import CANCELLABLE, REFUNDABLE, Order, OrderQuerySet, OrderStatus
 from config import money
 from config.audit.services import Actor
 from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
@@ -89,11 +89,13 @@ class OrderAdmin(Exported[Order], OrderActionViews):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, order: Order) -> SafeString:
-        return status_tag(order)
+        return status_tag(order.status, OrderStatus)
 
     @admin.display(description=_("payment"), ordering="payment__status")
     def payment_shown(self, order: Order) -> SafeString:
-        return format_html("{} {}", order.payment.get_method_display(), status_tag(order.payment))
+        return format_html(
+            "{} {}", order.payment.get_method_display(), status_tag(order.payment.status, Payment.Status)
+        )
 
     # --- What can be done with several at once ---
 
@@ -153,7 +155,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
         refundable = order.status in REFUNDABLE and may(request, "refund_order")
         return {
             "title": _("Order %(number)s") % {"number": order.number},
-            "status": status_tag(order),
+            "status": status_tag(order.status, OrderStatus),
             "facts": self._facts(order),
             "delivery": self._delivery(order),
             "payment_facts": self._payment_facts(payment, attempts, refunds),
@@ -171,7 +173,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
 
     def _facts(self, order: Order) -> list[Fact]:
         return facts(
-            (_("status"), status_tag(order)),
+            (_("status"), status_tag(order.status, OrderStatus)),
             (_("placed at"), moment(order.placed_at)),
             (_("paid at"), moment(order.paid_at)),
             (_("closed at"), moment(order.closed_at)),
@@ -196,7 +198,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
     def _payment_facts(self, payment: Payment, attempts: list[PaymentAttempt], refunds: list[Refund]) -> list[Fact]:
         back = money.total(refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED)
         return facts(
-            (_("status"), status_tag(payment)),
+            (_("status"), status_tag(payment.status, Payment.Status)),
             (_("method"), payment.get_method_display()),
             (_("amount"), amount(payment.amount, payment.currency)),
             (_("captured"), amount(money.total(attempt.captured for attempt in attempts), payment.currency)),

@@ -10,7 +10,8 @@ from django.utils.translation import ngettext
 from checkout import outbox
 from checkout.admin.filters import SentFilter
 from checkout.models import OutboxMessage
-from config.backoffice.base import BAD, BUSY, GOOD, FactsAdmin, moment_of, reference_link, tag
+from config.backoffice.base import FactsAdmin, moment_of, reference_link, tag
+from config.db.statuses import BAD, BUSY, GOOD
 
 
 @admin.register(OutboxMessage)

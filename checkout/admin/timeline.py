@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from checkout.models import Order, OutboxMessage
 from config.audit.events import label_for
 from config.audit.models import Entry
-from config.backoffice.base import BAD, BUSY, GOOD, QUIET, moment
+from config.backoffice.base import moment
+from config.db.statuses import BAD, BUSY, GOOD, QUIET
 from config.templatetags.esteira import money
 from inventory.models import Reservation
 from payments.models import PaymentAttempt, Refund, WebhookEvent

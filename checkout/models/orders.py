@@ -10,12 +10,14 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models
 from django.db.models.functions import Upper
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
 from checkout.models.outbox import MessageKind, OutboxMessage
 from config.db.locks import require_transaction
+from config.db.statuses import BUSY, GOOD, QUIET, StatusChoices
 from inventory.models import Product
 from payments.models import Payment, PaymentAttempt, Refund
 from shipping.addresses import DeliveryFields
@@ -30,13 +32,30 @@ def new_number() -> str:
     return "".join(secrets.choice(_NUMBER_ALPHABET) for _ in range(10))
 
 
-class OrderStatus(models.TextChoices):
-    AWAITING_PAYMENT = "awaiting_payment", _("awaiting payment")
-    PAID = "paid", _("paid")
-    SHIPPED = "shipped", _("shipped")
-    DELIVERED = "delivered", _("delivered")
-    CANCELLED = "cancelled", _("cancelled")
-    REFUNDED = "refunded", _("refunded")
+class OrderStatus(StatusChoices):
+    AWAITING_PAYMENT = "awaiting_payment", BUSY, _("awaiting payment")
+    PAID = "paid", GOOD, _("paid")
+    SHIPPED = "shipped", GOOD, _("shipped")
+    DELIVERED = "delivered", GOOD, _("delivered")
+    CANCELLED = "cancelled", QUIET, _("cancelled")
+    REFUNDED = "refunded", QUIET, _("refunded")
+
+    @property
+    def shopper_label(self) -> str:
+        """The word on the shopper's pages, where `label` is the staff's."""
+        match self:
+            case OrderStatus.AWAITING_PAYMENT:
+                return gettext("Awaiting payment")
+            case OrderStatus.PAID:
+                return gettext("Paid")
+            case OrderStatus.SHIPPED:
+                return gettext("On its way")
+            case OrderStatus.DELIVERED:
+                return gettext("Delivered")
+            case OrderStatus.CANCELLED:
+                return gettext("Cancelled")
+            case OrderStatus.REFUNDED:
+                return gettext("Refunded")
 
 
 # The statuses in which an order stands for its cart: a cart has at most one such order.

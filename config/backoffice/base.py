@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.audit import events
 from config.audit import services as audit
+from config.db.statuses import QUIET, StatusChoices
 from config.exceptions import Refusal
 from config.templatetags.esteira import money
 
@@ -40,23 +41,18 @@ admin.site.empty_value_display = "–"
 ModelT = TypeVar("ModelT", bound=models.Model)
 NOTHING = "–"
 
-# How a status reads at a glance. The word always stands beside the colour.
-GOOD, BUSY, BAD, QUIET = "good", "busy", "bad", "quiet"
-_TONES = {
-    "paid": GOOD, "shipped": GOOD, "delivered": GOOD, "approved": GOOD, "succeeded": GOOD, "ordered": GOOD,
-    "awaiting_payment": BUSY, "pending": BUSY, "started": BUSY, "action": BUSY, "checking_out": BUSY, "held": BUSY,
-    "unknown": BAD, "failed": BAD, "declined": BAD,
-}  # fmt: skip
-
 
 def tag(text: object, tone: str = QUIET) -> SafeString:
     """A word with a tint behind it."""
     return format_html('<span class="tag tag-{}">{}</span>', tone, text)
 
 
-def status_tag(row: Any, field: str = "status") -> SafeString:
-    """The status of a row in its reader's language."""
-    return tag(getattr(row, f"get_{field}_display")(), _TONES.get(getattr(row, field), QUIET))
+def status_tag(status: str, statuses: type[StatusChoices]) -> SafeString:
+    """A status in its reader's language and in its own tone; one that this release does not know stands as it is."""
+    if status not in statuses:
+        return tag(status)
+    known = statuses(status)
+    return tag(known.label, known.tone)
 
 
 def amount(value: Decimal | None, currency: str) -> SafeString | str:

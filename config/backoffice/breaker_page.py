@@ -10,9 +10,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
-from config.backoffice.base import BAD, BUSY, GOOD, tag
+from config.backoffice.base import tag
 from config.backoffice.operations import close_breaker
 from config.backoffice.site import page, render_page
+from config.db.statuses import BAD, BUSY, GOOD
 from config.resilience.breaker_history import Change, changes
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, breaker, names
 

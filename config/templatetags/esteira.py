@@ -1,7 +1,6 @@
-"""How money, dates, postal codes and states read on a page, in the shopper's language."""
+"""How money, dates and postal codes read on a page, in the shopper's language."""
 
 import datetime as dt
-from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -12,32 +11,14 @@ from babel.dates import format_date
 from babel.numbers import format_currency
 from django import forms, template
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext, to_locale
-from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
 
 # A space after the symbol in every language, as Brazilians write it; it does not break at the end of a line.
 MONEY_PATTERN = "¤\u00a0#,##0.00"
-
-ORDER_STATUSES: Mapping[str, str | Promise] = {
-    "awaiting_payment": _("Awaiting payment"),
-    "paid": _("Paid"),
-    "shipped": _("On its way"),
-    "delivered": _("Delivered"),
-    "cancelled": _("Cancelled"),
-    "refunded": _("Refunded"),
-}
-STATUS_TAGS: Mapping[str, str] = {
-    "paid": "tag--green",
-    "shipped": "tag--green",
-    "delivered": "tag--green",
-    "cancelled": "tag--grey",
-    "refunded": "tag--grey",
-}
 
 
 def _locale() -> Locale:
@@ -113,16 +94,6 @@ def day(moment: dt.datetime | dt.date | None) -> str:
         return ""
     local = timezone.localtime(moment) if isinstance(moment, dt.datetime) else moment
     return format_date(local, "long", locale=_locale())
-
-
-@register.filter
-def order_status(status: str) -> str:
-    return str(ORDER_STATUSES.get(status, status))
-
-
-@register.filter
-def order_status_tag(status: str) -> str:
-    return STATUS_TAGS.get(status, "")
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from config.db.locks import require_transaction
+from config.db.statuses import BUSY, QUIET, StatusChoices
 from inventory.exceptions import ReservationClosed
 
 
@@ -110,10 +111,10 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
 class Reservation(models.Model):
     """Goods held for a reference that the inventory does not interpret (an order's number)."""
 
-    class Status(models.TextChoices):
-        HELD = "held", _("held")
-        RELEASED = "released", _("released")
-        COMMITTED = "committed", _("committed")
+    class Status(StatusChoices):
+        HELD = "held", BUSY, _("held")
+        RELEASED = "released", QUIET, _("released")
+        COMMITTED = "committed", QUIET, _("committed")
 
     reference = models.CharField(_("reference"), max_length=64, unique=True)
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.HELD)

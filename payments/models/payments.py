@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.db.locks import require_transaction
+from config.db.statuses import BAD, BUSY, GOOD, QUIET, StatusChoices
 from config.money import ZERO, total
 
 
@@ -43,13 +44,13 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 class Payment(models.Model):
     """What one order owes and what came of it. `reference` is opaque: whoever opened the payment knows its meaning."""
 
-    class Status(models.TextChoices):
-        PENDING = "pending", _("pending")
-        PAID = "paid", _("paid")
-        FAILED = "failed", _("failed")
-        CANCELLED = "cancelled", _("cancelled")
-        PARTIALLY_REFUNDED = "partially_refunded", _("partially refunded")
-        REFUNDED = "refunded", _("refunded")
+    class Status(StatusChoices):
+        PENDING = "pending", BUSY, _("pending")
+        PAID = "paid", GOOD, _("paid")
+        FAILED = "failed", BAD, _("failed")
+        CANCELLED = "cancelled", QUIET, _("cancelled")
+        PARTIALLY_REFUNDED = "partially_refunded", QUIET, _("partially refunded")
+        REFUNDED = "refunded", QUIET, _("refunded")
 
     class Method(models.TextChoices):
         CARD = "card", _("card")
@@ -210,13 +211,13 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
 class PaymentAttempt(models.Model):
     """One request for money to the provider. Its key is the provider's idempotency key."""
 
-    class Status(models.TextChoices):
-        STARTED = "started", _("started")
-        ACTION = "action", _("waiting for the shopper")
-        APPROVED = "approved", _("approved")
-        DECLINED = "declined", _("declined")
-        CANCELLED = "cancelled", _("cancelled")
-        UNKNOWN = "unknown", _("unknown")
+    class Status(StatusChoices):
+        STARTED = "started", BUSY, _("started")
+        ACTION = "action", BUSY, _("waiting for the shopper")
+        APPROVED = "approved", GOOD, _("approved")
+        DECLINED = "declined", BAD, _("declined")
+        CANCELLED = "cancelled", QUIET, _("cancelled")
+        UNKNOWN = "unknown", BAD, _("unknown")
 
     UNSETTLED = (Status.STARTED, Status.ACTION, Status.UNKNOWN)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.db.locks import require_transaction
+from config.db.statuses import BAD, BUSY, GOOD, StatusChoices
 from config.money import ZERO
 from payments.models.payments import Payment, PaymentAttempt
 
@@ -67,11 +68,11 @@ class RefundQuerySet(models.QuerySet["Refund"]):
 class Refund(models.Model):
     """Money on its way back. `idempotency_key` is the caller's; the row's own key is the one that the provider sees."""
 
-    class Status(models.TextChoices):
-        STARTED = "started", _("started")
-        SUCCEEDED = "succeeded", _("succeeded")
-        FAILED = "failed", _("failed")
-        UNKNOWN = "unknown", _("unknown")
+    class Status(StatusChoices):
+        STARTED = "started", BUSY, _("started")
+        SUCCEEDED = "succeeded", GOOD, _("succeeded")
+        FAILED = "failed", BAD, _("failed")
+        UNKNOWN = "unknown", BAD, _("unknown")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from config.templatetags.esteira import add_business_days, arrival, cep, day, icon, money, order_status, phone, qr_code
+from checkout.templatetags.orders import order_status, order_status_tag
+from config.templatetags.esteira import add_business_days, arrival, cep, day, icon, money, phone, qr_code
 
 
 @pytest.mark.parametrize(("language", "text"), [("pt-br", "R$\u00a01.234,56"), ("en", "R$\u00a01,234.56")])
@@ -62,6 +63,7 @@ def test_an_order_status_has_words() -> None:
     with translation.override("pt-br"):
         assert order_status("awaiting_payment") == "Aguardando pagamento"
     assert order_status("something-new") == "something-new"
+    assert order_status_tag("something-new") == ""
 
 
 def test_drawings_bring_no_style() -> None:

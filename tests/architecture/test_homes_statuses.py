@@ -1,0 +1,65 @@
+"""A status has one home, its app's own choices: value, word and tone stand on one line, and every page asks there."""
+
+import pytest
+from django.contrib import admin
+from django.db import models
+from django.template import Context, Template
+from django.utils import translation
+
+from cart.models import CartStatus
+from checkout.models import OrderStatus
+from config.backoffice.base import status_tag
+from config.db.statuses import BAD, BUSY, GOOD, QUIET, StatusChoices
+from inventory.models import Reservation
+from payments.models import Payment, PaymentAttempt, Refund
+
+STATUSES = [OrderStatus, CartStatus, Reservation.Status, Payment.Status, PaymentAttempt.Status, Refund.Status]
+
+
+class Planted(StatusChoices):
+    """A status as an app would add it."""
+
+    ON_HOLD = "on_hold", BAD, "waiting for a lawyer"
+    ARCHIVED = "archived", "put away"
+
+
+@pytest.mark.parametrize("statuses", STATUSES, ids=lambda statuses: statuses.__qualname__)
+def test_each_status_has_a_tone_and_a_word(statuses: type[StatusChoices]) -> None:
+    for status in statuses:
+        assert status.tone in {GOOD, BUSY, BAD, QUIET}
+        assert status.label
+        assert status == status.value == str(status)
+
+
+def test_no_status_of_an_admin_list_is_forgotten_here() -> None:
+    shown = {
+        (model._meta.label, field.name): {value for value, _word in field.choices}
+        for model, shown_by in admin.site._registry.items()
+        if "status_shown" in shown_by.list_display
+        for field in model._meta.get_fields()
+        if isinstance(field, models.CharField) and field.name == "status"
+    }
+    assert len(shown) == len(STATUSES)
+    assert all(any(values == set(known.values) for known in STATUSES) for values in shown.values())
+
+
+def test_a_planted_status_is_drawn_with_its_own_word_and_tone() -> None:
+    assert status_tag("on_hold", Planted) == '<span class="tag tag-bad">waiting for a lawyer</span>'
+
+
+def test_a_status_of_another_release_stands_as_it_is() -> None:
+    assert status_tag("on_hold", OrderStatus) == '<span class="tag tag-quiet">on_hold</span>'
+
+
+def test_a_status_that_names_no_tone_is_quiet() -> None:
+    assert status_tag("archived", Planted) == '<span class="tag tag-quiet">put away</span>'
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_the_shopper_reads_the_order_statuses_own_word(status: OrderStatus) -> None:
+    page = Template("{% load orders %}{{ status|order_status }} {{ status|order_status_tag }}")
+    tags = {GOOD: "tag--green", BUSY: "", QUIET: "tag--grey"}
+    for language in ("en", "pt-br"):
+        with translation.override(language):
+            shown = page.render(Context({"status": status.value}))
+            assert shown == f"{status.shopper_label} {tags[status.tone]}"
