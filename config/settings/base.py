@@ -21,7 +21,7 @@ from config.telemetry import logs
 
 django_stubs_ext.monkeypatch()
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
 
 DATA_DIR = Path(env.str("ESTEIRA_DATA", default=str(BASE_DIR / ".data"))).resolve()

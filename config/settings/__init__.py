@@ -1,0 +1,3 @@
+"""Settings, a module a topic."""
+
+from config.settings.base import *  # noqa: F403
