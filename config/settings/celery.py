@@ -1,0 +1,41 @@
+"""Celery: its broker, how tasks are kept, and what beat starts."""
+
+import sys
+
+from config.redis import sentinel
+from config.settings.base import env
+from config.settings.redis import REDIS_SENTINELS, REDIS_TIMEOUT_SECONDS, REDIS_URL
+
+# Behind Sentinel in the words of Celery, which reads the variable itself: sentinel://:password@host:port/1;sentinel://…
+_broker = sentinel.broker_url(REDIS_URL, REDIS_SENTINELS) if REDIS_SENTINELS else REDIS_URL
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=_broker)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker that has lost its broker waits for it as long as it takes.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    # kombu otherwise looks for lost messages only every 100 s or so.
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 0.5,
+    "socket_connect_timeout": 0.5,
+    # Publishing tries once: a request never waits for the broker. Workers reconnect by a rule of their own.
+    "max_retries": 0,
+}
+if REDIS_SENTINELS:
+    CELERY_BROKER_TRANSPORT_OPTIONS |= sentinel.broker_options(REDIS_URL, REDIS_TIMEOUT_SECONDS)
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False
+# As often as one likes: otherwise Celery closes the whole pool before and after each task (its issue 10554). What a
+# task has used goes back to the pool by `config.celery`.
+CELERY_DB_REUSE_MAX = sys.maxsize
+CELERY_BEAT_SCHEDULE = {
+    "relay-outbox": {"task": "checkout.tasks.relay_outbox", "schedule": 10.0},
+    "settle-webhook-events": {"task": "checkout.tasks.settle_webhook_events", "schedule": 5.0},
+    "sweep": {"task": "checkout.tasks.sweep", "schedule": 30.0},
+    "reconcile": {"task": "checkout.tasks.reconcile", "schedule": 300.0},
+}
+CELERY_TIMEZONE = "UTC"

@@ -1,0 +1,7 @@
+"""Mail, and who it is from."""
+
+from config.settings.base import env
+
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Esteira <pedidos@esteira.example>")

@@ -1,0 +1,29 @@
+"""Redis: a copy that may vanish at any moment."""
+
+from config.redis import sentinel
+from config.redis.guard import GuardedConnection, GuardedSentinelConnection, GuardedSSLConnection
+from config.settings.base import env
+
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+REDIS_TIMEOUT_SECONDS = 0.2
+# host:port,… of the sentinels, where there are some: the host in REDIS_URL is then the master's name among them.
+REDIS_SENTINELS = sentinel.addresses(env.list("REDIS_SENTINELS", default=[]))
+_guarded: type = GuardedSSLConnection if REDIS_URL.startswith("rediss://") else GuardedConnection
+if REDIS_SENTINELS:
+    _guarded = GuardedSentinelConnection
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": env.str("CACHE_KEY_PREFIX", default="esteira"),
+        "OPTIONS": {
+            "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "CONNECTION_POOL_KWARGS": {"connection_class": _guarded},
+            "IGNORE_EXCEPTIONS": True,
+            **(sentinel.cache_options(REDIS_SENTINELS, REDIS_TIMEOUT_SECONDS) if REDIS_SENTINELS else {}),
+        },
+    },
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"

@@ -1,0 +1,88 @@
+"""The REST API: its framework, its rate limits, its document."""
+
+from config.settings.base import DEMO, env
+
+# How often one account or address may ask, by scope: "20/min", with s, min, h or d. None is no limit. RATE_LIMITS=off
+# lifts them all, RATE_LIMIT_CHECKOUT=5/min (and so on) changes one. The demo has room for one person's hundred tabs.
+# `sign_in_account` counts tries at one account, from wherever they come; `sign_in_log` those that the audit log keeps.
+_rates = {
+    "reads": "600/min",
+    "writes": "120/min",
+    "checkout": "20/min",
+    "find_order": "20/min",
+    "sign_in": "30/min",
+    "sign_in_account": "100/h",
+    "sign_in_log": "60/h",
+    "sign_up": "20/h",
+}
+_demo_rates = {
+    "reads": "9999/min",
+    "writes": "999/min",
+    "checkout": "999/min",
+    "find_order": "999/min",
+    "sign_in": "600/min",
+    "sign_in_account": "600/min",
+    "sign_in_log": "60/h",
+    "sign_up": "99/min",
+}
+_limited = env.bool("RATE_LIMITS", default=True)
+RATE_LIMITS: dict[str, str | None] = {
+    scope: env.str(f"RATE_LIMIT_{scope.upper()}", default=rate) if _limited else None
+    for scope, rate in (_demo_rates if DEMO else _rates).items()
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsers.Utf8JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["config.rate_limits.RateLimit"],
+    "DEFAULT_THROTTLE_RATES": RATE_LIMITS,
+    "EXCEPTION_HANDLER": "config.api.problems.exception_handler",
+    # How many proxies stand before us and add to X-Forwarded-For; with none, that header is anybody's invention.
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "COERCE_DECIMAL_TO_STRING": True,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Esteira",
+    "DESCRIPTION": (
+        "Cart, shipping, payment and order for mobile apps.\n\n"
+        "Money is a string with two decimals; its currency stands once on the document. Times are RFC 3339 in UTC. "
+        "Refusals are RFC 9457 problem documents: switch on `code`, show `detail`, which follows `Accept-Language` "
+        "(pt-BR, en).\n\nA guest's cart opens to whoever has its `id`, a guest's order to whoever sends its token as "
+        "`Order-Token`. "
+        "Signed-in apps send `Authorization: Token …`."
+    ),
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CartStatus": "cart.models.CartStatus",
+        "OrderStatus": "checkout.models.OrderStatus",
+        "PaymentStatus": "checkout.api.PaymentStatus",
+        "PaymentMethod": "payments.models.Payment.Method",
+    },
+    "PATH_CONVERTER_OVERRIDES": {
+        "cart_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+        "order_number": {"type": "string", "pattern": "^[0-9A-Za-z]{10}$"},
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.api.schema.document_protocol",
+    ],
+    "TAGS": [
+        {"name": "products", "description": "What the shop sells."},
+        {"name": "carts", "description": "What someone wants, and where it goes."},
+        {"name": "checkout", "description": "Where a cart becomes an order."},
+        {"name": "orders", "description": "What was agreed to, and what came of its payment."},
+        {"name": "accounts", "description": "Signing up and in."},
+    ],
+}
