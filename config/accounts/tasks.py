@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from config.accounts import services
+from config.accounts import emails
 
 logger = logging.getLogger(__name__)
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)
 def send_password_reset(email: str, language: str) -> None:
     """A mail server that is away (every SMTP error is an OSError) is tried again for about an hour."""
-    services.send_password_reset(email, language)
+    emails.send_password_reset(email, language)
 
 
 def send_password_reset_soon(email: str, language: str) -> None:
@@ -31,6 +31,6 @@ def send_password_reset_soon(email: str, language: str) -> None:
 
 def _send_now(email: str, language: str) -> None:
     try:
-        services.send_password_reset(email, language)
+        emails.send_password_reset(email, language)
     except OSError:
         logger.exception("Neither the broker nor the mail server took a password mail.")

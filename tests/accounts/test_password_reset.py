@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.authtoken.models import Token
 
-from config.accounts import services
+from config.accounts import emails
 from tests.accounts.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -108,5 +108,5 @@ def test_where_the_broker_is_away_the_mail_goes_out_in_the_request(visitor, pers
 
 def test_statements_for_a_mail(person, mailoutbox, django_assert_num_queries):
     with django_assert_num_queries(1):
-        services.send_password_reset(person.email, "en")
+        emails.send_password_reset(person.email, "en")
     assert PASSWORD not in mailoutbox[0].body
