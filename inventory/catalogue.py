@@ -18,8 +18,7 @@ from django.utils import timezone
 from config.cache import LookUp, cached, cached_together, declare, drop_on_commit
 from config.db.replica import LAG_SECONDS, from_standby
 from inventory.exceptions import ProductNotFound
-from inventory.models import Category, Product
-from inventory.models.products import ProductQuerySet
+from inventory.models import Category, Product, ProductQuerySet
 from inventory.search_text import query_words
 
 T = TypeVar("T")

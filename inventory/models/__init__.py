@@ -6,6 +6,7 @@ lock of one stock row of a reservation keeps everybody else from committing or r
 
 from inventory.models.products import Category as Category
 from inventory.models.products import Product as Product
+from inventory.models.products import ProductQuerySet as ProductQuerySet
 from inventory.models.reservations import Reservation as Reservation
 from inventory.models.reservations import ReservationLine as ReservationLine
 from inventory.models.stock import Stock as Stock
