@@ -13,6 +13,8 @@ CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
 # Some tests wait more than they work: half again as many as there are cores keep those busy.
 TEST_WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 TYPED := config cart checkout inventory payments shipping
+# What is read off the code: it needs neither Django nor a server.
+ARCHITECTURE := $(patsubst %,tests/architecture/test_%.py,contracts faces locks_and_network sizes)
 
 .PHONY: help demo servers monitor test faults bench alerts cluster check format dashboards lock messages clean
 
@@ -67,11 +69,12 @@ check: export DATABASE_POOL_SIZE = 0
 check: export STRIPE_SECRET_KEY = sk_check_only
 check: export STRIPE_PUBLISHABLE_KEY = pk_check_only
 check: export STRIPE_WEBHOOK_SECRET = whsec_check_only
-check: $(INSTALLED) check-deploy ## Format, lint, types, import contracts, migrations, deployment settings and files
+check: $(INSTALLED) check-deploy ## Format, lint, types, architecture, migrations, deployment settings and files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports
+	$(BIN)/pytest -c /dev/null --rootdir . --noconftest -p no:django --quiet $(ARCHITECTURE)
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
 
