@@ -69,7 +69,7 @@ check: export DATABASE_POOL_SIZE = 0
 check: export STRIPE_SECRET_KEY = sk_check_only
 check: export STRIPE_PUBLISHABLE_KEY = pk_check_only
 check: export STRIPE_WEBHOOK_SECRET = whsec_check_only
-check: $(INSTALLED) check-deploy ## Format, lint, types, architecture, migrations, deployment settings and files
+check: $(INSTALLED) check-deploy ## Format, lint, types, architecture, migrations, deployment, commit subjects
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(TYPED)
@@ -77,6 +77,7 @@ check: $(INSTALLED) check-deploy ## Format, lint, types, architecture, migration
 	$(BIN)/pytest -c /dev/null --rootdir . --noconftest -p no:django --quiet $(ARCHITECTURE)
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python .ci/commit-subjects
 
 check-deploy: $(TOOLS_INSTALLED) # Image, compose file, workflows, CloudFormation
 	$(TOOLS)/hadolint Dockerfile
