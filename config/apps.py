@@ -1,6 +1,9 @@
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 
+# Shared tasks belong to the app that is current when they are first used: it must exist wherever Django is set up.
+from config import celery  # noqa: F401
+
 
 class ConfigConfig(AppConfig):
     name = "config"

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from checkout.models import Order, OrderStatus, OutboxMessage
-from config import celery_app
+from config.celery import app as celery_app
 from inventory.models import Product, Stock
 from payments.models import PaymentAttempt, WebhookEvent
 from tests.checkout.support import eventually

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from config import celery_app
+from config.celery import app as celery_app
 from deploy.grafana.__main__ import FOLDER, documents
 from deploy.grafana.boards import BOARDS
 from tests.alerts.faults import Stage

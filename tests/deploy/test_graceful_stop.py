@@ -15,7 +15,7 @@ from django.conf import settings
 
 from cart import services as carts
 from checkout.models import OutboxMessage
-from config import celery_app
+from config.celery import app as celery_app
 from config.devstack import ports
 from tests.deploy import image
 from tests.faults.processes import database_url

@@ -12,7 +12,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from config import celery_app
+from config.celery import app as celery_app
 from config.devstack import ports
 from tests.checkout.support import eventually
 from tests.ending import end
