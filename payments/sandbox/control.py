@@ -9,19 +9,14 @@ POST clock                    {"advance_seconds"}: set the sandbox's clock forwa
 POST reset                    forget everything, all faults off
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from payments.sandbox import intents
 from payments.sandbox.api import ledger
+from payments.sandbox.faults import KINDS
+from payments.sandbox.handler import Handler
 from payments.sandbox.wire import invalid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from payments.sandbox.server import Handler
 
 _REDELIVER = re.compile(r"/_sandbox/events/(\w+)/redeliver")
 
@@ -43,10 +38,14 @@ def _faults(handler: Handler) -> None:
 
 
 def _add_fault(handler: Handler) -> None:
-    fault = handler.application.faults.add(handler.json())
+    document = handler.json()
+    if not document:
+        raise invalid(f"Say which fault: a JSON object with a kind, one of {sorted(KINDS)}.")
+    fault = handler.application.faults.add(document)
     if fault.kind == "refused":
         handler.close_connection = True
-        handler.application.refuse(fault.seconds, but=handler.connection)
+        handler.application.refuse(fault.seconds)
+        handler.application.cut_connections(but=handler.connection)
     _faults(handler)
 
 

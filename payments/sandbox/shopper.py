@@ -1,15 +1,10 @@
 """The addresses that a shopper's browser calls: the fields' script and frame, the 3-D Secure page, the bank's app."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 from payments.sandbox import intents, pages
+from payments.sandbox.handler import Handler
 from payments.sandbox.intents import Context
-
-if TYPE_CHECKING:
-    from payments.sandbox.server import Handler
 
 HTML = "text/html; charset=utf-8"
 ASSETS = {
