@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from payments.sandbox import intents, payment_methods, refunds
-from payments.sandbox.intents import Context
+from payments.sandbox.lifecycle import Context, public
 from payments.sandbox.store import Document, Store
 from payments.sandbox.wire import ApiError, Params, invalid, parse_form
 
@@ -112,7 +112,7 @@ class Api:
         handler, arguments = _route(request)
         params: Params = parse_form(request.body if request.method == "POST" else request.query)
         try:
-            return Answer(200, intents.public(handler(context, params, *arguments)))
+            return Answer(200, public(handler(context, params, *arguments)))
         except ApiError as error:
             if not error.saved:
                 raise

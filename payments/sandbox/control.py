@@ -12,7 +12,7 @@ POST reset                    forget everything, all faults off
 import re
 from collections.abc import Callable
 
-from payments.sandbox import intents
+from payments.sandbox import lifecycle
 from payments.sandbox.api import ledger
 from payments.sandbox.faults import KINDS
 from payments.sandbox.handler import Handler
@@ -89,7 +89,7 @@ def _clock(handler: Handler) -> None:
     store = handler.application.store
     with store.transaction():
         store.remember("clock_offset", str(float(store.fact("clock_offset", "0")) + seconds))
-        intents.expire_pix(intents.Context(store, handler.public_url))
+        lifecycle.expire_pix(lifecycle.Context(store, handler.public_url))
         now = store.now()
     handler.send_json(200, {"now": now})
 

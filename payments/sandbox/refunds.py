@@ -1,6 +1,6 @@
 """Refunds of payment intents. All functions run inside the store's transaction."""
 
-from payments.sandbox.intents import Context, public
+from payments.sandbox.lifecycle import Context, public
 from payments.sandbox.store import Document, new_id
 from payments.sandbox.wire import Params, integer, invalid, mapping, missing, required
 

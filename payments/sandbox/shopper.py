@@ -2,9 +2,9 @@
 
 import re
 
-from payments.sandbox import intents, pages
+from payments.sandbox import lifecycle, pages
 from payments.sandbox.handler import Handler
-from payments.sandbox.intents import Context
+from payments.sandbox.lifecycle import Context
 
 HTML = "text/html; charset=utf-8"
 ASSETS = {
@@ -50,13 +50,13 @@ def _challenge(handler: Handler, identifier: str) -> None:
         intent = context.store.get("payment_intent", identifier)
         if intent is not None and handler.command == "POST":
             authenticated = handler.form().get("answer") == "authenticate"
-            intent = intents.finish_challenge(context, identifier, authenticated=authenticated)
+            intent = lifecycle.finish_challenge(context, identifier, authenticated=authenticated)
     if intent is None:
         handler.send(404, pages.not_found(say).encode(), HTML)
     elif handler.command == "POST":
-        handler.send(303, b"", HTML, {"Location": intents.return_address(intent)})
+        handler.send(303, b"", HTML, {"Location": lifecycle.return_address(intent)})
     else:
-        handler.send(200, pages.challenge(say, intent, intents.return_address(intent)).encode(), HTML)
+        handler.send(200, pages.challenge(say, intent, lifecycle.return_address(intent)).encode(), HTML)
 
 
 def _pix(handler: Handler, identifier: str) -> None:
@@ -65,9 +65,9 @@ def _pix(handler: Handler, identifier: str) -> None:
     late_allowed = handler.application.faults.on("late_pix")
     status = 200
     with context.store.transaction():
-        intents.expire_pix(context)
+        lifecycle.expire_pix(context)
         if context.store.get("payment_intent", identifier) is not None and handler.command == "POST":
-            status = 200 if intents.pay_pix(context, identifier, late_allowed=late_allowed) else 409
+            status = 200 if lifecycle.pay_pix(context, identifier, late_allowed=late_allowed) else 409
         intent = context.store.get("payment_intent", identifier)
     if intent is None or "pix" not in intent["_sandbox"]:
         handler.send(404, pages.not_found(say).encode(), HTML)

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from payments.sandbox import intents
+from payments.sandbox import lifecycle
 from payments.sandbox.faults import Faults
 from payments.sandbox.store import Store
 
@@ -49,7 +49,7 @@ class Courier:
 
     def _look(self) -> None:
         with self._store.transaction():
-            intents.expire_pix(intents.Context(self._store, public_url=""))
+            lifecycle.expire_pix(lifecycle.Context(self._store, public_url=""))
             if not self.url or self._faults.on("webhooks_held"):
                 return
             due = self._store.due_events(WORKERS * 4, set(self._under_way))
