@@ -28,12 +28,12 @@ servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and stand-ins alone
 	@exec $(BIN)/python -m config.devstack servers
 
 monitor: $(INSTALLED) ## Watch a running demo with Prometheus and Alertmanager; PROMETHEUS_PORT=9090 and others may be changed
-	@$(BIN)/python -m tests.prometheus
+	@$(BIN)/python -m tests.support.prometheus
 	@exec $(BIN)/python -m config.devstack monitor
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
-	@$(BIN)/python -m tests.chromium
-	@$(BIN)/python -m tests.prometheus
+	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m tests.support.prometheus
 	@$(BIN)/python -m tests.cluster.programs
 	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
@@ -51,7 +51,7 @@ bench: $(INSTALLED) $(CATALOGUES) ## Drive the old checkout and this one side by
 alerts: export ALERTS = full
 alerts: export ALERTS_PAGE = docs/monitoring.md
 alerts: $(INSTALLED) $(CATALOGUES) ## Switch each alert's fault on in a running shop, and off (12 min); a table afterwards
-	@$(BIN)/python -m tests.prometheus
+	@$(BIN)/python -m tests.support.prometheus
 	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
 
 # Its table goes into the page; OPEN=1 leaves the cluster open to look at instead, at PORT.

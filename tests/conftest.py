@@ -12,11 +12,20 @@ from zeal import zeal_context, zeal_ignore
 from zeal.constants import initialize_app_registry
 from zeal.patch import patch
 
-from tests import chromium
 from tests.faults import FULL
+from tests.support import chromium
 
-# The stand-ins, for whoever asks for `sandbox` (the provider of payments) or `carrier`, and the tables of faults.
-pytest_plugins = ["tests.sandbox", "tests.carrier", "tests.faults.table", "tests.alerts.table"]
+# Fixtures of several folders: the stand-ins `sandbox` (the provider of payments) and `carrier`, staff, apps, books of a
+# shop; and the tables of faults and alerts.
+pytest_plugins = [
+    "tests.support.sandbox",
+    "tests.support.carrier",
+    "tests.support.staff",
+    "tests.support.api",
+    "tests.support.balance_table",
+    "tests.support.books",
+    "tests.alerts.table",
+]
 
 
 def pytest_configure() -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from config.celery import app
-from tests.accounts.factories import UserFactory
+from tests.support.factories.accounts import UserFactory
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from config.accounts.models import User
-from tests.accounts.factories import PASSWORD, UserFactory
+from tests.support.factories.accounts import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
-from tests.accounts.factories import PASSWORD
+from tests.support.factories.accounts import PASSWORD
 
 pytestmark = pytest.mark.django_db
 

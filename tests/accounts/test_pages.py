@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from config.accounts.models import User
-from tests.accounts.factories import PASSWORD, UserFactory
+from tests.support.factories.accounts import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 

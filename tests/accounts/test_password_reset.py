@@ -11,7 +11,7 @@ from django.urls import reverse
 from rest_framework.authtoken.models import Token
 
 from config.accounts import emails
-from tests.accounts.factories import PASSWORD, UserFactory
+from tests.support.factories.accounts import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 

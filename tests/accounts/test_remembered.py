@@ -9,7 +9,7 @@ from django.test import Client
 from config.accounts.backends import RememberingBackend
 from config.accounts.models import User
 from config.accounts.services import change_password
-from tests.accounts.factories import UserFactory
+from tests.support.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from config.accounts import services
 from config.accounts.exceptions import EmailTaken
 from config.accounts.models import User
-from tests.accounts.factories import PASSWORD, UserFactory
+from tests.support.factories.accounts import PASSWORD, UserFactory
 
 
 @pytest.mark.django_db(transaction=True)

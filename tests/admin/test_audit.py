@@ -18,12 +18,12 @@ from config.backoffice.base import Audited
 from inventory.models import Product
 from payments.exceptions import PaymentUnavailable, RefundRefused
 from payments.models import Refund
-from tests.accounts.factories import PASSWORD, UserFactory
-from tests.admin.conftest import client_of
-from tests.admin.support import order
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
-from tests.inventory.factories import CategoryFactory, ProductFactory
+from tests.support.backoffice import order
+from tests.support.factories.accounts import PASSWORD, UserFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import CategoryFactory, ProductFactory
+from tests.support.orders import order_of
+from tests.support.staff import client_of
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from django.test import Client
 
 from config.audit.models import Entry
 from config.resilience.breakers import breaker
-from tests.admin.conftest import staff_with
-from tests.admin.support import opened, told
+from tests.support.backoffice import opened, told
+from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 

@@ -15,11 +15,11 @@ from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from config.audit.models import Entry
 from inventory.models import Product, Stock
 from payments.models import PaymentAttempt, Refund
-from tests.admin.conftest import staff_with
-from tests.admin.support import attempt_of, order, page_of, press, told
-from tests.cart.factories import ready_cart
-from tests.checkout.support import AUTHENTICATE, order_of, stock_of
-from tests.inventory.factories import ProductFactory
+from tests.support.backoffice import attempt_of, order, page_of, press, told
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import AUTHENTICATE, order_of, stock_of
+from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 

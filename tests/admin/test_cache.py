@@ -18,10 +18,10 @@ from config.db.locks import redis_lock
 from config.resilience.breakers import breaker
 from inventory import catalogue
 from inventory.models import Product
-from tests.admin.conftest import staff_with
-from tests.admin.support import opened, told
-from tests.cart.factories import ready_cart
-from tests.inventory.factories import ProductFactory
+from tests.support.backoffice import opened, told
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 

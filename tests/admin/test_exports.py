@@ -18,10 +18,10 @@ from config.accounts.models import User
 from config.accounts.roles import ROLES
 from config.audit.models import Entry
 from config.backoffice import exports
-from tests.admin.conftest import client_of
-from tests.admin.support import order
 from tests.admin.test_lists import refund_of
-from tests.inventory.factories import ProductFactory, StockFactory, WarehouseFactory
+from tests.support.backoffice import order
+from tests.support.factories.inventory import ProductFactory, StockFactory, WarehouseFactory
+from tests.support.staff import client_of
 
 pytestmark = pytest.mark.django_db
 

@@ -6,9 +6,9 @@ from django.urls import reverse
 
 from config.audit.models import Entry
 from inventory.models import Product, Stock
-from tests.admin.conftest import staff_with
-from tests.admin.support import order, told
-from tests.inventory.factories import CategoryFactory, ProductFactory, StockFactory, WarehouseFactory
+from tests.support.backoffice import order, told
+from tests.support.factories.inventory import CategoryFactory, ProductFactory, StockFactory, WarehouseFactory
+from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -145,7 +145,7 @@ class TestStock:
 
 class TestRates:
     def test_are_found_by_the_postal_code_that_they_reach(self, desk: Client) -> None:
-        from tests.shipping.factories import ShippingRateFactory
+        from tests.support.factories.shipping import ShippingRateFactory
 
         sao_paulo = ShippingRateFactory(postal_code_from="01000000", postal_code_to="05999999")
         ShippingRateFactory(postal_code_from="69000000", postal_code_to="69299999", state="AM")

@@ -16,10 +16,10 @@ from checkout.admin.active_problems import HEALTH_CHECKS, OVER_TIME, HealthCheck
 from checkout.models import Order, OutboxMessage
 from config.telemetry import metrics
 from payments.models import PaymentAttempt, WebhookEvent
-from tests.admin.conftest import staff_with
-from tests.admin.support import attempt_of, opened, order, page_of
 from tests.admin.test_lists import refund_of, statements
-from tests.cart.factories import filled_cart
+from tests.support.backoffice import attempt_of, opened, order, page_of
+from tests.support.factories.cart import filled_cart
+from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 

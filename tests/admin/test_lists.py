@@ -18,12 +18,12 @@ from checkout.services import mark_shipped
 from inventory.models import Reservation, Stock
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 from payments.refunds import begin as begin_refund
-from tests.accounts.factories import UserFactory
-from tests.admin.conftest import staff_with
-from tests.admin.support import attempt_of, order, page_of
-from tests.cart.factories import filled_cart, ready_cart
-from tests.inventory.factories import CategoryFactory, ProductFactory, WarehouseFactory
-from tests.shipping.factories import QuoteFactory, ShippingMethodFactory, ShippingRateFactory
+from tests.support.backoffice import attempt_of, order, page_of
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import filled_cart, ready_cart
+from tests.support.factories.inventory import CategoryFactory, ProductFactory, WarehouseFactory
+from tests.support.factories.shipping import QuoteFactory, ShippingMethodFactory, ShippingRateFactory
+from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 

@@ -13,11 +13,11 @@ from checkout import sweeper
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from config.audit.models import Entry
 from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
-from tests.admin.conftest import staff_with
-from tests.admin.support import attempt_of, order
 from tests.admin.test_lists import refund_of, statements
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
+from tests.support.backoffice import attempt_of, order
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import order_of
+from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 

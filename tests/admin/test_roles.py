@@ -15,9 +15,9 @@ from config.accounts.models import User
 from config.accounts.roles import ROLES, keep_roles
 from inventory.models import Product, Stock
 from payments.models import StrayCharge
-from tests.admin.conftest import client_of
-from tests.admin.support import order, page_of
-from tests.inventory.factories import CategoryFactory, ProductFactory, StockFactory, WarehouseFactory
+from tests.support.backoffice import order, page_of
+from tests.support.factories.inventory import CategoryFactory, ProductFactory, StockFactory, WarehouseFactory
+from tests.support.staff import client_of
 
 pytestmark = pytest.mark.django_db
 

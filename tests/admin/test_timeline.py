@@ -11,10 +11,10 @@ from django.utils import timezone
 from checkout import outbox, services
 from checkout.models import Order, OutboxMessage
 from payments.models import Refund
-from tests.admin.support import attempt_of, order, page_of, press
 from tests.admin.test_lists import event_of, refund_of
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
+from tests.support.backoffice import attempt_of, order, page_of, press
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import order_of
 
 pytestmark = pytest.mark.django_db
 

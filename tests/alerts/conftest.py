@@ -7,11 +7,11 @@ import pytest
 
 from tests.alerts.faults import Stage
 from tests.alerts.watch import Watch, watching
-from tests.cart.factories import flat_shipping
-from tests.faults.mail_sink import MailSink
-from tests.faults.shop import METRICS_TOKEN, running
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.mail_sink import MailSink
+from tests.support.sandbox import Sandbox
+from tests.support.shop import METRICS_TOKEN, running
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from checkout.models import Order, OrderStatus, OutboxMessage
 from config.celery import app as celery_app
 from inventory.models import Product, Stock
 from payments.models import PaymentAttempt, WebhookEvent
-from tests.checkout.support import eventually
-from tests.ending import kill
-from tests.faults.load import buy
-from tests.faults.moments import pass_time
-from tests.faults.shop import Shop
-from tests.sandbox import Sandbox
+from tests.support.ending import kill
+from tests.support.orders import eventually
+from tests.support.sandbox import Sandbox
+from tests.support.shop import Shop
+from tests.support.simulated_time import pass_time
+from tests.support.traffic import buy
 
 LONG_SECONDS = 400
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.faults.table import put_into
+from tests.support.balance_table import put_into
 
 ROW = "an alert that was seen"
 _HEADINGS = ["alert", "fault", "fires after", "clears after"]

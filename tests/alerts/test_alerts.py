@@ -12,7 +12,7 @@ from tests.alerts import FULL, windows
 from tests.alerts.faults import FAULTS, Stage
 from tests.alerts.table import ROW, row_of
 from tests.alerts.watch import Watch
-from tests.faults.load import under_load
+from tests.support.traffic import under_load
 
 # Some gauges are read once a minute, by each of two processes; a breaker stays open for half a minute.
 LONGEST_SECONDS = 150

@@ -12,7 +12,7 @@ from deploy.grafana.__main__ import FOLDER, documents
 from deploy.grafana.boards import BOARDS
 from tests.alerts.faults import Stage
 from tests.alerts.watch import Watch
-from tests.faults.load import call, under_load
+from tests.support.traffic import call, under_load
 
 SECONDS_FOR_DATA = 60
 

@@ -16,7 +16,7 @@ import yaml
 
 from config.devstack import alert_receiver, monitor, ports
 from tests.alerts import windows
-from tests.ending import end
+from tests.support.ending import end
 
 
 class Watch:

@@ -14,11 +14,11 @@ from cart import services
 from cart.models import Cart, CartStatus
 from config.accounts.models import User
 from inventory.models import Product
-from tests.accounts.factories import UserFactory
-from tests.api.conftest import App, assert_problem
-from tests.cart.factories import filled_cart, flat_shipping, ready_cart
-from tests.inventory.factories import ProductFactory
-from tests.shipping.factories import MANAUS
+from tests.support.api import App, assert_problem
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import filled_cart, flat_shipping, ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.factories.shipping import MANAUS
 
 pytestmark = pytest.mark.django_db
 

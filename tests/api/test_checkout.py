@@ -22,11 +22,11 @@ from inventory.models import Product, Stock
 from payments import provider
 from payments.models import PaymentAttempt
 from shipping.models import Quote
-from tests.api.conftest import App, assert_problem
-from tests.cart.factories import ADDRESS, filled_cart, flat_shipping, ready_cart
-from tests.inventory.factories import ProductFactory
 from tests.payments.test_pix import parse
-from tests.sandbox import Sandbox
+from tests.support.api import App, assert_problem
+from tests.support.factories.cart import ADDRESS, filled_cart, flat_shipping, ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

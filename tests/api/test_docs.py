@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
-from tests import chromium
+from tests.support import chromium
 
 
 @pytest.mark.django_db(transaction=True)

@@ -27,9 +27,9 @@ from cart.snapshot import CartSnapshot
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, place_order
 from config.wsgi import application
-from tests.accounts.factories import UserFactory
-from tests.cart.factories import ready_cart
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = ["pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired", "pix"]

@@ -7,9 +7,9 @@ import pytest
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, place_order
 from checkout.settle import cancel_pending_payment
-from tests.accounts.factories import UserFactory
-from tests.api.conftest import App, assert_problem
-from tests.cart.factories import ready_cart
+from tests.support.api import App, assert_problem
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ready_cart
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -11,7 +11,7 @@ from django.test import Client
 from cart import services
 from config.api import problems
 from config.exceptions import Fact, Refusal
-from tests.api.conftest import App, assert_problem
+from tests.support.api import App, assert_problem
 
 pytestmark = pytest.mark.django_db
 

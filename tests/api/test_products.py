@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 
 from inventory.catalogue import PAGE_SIZE
-from tests.api.conftest import App, assert_problem
-from tests.inventory.factories import ProductFactory
+from tests.support.api import App, assert_problem
+from tests.support.factories.inventory import ProductFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from cart import services
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
-from tests.accounts.factories import UserFactory
-from tests.api.conftest import App
 from tests.api.test_carts import DELIVERY
-from tests.cart.factories import ADDRESS, flat_shipping, ready_cart
-from tests.inventory.factories import ProductFactory
+from tests.support.api import App
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ADDRESS, flat_shipping, ready_cart
+from tests.support.factories.inventory import ProductFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from config.rate_limits import parse_rate
-from tests.accounts.factories import UserFactory
-from tests.api.conftest import App, assert_problem
-from tests.cart.factories import ready_cart
+from tests.support.api import App, assert_problem
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ready_cart
 
 pytestmark = pytest.mark.django_db
 

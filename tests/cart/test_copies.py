@@ -10,8 +10,8 @@ from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
 from config.redis import guard
 from config.redis.guard import GuardedConnection
-from tests.accounts.factories import UserFactory
-from tests.cart.factories import filled_cart
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import filled_cart
 
 pytestmark = pytest.mark.django_db
 

@@ -15,11 +15,11 @@ from cart.quoting import ASKED_AT_MOST, Freight, PriceNeeded
 from cart.snapshot import CartSnapshot
 from shipping.exceptions import ShippingRequired, ShippingUnavailable
 from shipping.services import check_quote
-from tests.accounts.factories import UserFactory
-from tests.carrier import StandInCarrier, at_most
-from tests.cart.factories import ADDRESS, filled_cart
-from tests.inventory.factories import ProductFactory
-from tests.shipping.factories import MANAUS, SAO_PAULO, load_rates
+from tests.support.carrier import StandInCarrier, at_most
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ADDRESS, filled_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.factories.shipping import MANAUS, SAO_PAULO, load_rates
 
 pytestmark = pytest.mark.django_db
 

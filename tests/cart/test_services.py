@@ -21,9 +21,9 @@ from cart.models import Cart, CartLine, CartStatus
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock, ProductNotFound
 from shipping.exceptions import ShippingUnavailable
-from tests.accounts.factories import UserFactory
-from tests.cart.factories import ADDRESS, filled_cart, flat_shipping, ready_cart
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ADDRESS, filled_cart, flat_shipping, ready_cart
+from tests.support.factories.inventory import ProductFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -20,9 +20,9 @@ from payments.models import Refund, WebhookEvent
 from payments.models.refunds import RefundQuerySet
 from payments.models.webhook_events import LEASE, WebhookEventQuerySet
 from payments.sandbox.webhooks import sign
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
-from tests.sandbox import WEBHOOK_SECRET, Sandbox
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import order_of
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,8 @@ from checkout.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
 from checkout.idempotency import ABANDONED_AFTER, KEPT_FOR, Answer, answer_once, forget_old_keys
 from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
-from tests.cart.factories import filled_cart
-from tests.checkout.support import eventually
+from tests.support.factories.cart import filled_cart
+from tests.support.orders import eventually
 
 FIRST_ANSWER = Answer(201, {"number": "A1"})
 REQUEST = {"payment_method": "pm_card_visa", "expected_total": "10.00"}

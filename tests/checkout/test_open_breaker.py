@@ -9,14 +9,14 @@ import pytest
 from cart import snapshot
 from checkout.models import Order
 from payments.models import Payment
-from tests.admin.support import opened
-from tests.api.conftest import App, assert_problem
-from tests.cart.factories import flat_shipping, ready_cart
-from tests.checkout.support import VISA
-from tests.inventory.factories import ProductFactory
-from tests.pages.support import Page, Visitor
 from tests.pages.test_checkout import TYPED
-from tests.sandbox import Sandbox
+from tests.support.api import App, assert_problem
+from tests.support.backoffice import opened
+from tests.support.factories.cart import flat_shipping, ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import VISA
+from tests.support.pages import Page, Visitor
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

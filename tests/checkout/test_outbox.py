@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from checkout import outbox
 from checkout.models import OutboxMessage
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import order_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

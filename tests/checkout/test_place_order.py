@@ -24,10 +24,10 @@ from payments.exceptions import PaymentUnavailable
 from payments.models import PaymentAttempt, WebhookEvent
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 from shipping.models import Quote, ShippingRate
-from tests.accounts.factories import UserFactory
-from tests.cart.factories import filled_cart, flat_shipping, ready_cart
-from tests.checkout.support import AUTHENTICATE, DECLINED, eventually, order_of, stock_of
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import filled_cart, flat_shipping, ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import AUTHENTICATE, DECLINED, eventually, order_of, stock_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -14,10 +14,10 @@ from inventory import reservations
 from payments.exceptions import RefundRefused
 from payments.gateways.base import Outcome
 from payments.models import Payment, PaymentAttempt
-from tests.accounts.factories import UserFactory
-from tests.cart.factories import ready_cart
-from tests.checkout.support import AUTHENTICATE, order_of, stock_of
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import AUTHENTICATE, order_of, stock_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -14,9 +14,9 @@ from inventory.models import Product
 from payments import services as payments
 from payments.models import PaymentAttempt, Refund
 from shipping.models import Quote
-from tests.cart.factories import ready_cart
-from tests.checkout.support import AUTHENTICATE, order_of, stock_of
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import AUTHENTICATE, order_of, stock_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.checkout.support import VISA
-from tests.faults.load import ADDRESS, Answered, call
+from tests.support.orders import VISA
+from tests.support.traffic import ADDRESS, Answered, call
 
 PATIENCE_SECONDS = 60
 PAUSE_SECONDS = 0.3

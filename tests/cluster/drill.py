@@ -15,17 +15,17 @@ from django.db import OperationalError, connection
 from checkout.models import Order
 from config.accounts.models import User
 from config.devstack.bootstrap import ADMIN
-from tests.cart.factories import flat_shipping
 from tests.cluster import table
 from tests.cluster.apps import Crowd, buying
 from tests.cluster.postgreses import Node
 from tests.cluster.stack import Stack
 from tests.cluster.table import Row
-from tests.faults.balance import PAID, Balance, shelves
-from tests.faults.mail_sink import MailSink
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
-from tests.waiting import eventually
+from tests.support.balance import PAID, Balance, shelves
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.mail_sink import MailSink
+from tests.support.sandbox import Sandbox
+from tests.support.waiting import eventually
 
 ORDERS = 30
 # What is promised, and as long again for a busy machine.

@@ -15,7 +15,7 @@ from config.devstack.data import DataFolder
 from config.devstack.postgres import Postgres, binary
 from config.devstack.server_user import server_user
 from tests.cluster.configuration import GIVEN
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 DATABASE = "esteira"
 

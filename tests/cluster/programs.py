@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.packages import provide
+from tests.support.packages import provide
 
 PACKAGES = {"haproxy": "haproxy", "pgbouncer": "pgbouncer"}
 _ADVICE = (

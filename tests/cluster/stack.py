@@ -21,7 +21,7 @@ from tests.cluster.haproxy import HAProxy
 from tests.cluster.pgbouncer import PgBouncer
 from tests.cluster.postgreses import Postgreses
 from tests.cluster.valkeys import Valkeys
-from tests.ending import end, kill
+from tests.support.ending import end, kill
 
 THREADS = 4
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.cluster.apps import Purchase
-from tests.faults.table import BEGIN, END
+from tests.support.balance_table import BEGIN, END
 
 HEADINGS = [
     "killed", "orders", "repeated", "given up", "no order for", "slowest order", "no order at its return",

@@ -10,16 +10,16 @@ import pytest
 from config.devstack import ports
 from config.devstack.data import DataFolder
 from config.devstack.postgres import binary
-from tests.cart.factories import flat_shipping
 from tests.cluster import postgreses
 from tests.cluster.apps import App
 from tests.cluster.pgbouncer import PgBouncer
 from tests.cluster.postgreses import Postgreses
-from tests.deploy.image import running, wait_for_port
-from tests.faults.load import call
-from tests.faults.processes import database_url, environment
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.image import running, wait_for_port
+from tests.support.processes import database_url, environment
+from tests.support.sandbox import Sandbox
+from tests.support.traffic import call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "between-these-servers-alone"

@@ -11,8 +11,8 @@ import pytest
 
 from config.devstack.data import DataFolder
 from tests.cluster.haproxy import HAProxy
-from tests.faults.load import call
-from tests.waiting import eventually
+from tests.support.traffic import call
+from tests.support.waiting import eventually
 
 
 class Web(ThreadingHTTPServer):

@@ -11,8 +11,8 @@ import pytest
 
 from tests.cluster import valkeys
 from tests.cluster.valkeys import Valkeys
-from tests.deploy.image import REPOSITORY, environment
-from tests.waiting import eventually
+from tests.support.image import REPOSITORY, environment
+from tests.support.waiting import eventually
 
 # A process of the shop that does as it is told, a word a line, and answers with how it went and how long it took.
 PROGRAM = """

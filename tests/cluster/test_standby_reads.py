@@ -18,12 +18,12 @@ from config.cache import drop_on_commit
 from config.db import replica
 from inventory import catalogue
 from inventory.models import Stock
-from tests.accounts.factories import UserFactory
-from tests.api.conftest import App
-from tests.cart.factories import ready_cart
-from tests.checkout.support import AUTHENTICATE
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.api import App
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import AUTHENTICATE
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", replica.ALIAS])
 

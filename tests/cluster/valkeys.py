@@ -16,7 +16,7 @@ from config.devstack.server import EmbeddedServer
 from config.devstack.valkey import Valkey, binary
 from config.redis.sentinel import broker_url, patience
 from tests.cluster.configuration import filled_in
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 NAME = "esteira"
 

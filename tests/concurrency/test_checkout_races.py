@@ -16,9 +16,9 @@ from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock
 from inventory.models import Stock
 from inventory.models.stock import StockQuerySet
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of, stock_of
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import order_of, stock_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

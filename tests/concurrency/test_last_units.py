@@ -13,15 +13,16 @@ from django.db import OperationalError, connection, transaction
 from cart.snapshot import CartSnapshot
 from checkout import tasks
 from inventory.models import Stock
-from tests.cart.factories import ready_carts
-from tests.checkout.support import stock_of
 from tests.concurrency.callers import deadlocks
-from tests.faults import FULL, processes
-from tests.faults.conftest import Books
-from tests.faults.mail_sink import MailSink
-from tests.faults.moments import two_minutes
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.faults import FULL
+from tests.support import processes
+from tests.support.books import Books
+from tests.support.factories.cart import ready_carts
+from tests.support.factories.inventory import ProductFactory
+from tests.support.mail_sink import MailSink
+from tests.support.orders import stock_of
+from tests.support.sandbox import Sandbox
+from tests.support.simulated_time import two_minutes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,15 +17,15 @@ from cart.snapshot import CartSnapshot
 from checkout import tasks
 from checkout.models import LIVE, Order
 from inventory.models import Stock
-from tests.cart.factories import ready_cart
-from tests.checkout.support import VISA, order_of
 from tests.concurrency.callers import all_at_once, deadlocks
-from tests.faults.conftest import Books
 from tests.faults.crash_cases import deliver_webhooks
-from tests.faults.guards_off import without_cart_lock, without_one_live_order_per_cart, without_redis_lock
-from tests.faults.moments import two_minutes
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.books import Books
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.guards_off import without_cart_lock, without_one_live_order_per_cart, without_redis_lock
+from tests.support.orders import VISA, order_of
+from tests.support.sandbox import Sandbox
+from tests.support.simulated_time import two_minutes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,15 +5,15 @@ import pytest
 from cart import services as carts
 from cart.models import Cart
 from checkout.models import LIVE, Order
-from tests.accounts.factories import UserFactory
-from tests.cart.factories import ADDRESS, filled_cart, flat_shipping
-from tests.checkout.support import order_of
 from tests.concurrency.callers import all_at_once, deadlocks
-from tests.faults.conftest import Books
-from tests.faults.guards_off import without_cart_lock
-from tests.faults.moments import two_minutes
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.books import Books
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ADDRESS, filled_cart, flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.guards_off import without_cart_lock
+from tests.support.orders import order_of
+from tests.support.sandbox import Sandbox
+from tests.support.simulated_time import two_minutes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,8 +15,8 @@ from django.test import Client
 
 from config.backoffice.alertmanager import SECONDS, firing, forget
 from config.devstack import ports
-from tests.accounts.factories import UserFactory
-from tests.waiting import eventually
+from tests.support.factories.accounts import UserFactory
+from tests.support.waiting import eventually
 
 ROUTES = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 

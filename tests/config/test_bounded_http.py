@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from config.resilience.http import THREADS_A_SERVICE, Answered, Call, CallFailed, ask
-from tests.carrier import StandInCarrier, at_most
+from tests.support.carrier import StandInCarrier, at_most
 
 
 @pytest.fixture

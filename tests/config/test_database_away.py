@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from tests.api.conftest import assert_problem
-from tests.faults.processes import database_url
+from tests.support.api import assert_problem
+from tests.support.processes import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from config.devstack import environment, ports, process_locks
 from config.devstack.data import PROJECT
 from tests.config.test_embedded_demo import surroundings
-from tests.ending import end
-from tests.prometheus import missing
-from tests.waiting import eventually
+from tests.support.ending import end
+from tests.support.prometheus import missing
+from tests.support.waiting import eventually
 
 TOKEN = "a-token-for-prometheus"
 FIRING = "FIRING   StockOversold (to the pager)"

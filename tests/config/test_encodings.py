@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from tests.monitoring.web import running
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
+from tests.support.web import running
 
 # Codecs of Python that are no text encodings, that fail or take long, that are; and names that it does not know.
 CHARSETS = [

@@ -7,7 +7,7 @@ from django.db import connection
 from psycopg_pool import ConnectionPool
 
 from config.db.postgresql.base import DatabaseWrapper
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from django.apps import apps
 
-from tests.deploy.image import COMPOSE, REPOSITORY, compose
+from tests.support.image import COMPOSE, REPOSITORY, compose
 
 AWS = REPOSITORY / "deploy" / "aws"
 # What programs read that are not ours: libpq; and the sandbox reads its own in payments/sandbox.

@@ -17,9 +17,9 @@ from cart import services as carts
 from checkout.models import OutboxMessage
 from config.celery import app as celery_app
 from config.devstack import ports
-from tests.deploy import image
-from tests.faults.processes import database_url
-from tests.inventory.factories import ProductFactory
+from tests.support import image
+from tests.support.factories.inventory import ProductFactory
+from tests.support.processes import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tests.accounts.factories import UserFactory
+from tests.support.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db
 

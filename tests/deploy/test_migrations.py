@@ -5,7 +5,7 @@ import logging
 import pytest
 from django_migration_linter import MigrationLinter
 
-from tests.deploy.image import REPOSITORY
+from tests.support.image import REPOSITORY
 
 # Before the first release there was no previous one.
 BEFORE_THE_FIRST_RELEASE = ["0001_initial", "0002_order_restock_on_refund"]

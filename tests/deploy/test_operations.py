@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from django.core.management import get_commands
 
-from tests.deploy.image import REPOSITORY
 from tests.deploy.test_files import AWS, template
+from tests.support.image import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "operations.md").read_text()
 BLOCKS = re.findall(r"^( *)```sh\n(.*?)^\1```$", PAGE, re.MULTILINE | re.DOTALL)

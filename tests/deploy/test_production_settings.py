@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.deploy.image import REPOSITORY, environment
+from tests.support.image import REPOSITORY, environment
 
 ASSETS = "https://d123.cloudfront.net"
 AWS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.image import REPOSITORY
+from tests.support.image import REPOSITORY
 
 STAND_IN = """#!{python}
 import json, os, sys

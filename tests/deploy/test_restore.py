@@ -13,8 +13,8 @@ from psycopg import sql
 from cart import services as carts
 from config.devstack.postgres import binary
 from inventory.models import Product, Stock
-from tests.faults.processes import database_url
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.inventory import ProductFactory
+from tests.support.processes import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from config.devstack import ports
-from tests.deploy.image import REPOSITORY, running
+from tests.support.image import REPOSITORY, running
 
 TOOLS = REPOSITORY / ".tools" / "bin"
 GIVEN = {

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 import redis
 
-from tests.deploy import image
 from tests.deploy.test_graceful_stop import own_broker, send_task
-from tests.faults.processes import database_url
-from tests.waiting import eventually
+from tests.support import image
+from tests.support.processes import database_url
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

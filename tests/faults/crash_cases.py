@@ -13,10 +13,10 @@ from config.exceptions import Refusal
 from payments import webhook_inbox
 from payments.models import PaymentAttempt
 from payments.sandbox.webhooks import sign
-from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
 from tests.faults import FULL
-from tests.faults.moments import pass_time
-from tests.sandbox import Sandbox, close_breakers
+from tests.support.orders import AUTHENTICATE, DECLINED, VISA, order_of
+from tests.support.sandbox import Sandbox, close_breakers
+from tests.support.simulated_time import pass_time
 
 Command = dict[str, Any]
 

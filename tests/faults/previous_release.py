@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.processes import REPOSITORY
+from tests.support.processes import REPOSITORY
 
 MIGRATIONS = ":(glob)**/migrations/0*.py"
 

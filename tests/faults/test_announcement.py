@@ -12,9 +12,9 @@ from checkout.settle import settle
 from checkout.signals import order_placed
 from payments import provider
 from payments.models import PaymentAttempt
-from tests.cart.factories import ready_cart
-from tests.checkout.support import AUTHENTICATE, DECLINED, order_of
-from tests.sandbox import Sandbox
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import AUTHENTICATE, DECLINED, order_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,13 +17,13 @@ from payments.gateways import gateway
 from payments.gateways.base import AuthorizeRequest
 from payments.models import Payment, PaymentAttempt
 from shipping.models import Quote
-from tests.cart.factories import ready_cart
-from tests.checkout.support import AUTHENTICATE, DECLINED, order_of
-from tests.faults.conftest import Books
-from tests.faults.guards_off import without_one_live_order_per_cart
-from tests.faults.mail_sink import MailSink
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.books import Books
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.guards_off import without_one_live_order_per_cart
+from tests.support.mail_sink import MailSink
+from tests.support.orders import AUTHENTICATE, DECLINED, order_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

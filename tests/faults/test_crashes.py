@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from checkout.models import LIVE
-from tests.cart.factories import ready_cart, ready_carts
-from tests.faults import FULL, processes
-from tests.faults.conftest import Books
+from tests.faults import FULL
 from tests.faults.crash_cases import SCENARIOS, Case, Command, Scenario, asked, deliver_webhooks
-from tests.faults.mail_sink import MailSink
-from tests.faults.moments import pass_time, two_minutes
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox, close_breakers
+from tests.support import processes
+from tests.support.books import Books
+from tests.support.factories.cart import ready_cart, ready_carts
+from tests.support.factories.inventory import ProductFactory
+from tests.support.mail_sink import MailSink
+from tests.support.sandbox import Sandbox, close_breakers
+from tests.support.simulated_time import pass_time, two_minutes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,16 +13,16 @@ import pytest
 from checkout.models import Order
 from checkout.services import refund_order
 from inventory.models import Product
-from tests.cart.factories import flat_shipping
-from tests.checkout.support import VISA, eventually
 from tests.faults import previous_release
-from tests.faults.conftest import Books
-from tests.faults.load import ADDRESS, call
-from tests.faults.mail_sink import MailSink
-from tests.faults.moments import two_minutes
-from tests.faults.shop import running
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.books import Books
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.mail_sink import MailSink
+from tests.support.orders import VISA, eventually
+from tests.support.sandbox import Sandbox
+from tests.support.shop import running
+from tests.support.simulated_time import two_minutes
+from tests.support.traffic import ADDRESS, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,13 +16,13 @@ from inventory.models import Product
 from payments import webhook_inbox
 from payments.models import Payment, PaymentAttempt
 from payments.sandbox.webhooks import sign
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of, stock_of
-from tests.faults.conftest import Books
 from tests.faults.crash_cases import deliver_webhooks
-from tests.faults.moments import pass_time, two_minutes
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import WEBHOOK_SECRET, Sandbox
+from tests.support.books import Books
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import order_of, stock_of
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
+from tests.support.simulated_time import pass_time, two_minutes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

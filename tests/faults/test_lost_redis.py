@@ -9,11 +9,11 @@ from django.test import Client
 
 from cart.snapshot import CartSnapshot
 from checkout.models import Order
-from tests.cart.factories import ready_cart
-from tests.checkout.support import DECLINED, VISA
-from tests.faults.conftest import Books
-from tests.faults.moments import two_minutes
-from tests.inventory.factories import ProductFactory
+from tests.support.books import Books
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import DECLINED, VISA
+from tests.support.simulated_time import two_minutes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,14 +13,14 @@ import pytest
 
 from cart.snapshot import CartSnapshot
 from config.exceptions import Refusal
-from tests.cart.factories import ready_carts
-from tests.checkout.support import AUTHENTICATE, DECLINED, VISA, order_of
 from tests.faults import FULL
-from tests.faults.conftest import Books
 from tests.faults.crash_cases import Case, authenticates, does_nothing, pays_pix
-from tests.faults.moments import two_minutes
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox, close_breakers
+from tests.support.books import Books
+from tests.support.factories.cart import ready_carts
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import AUTHENTICATE, DECLINED, VISA, order_of
+from tests.support.sandbox import Sandbox, close_breakers
+from tests.support.simulated_time import two_minutes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,19 +19,19 @@ from config.resilience.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS
 from inventory.models import Product
 from shipping import carriers
 from shipping.rate_table import options_by_table
-from tests.carrier import StandInCarrier
-from tests.cart.factories import flat_shipping
-from tests.checkout.support import eventually
-from tests.ending import kill
 from tests.faults import FULL
-from tests.faults.conftest import Books
-from tests.faults.load import Load, buy, call, under_load
-from tests.faults.mail_sink import MailSink
-from tests.faults.moments import pass_time, two_minutes
-from tests.faults.proxy import Mode, Proxy
-from tests.faults.shop import PAYMENT_SECONDS, Shop, running
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.books import Books
+from tests.support.carrier import StandInCarrier
+from tests.support.ending import kill
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.mail_sink import MailSink
+from tests.support.orders import eventually
+from tests.support.proxy import Mode, Proxy
+from tests.support.sandbox import Sandbox
+from tests.support.shop import PAYMENT_SECONDS, Shop, running
+from tests.support.simulated_time import pass_time, two_minutes
+from tests.support.traffic import Load, buy, call, under_load
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

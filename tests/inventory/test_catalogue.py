@@ -14,7 +14,7 @@ from config.cache import cached
 from inventory import catalogue, reservations, services
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
-from tests.inventory.factories import CategoryFactory, ProductFactory, WarehouseFactory
+from tests.support.factories.inventory import CategoryFactory, ProductFactory, WarehouseFactory
 
 # Real commits: what is cached is dropped after them.
 pytestmark = pytest.mark.django_db(transaction=True)

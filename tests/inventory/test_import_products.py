@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from inventory import catalogue, reservations, services
 from inventory.imports.shopify import plain_text
 from inventory.models import Category, Product, Stock
-from tests.inventory.factories import ProductFactory, WarehouseFactory
+from tests.support.factories.inventory import ProductFactory, WarehouseFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,7 +14,7 @@ from inventory import reservations
 from inventory.exceptions import InsufficientStock, ReservationExpired
 from inventory.models import Reservation, ReservationLine, Stock
 from inventory.models.stock import StockQuerySet
-from tests.inventory.factories import ProductFactory, WarehouseFactory
+from tests.support.factories.inventory import ProductFactory, WarehouseFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from config.db.locks import LockOutsideTransaction
 from inventory import reservations
 from inventory.exceptions import InsufficientStock, ReservationClosed, ReservationExpired, RestockRefused
 from inventory.models import Product, Reservation, ReservationLine, Stock
-from tests.inventory.factories import ProductFactory, WarehouseFactory
+from tests.support.factories.inventory import ProductFactory, WarehouseFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -27,7 +27,7 @@ from inventory.exceptions import (
     StockRefused,
 )
 from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
-from tests.inventory.factories import ProductFactory, WarehouseFactory
+from tests.support.factories.inventory import ProductFactory, WarehouseFactory
 
 REFERENCES = st.sampled_from(["r1", "r2", "r3", "r4"])
 PRODUCTS = st.sampled_from([0, 1, 2])

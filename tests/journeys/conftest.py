@@ -15,8 +15,8 @@ from checkout import tasks
 from tests.journeys.goods import Goods
 from tests.journeys.shopper import Shopper
 from tests.journeys.watch import Watch
-from tests.sandbox import Sandbox
-from tests.shipping.factories import load_rates
+from tests.support.factories.shipping import load_rates
+from tests.support.sandbox import Sandbox
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESK = {"viewport": {"width": 1280, "height": 800}}

@@ -7,8 +7,8 @@ from django.core import signing
 from cart import session
 from cart.snapshot import CartSnapshot
 from inventory.models import Product
-from tests.inventory.factories import CategoryFactory, ProductFactory
 from tests.journeys.shopper import Shopper
+from tests.support.factories.inventory import CategoryFactory, ProductFactory
 
 LONG_NAME = "Rede de dormir de casal em algodão cru com varanda bordada à mão"
 

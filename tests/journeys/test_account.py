@@ -6,12 +6,12 @@ import pytest
 from playwright.sync_api import expect
 
 from config.accounts.models import User
-from tests.accounts.factories import PASSWORD, UserFactory
-from tests.cart.factories import filled_cart, ready_cart
-from tests.checkout.support import order_of
 from tests.journeys.goods import Goods, hand_over
 from tests.journeys.shopper import GOOD_CARD, Shopper
-from tests.sandbox import Sandbox
+from tests.support.factories.accounts import PASSWORD, UserFactory
+from tests.support.factories.cart import filled_cart, ready_cart
+from tests.support.orders import order_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 

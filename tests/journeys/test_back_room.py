@@ -15,13 +15,13 @@ from config.accounts.models import User
 from config.telemetry import metrics
 from inventory import catalogue
 from payments.models import PaymentAttempt, StrayCharge, WebhookEvent
-from tests.admin.support import opened
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
 from tests.journeys.goods import Goods
 from tests.journeys.shopper import Shopper
 from tests.journeys.test_looks import look_over, measure
-from tests.sandbox import Sandbox
+from tests.support.backoffice import opened
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import order_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 

@@ -10,12 +10,12 @@ from playwright.sync_api import expect
 
 from checkout.models import Order
 from payments.models import PaymentAttempt
-from tests.cart.factories import ready_cart
-from tests.checkout.support import eventually, stock_of
 from tests.journeys.conftest import Worker
 from tests.journeys.goods import Goods, hand_over
 from tests.journeys.shopper import ASKING_CARD, DECLINED_CARD, GOOD_CARD, Shopper
-from tests.sandbox import Sandbox
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import eventually, stock_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 

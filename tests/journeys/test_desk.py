@@ -11,12 +11,12 @@ from checkout import services
 from checkout.models import Order, OrderStatus
 from config.accounts.models import User
 from inventory.models import Stock
-from tests.admin.conftest import client_of
-from tests.cart.factories import ready_cart
-from tests.checkout.support import AUTHENTICATE, order_of
 from tests.journeys.goods import Goods
 from tests.journeys.shopper import Shopper
 from tests.journeys.test_looks import look_over
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import AUTHENTICATE, order_of
+from tests.support.staff import client_of
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 

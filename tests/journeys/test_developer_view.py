@@ -8,10 +8,10 @@ from django.core.cache import cache
 from playwright.sync_api import BrowserContext, Page, expect
 
 from config.accounts.models import User
-from tests.inventory.factories import ProductFactory
 from tests.journeys.watch import Watch
-from tests.monitoring.web import Web, running
-from tests.sandbox import Sandbox
+from tests.support.factories.inventory import ProductFactory
+from tests.support.sandbox import Sandbox
+from tests.support.web import Web, running
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 

@@ -8,11 +8,11 @@ from playwright.sync_api import expect
 
 from checkout.models import Order
 from inventory import services as inventory
-from tests.cart.factories import filled_cart, ready_cart
-from tests.checkout.support import stock_of
 from tests.journeys.goods import Goods, hand_over, raise_price
 from tests.journeys.shopper import GOOD_CARD, Shopper
-from tests.sandbox import Sandbox
+from tests.support.factories.cart import filled_cart, ready_cart
+from tests.support.orders import stock_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 

@@ -10,13 +10,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
 from inventory import services as inventory
-from tests.accounts.factories import PASSWORD, UserFactory
-from tests.cart.factories import filled_cart, flat_shipping, ready_cart
-from tests.checkout.support import AUTHENTICATE, order_of
-from tests.inventory.factories import ProductFactory
 from tests.journeys.goods import LONG_NAME, Goods, hand_over, raise_price
 from tests.journeys.shopper import DECLINED_CARD, Shopper
-from tests.sandbox import Sandbox
+from tests.support.factories.accounts import PASSWORD, UserFactory
+from tests.support.factories.cart import filled_cart, flat_shipping, ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import AUTHENTICATE, order_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 

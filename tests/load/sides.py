@@ -21,8 +21,8 @@ from config.devstack import environment, ports, process_locks
 from config.devstack.data import PROJECT, DataFolder
 from config.devstack.postgres import Postgres
 from config.devstack.valkey import Valkey
-from tests.ending import end
 from tests.load.stand_ins import StandIns
+from tests.support.ending import end
 
 NAMES = ("before", "after")
 SETTINGS = {"before": "tests.load.before.settings", "after": "config.settings"}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from config.devstack import ports
-from tests.faults.mail_sink import MailSink
+from tests.support.mail_sink import MailSink
 
 WEBHOOK_SECRET = "whsec_bench"
 

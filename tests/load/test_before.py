@@ -14,13 +14,13 @@ from zeal import zeal_ignore
 from checkout.models import Order
 from inventory.models import Product, Stock
 from payments.models import PaymentAttempt
-from tests.api.conftest import App
-from tests.carrier import StandInCarrier
-from tests.faults.processes import database_url
-from tests.inventory.factories import CategoryFactory, ProductFactory
 from tests.load import verify
 from tests.load.before import settings as old
-from tests.sandbox import Sandbox
+from tests.support.api import App
+from tests.support.carrier import StandInCarrier
+from tests.support.factories.inventory import CategoryFactory, ProductFactory
+from tests.support.processes import database_url
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.prometheus import missing
+from tests.support.prometheus import missing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RULES = REPOSITORY / "deploy" / "prometheus" / "alerts.yml"

@@ -24,9 +24,9 @@ from config.resilience.breakers import (
 )
 from config.telemetry.metrics import CART_STEPS
 from payments.exceptions import PaymentUnavailable
-from tests.cart.factories import ready_cart
-from tests.checkout.support import DECLINED, order_of
-from tests.sandbox import Sandbox
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import DECLINED, order_of
+from tests.support.sandbox import Sandbox
 
 
 class Counts:

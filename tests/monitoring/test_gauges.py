@@ -12,9 +12,9 @@ from checkout.models import Order, OrderStatus, OutboxMessage
 from config.telemetry import metrics
 from inventory.models import ReservationLine, Stock
 from payments.models import PaymentAttempt, WebhookEvent
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import order_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -6,7 +6,7 @@ from django.db import connections
 from django.test import Client, override_settings
 
 from config.telemetry import health
-from tests.accounts.factories import UserFactory
+from tests.support.factories.accounts import UserFactory
 
 TOKEN = "for-people-on-call"
 

@@ -14,14 +14,14 @@ from django.conf import settings
 
 from checkout.models import Order, OutboxMessage
 from config.telemetry import logs
-from tests.cart.factories import flat_shipping
-from tests.checkout.support import DECLINED, VISA, eventually
-from tests.ending import end
-from tests.faults import processes
-from tests.faults.load import ADDRESS, buy, call
-from tests.inventory.factories import ProductFactory
-from tests.monitoring.web import running
-from tests.sandbox import Sandbox
+from tests.support import processes
+from tests.support.ending import end
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import DECLINED, VISA, eventually
+from tests.support.sandbox import Sandbox
+from tests.support.traffic import ADDRESS, buy, call
+from tests.support.web import running
 
 
 def _broker() -> str:

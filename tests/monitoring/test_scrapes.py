@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitoring.web import TOKEN, running
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
+from tests.support.web import TOKEN, running
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 

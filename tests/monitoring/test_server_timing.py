@@ -7,8 +7,8 @@ from django.db import connection
 from django.test import Client
 
 from config.telemetry import request_cost
-from tests.accounts.factories import UserFactory
-from tests.inventory.factories import ProductFactory
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.inventory import ProductFactory
 
 pytestmark = pytest.mark.django_db
 

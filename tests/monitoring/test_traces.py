@@ -13,13 +13,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from config.devstack import ports
 from inventory.models import Product
-from tests.cart.factories import flat_shipping
-from tests.checkout.support import eventually
-from tests.faults.load import ADDRESS, buy
-from tests.faults.mail_sink import MailSink
-from tests.faults.shop import Shop
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.mail_sink import MailSink
+from tests.support.orders import eventually
+from tests.support.sandbox import Sandbox
+from tests.support.shop import Shop
+from tests.support.traffic import ADDRESS, buy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,11 +14,11 @@ from django.conf import settings
 
 from config.celery import app as celery_app
 from config.devstack import ports
-from tests.checkout.support import eventually
-from tests.ending import end
-from tests.faults import processes
-from tests.monitoring.web import TOKEN
-from tests.sandbox import Sandbox
+from tests.support import processes
+from tests.support.ending import end
+from tests.support.orders import eventually
+from tests.support.sandbox import Sandbox
+from tests.support.web import TOKEN
 
 RUNS = 'celery_task_duration_seconds_count{outcome="ok",task="checkout.tasks.settle_webhook_events"}'
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages.support import Visitor
+from tests.support.pages import Visitor
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from cart.models import Cart, CartLine
 from cart.session import COOKIE
 from inventory.models import Product, Stock
-from tests.accounts.factories import PASSWORD, UserFactory
-from tests.cart.factories import filled_cart, flat_shipping
-from tests.inventory.factories import ProductFactory
-from tests.pages.support import Page, Visitor
+from tests.support.factories.accounts import PASSWORD, UserFactory
+from tests.support.factories.cart import filled_cart, flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.pages import Page, Visitor
 
 pytestmark = pytest.mark.django_db
 

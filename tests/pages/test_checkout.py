@@ -15,11 +15,11 @@ from checkout.models import Order, OrderStatus
 from inventory.models import Product, Stock
 from payments.models import PaymentAttempt
 from shipping.models import Quote
-from tests.accounts.factories import PASSWORD, UserFactory
-from tests.cart.factories import flat_shipping
-from tests.checkout.support import AUTHENTICATE, DECLINED, VISA
-from tests.inventory.factories import ProductFactory
-from tests.pages.support import Page, Visitor
+from tests.support.factories.accounts import PASSWORD, UserFactory
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import AUTHENTICATE, DECLINED, VISA
+from tests.support.pages import Page, Visitor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -25,12 +25,12 @@ from cart.session import keep_cart
 from checkout.models import Order
 from config.celery import app
 from payments.gateways.base import PIX
-from tests.accounts.factories import PASSWORD, UserFactory
-from tests.cart.factories import ready_cart
-from tests.checkout.support import DECLINED, VISA, order_of
-from tests.inventory.factories import ProductFactory
 from tests.pages.test_checkout import TYPED
-from tests.sandbox import Sandbox
+from tests.support.factories.accounts import PASSWORD, UserFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import DECLINED, VISA, order_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 

@@ -6,10 +6,10 @@ from django.test.utils import CaptureQueriesContext
 
 from checkout.models import Order, OrderStatus
 from checkout.services import mark_delivered, mark_shipped
-from tests.accounts.factories import PASSWORD, UserFactory
-from tests.cart.factories import ready_cart
-from tests.checkout.support import order_of
-from tests.pages.support import Visitor
+from tests.support.factories.accounts import PASSWORD, UserFactory
+from tests.support.factories.cart import ready_cart
+from tests.support.orders import order_of
+from tests.support.pages import Visitor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -14,12 +14,12 @@ from cart.snapshot import CartSnapshot
 from checkout.models import Order
 from config.accounts.models import User
 from inventory.models import Product
-from tests.accounts.factories import UserFactory
-from tests.cart.factories import filled_cart, ready_cart
-from tests.checkout.support import order_of
-from tests.inventory.factories import CategoryFactory, ProductFactory
-from tests.pages.support import Visitor
-from tests.sandbox import Sandbox
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import filled_cart, ready_cart
+from tests.support.factories.inventory import CategoryFactory, ProductFactory
+from tests.support.orders import order_of
+from tests.support.pages import Visitor
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 

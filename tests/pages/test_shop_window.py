@@ -7,8 +7,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.inventory.factories import CategoryFactory, ProductFactory
-from tests.pages.support import Visitor
+from tests.support.factories.inventory import CategoryFactory, ProductFactory
+from tests.support.pages import Visitor
 
 pytestmark = pytest.mark.django_db
 

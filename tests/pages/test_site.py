@@ -7,9 +7,9 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
 from django.test import Client
 
-from tests.cart.factories import flat_shipping
-from tests.inventory.factories import ProductFactory
-from tests.pages.support import Visitor
+from tests.support.factories.cart import flat_shipping
+from tests.support.factories.inventory import ProductFactory
+from tests.support.pages import Visitor
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from payments import provider, services
 from payments.gateways.base import Action, Outcome
 from payments.models import PaymentAttempt
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
 
 APPROVED = Outcome(kind="approved", provider_reference="pi_1", captured=Decimal("109.80"))
 DECLINED = Outcome(kind="declined", provider_reference="pi_1", decline_code="generic_decline", message="No.")

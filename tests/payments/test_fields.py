@@ -10,7 +10,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from payments.gateways import gateway
 from tests.payments.requests import a_charge
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.journey
 

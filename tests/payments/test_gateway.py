@@ -16,7 +16,7 @@ from payments.exceptions import PaymentUnavailable
 from payments.gateways import gateway
 from payments.gateways.base import RefundRequest
 from tests.payments.requests import a_charge, lost
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 

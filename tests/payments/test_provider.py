@@ -9,7 +9,7 @@ from django.utils import timezone
 from payments import provider
 from payments.exceptions import PaymentUnavailable
 from tests.payments.support import charged, opened, recorded
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 

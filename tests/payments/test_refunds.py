@@ -11,7 +11,7 @@ from payments.exceptions import PaymentUnavailable, RefundRefused
 from payments.gateways.base import Outcome
 from payments.models import Refund
 from tests.payments.support import at_once, charged, recorded
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 import stripe
 
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
 
 
 def client(sandbox: Sandbox, key: str = "") -> stripe.StripeClient:

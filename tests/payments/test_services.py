@@ -15,7 +15,6 @@ from config.db.locks import LockOutsideTransaction
 from payments import services
 from payments.exceptions import InvalidPaymentMethod
 from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
-from tests.payments.factories import PaymentAttemptFactory, PaymentFactory
 from tests.payments.support import (
     ACTION,
     APPROVED,
@@ -27,6 +26,7 @@ from tests.payments.support import (
     opened,
     recorded,
 )
+from tests.support.factories.payments import PaymentAttemptFactory, PaymentFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -14,9 +14,9 @@ from payments.gateways import gateway
 from payments.models import WebhookEvent
 from payments.sandbox.webhooks import sign
 from tests.payments.conftest import Shop
-from tests.payments.factories import PaymentAttemptFactory
 from tests.payments.requests import a_charge, lost
-from tests.sandbox import WEBHOOK_SECRET, Sandbox
+from tests.support.factories.payments import PaymentAttemptFactory
+from tests.support.sandbox import WEBHOOK_SECRET, Sandbox
 
 pytestmark = pytest.mark.django_db
 

@@ -31,8 +31,8 @@ from checkout import place_order as placing  # noqa: E402
 from checkout.place_order import PlaceOrder  # noqa: E402
 from config.devstack.postgres import binary  # noqa: E402
 from inventory.models import Product, Stock  # noqa: E402
-from tests.cart.factories import ready_cart  # noqa: E402
-from tests.inventory.factories import ProductFactory  # noqa: E402
+from tests.support.factories.cart import ready_cart  # noqa: E402
+from tests.support.factories.inventory import ProductFactory  # noqa: E402
 
 CLIENTS = int(os.environ.get("CLIENTS", "8"))
 SECONDS = float(os.environ.get("SECONDS", "5"))

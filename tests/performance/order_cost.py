@@ -27,7 +27,7 @@ from checkout.place_order import PlaceOrder  # noqa: E402
 from checkout.settle import settle  # noqa: E402
 from inventory.models import Product  # noqa: E402
 from payments.gateways.base import Outcome  # noqa: E402
-from tests.cart.factories import ready_cart  # noqa: E402
+from tests.support.factories.cart import ready_cart  # noqa: E402
 
 ORDERS = int(os.environ.get("ORDERS", "60"))
 CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")

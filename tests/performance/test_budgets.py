@@ -13,13 +13,13 @@ from cart import services
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
 from inventory.models import Product
-from tests.accounts.factories import UserFactory
-from tests.api.conftest import App
-from tests.cart.factories import ADDRESS, flat_shipping
-from tests.checkout.support import order_of
-from tests.inventory.factories import CategoryFactory, ProductFactory
 from tests.pages.test_queries import holding
 from tests.performance.budgets import BUDGETS
+from tests.support.api import App
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import ADDRESS, flat_shipping
+from tests.support.factories.inventory import CategoryFactory, ProductFactory
+from tests.support.orders import order_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 

@@ -26,11 +26,11 @@ from checkout.models import Order
 from config.telemetry import metrics
 from inventory import reservations
 from inventory.models import Product
-from tests.accounts.factories import UserFactory
-from tests.cart.factories import flat_shipping, ready_cart
-from tests.checkout.support import order_of
-from tests.inventory.factories import ProductFactory
 from tests.pages.test_queries import holding
+from tests.support.factories.accounts import UserFactory
+from tests.support.factories.cart import flat_shipping, ready_cart
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import order_of
 
 # PLANS=full: at the size that the plans were promised for. It takes half an hour to fill, and 6 GB.
 FULL = os.environ.get("PLANS") == "full"

@@ -4,7 +4,7 @@ import pytest
 from zeal.errors import NPlusOneError
 
 from inventory.models import Product
-from tests.inventory.factories import CategoryFactory, ProductFactory
+from tests.support.factories.inventory import CategoryFactory, ProductFactory
 
 pytestmark = pytest.mark.django_db
 

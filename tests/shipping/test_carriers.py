@@ -16,8 +16,8 @@ from shipping import carriers
 from shipping.exceptions import ShippingUnavailable
 from shipping.parcels import Parcel
 from shipping.services import choose, known_options, make_quote, options
-from tests.carrier import StandInCarrier, at_most
-from tests.shipping.factories import MANAUS, SAO_PAULO, ParcelItemFactory, load_rates, parcel
+from tests.support.carrier import StandInCarrier, at_most
+from tests.support.factories.shipping import MANAUS, SAO_PAULO, ParcelItemFactory, load_rates, parcel
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from shipping.models import ShippingMethod, ShippingRate
 from shipping.postal_codes import state_names
 from shipping.services import RatesLoaded
 from shipping.services import load_rates as load
-from tests.shipping.factories import ShippingRateFactory, load_rates
+from tests.support.factories.shipping import ShippingRateFactory, load_rates
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,8 @@ from config.db.locks import NetworkCallInTransaction
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
 from shipping.postal_codes import MAX_ANSWER_BYTES, AddressHint, look_up
 from shipping.services import options
-from tests.carrier import at_most
-from tests.shipping.factories import load_rates, parcel
+from tests.support.carrier import at_most
+from tests.support.factories.shipping import load_rates, parcel
 
 PAULISTA = {
     "cep": "01310-200",

@@ -15,7 +15,7 @@ from shipping.models import ShippingMethod, ShippingRate
 from shipping.parcels import Parcel
 from shipping.postal_codes import state_of
 from shipping.services import options
-from tests.shipping.factories import (
+from tests.support.factories.shipping import (
     MANAUS,
     SAO_PAULO,
     ParcelItemFactory,

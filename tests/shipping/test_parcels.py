@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipping.parcels import Parcel, ParcelItem
-from tests.shipping.factories import ParcelItemFactory
+from tests.support.factories.shipping import ParcelItemFactory
 
 items = st.builds(
     ParcelItem,

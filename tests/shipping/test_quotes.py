@@ -12,7 +12,7 @@ from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, Shipping
 from shipping.models import Quote, ShippingRate
 from shipping.parcels import Parcel
 from shipping.services import check_quote, choose, forget_quotes, make_quote, options
-from tests.shipping.factories import MANAUS, SAO_PAULO, ParcelItemFactory, QuoteFactory, load_rates, parcel
+from tests.support.factories.shipping import MANAUS, SAO_PAULO, ParcelItemFactory, QuoteFactory, load_rates, parcel
 
 pytestmark = pytest.mark.django_db
 

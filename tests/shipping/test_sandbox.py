@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.carrier import StandInCarrier
-from tests.checkout.support import eventually
+from tests.support.carrier import StandInCarrier
+from tests.support.orders import eventually
 
 QUESTION = {
     "from": {"postal_code": "01001000"},

@@ -9,7 +9,7 @@ from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from config.accounts.models import User
-from tests.accounts.factories import UserFactory
+from tests.support.factories.accounts import UserFactory
 
 ROOT = "/api/v1/"
 PROBLEM = "application/problem+json"

@@ -21,7 +21,7 @@ from config.resilience.breakers import breaker
 SECRET_KEY = "sk_test_sandbox"
 PUBLISHABLE_KEY = "pk_test_sandbox"
 WEBHOOK_SECRET = "whsec_sandbox"
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Sandbox:

@@ -12,7 +12,7 @@ from checkout.models import IdempotencyKey, Order, OutboxMessage
 from inventory.models import Reservation, ReservationLine
 from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
 from shipping.models import Quote
-from tests.sandbox import Sandbox, close_breakers
+from tests.support.sandbox import Sandbox, close_breakers
 
 MODELS: list[type[Model]] = [
     Cart, IdempotencyKey, Order, OutboxMessage, Payment, PaymentAttempt, Quote, Refund, Reservation, ReservationLine,

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from django.conf import settings
 
-from tests.faults.processes import database_url
+from tests.support.processes import database_url
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE = REPOSITORY / "deploy" / "compose.yaml"

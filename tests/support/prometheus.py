@@ -2,7 +2,7 @@
 
 import sys
 
-from tests import packages
+from tests.support import packages
 
 PACKAGES = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 _ADVICE = (

@@ -14,7 +14,7 @@ from config.resilience.breakers import FAILURES_BEFORE_OPENING, BreakerOpen, Pro
 from inventory.models import Product
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt
-from tests.cart.factories import ready_cart
+from tests.support.factories.cart import ready_cart
 
 
 def order(outcome: str | None = "approved", products: Sequence[Product] | int = 1, **command: Any) -> Order:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
-from tests.sandbox import Sandbox
+from tests.support.sandbox import Sandbox
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = [sys.executable, "-W", "ignore"]

@@ -4,7 +4,7 @@ from cart.snapshot import CartSnapshot
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, place_order
 from inventory.models import Product, Stock
-from tests.waiting import eventually as eventually  # for all who wait for an order
+from tests.support.waiting import eventually as eventually  # for all who wait for an order
 
 VISA = "pm_card_visa"
 DECLINED = "pm_card_chargeDeclined"

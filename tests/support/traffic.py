@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.checkout.support import VISA
+from tests.support.orders import VISA
 
 ADDRESS = {
     "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "district": "Bela Vista",

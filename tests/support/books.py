@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from tests.faults import table
-from tests.faults.balance import Balance, shelves
-from tests.faults.mail_sink import MailSink
-from tests.sandbox import Sandbox, close_breakers
+from tests.support import balance_table
+from tests.support.balance import Balance, shelves
+from tests.support.mail_sink import MailSink
+from tests.support.sandbox import Sandbox, close_breakers
 
 
 class Books:
@@ -29,7 +29,7 @@ class Books:
     def check(self, fault: str, runs: int, *, at_rest: bool = True) -> Balance:
         """Assert that everything is in balance, and put a row into the table. `runs`: how often `fault` struck."""
         books = self.taken(at_rest=at_rest)
-        self._hand_in(table.ROW, table.row_of(fault, runs, books))
+        self._hand_in(balance_table.ROW, balance_table.row_of(fault, runs, books))
         assert books.problems == ()
         return books
 

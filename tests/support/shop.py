@@ -21,11 +21,11 @@ from config.devstack import ports
 from config.devstack.data import DataFolder
 from config.devstack.valkey import Valkey
 from config.resilience.gauges import QUEUE, STATES
-from tests.ending import end
-from tests.faults import processes
-from tests.faults.mail_sink import MailSink
-from tests.faults.proxy import Proxy
-from tests.sandbox import Sandbox
+from tests.support import processes
+from tests.support.ending import end
+from tests.support.mail_sink import MailSink
+from tests.support.proxy import Proxy
+from tests.support.sandbox import Sandbox
 
 # The provider's deadline in these tests: shorter than in production, to save time.
 PAYMENT_SECONDS = 2.0

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from config.devstack import ports
-from tests.faults import processes
-from tests.sandbox import Sandbox
+from tests.support import processes
+from tests.support.sandbox import Sandbox
 
 TOKEN = "a-token-for-prometheus"
 

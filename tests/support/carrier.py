@@ -18,7 +18,7 @@ import pytest
 from config.resilience.breakers import breaker
 
 TOKEN = "carrier-token"
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class StandInCarrier:

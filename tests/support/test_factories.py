@@ -6,10 +6,10 @@ import pytest
 
 from cart import snapshot
 from cart.models import Cart
-from tests.cart.factories import ready_cart, ready_carts
-from tests.checkout.support import order_of
-from tests.inventory.factories import ProductFactory
-from tests.sandbox import Sandbox
+from tests.support.factories.cart import ready_cart, ready_carts
+from tests.support.factories.inventory import ProductFactory
+from tests.support.orders import order_of
+from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 

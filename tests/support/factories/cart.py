@@ -15,8 +15,8 @@ from cart.snapshot import CartSnapshot
 from inventory.models import Product
 from shipping.addresses import Address
 from shipping.models import Quote, ShippingMethod
-from tests.inventory.factories import ProductFactory
-from tests.shipping.factories import SAO_PAULO, ShippingMethodFactory, ShippingRateFactory
+from tests.support.factories.inventory import ProductFactory
+from tests.support.factories.shipping import SAO_PAULO, ShippingMethodFactory, ShippingRateFactory
 
 Row = TypeVar("Row", bound=Model)
 

@@ -1,4 +1,4 @@
-"""Staff at their desk."""
+"""Staff at their desk: whoever asks for `boss` or `desk`."""
 
 import pytest
 from django.contrib.auth.models import Permission

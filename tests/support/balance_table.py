@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.faults.balance import NUMBERS, Balance
+from tests.support.balance import NUMBERS, Balance
 
 ROW = "balance of a fault"
 BEGIN, END = "<!-- table of the last run: begin -->", "<!-- end -->"
