@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from config.devstack import environment, ports, process_locks
 from config.devstack.data import PROJECT
-from tests.config.test_embedded_demo import surroundings
+from tests.config.devstack.test_demo import surroundings
 from tests.support.ending import end
 from tests.support.prometheus import missing
 from tests.support.waiting import eventually
@@ -25,8 +25,9 @@ def oversold_shop(data):
     known = {"SITE_URL": shop, "METRICS_TOKEN": TOKEN, "STRIPE_API_BASE": "http://127.0.0.1:9", "SECRET_KEY": "x" * 50}
     environment.write_servers_env(data, known | {"ESTEIRA_DEMO": "1", "DATABASE_URL": "postgres://127.0.0.1:9/none"})
     web = subprocess.Popen(
-        [sys.executable, "-m", "config.devstack", "become", "web", "gunicorn", "tests.config.oversold_shop:application",
-         "--bind", f"127.0.0.1:{port}", "--workers", "2", "--no-control-socket"],
+        [sys.executable, "-m", "config.devstack", "become", "web", "gunicorn",
+         "tests.config.devstack.oversold_shop:application", "--bind", f"127.0.0.1:{port}",
+         "--workers", "2", "--no-control-socket"],
         cwd=PROJECT, env=environment.process_environment(data, surroundings(data, port)),
         stdout=(data.root / "web").open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip

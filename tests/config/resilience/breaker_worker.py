@@ -1,6 +1,7 @@
-"""A process of its own that calls a service through its breaker: `python -m tests.config.breaker_worker <service>`.
+"""A process of its own that calls a service through its breaker.
 
-Prints whether it is let through. The call goes well once a line has come on its standard input.
+Called as `python -m tests.config.resilience.breaker_worker <service>`. Prints whether it is let through. The call
+goes well once a line has come on its standard input.
 """
 
 import sys

@@ -165,7 +165,7 @@ def test_of_several_processes_one_probes() -> None:
     prefix = settings.CACHES["default"]["KEY_PREFIX"]
     callers = [
         subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.config.breaker_worker", "probed"],
+            [sys.executable, "-W", "ignore", "-m", "tests.config.resilience.breaker_worker", "probed"],
             env={**os.environ, "CACHE_KEY_PREFIX": prefix, "DJANGO_SETTINGS_MODULE": "config.settings"},
             cwd=settings.BASE_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
