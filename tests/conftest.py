@@ -15,13 +15,14 @@ from zeal.patch import patch
 from tests.faults import FULL
 from tests.support import chromium
 
-# Fixtures of several folders: the stand-ins `sandbox` (the provider of payments) and `carrier`, staff, apps, books of a
-# shop; and the tables of faults and alerts.
+# Fixtures of several folders: the stand-ins `sandbox` (the provider of payments) and `carrier`, staff, apps, people
+# with a browser, the books; and the tables of faults and alerts.
 pytest_plugins = [
     "tests.support.sandbox",
     "tests.support.carrier",
     "tests.support.staff",
     "tests.support.api",
+    "tests.support.pages",
     "tests.support.balance_table",
     "tests.support.books",
     "tests.alerts.table",

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from cart import services
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
-from tests.api.test_carts import DELIVERY
+from tests.cart.test_api import DELIVERY
 from tests.support.api import App
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import ADDRESS, flat_shipping, ready_cart

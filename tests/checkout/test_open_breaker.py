@@ -9,7 +9,7 @@ import pytest
 from cart import snapshot
 from checkout.models import Order
 from payments.models import Payment
-from tests.pages.test_checkout import TYPED
+from tests.checkout.pages.test_checkout import TYPED
 from tests.support.api import App, assert_problem
 from tests.support.backoffice import opened
 from tests.support.factories.cart import flat_shipping, ready_cart

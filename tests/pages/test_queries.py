@@ -21,7 +21,7 @@ from tests.support.orders import order_of
 from tests.support.pages import Visitor
 from tests.support.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_apps")]
 
 SIZES = (2, 50)
 

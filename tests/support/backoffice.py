@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from typing import Any
 
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, _commit_order
@@ -13,7 +15,8 @@ from checkout.settle import settle
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, BreakerOpen, ProviderFailure, breaker
 from inventory.models import Product
 from payments.gateways.base import Outcome
-from payments.models import PaymentAttempt
+from payments.models import PaymentAttempt, Refund
+from payments.refunds import begin as begin_refund
 from tests.support.factories.cart import ready_cart
 
 
@@ -31,6 +34,15 @@ def order(outcome: str | None = "approved", products: Sequence[Product] | int = 
 
 def attempt_of(made: Order) -> PaymentAttempt:
     return PaymentAttempt.objects.get(payment=made.payment_id)
+
+
+def refund_of(made: Order, amount: str = "1.00", status: str = Refund.Status.SUCCEEDED) -> Refund:
+    key = f"key-{Refund.objects.count()}"
+    row = begin_refund(made.payment_id, Decimal(amount), "scratched", idempotency_key=key)
+    Refund.objects.filter(pk=row.pk).update(
+        status=status, settled_at=timezone.now() if status == Refund.Status.SUCCEEDED else None
+    )
+    return row
 
 
 def page_of(made: Order) -> str:

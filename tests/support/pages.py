@@ -1,9 +1,14 @@
-"""A person with a browser that runs no scripts: pages, the forms on them, and what happens when they are sent."""
+"""A person with a browser that runs no scripts: pages, the forms on them, and what happens when they are sent.
+
+Pages are tried as such a browser sees them; what scripts add is tried in the journeys. Whoever tests pages uses
+`static_files_from_apps`.
+"""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from django.test import Client
 
 
@@ -86,3 +91,19 @@ class Visitor:
 
     def open(self, url: str, **headers: str) -> Page:
         return Page(self, self.client.get(url, follow=True, headers=headers))
+
+
+@pytest.fixture
+def static_files_from_apps(settings, tmp_path) -> None:
+    """Nobody has collected static files before a test."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.STATIC_ROOT = tmp_path
+    settings.HTTPS = settings.SECURE_SSL_REDIRECT = False
+
+
+@pytest.fixture
+def visitor() -> Visitor:
+    return Visitor()

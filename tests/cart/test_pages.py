@@ -15,7 +15,7 @@ from tests.support.factories.cart import filled_cart, flat_shipping
 from tests.support.factories.inventory import ProductFactory
 from tests.support.pages import Page, Visitor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_apps")]
 
 HTMX = {"HX-Request": "true"}
 

@@ -11,7 +11,7 @@ from tests.support.factories.cart import ready_cart
 from tests.support.orders import order_of
 from tests.support.pages import Visitor
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("static_files_from_apps", "sandbox")]
 
 
 def address_of(order: Order) -> str:

@@ -21,7 +21,7 @@ from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import AUTHENTICATE, DECLINED, VISA
 from tests.support.pages import Page, Visitor
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("static_files_from_apps", "sandbox")]
 
 TYPED = {
     "email": "ana@example.com",

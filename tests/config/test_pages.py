@@ -11,7 +11,7 @@ from tests.support.factories.cart import flat_shipping
 from tests.support.factories.inventory import ProductFactory
 from tests.support.pages import Visitor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_apps")]
 
 PUBLIC = ["/", "/?search=nothing-at-all", "/cart/", "/help/", "/orders/find/", "/account/sign-in/", "/account/sign-up/"]
 

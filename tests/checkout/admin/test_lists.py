@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from django.contrib.admin.sites import site
@@ -17,8 +16,7 @@ from checkout.models import Order
 from checkout.services import mark_shipped
 from inventory.models import Reservation, Stock
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
-from payments.refunds import begin as begin_refund
-from tests.support.backoffice import attempt_of, order, page_of
+from tests.support.backoffice import attempt_of, order, page_of, refund_of
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import filled_cart, ready_cart
 from tests.support.factories.inventory import CategoryFactory, ProductFactory, WarehouseFactory
@@ -66,15 +64,6 @@ def event_of(attempt: PaymentAttempt) -> WebhookEvent:
 def refunds(number: int) -> None:
     for _ in range(number):
         refund_of(order())
-
-
-def refund_of(made: Order, amount: str = "1.00", status: str = Refund.Status.SUCCEEDED) -> Refund:
-    key = f"key-{Refund.objects.count()}"
-    row = begin_refund(made.payment_id, Decimal(amount), "scratched", idempotency_key=key)
-    Refund.objects.filter(pk=row.pk).update(
-        status=status, settled_at=timezone.now() if status == Refund.Status.SUCCEEDED else None
-    )
-    return row
 
 
 def unmatched(number: int) -> None:

@@ -25,14 +25,14 @@ from cart.session import keep_cart
 from checkout.models import Order
 from config.celery import app
 from payments.gateways.base import PIX
-from tests.pages.test_checkout import TYPED
+from tests.checkout.pages.test_checkout import TYPED
 from tests.support.factories.accounts import PASSWORD, UserFactory
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import DECLINED, VISA, order_of
 from tests.support.sandbox import Sandbox
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_apps", "sandbox")]
 
 ELSEWHERE = ("admin/", "api/", "webhooks/", "health/", "metrics", "__debug__/")
 MIB = b"x" * 1024 * 1024

@@ -18,8 +18,7 @@ from config.accounts.models import User
 from config.accounts.roles import ROLES
 from config.audit.models import Entry
 from config.backoffice import exports
-from tests.admin.test_lists import refund_of
-from tests.support.backoffice import order
+from tests.support.backoffice import order, refund_of
 from tests.support.factories.inventory import ProductFactory, StockFactory, WarehouseFactory
 from tests.support.staff import client_of
 

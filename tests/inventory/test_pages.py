@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.support.factories.inventory import CategoryFactory, ProductFactory
 from tests.support.pages import Visitor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_apps")]
 
 
 def test_the_catalogue_shows_what_is_for_sale(visitor: Visitor) -> None:

@@ -16,15 +16,15 @@ from checkout.admin.active_problems import HEALTH_CHECKS, OVER_TIME, HealthCheck
 from checkout.models import Order, OutboxMessage
 from config.telemetry import metrics
 from payments.models import PaymentAttempt, WebhookEvent
-from tests.admin.test_lists import refund_of, statements
-from tests.support.backoffice import attempt_of, opened, order, page_of
+from tests.checkout.admin.test_lists import statements
+from tests.support.backoffice import attempt_of, opened, order, page_of, refund_of
 from tests.support.factories.cart import filled_cart
 from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 
 HOME = "/admin/"
-RULES = Path(__file__).parents[2] / "deploy/prometheus/alerts.yml"
+RULES = Path(__file__).parents[3] / "deploy/prometheus/alerts.yml"
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,8 @@ from django.utils import translation
 from checkout.templatetags.orders import order_status, order_status_tag
 from config.templatetags.esteira import add_business_days, arrival, cep, day, icon, money, phone, qr_code
 
+pytestmark = pytest.mark.usefixtures("static_files_from_apps")
+
 
 @pytest.mark.parametrize(("language", "text"), [("pt-br", "R$\u00a01.234,56"), ("en", "R$\u00a01,234.56")])
 def test_money_by_language(language: str, text: str) -> None:

@@ -11,8 +11,8 @@ from django.utils import timezone
 from checkout import outbox, services
 from checkout.models import Order, OutboxMessage
 from payments.models import Refund
-from tests.admin.test_lists import event_of, refund_of
-from tests.support.backoffice import attempt_of, order, page_of, press
+from tests.checkout.admin.test_lists import event_of
+from tests.support.backoffice import attempt_of, order, page_of, press, refund_of
 from tests.support.factories.cart import ready_cart
 from tests.support.orders import order_of
 

@@ -13,8 +13,8 @@ from checkout import sweeper
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from config.audit.models import Entry
 from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
-from tests.admin.test_lists import refund_of, statements
-from tests.support.backoffice import attempt_of, order
+from tests.checkout.admin.test_lists import statements
+from tests.support.backoffice import attempt_of, order, refund_of
 from tests.support.factories.cart import ready_cart
 from tests.support.orders import order_of
 from tests.support.staff import staff_with
