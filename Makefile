@@ -37,11 +37,11 @@ test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parall
 	@$(BIN)/python -m tests.cluster.programs
 	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
-# The whole of tests/faults and tests/concurrency; `make test` runs them in small. The table goes into the page too.
+# The whole of tests/faults and tests/races; `make test` runs them in small. The table goes into the page too.
 faults: export FAULTS = full
 faults: export FAULTS_PAGE = docs/reliability.md
 faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (11 min); a table of money and stock afterwards
-	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/concurrency $(ARGS)
+	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/races $(ARGS)
 
 # The figures of a full run go into the page too.
 bench: $(INSTALLED) $(CATALOGUES) ## Drive the old checkout and this one side by side (20 min); QUICK=1 in 2 min

@@ -1,4 +1,4 @@
-"""The budgets of `tests/performance/budgets.py`, each measured with 1 line and with 50."""
+"""The budgets of `tests/budgets/budgets.py`, each measured with 1 line and with 50."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,8 +13,8 @@ from cart import services
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
 from inventory.models import Product
-from tests.pages.test_queries import holding
-from tests.performance.budgets import BUDGETS
+from tests.budgets.budgets import BUDGETS
+from tests.budgets.test_pages import holding
 from tests.support.api import App
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import ADDRESS, flat_shipping

@@ -1,7 +1,7 @@
 """What one order costs the database, whatever lies in it already: statements, median milliseconds, pages of 8 kB.
 
     .venv/bin/python manage.py seed_scale --products 1000000 --carts 1000000 --order-lines 5000000
-    .venv/bin/python -m tests.performance.order_cost
+    .venv/bin/python -m tests.load.order_cost
 
 Orders of three products are placed and paid as `place_order` does it, without the call of the provider between. They
 stay: give it a database of its own.

@@ -26,7 +26,7 @@ from checkout.models import Order
 from config.telemetry import metrics
 from inventory import reservations
 from inventory.models import Product
-from tests.pages.test_queries import holding
+from tests.budgets.test_pages import holding
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import flat_shipping, ready_cart
 from tests.support.factories.inventory import ProductFactory

@@ -5,7 +5,7 @@ import pytest
 from cart import services as carts
 from cart.models import Cart
 from checkout.models import LIVE, Order
-from tests.concurrency.callers import all_at_once, deadlocks
+from tests.races.callers import all_at_once, deadlocks
 from tests.support.books import Books
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import ADDRESS, filled_cart, flat_shipping

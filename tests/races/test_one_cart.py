@@ -17,8 +17,8 @@ from cart.snapshot import CartSnapshot
 from checkout import tasks
 from checkout.models import LIVE, Order
 from inventory.models import Stock
-from tests.concurrency.callers import all_at_once, deadlocks
 from tests.faults.crash_cases import deliver_webhooks
+from tests.races.callers import all_at_once, deadlocks
 from tests.support.books import Books
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory

@@ -13,8 +13,8 @@ from django.db import OperationalError, connection, transaction
 from cart.snapshot import CartSnapshot
 from checkout import tasks
 from inventory.models import Stock
-from tests.concurrency.callers import deadlocks
 from tests.faults import FULL
+from tests.races.callers import deadlocks
 from tests.support import processes
 from tests.support.books import Books
 from tests.support.factories.cart import ready_carts
@@ -34,7 +34,7 @@ def buy_all(carts: list[CartSnapshot], sandbox: Sandbox, mails: MailSink) -> Cou
     """Processes of threads, each with its share of the carts; how often each answer came."""
     running = [
         subprocess.Popen(
-            [*processes.PYTHON, "-m", "tests.concurrency.buyers", str(THREADS)],
+            [*processes.PYTHON, "-m", "tests.races.buyers", str(THREADS)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=processes.REPOSITORY,
             env=processes.environment(sandbox, mails.port),
         )

@@ -1,8 +1,8 @@
 """One product that everybody wants: place_order's transaction against the least order in plain SQL, on one stock row.
 
-    make servers                                   # in a terminal of its own: with all the safety of a disk
+    make servers                            # in a terminal of its own: with all the safety of a disk
     .venv/bin/python manage.py migrate
-    .venv/bin/python -m tests.performance.hot_row  # CLIENTS=8 SECONDS=5 by default
+    .venv/bin/python -m tests.load.hot_row  # CLIENTS=8 SECONDS=5 by default
 
 Each side gets as many clients, one process and one connection each; `hot_row.sql` is run by pgbench. Then half of the
 clients go on buying the hot product while the others buy things of their own, to see whether those wait as well.

@@ -1,7 +1,7 @@
 """The same shop on two web servers in turn: gunicorn as it is run, and granian with as many processes and threads.
 
     .venv/bin/pip install granian
-    .venv/bin/python -m tests.performance.web_servers   # ROUNDS=3 by default, about 5 minutes
+    .venv/bin/python -m tests.load.web_servers   # ROUNDS=3 by default, about 5 minutes
 
 Load, stand-ins and clocks are those of `make bench`, whose folder is used.
 """

@@ -1,4 +1,4 @@
-"""One process of buyers: `python -m tests.concurrency.buyers THREADS` buys the carts that it reads, many at once.
+"""One process of buyers: `python -m tests.races.buyers THREADS` buys the carts that it reads, many at once.
 
 Reads one JSON document: [[cart's token, total], …]. Prints how often each answer came.
 """
