@@ -8,7 +8,7 @@ class CheckoutConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from checkout import gauges, receivers  # noqa: F401  gauges register themselves
+        from checkout import metrics, receivers  # noqa: F401  metrics register themselves
         from checkout.roles import GRANTS
         from checkout.signals import order_placed
         from config.accounts.roles import grant

@@ -9,7 +9,7 @@ class InventoryConfig(AppConfig):
 
     def ready(self) -> None:
         from config.accounts.roles import grant
-        from inventory import gauges, receivers  # noqa: F401  gauges register themselves
+        from inventory import metrics, receivers  # noqa: F401  metrics register themselves
         from inventory.models import Category, Product, Stock
         from inventory.roles import GRANTS
 

@@ -9,10 +9,13 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from config.accounts.roles import grant
-        from payments import gauges  # noqa: F401  they register themselves
+        from config.resilience.breakers import register
+        from payments import metrics  # noqa: F401  they register themselves
         from payments.checks import check_deadline, check_keys
         from payments.roles import GRANTS
 
         grant(GRANTS)
+        register("stripe")
+        register("stripe_pix")
         checks.register(check_keys, checks.Tags.security, deploy=True)
         checks.register(check_deadline)

@@ -4,7 +4,7 @@ Names and units follow Prometheus' conventions; every label takes its values fro
 alert looks for exist from the start, at zero: a series that is absent never fires.
 
 What a process counts itself stands here. What only the database or the broker know is read at scrape time: see
-`at_scrape`, and each app's `gauges.py`.
+`at_scrape`, and each app's `metrics.py`.
 """
 
 import functools

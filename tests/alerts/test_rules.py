@@ -87,7 +87,7 @@ def test_no_page_is_left_of_an_alert_that_is_gone() -> None:
 
 def test_every_series_that_an_alert_asks_for_is_one_of_the_shops() -> None:
     sources = "".join(
-        path.read_text() for pattern in ("config/*.py", "*/gauges.py") for path in sorted(REPOSITORY.glob(pattern))
+        path.read_text() for pattern in ("config/**/*.py", "*/metrics.py") for path in sorted(REPOSITORY.glob(pattern))
     )
     asked = {
         name for rule in rules() for name in re.findall(r"\b([a-z]+(?:_[a-z]+)+)\b(?=[{\[)]| [><=])", rule["expr"])

@@ -7,15 +7,11 @@ from django.db.models import Count, Min
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
-from config.resilience.breakers import register
 from config.telemetry.metrics import at_scrape, gauge
 from payments.models import PaymentAttempt, WebhookEvent
 
 # Events that match nothing wait for ever; older ones no longer tell whether the inbox is being read.
 LATELY = timedelta(days=1)
-
-register("stripe")
-register("stripe_pix")
 
 
 @at_scrape()
