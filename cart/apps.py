@@ -8,7 +8,7 @@ class CartConfig(AppConfig):
     verbose_name = _("Carts")
 
     def ready(self) -> None:
-        from cart import receivers
+        from cart import metrics, receivers  # noqa: F401  metrics register themselves
         from cart.roles import GRANTS
         from config.accounts.roles import grant
 

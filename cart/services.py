@@ -14,12 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from cart import snapshot
 from cart.exceptions import AddressRequired, CartEmpty, InvalidQuantity, LineNotFound, TooManyLines
+from cart.metrics import CartStep, count_cart_step_on_commit
 from cart.models import Cart, CartLine, CartStatus, next_expiry
 from cart.quoting import Freight, with_freight
 from cart.snapshot import CartSnapshot
 from config.db.locks import require_transaction
 from config.exceptions import Refusal
-from config.telemetry import metrics
 from inventory import catalogue
 from inventory.catalogue import ProductFacts
 from inventory.exceptions import InsufficientStock
@@ -85,7 +85,7 @@ def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: 
                 )
             line = lines[product.id] = CartLine(cart=cart, product_id=product.id, quantity=0, position=len(lines))
             if len(lines) == 1:
-                metrics.count_cart_step_on_commit("lines")
+                count_cart_step_on_commit(CartStep.LINES)
         _adopt_currency(cart, product, alone=len(lines) == 1)
         _set_line(line, line.quantity + quantity, sku)
         _reprice(cart, lines, freight)
@@ -130,7 +130,7 @@ def set_delivery(
         )
     with _open_cart(token, user_id) as cart:
         if cart.address is None:
-            metrics.count_cart_step_on_commit("address")
+            count_cart_step_on_commit(CartStep.ADDRESS)
         cart.email, cart.phone = email, phone
         cart.address = address
         cart.postal_code = postal_code
@@ -173,7 +173,7 @@ def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | N
         if not lines:
             raise CartEmpty
         if cart.quote is None:
-            metrics.count_cart_step_on_commit("shipping")
+            count_cart_step_on_commit(CartStep.SHIPPING)
         cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
         _save(cart, "quote")
     return snapshot.of_cart(cart, lines.values())
@@ -239,7 +239,7 @@ def _absorb(mine: Cart, guest: Cart, freight: Freight) -> None:
 
 def begin_payment(cart: Cart) -> None:
     """Close the cart to changes while its order is being paid."""
-    metrics.count_cart_step_on_commit("payment")
+    count_cart_step_on_commit(CartStep.PAYMENT)
     _transition(cart, CartStatus.CHECKING_OUT)
     _forget_copy_on_commit(cart)
 
@@ -253,7 +253,7 @@ def reopen(cart: Cart) -> None:
 
 def mark_ordered(cart: Cart) -> None:
     """The cart has become a paid order. Whoever hears of the order drops the cart's copy."""
-    metrics.count_cart_step_on_commit("paid")
+    count_cart_step_on_commit(CartStep.PAID)
     _transition(cart, CartStatus.ORDERED)
 
 

@@ -7,12 +7,12 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.exceptions import CheckoutInProgress
 from checkout.exceptions import PaymentDeclined
+from checkout.metrics import swept
 from checkout.models import Order, OrderStatus
 from checkout.settle import settle
 from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
-from config.telemetry.metrics import swept
 from payments import provider
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome

@@ -1,15 +1,68 @@
-"""What the tables of orders tell a scrape."""
+"""What is measured of orders: each stage of placing one, what becomes of them, the outbox, the books."""
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 
 from django.db.models import Count, Min
 from django.utils import timezone
+from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
 from checkout.discrepancies import discrepancies
-from checkout.models import OutboxMessage
-from config.telemetry.metrics import at_scrape, gauge
+from checkout.models import OrderStatus, OutboxMessage
+from config.exceptions import Refusal
+from config.telemetry.metrics import at_scrape, count_on_commit, gauge, lock_contention
+
+STAGES = ("total", "commit", "authorize", "settle")
+
+checkout_duration = Histogram(
+    "checkout_duration_seconds",
+    "Placing an order, by stage (total is what the shopper waits for) and outcome: ok, error, or a refusal's code.",
+    ["stage", "outcome"],
+    # An edge at 1.0: the promise is a 95th percentile below one second.
+    buckets=(0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0),
+)
+orders = Counter("orders_total", "Orders, by the status that they have taken.", ["status"])
+revenue = Counter("order_revenue_total", "What orders were paid, in the currency.", ["currency"])
+swept = Counter("sweeper_settled_total", "What rounds in the background have dealt with, by round.", ["sweep"])
+
+for _stage in STAGES:
+    for _outcome in ("ok", "error"):
+        checkout_duration.labels(_stage, _outcome)
+for _status in OrderStatus:
+    orders.labels(_status)
+revenue.labels("BRL")
+lock_contention.labels("checkout")
+
+
+@contextmanager
+def checkout_stage(stage: str) -> Iterator[None]:
+    """Time one of STAGES: a decorator, or a `with`."""
+    began, outcome = time.perf_counter(), "error"
+    try:
+        yield
+        outcome = "ok"
+    except Refusal as refusal:
+        outcome = refusal.code
+        raise
+    finally:
+        checkout_duration.labels(stage, outcome).observe(time.perf_counter() - began)
+
+
+def count_order_on_commit(status: str) -> None:
+    """Count an order under its new status, once the transaction under way has committed."""
+    count_on_commit(orders.labels(status))
+
+
+def count_revenue_on_commit(amount: Decimal, currency: str) -> None:
+    """Count a paid order's money, once the transaction under way has committed."""
+    count_on_commit(revenue.labels(currency), float(amount))
+
+
+# --- Read at scrape time ----------------------------------------------------------------------------------------------
 
 # The books are looked over for orders that were placed so lately, and no more of them than that.
 LATELY = timedelta(days=2)

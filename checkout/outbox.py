@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
+from checkout.metrics import swept
 from checkout.models import MessageKind, Order, OutboxMessage
 from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
-from config.telemetry.metrics import swept
 from payments import refunds
 from payments.models import Refund
 

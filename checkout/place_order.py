@@ -16,13 +16,13 @@ from django.utils import timezone
 from cart import services as carts
 from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
 from cart.models import Cart, CartLine, CartStatus
-from checkout import links
+from checkout import links, metrics
 from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken
 from checkout.models import IdempotencyKey, Order, OrderLine, new_number
 from checkout.settle import cancel_pending_payment, settle
 from config import money
 from config.db.locks import redis_lock
-from config.telemetry import logs, metrics
+from config.telemetry import logs
 from inventory import reservations
 from inventory.exceptions import InsufficientStock
 from payments import provider

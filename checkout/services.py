@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from checkout import metrics
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import REFUNDABLE, Order, OrderStatus
 from checkout.settle import settle
@@ -18,7 +19,6 @@ from config.accounts.models import User
 from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
-from config.telemetry import metrics
 from inventory import reservations
 from payments import provider, refunds
 from payments.models import Payment, PaymentAttempt, Refund

@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from cart import services as carts
 from cart.exceptions import CheckoutInProgress
+from checkout import metrics
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.signals import order_placed
-from config.telemetry import logs, metrics
+from config.telemetry import logs
 from inventory import reservations
 from inventory.exceptions import InsufficientStock, ReservationExpired
 from payments import provider

@@ -2,9 +2,9 @@
 
 import logging
 
+from checkout.metrics import swept
 from checkout.models import Order
 from checkout.settle import settle
-from config.telemetry.metrics import swept
 from payments import services as payments
 from payments import webhook_inbox
 from payments.models import PaymentAttempt, WebhookEvent

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from checkout import idempotency, services
 from checkout.ask_provider import settle_each
+from checkout.metrics import swept
 from checkout.models import Order
-from config.telemetry.metrics import swept
 from inventory import reservations
 from payments import provider, refunds
 from payments import services as payments

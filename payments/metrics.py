@@ -1,14 +1,44 @@
-"""What the tables of payments tell a scrape."""
+"""What is measured of payments: the provider's answers, attempts without an end, webhooks that wait."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import ParamSpec, TypeVar
 
 from django.db.models import Count, Min
 from django.utils import timezone
+from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily
 
 from config.telemetry.metrics import at_scrape, gauge
 from payments.models import PaymentAttempt, WebhookEvent
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+payment_answers = Counter("payment_answers_total", "What the payment provider said, by call.", ["call", "answer"])
+
+
+def payment_call(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Count what a call of the payment provider answers: the kind of its outcome, or `unavailable`."""
+
+    def instrument(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+            answer = "unavailable"
+            try:
+                result = function(*args, **kwargs)
+                answer = getattr(result, "kind", "answered")
+                return result
+            finally:
+                payment_answers.labels(call, answer).inc()
+
+        return counted
+
+    return instrument
+
+
+# --- Read at scrape time ----------------------------------------------------------------------------------------------
 
 # Events that match nothing wait for ever; older ones no longer tell whether the inbox is being read.
 LATELY = timedelta(days=1)

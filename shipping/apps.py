@@ -11,7 +11,7 @@ class ShippingConfig(AppConfig):
     def ready(self) -> None:
         from config.accounts.roles import grant
         from config.resilience.breakers import register
-        from shipping import receivers
+        from shipping import metrics, receivers  # noqa: F401  metrics register themselves
         from shipping.checks import check_carrier, check_postal_code_service
         from shipping.models import ShippingMethod, ShippingRate
         from shipping.roles import GRANTS

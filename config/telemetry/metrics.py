@@ -1,53 +1,32 @@
-"""What is measured, and the one-line instruments that the code wears: a decorator or a `with`, never a rule.
+"""What is measured of any part of the shop, and the tools that an app's own `metrics.py` is made of.
 
 Names and units follow Prometheus' conventions; every label takes its values from a small, fixed set. Series that an
 alert looks for exist from the start, at zero: a series that is absent never fires.
 
-What a process counts itself stands here. What only the database or the broker know is read at scrape time: see
-`at_scrape`, and each app's `metrics.py`.
+What a process counts itself are Counters and Histograms, each declared in the `metrics.py` of whose events it counts.
+What only the database or the broker know is read at scrape time: see `at_scrape`.
 """
 
-import functools
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from decimal import Decimal
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from django.db import transaction
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
-from config.exceptions import Refusal
-
 logger = logging.getLogger(__name__)
-P = ParamSpec("P")
-R = TypeVar("R")
 
-STAGES = ("total", "commit", "authorize", "settle")
 LOCK_ERRORS = ("redis_away", "lost", "deadlock", "timeout", "serialization")
-CART_STEPS = ("lines", "address", "shipping", "payment", "paid")
-ORDER_STATUSES = ("awaiting_payment", "paid", "shipped", "delivered", "cancelled", "refunded")
 CALL_OUTCOMES = ("answered", "failed", "left_alone")
 
-# An edge at 1.0: the promise is a 95th percentile below one second.
-_CHECKOUT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0)
 _CALL_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _TASK_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)
 _STATEMENT_BUCKETS = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30, 50, 100)
 
-checkout_duration = Histogram(
-    "checkout_duration_seconds",
-    "Placing an order, by stage (total is what the shopper waits for) and outcome: ok, error, or a refusal's code.",
-    ["stage", "outcome"],
-    buckets=_CHECKOUT_BUCKETS,
-)
-orders = Counter("orders_total", "Orders, by the status that they have taken.", ["status"])
-revenue = Counter("order_revenue_total", "What orders were paid, in the currency.", ["currency"])
-cart_steps = Counter("cart_steps_total", "How often carts have come as far as each step.", ["step"])
 request_statements = Histogram(
     "http_request_statements", "Database statements of a request, by view.", ["view"], buckets=_STATEMENT_BUCKETS
 )
@@ -71,82 +50,22 @@ provider_calls = Histogram(
     ["service", "outcome"],
     buckets=_CALL_BUCKETS,
 )
-payment_answers = Counter("payment_answers_total", "What the payment provider said, by call.", ["call", "answer"])
-swept = Counter("sweeper_settled_total", "What rounds in the background have dealt with, by round.", ["sweep"])
 celery_tasks = Histogram(
     "celery_task_duration_seconds", "Tasks that workers have run.", ["task", "outcome"], buckets=_TASK_BUCKETS
 )
 read_errors = Counter("metrics_read_errors_total", "Gauges that could not be read for a scrape.", ["reader"])
 
-for _stage in STAGES:
-    for _outcome in ("ok", "error"):
-        checkout_duration.labels(_stage, _outcome)
 for _kind in LOCK_ERRORS:
     lock_errors.labels(_kind)
-for _status in ORDER_STATUSES:
-    orders.labels(_status)
-for _step in CART_STEPS:
-    cart_steps.labels(_step)
-revenue.labels("BRL")
-lock_contention.labels("checkout")
 
 
-# --- Instruments ------------------------------------------------------------------------------------------------------
+def count_on_commit(counter: Counter, amount: float = 1) -> None:
+    """Count what the transaction under way does, once it has committed."""
 
-
-@contextmanager
-def checkout_stage(stage: str) -> Iterator[None]:
-    """Time one of STAGES: a decorator, or a `with`."""
-    began, outcome = time.perf_counter(), "error"
-    try:
-        yield
-        outcome = "ok"
-    except Refusal as refusal:
-        outcome = refusal.code
-        raise
-    finally:
-        checkout_duration.labels(stage, outcome).observe(time.perf_counter() - began)
-
-
-def count_order_on_commit(status: str) -> None:
-    """Count an order under its new status, once the transaction under way has committed."""
-    _count_on_commit(orders.labels(status))
-
-
-def count_revenue_on_commit(amount: Decimal, currency: str) -> None:
-    """Count a paid order's money, once the transaction under way has committed."""
-    _count_on_commit(revenue.labels(currency), float(amount))
-
-
-def count_cart_step_on_commit(step: str) -> None:
-    """Count a cart that has come to one of CART_STEPS, once the transaction under way has committed."""
-    _count_on_commit(cart_steps.labels(step))
-
-
-def _count_on_commit(counter: Counter, amount: float = 1) -> None:
     def count() -> None:
         counter.inc(amount)
 
     transaction.on_commit(count, robust=True)
-
-
-def payment_call(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Count what a call of the payment provider answers: the kind of its outcome, or `unavailable`."""
-
-    def instrument(function: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(function)
-        def counted(*args: P.args, **kwargs: P.kwargs) -> R:
-            answer = "unavailable"
-            try:
-                result = function(*args, **kwargs)
-                answer = getattr(result, "kind", "answered")
-                return result
-            finally:
-                payment_answers.labels(call, answer).inc()
-
-        return counted
-
-    return instrument
 
 
 # --- Read at scrape time ----------------------------------------------------------------------------------------------

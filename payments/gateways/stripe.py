@@ -18,7 +18,6 @@ from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
 from config.db.locks import refuse_in_transaction
 from config.money import to_minor_units
 from config.resilience.breakers import BreakerOpen, ProviderFailure, breaker
-from config.telemetry.metrics import payment_call
 from payments.exceptions import InvalidSignature
 from payments.gateways.base import (
     PIX,
@@ -32,6 +31,7 @@ from payments.gateways.base import (
 )
 from payments.gateways.stripe_documents import PLACEHOLDER, decline_of, event_of, outcome_of_intent
 from payments.gateways.stripe_errors import NothingSent, failure_of, unavailable
+from payments.metrics import payment_call
 
 # The version whose documents `stripe_documents` reads; the account's default may differ.
 API_VERSION = "2026-10-28.endive"

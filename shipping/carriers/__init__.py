@@ -8,13 +8,13 @@ import logging
 from hashlib import sha256
 
 from django.conf import settings
-from prometheus_client import Counter
 
 from config.cache import cached, declare, recall
 from config.db.locks import refuse_in_transaction
 from config.resilience.breakers import BreakerOpen, breaker
 from shipping.carriers.base import Carrier, CarrierAway
 from shipping.carriers.melhor_envio import MelhorEnvio
+from shipping.metrics import carrier_questions
 from shipping.options import ShippingOption
 from shipping.parcels import Parcel
 
@@ -25,8 +25,6 @@ RATES_SECONDS = 5 * 60
 AWAY_SECONDS = 60
 
 declare(CACHE_NAME)
-
-carrier_questions = Counter("carrier_questions_total", "Parcels priced by a carrier, by result.", ["carrier", "result"])
 
 
 def rates(parcel: Parcel, postal_code: str) -> list[ShippingOption]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from cart import services as carts
+from cart.metrics import CartStep
 from checkout.exceptions import PaymentDeclined
 from config.db.locks import redis_lock
 from config.resilience.breakers import (
@@ -22,7 +23,6 @@ from config.resilience.breakers import (
     ProviderFailure,
     breaker,
 )
-from config.telemetry.metrics import CART_STEPS
 from payments.exceptions import PaymentUnavailable
 from tests.support.factories.cart import ready_cart
 from tests.support.orders import DECLINED, order_of
@@ -86,7 +86,7 @@ class TestAnOrder:
 @pytest.mark.django_db(transaction=True)
 def test_a_cart_is_counted_at_each_step_that_it_comes_to_and_only_then(sandbox: Sandbox) -> None:
     def steps() -> list[float]:
-        return [counts.grown("cart_steps_total", step=step) for step in CART_STEPS]
+        return [counts.grown("cart_steps_total", step=step) for step in CartStep]
 
     counts = Counts()
     cart = ready_cart()

@@ -11,9 +11,9 @@ from django.template.loader import render_to_string
 
 from cart.models import Cart
 from checkout import links
+from checkout.metrics import checkout_stage
 from checkout.models import Order
 from config.money import to_minor_units
-from config.telemetry.metrics import checkout_stage
 
 PATIENCE_SECONDS = 30
 

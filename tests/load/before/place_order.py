@@ -6,8 +6,8 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from cart.models import Cart, CartStatus
+from checkout.metrics import checkout_stage
 from checkout.models import Order, OrderLine, OrderStatus
-from config.telemetry.metrics import checkout_stage
 from inventory.models import Product
 from payments.models import Payment, PaymentAttempt
 from tests.load.before import outside
