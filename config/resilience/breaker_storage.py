@@ -16,7 +16,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from config.resilience.breaker_history import record
-from config.telemetry.metrics import breaker_trips
+from config.resilience.instrumentation import breaker_trips
 
 PROBE_SECONDS = 30
 

@@ -4,9 +4,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from prometheus_client import Counter, Histogram
+
 from config.telemetry import tracing
-from config.telemetry.metrics import CALL_OUTCOMES, breaker_trips, provider_calls
 from config.telemetry.request_cost import clock
+
+CALL_OUTCOMES = ("answered", "failed", "left_alone")
+
+breaker_trips = Counter("breaker_trips_total", "How often a breaker has opened after calls went through.", ["service"])
+provider_calls = Histogram(
+    "provider_call_duration_seconds",
+    "Calls of outside services: answered, failed, or left_alone by an open breaker.",
+    ["service", "outcome"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
+)
 
 
 def count_from_zero(service: str) -> None:
