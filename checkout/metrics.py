@@ -71,7 +71,7 @@ ORDERS_AT_MOST = 5000
 SETTLED_FOR = timedelta(minutes=2)
 
 
-@at_scrape()
+@at_scrape(vital=True)
 def outbox() -> Iterator[GaugeMetricFamily]:
     """One statement over the index of what is not sent."""
     now = timezone.now()
@@ -81,7 +81,7 @@ def outbox() -> Iterator[GaugeMetricFamily]:
     yield gauge("outbox_oldest_seconds", "Age of the oldest of them.", {(): age})
 
 
-@at_scrape(seconds=60)
+@at_scrape(seconds=60, vital=True)
 def balance() -> Iterator[GaugeMetricFamily]:
     now = timezone.now()
     off: dict[tuple[str], float] = {("BRL",): 0.0}

@@ -27,7 +27,7 @@ def reservations() -> Iterator[GaugeMetricFamily]:
     yield gauge("stock_reserved_units", "Units that they hold.", {(): float(facts["units"] or 0)})
 
 
-@at_scrape(seconds=60)
+@at_scrape(seconds=60, vital=True)
 def oversold() -> Iterator[GaugeMetricFamily]:
     """Rows that promise more than there is. The database refuses them itself; this looks all the same."""
     with connection.cursor() as cursor:

@@ -44,7 +44,7 @@ def payment_call(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 LATELY = timedelta(days=1)
 
 
-@at_scrape()
+@at_scrape(vital=True)
 def attempts() -> Iterator[GaugeMetricFamily]:
     """Attempts whose end is not known: one statement over an index that holds no others."""
     now = timezone.now()
@@ -62,7 +62,7 @@ def attempts() -> Iterator[GaugeMetricFamily]:
     yield gauge("payment_attempt_oldest_seconds", "Age of the oldest of them.", ages, ("status",))
 
 
-@at_scrape()
+@at_scrape(vital=True)
 def webhooks() -> Iterator[GaugeMetricFamily]:
     now = timezone.now()
     waiting = WebhookEvent.objects.waiting().order_by().filter(received_at__gt=now - LATELY)

@@ -17,13 +17,13 @@ STATES = {"closed": 0, "half-open": 1, "open": 2}
 QUEUE = "celery"
 
 
-@at_scrape(seconds=5)
+@at_scrape(seconds=5, vital=True)
 def breakers() -> Iterator[GaugeMetricFamily]:
     states = {(name,): float(STATES.get(breaker(name).state, 0)) for name in names()}
     yield gauge("breaker_state", "0 lets calls through, 1 tries one, 2 is open.", states, ("service",))
 
 
-@at_scrape(seconds=5)
+@at_scrape(seconds=5, vital=True)
 def queue() -> Iterator[GaugeMetricFamily]:
     """How many tasks wait, and how long the first has; kombu keeps the queue as a list, the oldest at its end."""
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://", "sentinel://")):

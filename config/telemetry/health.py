@@ -21,13 +21,6 @@ from config.telemetry.metrics import scraped
 
 logger = logging.getLogger(__name__)
 
-# What `full` tells of the gauges: those by which one sees whether a shop is well.
-TOLD = (
-    "breaker_state", "outbox_messages", "outbox_oldest_seconds", "payment_attempts", "payment_attempt_oldest_seconds",
-    "webhook_events_waiting", "webhook_oldest_seconds", "stock_oversold_rows", "money_out_of_balance",
-    "celery_queue_length", "celery_queue_oldest_seconds",
-)  # fmt: skip
-
 _migrated = False
 
 
@@ -55,7 +48,7 @@ def full(request: HttpRequest) -> HttpResponse:
         "database": "away" if problem == "database away" else "there",
         "redis": "there" if _redis_answers() else "away",
     }
-    document["gauges"] = _told() if not problem else {}
+    document["gauges"] = _vital_gauges() if not problem else {}
     return JsonResponse(document, status=503 if problem else 200)
 
 
@@ -90,9 +83,6 @@ def _is_staff(request: HttpRequest) -> bool:
     return bool(user and user.is_active and user.is_staff)
 
 
-def _told() -> dict[str, object]:
-    told: dict[str, object] = {}
-    for name, values in scraped().items():
-        if name in TOLD:
-            told[name] = values.get("", values) if len(values) == 1 else values
-    return told
+def _vital_gauges() -> dict[str, object]:
+    gauges = scraped(only_vital=True).items()
+    return {name: values.get("", values) if len(values) == 1 else values for name, values in gauges}

@@ -68,8 +68,9 @@ Reader = Callable[[], Iterable[GaugeMetricFamily]]
 class _KeptReader:
     """A reader whose answer is kept for a while, so that scrapes cannot load the database."""
 
-    def __init__(self, read: Reader, name: str, seconds: float) -> None:
+    def __init__(self, read: Reader, name: str, seconds: float, vital: bool) -> None:
         self._read, self._name, self._seconds = read, name, seconds
+        self.vital = vital
         self._lock = threading.Lock()
         self._kept: list[GaugeMetricFamily] = []
         self._until = 0.0
@@ -98,15 +99,16 @@ class _KeptReader:
 _readers: dict[str, _KeptReader] = {}
 
 
-def at_scrape(*, seconds: float = 10) -> Callable[[Reader], Reader]:
+def at_scrape(*, seconds: float = 10, vital: bool = False) -> Callable[[Reader], Reader]:
     """Have a function's gauges shown by /metrics; it runs at most every `seconds` in a process.
 
-    Its queries must be few, and bounded by an index.
+    Its queries must be few, and bounded by an index. Vital are gauges by which one sees whether a shop is well: the
+    health page shows them too.
     """
 
     def register(read: Reader) -> Reader:
         name = read.__module__.split(".")[0] + "." + read.__name__
-        _readers[name] = _KeptReader(read, name, seconds)
+        _readers[name] = _KeptReader(read, name, seconds, vital)
         return read
 
     return register
@@ -130,14 +132,16 @@ class ScrapedGauges:
             yield from reader.families()
 
 
-def scraped() -> dict[str, dict[str, float]]:
+def scraped(*, only_vital: bool = False) -> dict[str, dict[str, float]]:
     """What the gauges say, by name and label values: `{"breaker_state": {"stripe": 0.0}}`; as old as a scrape may be.
 
     Gauges that cannot be read are absent.
     """
     return {
         family.name: {",".join(sample.labels.values()): sample.value for sample in family.samples}
-        for family in ScrapedGauges().collect()
+        for reader in list(_readers.values())
+        if reader.vital or not only_vital
+        for family in reader.families()
     }
 
 
