@@ -17,8 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-# What a line may carry beside its message. Anything else that a library adds is left out.
-IDS = ("request", "task", "cart", "order", "attempt")
+# What a line may carry beside its message and its ids. Anything else that a library adds is left out.
 FACTS = ("method", "path", "status", "milliseconds", "bytes")
 
 _about: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
@@ -106,8 +105,7 @@ class Json(logging.Formatter):
             "logger": record.name,
             "message": redacted(record.getMessage()),
         }
-        ids = getattr(record, "ids", {})
-        document |= {name: ids[name] for name in IDS if name in ids}
+        document |= getattr(record, "ids", {})
         document |= {name: _fact(record.__dict__[name]) for name in FACTS if name in record.__dict__}
         if record.exc_info:
             document["exception"] = redacted(self.formatException(record.exc_info))

@@ -40,7 +40,7 @@ def stamp(headers: dict[str, Any] | None = None, **_: Any) -> None:
 @signals.task_prerun.connect(dispatch_uid="config.tasks_watch.begin")
 def begin(task: Task[Any, Any], task_id: str, **_: Any) -> None:
     stretch = ExitStack()
-    stretch.enter_context(logs.about(task=task_id, request=task.request.get(REQUEST)))
+    stretch.enter_context(logs.about(request=task.request.get(REQUEST), task=task_id))
     span = stretch.enter_context(tracing.span("consumer", task.name, parent=task.request.get(TRACE) or {}))
     _under_way[task_id] = _Run(time.perf_counter(), stretch, span)
 
