@@ -36,7 +36,7 @@ from config.exceptions import NotFound, Refusal
 from inventory.exceptions import InsufficientStock
 from payments import services as payments
 from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable
-from payments.models import Payment, PaymentAttempt
+from payments.models import AttemptStatus, PaymentMethod, PaymentStatus
 from shipping.documents import AddressSerializer, ChosenShippingSerializer
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 
@@ -57,7 +57,7 @@ class CheckoutSerializer(Input):
 # --- What goes out ----------------------------------------------------------------------------------------------------
 
 
-class PaymentStatus(models.TextChoices):
+class PaymentProgress(models.TextChoices):
     """How far the payment of an order is, in words for apps."""
 
     PENDING = "pending", _("the bank has not answered yet; nothing has to be done again")
@@ -70,12 +70,12 @@ class PaymentStatus(models.TextChoices):
 
 
 _FROM_PAYMENT = {
-    Payment.Status.PENDING: PaymentStatus.PENDING,
-    Payment.Status.PAID: PaymentStatus.PAID,
-    Payment.Status.FAILED: PaymentStatus.DECLINED,
-    Payment.Status.CANCELLED: PaymentStatus.CANCELLED,
-    Payment.Status.PARTIALLY_REFUNDED: PaymentStatus.PARTIALLY_REFUNDED,
-    Payment.Status.REFUNDED: PaymentStatus.REFUNDED,
+    PaymentStatus.PENDING: PaymentProgress.PENDING,
+    PaymentStatus.PAID: PaymentProgress.PAID,
+    PaymentStatus.FAILED: PaymentProgress.DECLINED,
+    PaymentStatus.CANCELLED: PaymentProgress.CANCELLED,
+    PaymentStatus.PARTIALLY_REFUNDED: PaymentProgress.PARTIALLY_REFUNDED,
+    PaymentStatus.REFUNDED: PaymentProgress.REFUNDED,
 }
 
 
@@ -89,8 +89,8 @@ class ActionSerializer(serializers.Serializer[Any]):
 
 
 class PaymentSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(PaymentStatus.choices)
-    method = serializers.ChoiceField(Payment.Method.choices)
+    status = serializers.ChoiceField(PaymentProgress.choices)
+    method = serializers.ChoiceField(PaymentMethod.choices)
     action = ActionSerializer(allow_null=True)
 
 
@@ -141,10 +141,10 @@ _OWN_COLUMNS = (
 
 def _payment_facts(order: Order) -> dict[str, Any]:
     attempt = order.current_attempt
-    waiting = attempt is not None and attempt.status == PaymentAttempt.Status.ACTION
-    known = _FROM_PAYMENT[Payment.Status(order.payment.status)]
+    waiting = attempt is not None and attempt.status == AttemptStatus.ACTION
+    known = _FROM_PAYMENT[PaymentStatus(order.payment.status)]
     return {
-        "status": PaymentStatus.AWAITING_ACTION if waiting else known,
+        "status": PaymentProgress.AWAITING_ACTION if waiting else known,
         "method": order.payment.method,
         "action": attempt.action if attempt is not None and waiting else None,
     }

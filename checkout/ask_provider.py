@@ -16,7 +16,7 @@ from config.audit.services import Actor
 from payments import provider
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
-from payments.models import PaymentAttempt
+from payments.models import AttemptStatus, PaymentAttempt
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def recover_order(number: str) -> Order | None:
     order = refresh(order)
     if order.status != OrderStatus.CANCELLED:
         return order
-    if order.current_attempt and order.current_attempt.status == PaymentAttempt.Status.DECLINED:
+    if order.current_attempt and order.current_attempt.status == AttemptStatus.DECLINED:
         raise PaymentDeclined
     return None
 

@@ -19,7 +19,7 @@ from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from payments import refunds
-from payments.models import Refund
+from payments.models import RefundStatus
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def _refund(message: OutboxMessage) -> None:
         reason="paid too late",
         idempotency_key=f"{order.number}-too-late",
     )
-    if refund.status != Refund.Status.SUCCEEDED:
+    if refund.status != RefundStatus.SUCCEEDED:
         raise RefundNotDone(f"The refund is {refund.status}: {refund.error}")
 
 

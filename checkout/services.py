@@ -21,7 +21,7 @@ from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from inventory import reservations
 from payments import provider, refunds
-from payments.models import Payment, PaymentAttempt, Refund
+from payments.models import AttemptStatus, Payment, PaymentStatus, Refund
 
 SHIP = AuditEvent("order.ship", _("marked as shipped"))
 DELIVER = AuditEvent("order.deliver", _("marked as delivered"))
@@ -56,7 +56,7 @@ def cancel_order(order: Order, *, reason: str, idempotency_key: str, by: Actor =
 
 def _withdraw(order: Order, reason: str, by: Actor) -> Order:
     attempt = Order.objects.with_payment().get(pk=order.pk).current_attempt
-    if attempt is None or attempt.status != PaymentAttempt.Status.ACTION:
+    if attempt is None or attempt.status != AttemptStatus.ACTION:
         raise OrderNotCancellable(
             _("The bank has not answered yet for order %(number)s. Wait a minute and try again.")
             % {"number": order.number}
@@ -100,7 +100,7 @@ def settle_refund(row: Refund) -> Refund:
         # The order first, as in `settle`. In one transaction, or a crash in between would leave it paid for ever.
         order = Order.objects.locked().get(payment=row.payment_id)
         row = refunds.record(row, outcome) if outcome else row
-        if row.payment.status == Payment.Status.REFUNDED and order.status in REFUNDABLE:
+        if row.payment.status == PaymentStatus.REFUNDED and order.status in REFUNDABLE:
             _close_refunded(order)
     return row
 

@@ -23,7 +23,7 @@ from inventory.exceptions import InsufficientStock, ReservationExpired
 from payments import provider
 from payments import services as payments
 from payments.gateways.base import Outcome
-from payments.models import PaymentAttempt
+from payments.models import AttemptStatus
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ def settle(attempt_id: UUID, outcome: Outcome) -> Order:
         logs.remember(cart=order.cart_id, order=order.number, attempt=attempt_id)
         attempt = payments.record_outcome(attempt_id, outcome)
         order.payment, order.current_attempt = attempt.payment, attempt
-        if attempt.status == PaymentAttempt.Status.APPROVED:
+        if attempt.status == AttemptStatus.APPROVED:
             _accept_money(order, attempt.captured)
-        elif attempt.status in (PaymentAttempt.Status.DECLINED, PaymentAttempt.Status.CANCELLED):
+        elif attempt.status in (AttemptStatus.DECLINED, AttemptStatus.CANCELLED):
             _give_up(order)
     logger.info("Order %s is %s, attempt %s is %s", order.number, order.status, attempt.pk, attempt.status)
     return order
@@ -60,7 +60,7 @@ def cancel_pending_payment(cart_token: str, user_id: int | None) -> None:
     attempt = order.current_attempt if order else None
     if attempt is None:
         return
-    if attempt.status != PaymentAttempt.Status.ACTION:
+    if attempt.status != AttemptStatus.ACTION:
         raise CheckoutInProgress
     settle(attempt.pk, provider.void(attempt))
 

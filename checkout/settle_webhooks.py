@@ -7,7 +7,7 @@ from checkout.models import Order
 from checkout.settle import settle
 from payments import services as payments
 from payments import webhook_inbox
-from payments.models import PaymentAttempt, WebhookEvent
+from payments.models import AttemptStatus, WebhookEvent
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def _settle_event(event: WebhookEvent) -> bool:
                 webhook_inbox.mark_event_failed(event, "No attempt matches yet.")
                 return False
             # The provider mostly confirms what it answered before. Nothing overrules money that was taken.
-            if attempt.status != PaymentAttempt.Status.APPROVED:
+            if attempt.status != AttemptStatus.APPROVED:
                 settle(attempt.pk, told.outcome)
     except Order.DoesNotExist:
         webhook_inbox.mark_event_failed(event, "The attempt belongs to no order.")

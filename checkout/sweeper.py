@@ -16,7 +16,7 @@ from inventory import reservations
 from payments import provider, refunds
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
-from payments.models import Refund
+from payments.models import Refund, RefundStatus
 from payments.reconcile import record_unmatched, unrecorded_money
 from shipping import services as shipping
 
@@ -62,7 +62,7 @@ def _settle_refund(refund: Refund) -> bool:
     except Exception:  # one refund that cannot be settled must not keep the others waiting
         logger.exception("Refund %s could not be settled", refund.pk)
         return False
-    return refund.status == Refund.Status.SUCCEEDED
+    return refund.status == RefundStatus.SUCCEEDED
 
 
 def reconcile() -> int:

@@ -28,7 +28,7 @@ from config.backoffice.base import (
 from config.backoffice.exports import Exported
 from config.db.statuses import BAD, BUSY, GOOD
 from inventory import services
-from inventory.models import Category, Product, Reservation, ReservationLine, Stock, Warehouse
+from inventory.models import Category, Product, Reservation, ReservationLine, ReservationStatus, Stock, Warehouse
 
 FEW = 5  # as many or fewer free units are worth a look
 
@@ -288,7 +288,7 @@ class HoldFilter(ChoiceFilter):
     choices_offered = (("live", _("holds goods now")), ("expired", _("past its time")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> QuerySet[Reservation]:
-        held, now = queryset.filter(status=Reservation.Status.HELD), timezone.now()
+        held, now = queryset.filter(status=ReservationStatus.HELD), timezone.now()
         if self.value() == "live":
             return held.filter(expires_at__gt=now)
         return held.filter(expires_at__lte=now) if self.value() == "expired" else queryset
@@ -314,4 +314,4 @@ class ReservationAdmin(FactsAdmin[Reservation]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, reservation: Reservation) -> SafeString:
-        return status_tag(reservation.status, Reservation.Status)
+        return status_tag(reservation.status, ReservationStatus)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from inventory import catalogue
 from inventory.allocation import Demand, pick
 from inventory.exceptions import InsufficientStock, ReservationExpired, RestockRefused, Shortage
-from inventory.models import Product, Reservation, ReservationLine, Stock
+from inventory.models import Product, Reservation, ReservationLine, ReservationStatus, Stock
 
 RECLAIMED_AT_ONCE = 500
 
@@ -74,8 +74,8 @@ def release(reference: str) -> None:
     stocks = Stock.objects.of_products_and_references([], [reference]).locked()
     catalogue.forget_availability(stock.product_id for stock in stocks)
     ReservationLine.objects.free_on([stock.id for stock in stocks], timezone.now(), [reference])
-    Reservation.objects.filter(reference=reference, status=Reservation.Status.HELD).update(
-        status=Reservation.Status.RELEASED
+    Reservation.objects.filter(reference=reference, status=ReservationStatus.HELD).update(
+        status=ReservationStatus.RELEASED
     )
 
 
@@ -87,7 +87,7 @@ def commit(reference: str) -> None:
     """
     if Reservation.objects.commit(reference):
         return
-    if not Reservation.objects.filter(reference=reference, status=Reservation.Status.COMMITTED).exists():
+    if not Reservation.objects.filter(reference=reference, status=ReservationStatus.COMMITTED).exists():
         raise ReservationExpired
 
 

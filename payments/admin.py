@@ -31,7 +31,16 @@ from config.backoffice.base import (
 from config.backoffice.exports import Exported
 from config.db.statuses import BAD, BUSY, GOOD
 from payments import reconcile
-from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
+from payments.models import (
+    AttemptStatus,
+    Payment,
+    PaymentAttempt,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+    StrayCharge,
+    WebhookEvent,
+)
 
 CREATED = moment_of("created_at", _("created"))
 SETTLED = moment_of("settled_at", _("settled"))
@@ -58,7 +67,7 @@ class OpenAttemptFilter(OpenSinceFilter):
 
 
 class OpenRefundFilter(OpenSinceFilter):
-    open_statuses = (Refund.Status.STARTED, Refund.Status.UNKNOWN)
+    open_statuses = (RefundStatus.STARTED, RefundStatus.UNKNOWN)
 
 
 class AttemptInline(FactsInline):
@@ -70,7 +79,7 @@ class AttemptInline(FactsInline):
 
     @admin.display(description=_("status"))
     def status_shown(self, attempt: PaymentAttempt) -> SafeString:
-        return status_tag(attempt.status, PaymentAttempt.Status)
+        return status_tag(attempt.status, AttemptStatus)
 
 
 class RefundInline(FactsInline):
@@ -80,7 +89,7 @@ class RefundInline(FactsInline):
 
     @admin.display(description=_("status"))
     def status_shown(self, refund: Refund) -> SafeString:
-        return status_tag(refund.status, Refund.Status)
+        return status_tag(refund.status, RefundStatus)
 
 
 @admin.register(Payment)
@@ -127,7 +136,7 @@ class PaymentAdmin(Exported[Payment], FactsAdmin[Payment]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, payment: Payment) -> SafeString:
-        return status_tag(payment.status, Payment.Status)
+        return status_tag(payment.status, PaymentStatus)
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, payment: Payment) -> SafeString | str:
@@ -162,7 +171,7 @@ class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, attempt: PaymentAttempt) -> SafeString:
-        return status_tag(attempt.status, PaymentAttempt.Status)
+        return status_tag(attempt.status, AttemptStatus)
 
     @admin.display(description=_("amount"), ordering="payment__amount")
     def amount_shown(self, attempt: PaymentAttempt) -> SafeString | str:
@@ -218,7 +227,7 @@ class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, refund: Refund) -> SafeString:
-        return status_tag(refund.status, Refund.Status)
+        return status_tag(refund.status, RefundStatus)
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, refund: Refund) -> SafeString | str:

@@ -16,7 +16,7 @@ from config.resilience.breakers import BreakerOpen
 from payments.exceptions import CardsUnavailable, PaymentUnavailable
 from payments.gateways import gateway
 from payments.gateways.base import PIX, AuthorizeRequest, LostAttempt, Outcome
-from payments.models import PaymentAttempt
+from payments.models import AttemptStatus, PaymentAttempt
 
 # A call that began so short a time ago may still be under way in another process: nobody asks about it yet.
 _CALL_MARGIN = timedelta(seconds=5)
@@ -109,7 +109,7 @@ def void(attempt: PaymentAttempt) -> Outcome:
 
 def may_be_under_way(attempt: PaymentAttempt) -> bool:
     """Whether the attempt's first call may still be waiting for its answer."""
-    if attempt.status != PaymentAttempt.Status.STARTED:
+    if attempt.status != AttemptStatus.STARTED:
         return False
     longest = timedelta(seconds=settings.PAYMENT_TIMEOUT_SECONDS) + _CALL_MARGIN
     return timezone.now() - attempt.created_at < longest

@@ -18,7 +18,7 @@ from config.db.locks import refuse_in_transaction
 from config.money import ZERO
 from payments.gateways import gateway
 from payments.gateways.base import Outcome
-from payments.models import PaymentAttempt, StrayCharge
+from payments.models import AttemptStatus, PaymentAttempt, StrayCharge
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def unrecorded_money(first: datetime, last: datetime) -> Found:
         attempt = known.get(key)
         if attempt is None:
             found.unmatched.append(outcome)
-        elif attempt.status != PaymentAttempt.Status.APPROVED:
+        elif attempt.status != AttemptStatus.APPROVED:
             found.unsettled.append((attempt, outcome))
     return found
 

@@ -20,7 +20,7 @@ from config.money import ZERO
 from payments.exceptions import RefundRefused
 from payments.gateways import gateway
 from payments.gateways.base import RefundOutcome, RefundRequest
-from payments.models import Payment, PaymentAttempt, Refund
+from payments.models import Payment, PaymentAttempt, Refund, RefundStatus
 from payments.services import status_after
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def record(row: Refund, outcome: RefundOutcome) -> Refund:
     current.payment = payment
     if current.is_settled:
         return current
-    current.status = Refund.Status(outcome.kind)
+    current.status = RefundStatus(outcome.kind)
     current.provider_reference = outcome.provider_reference or current.provider_reference
     current.error = outcome.message[:500]
     current.settled_at = timezone.now() if outcome.kind != "unknown" else None

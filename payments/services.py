@@ -18,7 +18,15 @@ from config.money import ZERO
 from payments.exceptions import InvalidPaymentMethod
 from payments.gateways import gateway
 from payments.gateways.base import PIX, Outcome
-from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+from payments.models import (
+    AttemptStatus,
+    Payment,
+    PaymentAttempt,
+    PaymentMethod,
+    PaymentStatus,
+    RefundStatus,
+    WebhookEvent,
+)
 
 # A token of the provider, and nothing that could be a card number.
 _METHOD_TOKEN = re.compile(r"pm_[A-Za-z0-9_]{4,240}")
@@ -55,8 +63,8 @@ def open_payment(
     return attempt
 
 
-def _method_of(method_token: str) -> Payment.Method:
-    return Payment.Method.PIX if check_method_token(method_token) == PIX else Payment.Method.CARD
+def _method_of(method_token: str) -> PaymentMethod:
+    return PaymentMethod.PIX if check_method_token(method_token) == PIX else PaymentMethod.CARD
 
 
 def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
@@ -68,16 +76,16 @@ def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
     attempt = PaymentAttempt.objects.fetch_locked_with_payment(attempt_id)
     if not _may_become(attempt, outcome):
         return attempt
-    attempt.status = PaymentAttempt.Status(outcome.kind)
+    attempt.status = AttemptStatus(outcome.kind)
     attempt.provider_reference = outcome.provider_reference or attempt.provider_reference
     attempt.captured = outcome.captured if outcome.captured is not None else attempt.captured
     attempt.action = outcome.action.as_json() if outcome.action else None
     attempt.decline_code = outcome.decline_code[:64]
     attempt.error = outcome.message[:500]
     attempt.settled_at = timezone.now() if attempt.is_settled else None
-    if attempt.status == PaymentAttempt.Status.APPROVED and attempt.payment.status == Payment.Status.PENDING:
+    if attempt.status == AttemptStatus.APPROVED and attempt.payment.status == PaymentStatus.PENDING:
         # The first money of a payment: nothing can have been refunded yet, so there is nothing to add up.
-        attempt.payment.status = Payment.Status.PAID
+        attempt.payment.status = PaymentStatus.PAID
     else:
         attempt.payment.status = status_after(attempt)
     PaymentAttempt.objects.write_with_payment(attempt)
@@ -85,35 +93,34 @@ def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
 
 
 def _may_become(attempt: PaymentAttempt, outcome: Outcome) -> bool:
-    if attempt.status == PaymentAttempt.Status.APPROVED:
+    if attempt.status == AttemptStatus.APPROVED:
         return False
     if attempt.is_settled:
         return outcome.kind == "approved"
     # "Unknown" tells nothing new of an attempt that waits for the shopper, unless it is the first answer.
-    return outcome.kind != "unknown" or attempt.status != PaymentAttempt.Status.ACTION
+    return outcome.kind != "unknown" or attempt.status != AttemptStatus.ACTION
 
 
 _STATUS_OF_ATTEMPT = {
-    PaymentAttempt.Status.DECLINED: Payment.Status.FAILED,
-    PaymentAttempt.Status.CANCELLED: Payment.Status.CANCELLED,
+    AttemptStatus.DECLINED: PaymentStatus.FAILED,
+    AttemptStatus.CANCELLED: PaymentStatus.CANCELLED,
 }
 
 
-def status_after(latest: PaymentAttempt) -> Payment.Status:
+def status_after(latest: PaymentAttempt) -> PaymentStatus:
     """A locked payment's status by its rows and its latest attempt, which need not be written yet: money first."""
     others = latest.payment.attempts.exclude(pk=latest.pk).aggregate(total=Sum("captured"))["total"] or ZERO
     captured = others + latest.captured
     if captured:
         refunded = (
-            latest.payment.refunds.filter(status=Refund.Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"]
-            or ZERO
+            latest.payment.refunds.filter(status=RefundStatus.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or ZERO
         )
         if refunded >= captured:
-            return Payment.Status.REFUNDED
-        return Payment.Status.PARTIALLY_REFUNDED if refunded else Payment.Status.PAID
-    if latest.status == PaymentAttempt.Status.APPROVED:
-        return Payment.Status.PAID
-    return _STATUS_OF_ATTEMPT.get(PaymentAttempt.Status(latest.status), Payment.Status.PENDING)
+            return PaymentStatus.REFUNDED
+        return PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.PAID
+    if latest.status == AttemptStatus.APPROVED:
+        return PaymentStatus.PAID
+    return _STATUS_OF_ATTEMPT.get(AttemptStatus(latest.status), PaymentStatus.PENDING)
 
 
 @transaction.atomic

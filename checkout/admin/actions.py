@@ -16,7 +16,7 @@ from checkout import ask_provider, outbox, services
 from checkout.models import Order, OrderStatus
 from config.audit.services import Actor
 from config.templatetags.esteira import money
-from payments.models import PaymentAttempt, Refund
+from payments.models import AttemptStatus, Refund, RefundStatus
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def ask(order: Order, by: Actor) -> ActionResult:
     facts = {"number": order.number, "status": fresh.get_status_display()}
     if latest is not None and latest.is_settled:
         return ActionResult(_("The provider has answered: order %(number)s is %(status)s.") % facts)
-    if latest is not None and latest.status == PaymentAttempt.Status.ACTION:
+    if latest is not None and latest.status == AttemptStatus.ACTION:
         return ActionResult(_("Order %(number)s still waits for the shopper to pay.") % facts, messages.INFO)
     return ActionResult(
         _("The provider gave no answer yet for order %(number)s. Ask again in a minute.") % facts, messages.WARNING
@@ -94,9 +94,9 @@ def cancel(order: Order, by: Actor, *, reason: str, key: str) -> ActionResult:
 def _tell_refund(order: Order, key: str) -> ActionResult:
     made = Refund.objects.get(payment=order.payment_id, idempotency_key=key)
     facts = {"amount": money(made.amount, order.currency), "number": order.number, "error": made.error}
-    if made.status == Refund.Status.FAILED:
+    if made.status == RefundStatus.FAILED:
         return ActionResult(_("The provider refused to pay %(amount)s back: %(error)s") % facts, messages.ERROR)
-    if made.status != Refund.Status.SUCCEEDED:
+    if made.status != RefundStatus.SUCCEEDED:
         return ActionResult(
             _(
                 "The provider has not said whether %(amount)s of order %(number)s is paid back. "

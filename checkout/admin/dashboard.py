@@ -18,7 +18,7 @@ from checkout.models import Order, OutboxMessage
 from config.backoffice.alertmanager import firing
 from config.backoffice.charts import bars
 from config.templatetags.esteira import money
-from payments.models import PaymentAttempt, Refund, WebhookEvent
+from payments.models import AttemptStatus, PaymentAttempt, Refund, WebhookEvent
 
 # Longer than this, nobody is working on it any more.
 PATIENCE = timedelta(minutes=5)
@@ -52,7 +52,7 @@ QUESTIONS = [
         _("payments whose end nobody knows"),
         "payments_paymentattempt",
         "status__exact=unknown",
-        lambda: PaymentAttempt.objects.filter(status=PaymentAttempt.Status.UNKNOWN),
+        lambda: PaymentAttempt.objects.filter(status=AttemptStatus.UNKNOWN),
     ),
     Question(
         _("refunds still open"),

@@ -23,7 +23,7 @@ from config.backoffice.base import Fact, amount, facts, moment, status_tag, titl
 from config.backoffice.exports import Exported
 from config.exceptions import Refusal
 from config.templatetags.esteira import cep, phone
-from payments.models import Payment, PaymentAttempt, Refund
+from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
 
 
 @admin.register(Order)
@@ -93,9 +93,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
 
     @admin.display(description=_("payment"), ordering="payment__status")
     def payment_shown(self, order: Order) -> SafeString:
-        return format_html(
-            "{} {}", order.payment.get_method_display(), status_tag(order.payment.status, Payment.Status)
-        )
+        return format_html("{} {}", order.payment.get_method_display(), status_tag(order.payment.status, PaymentStatus))
 
     # --- What can be done with several at once ---
 
@@ -196,9 +194,9 @@ class OrderAdmin(Exported[Order], OrderActionViews):
         )
 
     def _payment_facts(self, payment: Payment, attempts: list[PaymentAttempt], refunds: list[Refund]) -> list[Fact]:
-        back = money.total(refund.amount for refund in refunds if refund.status == Refund.Status.SUCCEEDED)
+        back = money.total(refund.amount for refund in refunds if refund.status == RefundStatus.SUCCEEDED)
         return facts(
-            (_("status"), status_tag(payment.status, Payment.Status)),
+            (_("status"), status_tag(payment.status, PaymentStatus)),
             (_("method"), payment.get_method_display()),
             (_("amount"), amount(payment.amount, payment.currency)),
             (_("captured"), amount(money.total(attempt.captured for attempt in attempts), payment.currency)),

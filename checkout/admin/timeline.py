@@ -18,8 +18,8 @@ from config.audit.models import Entry
 from config.backoffice.base import moment
 from config.db.statuses import BAD, BUSY, GOOD, QUIET
 from config.templatetags.esteira import money
-from inventory.models import Reservation
-from payments.models import PaymentAttempt, Refund, WebhookEvent
+from inventory.models import Reservation, ReservationStatus
+from payments.models import AttemptStatus, PaymentAttempt, Refund, RefundStatus, WebhookEvent
 from payments.refunds import REFUND
 
 if TYPE_CHECKING:
@@ -82,10 +82,10 @@ def _attempt(attempt: PaymentAttempt) -> Iterator[Step]:
     text = attempt.get_status_display().capitalize()
     why = attempt.decline_code or attempt.error
     if attempt.settled_at:
-        tone = GOOD if attempt.status == PaymentAttempt.Status.APPROVED else BAD
+        tone = GOOD if attempt.status == AttemptStatus.APPROVED else BAD
         yield Step(attempt.settled_at, PAYMENT, text, tone, why, attempt.provider_reference)
     else:
-        tone = BAD if attempt.status == PaymentAttempt.Status.UNKNOWN else BUSY
+        tone = BAD if attempt.status == AttemptStatus.UNKNOWN else BUSY
         yield Step(attempt.asked_at or attempt.created_at, PAYMENT, text, tone, why, attempt.provider_reference)
 
 
@@ -106,9 +106,9 @@ def _stock(order: Order) -> Iterator[Step]:
         return
     until = _("until %(moment)s") % {"moment": moment(held.expires_at)}
     yield Step(held.created_at, STOCK, _("Goods held"), BUSY, until)
-    if held.status == Reservation.Status.COMMITTED and order.paid_at:
+    if held.status == ReservationStatus.COMMITTED and order.paid_at:
         yield Step(order.paid_at, STOCK, _("Goods sold"), GOOD)
-    elif held.status == Reservation.Status.RELEASED:
+    elif held.status == ReservationStatus.RELEASED:
         yield Step(order.closed_at or held.expires_at, STOCK, _("Goods released"))
     if held.returned and order.closed_at:  # type: ignore[attr-defined]
         yield Step(order.closed_at, STOCK, _("Goods back in stock"), GOOD)
@@ -120,7 +120,7 @@ def _refund(order: Order, refund: Refund, begun_by: dict[str, str]) -> Iterator[
     yield begun
     outcome = refund.get_status_display().capitalize()
     if refund.settled_at:
-        tone = GOOD if refund.status == Refund.Status.SUCCEEDED else BAD
+        tone = GOOD if refund.status == RefundStatus.SUCCEEDED else BAD
         yield Step(refund.settled_at, PAYMENT, outcome, tone, refund.error, refund.provider_reference)
     else:
         yield Step(refund.created_at, PAYMENT, outcome, BAD, refund.error, open_refund=str(refund.pk))

@@ -22,7 +22,7 @@ from checkout.models import Order, OrderStatus
 from checkout.settle import cancel_pending_payment
 from config.exceptions import Refusal
 from config.rate_limits import RateLimit
-from payments.models import PaymentAttempt
+from payments.models import AttemptStatus
 
 # A shopper's page asks for news every two seconds; the provider is asked no oftener than this.
 ASK_PROVIDER_EVERY_SECONDS = 10
@@ -47,7 +47,7 @@ def state_of(order: Order) -> str:
     if order.status != OrderStatus.AWAITING_PAYMENT:
         return order.status
     attempt = order.current_attempt
-    if attempt and attempt.status == PaymentAttempt.Status.ACTION and attempt.action:
+    if attempt and attempt.status == AttemptStatus.ACTION and attempt.action:
         return "pix" if attempt.action["type"] == "pix" else "bank"
     return "unknown"
 

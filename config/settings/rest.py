@@ -67,8 +67,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CartStatus": "cart.models.CartStatus",
         "OrderStatus": "checkout.models.OrderStatus",
-        "PaymentStatus": "checkout.api.PaymentStatus",
-        "PaymentMethod": "payments.models.Payment.Method",
+        "PaymentStatus": "checkout.api.PaymentProgress",
+        "PaymentMethod": "payments.models.PaymentMethod",
     },
     "PATH_CONVERTER_OVERRIDES": {
         "cart_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},

@@ -9,6 +9,7 @@ from inventory.models.products import Product as Product
 from inventory.models.products import ProductQuerySet as ProductQuerySet
 from inventory.models.reservations import Reservation as Reservation
 from inventory.models.reservations import ReservationLine as ReservationLine
+from inventory.models.reservations import ReservationStatus as ReservationStatus
 from inventory.models.stock import Stock as Stock
 from inventory.models.stock import StockChange as StockChange
 from inventory.models.stock import Warehouse as Warehouse

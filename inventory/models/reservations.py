@@ -12,6 +12,12 @@ from config.db.statuses import BUSY, QUIET, StatusChoices
 from inventory.exceptions import ReservationClosed
 
 
+class ReservationStatus(StatusChoices):
+    HELD = "held", BUSY, _("held")
+    RELEASED = "released", QUIET, _("released")
+    COMMITTED = "committed", QUIET, _("committed")
+
+
 class ReservationQuerySet(models.QuerySet["Reservation"]):
     def with_returned(self) -> "ReservationQuerySet":
         """Annotates `returned`: how many units came back on hand."""
@@ -62,7 +68,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
             )
             row = cursor.fetchone()
         if row is None:
-            if self.filter(reference=reference, status=Reservation.Status.COMMITTED).exists():
+            if self.filter(reference=reference, status=ReservationStatus.COMMITTED).exists():
                 raise ReservationClosed
             return None
         reservation.id, reservation.created_at = row
@@ -111,13 +117,10 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
 class Reservation(models.Model):
     """Goods held for a reference that the inventory does not interpret (an order's number)."""
 
-    class Status(StatusChoices):
-        HELD = "held", BUSY, _("held")
-        RELEASED = "released", QUIET, _("released")
-        COMMITTED = "committed", QUIET, _("committed")
-
     reference = models.CharField(_("reference"), max_length=64, unique=True)
-    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.HELD)
+    status = models.CharField(
+        _("status"), max_length=16, choices=ReservationStatus.choices, default=ReservationStatus.HELD
+    )
     expires_at = models.DateTimeField(_("held until"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -4,8 +4,12 @@ Amounts are `Decimal` with two places in the payment's currency. An attempt or r
 provider is called, so that a crash leaves a question that can be asked, never a charge that nobody remembers.
 """
 
+from payments.models.payments import AttemptStatus as AttemptStatus
 from payments.models.payments import Payment as Payment
 from payments.models.payments import PaymentAttempt as PaymentAttempt
+from payments.models.payments import PaymentMethod as PaymentMethod
+from payments.models.payments import PaymentStatus as PaymentStatus
 from payments.models.refunds import Refund as Refund
+from payments.models.refunds import RefundStatus as RefundStatus
 from payments.models.unmatched_charges import StrayCharge as StrayCharge
 from payments.models.webhook_events import WebhookEvent as WebhookEvent

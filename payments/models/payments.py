@@ -20,6 +20,20 @@ from config.db.statuses import BAD, BUSY, GOOD, QUIET, StatusChoices
 from config.money import ZERO, total
 
 
+class PaymentMethod(models.TextChoices):
+    CARD = "card", _("card")
+    PIX = "pix", "Pix"
+
+
+class PaymentStatus(StatusChoices):
+    PENDING = "pending", BUSY, _("pending")
+    PAID = "paid", GOOD, _("paid")
+    FAILED = "failed", BAD, _("failed")
+    CANCELLED = "cancelled", QUIET, _("cancelled")
+    PARTIALLY_REFUNDED = "partially_refunded", QUIET, _("partially refunded")
+    REFUNDED = "refunded", QUIET, _("refunded")
+
+
 def _total(field: str, **filters: Any) -> Coalesce:
     """The sum of a field of rows that belong to the payment that is being read, as an annotation."""
     payment = Payment.objects.filter(pk=models.OuterRef("pk")).order_by()
@@ -44,25 +58,13 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 class Payment(models.Model):
     """What one order owes and what came of it. `reference` is opaque: whoever opened the payment knows its meaning."""
 
-    class Status(StatusChoices):
-        PENDING = "pending", BUSY, _("pending")
-        PAID = "paid", GOOD, _("paid")
-        FAILED = "failed", BAD, _("failed")
-        CANCELLED = "cancelled", QUIET, _("cancelled")
-        PARTIALLY_REFUNDED = "partially_refunded", QUIET, _("partially refunded")
-        REFUNDED = "refunded", QUIET, _("refunded")
-
-    class Method(models.TextChoices):
-        CARD = "card", _("card")
-        PIX = "pix", "Pix"
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reference = models.CharField(_("reference"), max_length=64, unique=True)
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
     currency = models.CharField(_("currency"), max_length=3)
-    status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PENDING)
+    status = models.CharField(_("status"), max_length=20, choices=PaymentStatus.choices, default=PaymentStatus.PENDING)
     provider = models.CharField(_("provider"), max_length=20)
-    method = models.CharField(_("method"), max_length=10, choices=Method.choices)
+    method = models.CharField(_("method"), max_length=10, choices=PaymentMethod.choices)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
@@ -76,9 +78,9 @@ class Payment(models.Model):
         indexes = [models.Index(fields=["status", "created_at"], name="payment_status_created")]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
-            models.CheckConstraint(condition=Q(method__in=["card", "pix"]), name="payment_method_known"),
+            models.CheckConstraint(condition=Q(method__in=PaymentMethod.values), name="payment_method_known"),
             models.CheckConstraint(
-                condition=Q(status__in=["pending", "paid", "failed", "cancelled", "partially_refunded", "refunded"]),
+                condition=Q(status__in=PaymentStatus.values),
                 name="payment_status_known",
             ),
         ]
@@ -98,6 +100,15 @@ class Payment(models.Model):
         return self.captured - total(refund.amount for refund in self.refunds.all() if refund.holds_money)
 
 
+class AttemptStatus(StatusChoices):
+    STARTED = "started", BUSY, _("started")
+    ACTION = "action", BUSY, _("waiting for the shopper")
+    APPROVED = "approved", GOOD, _("approved")
+    DECLINED = "declined", BAD, _("declined")
+    CANCELLED = "cancelled", QUIET, _("cancelled")
+    UNKNOWN = "unknown", BAD, _("unknown")
+
+
 class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
     def with_payment(self) -> PaymentAttemptQuerySet:
         """Attempts with the payment they belong to, in one statement."""
@@ -110,13 +121,13 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
     def stale(self, before: datetime) -> PaymentAttemptQuerySet:
         """Attempts started before `before` to ask the provider about: those with no known answer, and those that wait
         for the shopper and were not asked about since, in case the provider's message of the payment was lost."""
-        unanswered = Q(status__in=[PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN])
-        waiting = Q(status=PaymentAttempt.Status.ACTION) & (Q(asked_at=None) | Q(asked_at__lt=before))
+        unanswered = Q(status__in=[AttemptStatus.STARTED, AttemptStatus.UNKNOWN])
+        waiting = Q(status=AttemptStatus.ACTION) & (Q(asked_at=None) | Q(asked_at__lt=before))
         return self.filter(unanswered | waiting, created_at__lt=before)
 
     def stuck(self, before: datetime) -> PaymentAttemptQuerySet:
         """Attempts started before `before` of which nobody knows whether they took money, the oldest first."""
-        statuses = [PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN]
+        statuses = [AttemptStatus.STARTED, AttemptStatus.UNKNOWN]
         return self.unsettled().filter(status__in=statuses, created_at__lt=before).with_payment().order_by("created_at")
 
     def expired(self, now: datetime) -> PaymentAttemptQuerySet:
@@ -211,22 +222,14 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
 class PaymentAttempt(models.Model):
     """One request for money to the provider. Its key is the provider's idempotency key."""
 
-    class Status(StatusChoices):
-        STARTED = "started", BUSY, _("started")
-        ACTION = "action", BUSY, _("waiting for the shopper")
-        APPROVED = "approved", GOOD, _("approved")
-        DECLINED = "declined", BAD, _("declined")
-        CANCELLED = "cancelled", QUIET, _("cancelled")
-        UNKNOWN = "unknown", BAD, _("unknown")
-
-    UNSETTLED = (Status.STARTED, Status.ACTION, Status.UNKNOWN)
+    UNSETTLED = (AttemptStatus.STARTED, AttemptStatus.ACTION, AttemptStatus.UNKNOWN)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts", verbose_name=_("payment"))
     method_token = models.CharField(
         _("payment method"), max_length=255, help_text=_("The provider's token; never card data.")
     )
-    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.STARTED)
+    status = models.CharField(_("status"), max_length=10, choices=AttemptStatus.choices, default=AttemptStatus.STARTED)
     provider_reference = models.CharField(_("provider reference"), max_length=255, blank=True, default="")
     captured = models.DecimalField(_("captured"), max_digits=12, decimal_places=2, default=ZERO)
     action = models.JSONField(_("action"), null=True, blank=True)
@@ -262,7 +265,7 @@ class PaymentAttempt(models.Model):
                 name="attempt_provider_reference_unique",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["started", "action", "approved", "declined", "cancelled", "unknown"]),
+                condition=Q(status__in=AttemptStatus.values),
                 name="attempt_status_known",
             ),
             models.CheckConstraint(condition=Q(captured__gte=0), name="attempt_captured_not_negative"),

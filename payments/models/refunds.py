@@ -17,14 +17,21 @@ from config.money import ZERO
 from payments.models.payments import Payment, PaymentAttempt
 
 
+class RefundStatus(StatusChoices):
+    STARTED = "started", BUSY, _("started")
+    SUCCEEDED = "succeeded", GOOD, _("succeeded")
+    FAILED = "failed", BAD, _("failed")
+    UNKNOWN = "unknown", BAD, _("unknown")
+
+
 class RefundQuerySet(models.QuerySet["Refund"]):
     def holding_money(self) -> RefundQuerySet:
         """Refunds that were or may yet be paid back: all but the failed."""
-        return self.exclude(status=Refund.Status.FAILED)
+        return self.exclude(status=RefundStatus.FAILED)
 
     def stale(self, before: datetime) -> RefundQuerySet:
         """Refunds started before `before` with no known answer: settle them. Oldest first, with attempt and payment."""
-        statuses = [Refund.Status.STARTED, Refund.Status.UNKNOWN]
+        statuses = [RefundStatus.STARTED, RefundStatus.UNKNOWN]
         return (
             self.filter(status__in=statuses, created_at__lt=before)
             .select_related("payment", "attempt")
@@ -58,7 +65,7 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         later = Refund.objects.holding_money().filter(
             payment=models.OuterRef("payment"), created_at__gt=models.OuterRef("created_at")
         )
-        return self.filter(~models.Exists(later), status=Refund.Status.FAILED).select_related("payment")
+        return self.filter(~models.Exists(later), status=RefundStatus.FAILED).select_related("payment")
 
     def total(self) -> Decimal:
         """The sum of the amounts, in one statement."""
@@ -68,17 +75,11 @@ class RefundQuerySet(models.QuerySet["Refund"]):
 class Refund(models.Model):
     """Money on its way back. `idempotency_key` is the caller's; the row's own key is the one that the provider sees."""
 
-    class Status(StatusChoices):
-        STARTED = "started", BUSY, _("started")
-        SUCCEEDED = "succeeded", GOOD, _("succeeded")
-        FAILED = "failed", BAD, _("failed")
-        UNKNOWN = "unknown", BAD, _("unknown")
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))
     attempt = models.ForeignKey(PaymentAttempt, models.PROTECT, related_name="refunds", verbose_name=_("attempt"))
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
-    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.STARTED)
+    status = models.CharField(_("status"), max_length=10, choices=RefundStatus.choices, default=RefundStatus.STARTED)
     provider_reference = models.CharField(_("provider reference"), max_length=255, blank=True, default="")
     reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
     idempotency_key = models.CharField(_("idempotency key"), max_length=128)
@@ -102,9 +103,7 @@ class Refund(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
-            models.CheckConstraint(
-                condition=Q(status__in=["started", "succeeded", "failed", "unknown"]), name="refund_status_known"
-            ),
+            models.CheckConstraint(condition=Q(status__in=RefundStatus.values), name="refund_status_known"),
             models.UniqueConstraint(fields=["payment", "idempotency_key"], name="refund_key_unique"),
             models.UniqueConstraint(
                 fields=["provider_reference"],
@@ -119,9 +118,9 @@ class Refund(models.Model):
     @property
     def is_settled(self) -> bool:
         """Whether the end is known: succeeded or failed."""
-        return self.status in (self.Status.SUCCEEDED, self.Status.FAILED)
+        return self.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
 
     @property
     def holds_money(self) -> bool:
         """Whether it was or may yet be paid back, as `holding_money` asks of rows."""
-        return self.status != self.Status.FAILED
+        return self.status != RefundStatus.FAILED

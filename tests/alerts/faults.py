@@ -13,7 +13,7 @@ from django.utils import timezone
 from checkout.models import Order, OrderStatus, OutboxMessage
 from config.celery import app as celery_app
 from inventory.models import Product, Stock
-from payments.models import PaymentAttempt, WebhookEvent
+from payments.models import AttemptStatus, PaymentAttempt, WebhookEvent
 from tests.support.ending import kill
 from tests.support.orders import eventually
 from tests.support.sandbox import Sandbox
@@ -128,7 +128,7 @@ def lost_answer(stage: Stage) -> Iterator[None]:
     with stage.no_worker():
         with provider_that(stage, "lost_answer", path="/v1/payment_intents"):
             stage.buy()
-        assert PaymentAttempt.objects.filter(status=PaymentAttempt.Status.UNKNOWN).exists()
+        assert PaymentAttempt.objects.filter(status=AttemptStatus.UNKNOWN).exists()
         pass_time(LONG_SECONDS)
         yield
 

@@ -10,10 +10,10 @@ from cart.models import CartStatus
 from checkout.models import OrderStatus
 from config.backoffice.base import status_tag
 from config.db.statuses import BAD, BUSY, GOOD, QUIET, StatusChoices
-from inventory.models import Reservation
-from payments.models import Payment, PaymentAttempt, Refund
+from inventory.models import ReservationStatus
+from payments.models import AttemptStatus, PaymentStatus, RefundStatus
 
-STATUSES = [OrderStatus, CartStatus, Reservation.Status, Payment.Status, PaymentAttempt.Status, Refund.Status]
+STATUSES = [OrderStatus, CartStatus, ReservationStatus, PaymentStatus, AttemptStatus, RefundStatus]
 
 
 class Planted(StatusChoices):

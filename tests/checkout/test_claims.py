@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 from checkout import services, settle_webhooks, sweeper
 from payments import services as payments
 from payments import webhook_inbox as messages
-from payments.models import Refund, WebhookEvent
+from payments.models import Refund, RefundStatus, WebhookEvent
 from payments.models.refunds import RefundQuerySet
 from payments.models.webhook_events import LEASE, WebhookEventQuerySet
 from payments.sandbox.webhooks import sign
@@ -155,7 +155,7 @@ def test_a_refund_is_asked_about_by_one_sweep(guarded: bool, open_refunds: int, 
         assert gate.reached.wait(20)
         second = sweeper.settle_stale_refunds()
         gate.open()
-    assert Refund.objects.filter(status=Refund.Status.SUCCEEDED).count() == open_refunds
+    assert Refund.objects.filter(status=RefundStatus.SUCCEEDED).count() == open_refunds
     if guarded:
         assert (first.result(), second) == (1, open_refunds - 1)
         assert counted("refunds") - before == open_refunds

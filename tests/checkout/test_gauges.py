@@ -11,7 +11,7 @@ from cart.snapshot import CartSnapshot
 from checkout.models import Order, OrderStatus, OutboxMessage
 from config.telemetry import metrics
 from inventory.models import ReservationLine, Stock
-from payments.models import PaymentAttempt, WebhookEvent
+from payments.models import AttemptStatus, PaymentAttempt, WebhookEvent
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import order_of
@@ -77,9 +77,7 @@ def test_old_mail_is_seen(order: Order) -> None:
 
 
 def test_an_attempt_without_an_answer_is_seen(order: Order) -> None:
-    PaymentAttempt.objects.update(
-        status=PaymentAttempt.Status.UNKNOWN, created_at=timezone.now() - timedelta(minutes=7)
-    )
+    PaymentAttempt.objects.update(status=AttemptStatus.UNKNOWN, created_at=timezone.now() - timedelta(minutes=7))
     told = scraped()
     assert told["payment_attempts,unknown"] == 1
     assert told["payment_attempt_oldest_seconds,unknown"] == pytest.approx(420, abs=10)

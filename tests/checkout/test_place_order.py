@@ -21,7 +21,7 @@ from config.db.locks import redis_lock
 from inventory.exceptions import InsufficientStock
 from inventory.models import Product, Stock
 from payments.exceptions import PaymentUnavailable
-from payments.models import PaymentAttempt, WebhookEvent
+from payments.models import AttemptStatus, PaymentAttempt, WebhookEvent
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 from shipping.models import Quote, ShippingRate
 from tests.support.factories.accounts import UserFactory
@@ -112,7 +112,7 @@ class TestAction:
         order = order_of(cart, AUTHENTICATE)
         attempt = order.payment.attempts.get()
         assert order.status == OrderStatus.AWAITING_PAYMENT
-        assert attempt.status == PaymentAttempt.Status.ACTION
+        assert attempt.status == AttemptStatus.ACTION
         assert attempt.action["type"] == "redirect"
         assert stock_of(product) == (10, 3)
         assert status_of(cart) == CartStatus.CHECKING_OUT
@@ -151,7 +151,7 @@ class TestUnknown:
         product = ProductFactory(stock=10)
         order = self.lost(sandbox, ready_cart([product], quantity=3))
         assert order.status == OrderStatus.AWAITING_PAYMENT
-        assert order.payment.attempts.get().status == PaymentAttempt.Status.UNKNOWN
+        assert order.payment.attempts.get().status == AttemptStatus.UNKNOWN
         assert stock_of(product) == (10, 3)
 
     def test_nobody_can_pay_again_meanwhile(self, sandbox) -> None:

@@ -13,7 +13,7 @@ from checkout.settle import settle
 from inventory import reservations
 from payments.exceptions import RefundRefused
 from payments.gateways.base import Outcome
-from payments.models import Payment, PaymentAttempt
+from payments.models import Payment, PaymentAttempt, PaymentStatus
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
@@ -40,7 +40,7 @@ class TestRefund:
     def test_in_part_leaves_the_order_paid(self, sandbox) -> None:
         order = order_of(ready_cart())
         assert refund(order, "5.00").status == OrderStatus.PAID
-        assert Payment.objects.get().status == Payment.Status.PARTIALLY_REFUNDED
+        assert Payment.objects.get().status == PaymentStatus.PARTIALLY_REFUNDED
         assert sandbox.ledger()["refunded"] == 500
 
     def test_never_more_than_was_paid(self, sandbox) -> None:
@@ -127,7 +127,7 @@ class TestLateMoney:
         self.pay_late(order)
         assert outbox.relay() == 1
         assert sandbox.ledger()["balance"] == 0
-        assert Payment.objects.get().status == Payment.Status.REFUNDED
+        assert Payment.objects.get().status == PaymentStatus.REFUNDED
 
     def test_a_lapsed_hold_is_taken_anew_where_the_goods_are_there(self) -> None:
         product = ProductFactory(stock=2)

@@ -12,7 +12,7 @@ from checkout import outbox, services, sweeper, tasks
 from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage
 from inventory.models import Product
 from payments import services as payments
-from payments.models import PaymentAttempt, Refund
+from payments.models import AttemptStatus, PaymentAttempt, Refund, RefundStatus
 from shipping.models import Quote
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
@@ -57,7 +57,7 @@ class TestRefundsWithoutAnAnswer:
         with monkeypatch.context() as patch:
             patch.setattr(services, "_close_refunded", Mock(side_effect=OSError("The process died.")))
             assert sweeper.settle_stale_refunds() == 0
-        assert Refund.objects.get().status == Refund.Status.UNKNOWN
+        assert Refund.objects.get().status == RefundStatus.UNKNOWN
         Refund.objects.update(asked_at=None)
         assert sweeper.settle_stale_refunds() == 1
         order.refresh_from_db()
@@ -77,7 +77,7 @@ class TestTheProvidersBooks:
     def test_money_that_we_took_for_cancelled_goes_back(self, sandbox) -> None:
         order = order_of(ready_cart())
         # As after a mistake of ours, or a database restored from yesterday.
-        PaymentAttempt.objects.update(status=PaymentAttempt.Status.CANCELLED, captured=0)
+        PaymentAttempt.objects.update(status=AttemptStatus.CANCELLED, captured=0)
         OutboxMessage.objects.all().delete()
         Order.objects.update(status=OrderStatus.CANCELLED)
         assert sweeper.reconcile() == 1
@@ -117,7 +117,7 @@ class TestManyAttempts:
         for _ in range(3):
             order_of(ready_cart(), AUTHENTICATE)
         long_ago = timezone.now() - timedelta(hours=1)
-        PaymentAttempt.objects.update(status=PaymentAttempt.Status.UNKNOWN, created_at=long_ago)
+        PaymentAttempt.objects.update(status=AttemptStatus.UNKNOWN, created_at=long_ago)
         first = payments.claim_stale(timezone.now(), 2)
         second = payments.claim_stale(timezone.now(), 2)
         assert len(first) == len(second) == 2

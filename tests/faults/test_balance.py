@@ -15,7 +15,7 @@ from checkout.models import Order, OrderStatus, OutboxMessage
 from inventory.models import ReservationLine, Stock
 from payments.gateways import gateway
 from payments.gateways.base import AuthorizeRequest
-from payments.models import Payment, PaymentAttempt
+from payments.models import AttemptStatus, Payment, PaymentAttempt
 from shipping.models import Quote
 from tests.support.books import Books
 from tests.support.factories.cart import ready_cart
@@ -85,7 +85,7 @@ def paid_cart_that_is_open(order: Order) -> None:
 
 
 def attempt_without_an_end(order: Order) -> None:
-    PaymentAttempt.objects.filter(status=PaymentAttempt.Status.ACTION).update(status=PaymentAttempt.Status.UNKNOWN)
+    PaymentAttempt.objects.filter(status=AttemptStatus.ACTION).update(status=AttemptStatus.UNKNOWN)
 
 
 def message_that_waits(order: Order) -> None:

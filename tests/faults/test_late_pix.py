@@ -14,7 +14,7 @@ from config.money import to_minor_units
 from inventory import reservations
 from inventory.models import Product
 from payments import webhook_inbox
-from payments.models import Payment, PaymentAttempt
+from payments.models import Payment, PaymentAttempt, PaymentStatus
 from payments.sandbox.webhooks import sign
 from tests.faults.crash_cases import deliver_webhooks
 from tests.support.books import Books
@@ -93,7 +93,7 @@ def test_money_that_arrives_after_the_order_was_given_up_goes_back(
     told(sandbox)
     waiting.refresh_from_db()
     assert waiting.status == OrderStatus.CANCELLED
-    assert Payment.objects.get(pk=waiting.payment_id).status == Payment.Status.REFUNDED
+    assert Payment.objects.get(pk=waiting.payment_id).status == PaymentStatus.REFUNDED
     assert stock_of(product) == (5, 0)
     assert books.check(FAULT, 1).refunded == to_minor_units(waiting.total, "BRL")
 

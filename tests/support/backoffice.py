@@ -15,7 +15,7 @@ from checkout.settle import settle
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, BreakerOpen, ProviderFailure, breaker
 from inventory.models import Product
 from payments.gateways.base import Outcome
-from payments.models import PaymentAttempt, Refund
+from payments.models import PaymentAttempt, Refund, RefundStatus
 from payments.refunds import begin as begin_refund
 from tests.support.factories.cart import ready_cart
 
@@ -36,11 +36,11 @@ def attempt_of(made: Order) -> PaymentAttempt:
     return PaymentAttempt.objects.get(payment=made.payment_id)
 
 
-def refund_of(made: Order, amount: str = "1.00", status: str = Refund.Status.SUCCEEDED) -> Refund:
+def refund_of(made: Order, amount: str = "1.00", status: str = RefundStatus.SUCCEEDED) -> Refund:
     key = f"key-{Refund.objects.count()}"
     row = begin_refund(made.payment_id, Decimal(amount), "scratched", idempotency_key=key)
     Refund.objects.filter(pk=row.pk).update(
-        status=status, settled_at=timezone.now() if status == Refund.Status.SUCCEEDED else None
+        status=status, settled_at=timezone.now() if status == RefundStatus.SUCCEEDED else None
     )
     return row
 

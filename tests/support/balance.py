@@ -17,7 +17,7 @@ from cart.models import Cart, CartStatus
 from checkout.models import LIVE, Order, OrderLine, OrderStatus, OutboxMessage
 from config.money import to_minor_units
 from inventory.models import Product, ReservationLine, Stock
-from payments.models import PaymentAttempt, Refund
+from payments.models import AttemptStatus, PaymentAttempt, Refund, RefundStatus
 
 PAID = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
@@ -102,7 +102,7 @@ def _money(ledger: Mapping[str, Any], paid: int) -> list[str]:
 def _books(ledger: Mapping[str, Any]) -> list[str]:
     """Our own books against the provider's, as sums and order by order."""
     captured = PaymentAttempt.objects.aggregate(total=Sum("captured"))["total"] or Decimal(0)
-    refunded = Refund.objects.filter(status=Refund.Status.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or 0
+    refunded = Refund.objects.filter(status=RefundStatus.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or 0
     problems = []
     if to_minor_units(captured, "BRL") != ledger["captured"]:
         problems.append(f"our books say captured {captured}, the provider's {ledger['captured']} centavos")
@@ -197,12 +197,10 @@ def _mails(mails: Counter[str], *, at_rest: bool) -> list[str]:
 
 def _unrest() -> list[str]:
     """What is still open although nobody has to act."""
-    open_attempts = PaymentAttempt.objects.filter(
-        status__in=[PaymentAttempt.Status.STARTED, PaymentAttempt.Status.UNKNOWN]
-    )
+    open_attempts = PaymentAttempt.objects.filter(status__in=[AttemptStatus.STARTED, AttemptStatus.UNKNOWN])
     rows = {
         "attempts without a known end": open_attempts.count(),
-        "refunds without a known end": Refund.objects.exclude(status=Refund.Status.SUCCEEDED).count(),
+        "refunds without a known end": Refund.objects.exclude(status=RefundStatus.SUCCEEDED).count(),
         "messages not sent": OutboxMessage.objects.unsent().count(),
     }
     return [f"{count} {what}" for what, count in rows.items() if count]

@@ -14,7 +14,7 @@ from checkout import outbox
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from config.audit.models import Entry
 from inventory.models import Product, Stock
-from payments.models import PaymentAttempt, Refund
+from payments.models import AttemptStatus, Refund
 from tests.support.backoffice import attempt_of, order, page_of, press, told
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
@@ -344,7 +344,7 @@ class TestAskTheProvider:
     def test_a_charge_whose_answer_was_lost(self, desk: Client, sandbox) -> None:
         sandbox.fault("lost_answer", times=1)
         made = order_of(ready_cart())
-        assert attempt_of(made).status == PaymentAttempt.Status.UNKNOWN
+        assert attempt_of(made).status == AttemptStatus.UNKNOWN
         press(desk, "ask", made)
         assert status_of(made) == OrderStatus.PAID
         assert sandbox.ledger()["captured"] == int(made.total * 100)

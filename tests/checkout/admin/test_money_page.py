@@ -12,7 +12,7 @@ from django.utils import timezone
 from checkout import sweeper
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from config.audit.models import Entry
-from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
+from payments.models import PaymentAttempt, Refund, RefundStatus, StrayCharge, WebhookEvent
 from tests.checkout.admin.test_lists import statements
 from tests.support.backoffice import attempt_of, order, refund_of
 from tests.support.factories.cart import ready_cart
@@ -59,7 +59,7 @@ def attempt_that_nobody_knows_of(status: str = "unknown") -> str:
     return made.number
 
 
-def refund_with_no_answer(status: str = Refund.Status.UNKNOWN) -> str:
+def refund_with_no_answer(status: str = RefundStatus.UNKNOWN) -> str:
     made = order()
     OutboxMessage.objects.update(sent_at=timezone.now())
     Refund.objects.filter(pk=refund_of(made, status=status).pk).update(created_at=ago(), error="no such charge")
@@ -91,7 +91,7 @@ FAULTS: list[tuple[Callable[[], str], str]] = [
     (attempt_that_nobody_knows_of, "stuck_attempts"),
     (lambda: attempt_that_nobody_knows_of("started"), "stuck_attempts"),
     (refund_with_no_answer, "refunds_due"),
-    (lambda: refund_with_no_answer(Refund.Status.FAILED), "refunds_due"),
+    (lambda: refund_with_no_answer(RefundStatus.FAILED), "refunds_due"),
     (refund_that_is_due, "refunds_due"),
     (mail_that_does_not_go, "waiting_messages"),
     (message_of_the_provider, "waiting_events"),
@@ -159,7 +159,7 @@ def test_a_charge_of_no_order_is_dealt_with_only_by_whoever_may() -> None:
 def test_a_refund_that_was_made_anew_is_no_loose_end(desk: Client) -> None:
     made = order()
     OutboxMessage.objects.update(sent_at=timezone.now())
-    Refund.objects.filter(pk=refund_of(made, status=Refund.Status.FAILED).pk).update(created_at=ago())
+    Refund.objects.filter(pk=refund_of(made, status=RefundStatus.FAILED).pk).update(created_at=ago())
     assert list(listed(desk)) == ["refunds_due"]
     refund_of(made)
     assert listed(desk) == {}

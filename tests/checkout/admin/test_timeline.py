@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from checkout import outbox, services
 from checkout.models import Order, OutboxMessage
-from payments.models import Refund
+from payments.models import RefundStatus
 from tests.checkout.admin.test_lists import event_of
 from tests.support.backoffice import attempt_of, order, page_of, press, refund_of
 from tests.support.factories.cart import ready_cart
@@ -83,7 +83,7 @@ def test_mails_that_went(desk: Client, mailoutbox) -> None:
 
 def test_an_open_refund_can_be_asked_for_again_from_here(desk: Client) -> None:
     made = order()
-    refund = refund_of(made, status=Refund.Status.UNKNOWN)
+    refund = refund_of(made, status=RefundStatus.UNKNOWN)
     link = f"{reverse('admin:checkout_order_refund', args=[made.pk])}?again={refund.pk}"
     assert link in desk.get(page_of(made)).content.decode()
 

@@ -9,7 +9,7 @@ from cart.models import Cart, CartStatus
 from checkout.metrics import checkout_stage
 from checkout.models import Order, OrderLine, OrderStatus
 from inventory.models import Product
-from payments.models import Payment, PaymentAttempt
+from payments.models import AttemptStatus, Payment, PaymentAttempt, PaymentMethod, PaymentStatus
 from tests.load.before import outside
 from tests.load.before.documents import available
 
@@ -49,7 +49,7 @@ def _write_order(cart: Cart, payment_method: str, freight: Decimal) -> Order:
         quote=cart.quote, subtotal=subtotal, shipping_total=freight, total=total, **cart.address_columns(),
     )  # fmt: skip
     order.payment = Payment.objects.create(
-        reference=order.number, amount=total, currency=cart.currency, provider="stripe", method=Payment.Method.CARD
+        reference=order.number, amount=total, currency=cart.currency, provider="stripe", method=PaymentMethod.CARD
     )
     PaymentAttempt.objects.create(payment=order.payment, method_token=payment_method)
     order.save()
@@ -75,10 +75,10 @@ def _take(product: Product, quantity: int) -> None:
 
 def _mark_paid(order: Order, reference: str) -> None:
     attempt = order.payment.attempts.get()
-    attempt.status, attempt.captured = PaymentAttempt.Status.APPROVED, order.total
+    attempt.status, attempt.captured = AttemptStatus.APPROVED, order.total
     attempt.provider_reference, attempt.settled_at = reference, timezone.now()
     attempt.save()
-    order.payment.status = Payment.Status.PAID
+    order.payment.status = PaymentStatus.PAID
     order.payment.save()
     order.status, order.paid_at = OrderStatus.PAID, timezone.now()
     order.save()
