@@ -20,7 +20,7 @@ from cart.models import Cart, CartLine, CartQuerySet, CartStatus
 from config import money
 from config.backoffice.base import NOTHING, ChoiceFilter, PageAdmin, amount, facts, moment, moment_of, status_tag
 from config.backoffice.site import page
-from config.templatetags.esteira import cep, phone
+from config.formats import cep, phone
 from inventory import catalogue
 
 TOKEN_SHOWN = 8

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.backoffice.base import Audited, ChoiceFilter, FactsAdmin, amount, moment_of
-from config.templatetags.esteira import cep
+from config.formats import cep
 from shipping.models import Quote, ShippingMethod, ShippingRate
 from shipping.postal_codes import state_names
 

@@ -17,8 +17,8 @@ from checkout.admin.forms import ReasonForm, RefundForm, new_key
 from checkout.models import CANCELLABLE, REFUNDABLE, Order, OrderStatus
 from config.backoffice.base import PageAdmin
 from config.exceptions import Refusal
+from config.formats import money
 from config.money import ZERO
-from config.templatetags.esteira import money
 from payments.models import Refund
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from checkout import ask_provider, outbox, services
 from checkout.models import Order, OrderStatus
 from config.audit.services import Actor
-from config.templatetags.esteira import money
+from config.formats import money
 from payments.models import AttemptStatus, Refund, RefundStatus
 
 

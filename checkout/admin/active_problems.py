@@ -15,8 +15,8 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from config.formats import money
 from config.telemetry.metrics import scraped
-from config.templatetags.esteira import money
 
 
 def _how_long(_label: str, seconds: float) -> str:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from checkout.discrepancies import discrepancies
 from checkout.models import OutboxMessage
 from config.backoffice.base import reference_link
-from config.templatetags.esteira import money
+from config.formats import money
 from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
 # Longer than this, nobody is working on it any more.

@@ -17,7 +17,7 @@ from checkout.admin.sales_report import DAY, Funnel, funnel, midnight, sold_by_d
 from checkout.models import Order, OutboxMessage
 from config.backoffice.alertmanager import firing
 from config.backoffice.charts import bars
-from config.templatetags.esteira import money
+from config.formats import money
 from payments.models import AttemptStatus, PaymentAttempt, Refund, WebhookEvent
 
 # Longer than this, nobody is working on it any more.

@@ -22,7 +22,7 @@ from config.audit.services import Actor
 from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
 from config.backoffice.exports import Exported
 from config.exceptions import Refusal
-from config.templatetags.esteira import cep, phone
+from config.formats import cep, phone
 from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
 
 

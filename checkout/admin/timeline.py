@@ -17,7 +17,7 @@ from config.audit.events import label_for
 from config.audit.models import Entry
 from config.backoffice.base import moment
 from config.db.statuses import BAD, BUSY, GOOD, QUIET
-from config.templatetags.esteira import money
+from config.formats import money
 from inventory.models import Reservation, ReservationStatus
 from payments.models import AttemptStatus, PaymentAttempt, Refund, RefundStatus, WebhookEvent
 from payments.refunds import REFUND

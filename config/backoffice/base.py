@@ -26,7 +26,7 @@ from config.audit import events
 from config.audit import services as audit
 from config.db.statuses import QUIET, StatusChoices
 from config.exceptions import Refusal
-from config.templatetags.esteira import money
+from config.formats import money
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

@@ -1,106 +1,25 @@
-"""How money, dates and postal codes read on a page, in the shopper's language."""
+"""`{% load esteira %}`: the formats, and the small pieces that every page is made of."""
 
-import datetime as dt
-from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import segno
-from babel import Locale
-from babel.dates import format_date
-from babel.numbers import format_currency
 from django import forms, template
-from django.utils import timezone
+from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language, gettext, to_locale
+
+from config import formats
 
 register = template.Library()
 
-# A space after the symbol in every language, as Brazilians write it; it does not break at the end of a line.
-MONEY_PATTERN = "¤\u00a0#,##0.00"
-
-
-def _locale() -> Locale:
-    return _locale_of(get_language() or "en")
-
-
-@lru_cache
-def _locale_of(language: str) -> Locale:
-    return Locale.parse(to_locale(language))
-
-
-@register.filter
-def money(amount: Decimal | str | None, currency: str = "BRL") -> str:
-    """`R$ 1.234,56` in Portuguese, `R$ 1,234.56` in English; nothing where there is no amount."""
-    if amount in (None, ""):
-        return ""
-    return _money(str(amount), currency, get_language() or "en")
-
-
-@lru_cache(maxsize=4096)
-def _money(amount: str, currency: str, language: str) -> str:
-    return format_currency(Decimal(amount), currency, MONEY_PATTERN, locale=_locale_of(language))
-
-
-@register.filter
-def cep(postal_code: str | None) -> str:
-    """`01310200` as it is written: `01310-200`."""
-    digits = postal_code or ""
-    return f"{digits[:5]}-{digits[5:]}" if len(digits) == 8 else digits
-
-
-@register.filter
-def phone(number: str | None) -> str:
-    """`11987654321` as it is written: `(11) 98765-4321`; anything else as it was typed."""
-    digits = number or ""
-    if digits.isdigit() and len(digits) in (10, 11):
-        return f"({digits[:2]}) {digits[2:-4]}-{digits[-4:]}"
-    return digits
-
-
-def add_business_days(start: dt.date, days: int) -> dt.date:
-    """The day that is `days` working days (Monday to Friday) after `start`; holidays are not counted."""
-    day = start
-    while days > 0:
-        day += dt.timedelta(days=1)
-        days -= day.weekday() < 5
-    return day
-
-
-@register.simple_tag
-def arrival(min_days: int, max_days: int, start: dt.datetime | None = None) -> str:
-    """`arrives between Dec 3 and 5`, counted in working days from `start` (now, where none is given)."""
-    origin = timezone.localtime(start).date() if start else timezone.localdate()
-    first, last = add_business_days(origin, min_days), add_business_days(origin, max_days)
-    locale = _locale()
-    parts = {
-        "first": str(first.day),
-        "last": str(last.day),
-        "first_month": format_date(first, "MMM", locale=locale),
-        "last_month": format_date(last, "MMM", locale=locale),
-    }
-    if first == last:
-        return gettext("arrives on %(last_month)s %(last)s") % parts
-    if first.month == last.month:
-        return gettext("arrives between %(last_month)s %(first)s and %(last)s") % parts
-    return gettext("arrives between %(first_month)s %(first)s and %(last_month)s %(last)s") % parts
-
-
-@register.filter
-def day(moment: dt.datetime | dt.date | None) -> str:
-    """A date as people say it: `3 de dezembro de 2026`, `December 3, 2026`."""
-    if moment is None:
-        return ""
-    local = timezone.localtime(moment) if isinstance(moment, dt.datetime) else moment
-    return format_date(local, "long", locale=_locale())
+for _filter in (formats.money, formats.cep, formats.phone, formats.day):
+    register.filter(_filter)
+register.simple_tag(formats.arrival)
 
 
 @register.simple_tag
 def icon(name: str, variant: str = "") -> SafeString:
     """A drawing from icons.svg; it says nothing to a screen reader, so words must stand beside it."""
-    from django.templatetags.static import static
-
     classes = f"icon icon--{variant}" if variant else "icon"
     return format_html(
         '<svg class="{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',

@@ -7,7 +7,8 @@ import pytest
 from django.utils import translation
 
 from checkout.templatetags.orders import order_status, order_status_tag
-from config.templatetags.esteira import add_business_days, arrival, cep, day, icon, money, phone, qr_code
+from config.formats import add_business_days, arrival, cep, day, money, phone
+from config.templatetags.esteira import icon, qr_code
 
 pytestmark = pytest.mark.usefixtures("static_files_from_apps")
 

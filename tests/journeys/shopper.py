@@ -7,7 +7,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
-from config.templatetags.esteira import money
+from config.formats import money
 
 GOOD_CARD = "4242 4242 4242 4242"
 DECLINED_CARD = "4000 0000 0000 0002"
