@@ -68,7 +68,7 @@ def test_staff_look_into_a_page_and_into_what_followed_it(page: Page, web: Web) 
     expect(statements).not_to_contain_text("CUP-1")
     look_into(page, "CachePanel")
     expect(page.locator("#CachePanel")).to_contain_text("EVAL")
-    expect(page.locator("#CachePanel")).to_contain_text("/cart/copies.py")
+    expect(page.locator("#CachePanel")).to_contain_text("/cart/cache.py")
 
 
 def look_into(page: Page, panel: str) -> None:

@@ -21,13 +21,13 @@ def test_a_payment_is_refunded_in_parts(sandbox: Sandbox) -> None:
 
     refunds.refund(payment.pk, Decimal("9.80"), "scratched", idempotency_key="1")
     payment.refresh_from_db()
-    assert (payment.status, refunds.refundable(payment)) == ("partially_refunded", Decimal("100.00"))
+    assert (payment.status, payment.refundable) == ("partially_refunded", Decimal("100.00"))
     with pytest.raises(RefundRefused) as refusal:
         refunds.refund(payment.pk, Decimal("100.01"), "", idempotency_key="2")
     assert refusal.value.details == {"refundable": "100.00"}
     refunds.refund(payment.pk, Decimal("100.00"), "", idempotency_key="3")
     payment.refresh_from_db()
-    assert (payment.status, refunds.refundable(payment)) == ("refunded", Decimal("0.00"))
+    assert (payment.status, payment.refundable) == ("refunded", Decimal("0.00"))
     assert sandbox.ledger()["balance"] == 0
 
 
@@ -64,7 +64,7 @@ def test_a_refund_goes_on_when_the_provider_is_back(sandbox: Sandbox) -> None:
     with pytest.raises(PaymentUnavailable):
         refunds.refund(payment.pk, Decimal("109.80"), "", idempotency_key="1")
     [waiting] = Refund.objects.stale(timezone.now() + timedelta(seconds=1))
-    assert refunds.refundable(payment) == 0
+    assert payment.refundable == 0
 
     assert refunds.record(waiting, refunds.ask(waiting)).status == "succeeded"
     payment.refresh_from_db()

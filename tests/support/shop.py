@@ -128,8 +128,10 @@ class Shop:
         return server.url(0)
 
     def _start_web(self, port: int, release: Path) -> "subprocess.Popen[bytes]":
+        # Releases before the one that brought config/gunicorn.py name it otherwise.
+        settings = "config.gunicorn" if (release / "config" / "gunicorn.py").exists() else "config.web_server"
         web = self._start(
-            f"web-{port}", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi", "--log-level", "error",
+            f"web-{port}", "gunicorn", "--config", f"python:{settings}", "config.wsgi", "--log-level", "error",
             "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", release=release,
         )  # fmt: skip
         deadline = time.monotonic() + 60
