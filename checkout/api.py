@@ -60,13 +60,13 @@ class CheckoutSerializer(Input):
 class PaymentProgress(models.TextChoices):
     """How far the payment of an order is, in words for apps."""
 
-    PENDING = "pending", _("the bank has not answered yet; nothing has to be done again")
-    AWAITING_ACTION = "awaiting_action", _("the shopper has to do what `action` says")
-    PAID = "paid", _("the money is there")
-    DECLINED = "declined", _("the bank said no; nothing was charged")
-    CANCELLED = "cancelled", _("given up; nothing was charged")
-    PARTIALLY_REFUNDED = "partially_refunded", _("part of the money went back")
-    REFUNDED = "refunded", _("all of the money went back")
+    PENDING = "pending", _("the bank has not answered yet; do not repeat the payment")
+    AWAITING_ACTION = "awaiting_action", _("the shopper must complete `action`")
+    PAID = "paid", _("the payment was received")
+    DECLINED = "declined", _("the bank declined; nothing was charged")
+    CANCELLED = "cancelled", _("cancelled; nothing was charged")
+    PARTIALLY_REFUNDED = "partially_refunded", _("part of the money was refunded")
+    REFUNDED = "refunded", _("all of the money was refunded")
 
 
 _FROM_PAYMENT = {

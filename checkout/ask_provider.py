@@ -20,7 +20,7 @@ from payments.models import AttemptStatus, PaymentAttempt
 
 logger = logging.getLogger(__name__)
 
-ASK = AuditEvent("order.ask", _("asked the provider about the payment"))
+ASK = AuditEvent("order.ask", _("checked the payment with the provider"))
 
 
 def refresh(order: Order, *, by: Actor = None) -> Order:

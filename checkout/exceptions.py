@@ -9,7 +9,7 @@ from config.exceptions import Fact, NotFound, Refusal
 
 
 class OrderNotFound(NotFound):
-    message = _("There is no such order, or its link is incomplete. Open the link from your e-mail.")
+    message = _("We could not find this order, or its link is incomplete. Please open the link from your e-mail.")
 
 
 class PriceChanged(Refusal):
@@ -18,7 +18,9 @@ class PriceChanged(Refusal):
     code = "price_changed"
     status = 409
     title = _("The total has changed")
-    message = _("The total has changed since you saw it. Nothing was charged. Check the new total and confirm it.")
+    message = _(
+        "The total has changed since you last saw it. Nothing was charged. Please check the new total and confirm it."
+    )
     shows = {"expected_total": Fact("what was agreed to."), "total": Fact("what it costs now.")}
 
     def __init__(self, *, expected: Decimal, total: Decimal) -> None:
@@ -38,14 +40,14 @@ class IdempotencyKeyRequired(Refusal):
     code = "idempotency_key_required"
     status = 400
     title = _("The Idempotency-Key is missing")
-    message = _("Send an Idempotency-Key header, so that a repeated request cannot order twice.")
+    message = _("Send an Idempotency-Key header so that a retry cannot place the order twice.")
 
 
 class IdempotencyKeyReused(Refusal):
     code = "idempotency_key_reused"
     status = 422
     title = _("The Idempotency-Key was used before")
-    message = _("This Idempotency-Key was used for another request. Use a new key for a new request.")
+    message = _("This Idempotency-Key was already used for a different request. Use a new key for each new request.")
 
 
 class RequestOvertaken(Refusal):
@@ -68,4 +70,4 @@ class OrderNotCancellable(Refusal):
 class OrderNotAdvanced(Refusal):
     code = "order_not_advanced"
     status = 409
-    message = _("This order cannot take this step now.")
+    message = _("This order cannot move to that status now.")

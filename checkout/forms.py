@@ -46,7 +46,7 @@ class PhoneField(forms.CharField):
         if digits.startswith("55") and len(digits) in (12, 13):
             digits = digits[2:]
         if text and not re.fullmatch(r"[1-9][0-9]{9,10}", digits):
-            raise ValidationError(_("Type the area code and the number, like (11) 98765-4321."))
+            raise ValidationError(_("Enter the area code and number, such as (11) 98765-4321."))
         return digits
 
 
@@ -57,24 +57,24 @@ class DeliveryForm(forms.Form):
         label=_("E-mail"),
         help_text=_("For the confirmation and the tracking link."),
         error_messages={
-            "required": _("Type your e-mail: the confirmation goes there."),
-            "invalid": _("This e-mail looks incomplete. It should read like name@example.com."),
+            "required": _("Enter your e-mail. We will send the confirmation there."),
+            "invalid": _("This e-mail looks incomplete. It should look like name@example.com."),
         },
         widget=forms.EmailInput(
             attrs={
                 "autocomplete": "email",
-                "data-missing": _("Type your e-mail: the confirmation goes there."),
-                "data-wrong": _("This e-mail looks incomplete. It should read like name@example.com."),
+                "data-missing": _("Enter your e-mail. We will send the confirmation there."),
+                "data-wrong": _("This e-mail looks incomplete. It should look like name@example.com."),
             }
         ),
     )
-    name = text_field(_("Full name"), 120, "shipping name", _("Type the name of whoever receives the parcel."))
+    name = text_field(_("Full name"), 120, "shipping name", _("Enter the recipient's full name."))
     postal_code = PostalCodeField()
-    street = text_field(_("Street"), 120, "shipping address-line1", _("Type the street or avenue."))
-    number = text_field(_("Number"), 20, "off", _("Type the number, or s/n."), help_text=_("None? Type s/n."))
-    complement = text_field(_("Flat, block, reference"), 80, "shipping address-line2")
-    district = text_field(_("District"), 80, "shipping address-level3", _("Type the district (bairro)."))
-    city = text_field(_("City"), 80, "shipping address-level2", _("Type the city."))
+    street = text_field(_("Street"), 120, "shipping address-line1", _("Enter the street or avenue."))
+    number = text_field(_("Number"), 20, "off", _("Enter the number, or s/n."), help_text=_("No number? Enter s/n."))
+    complement = text_field(_("Flat, block, landmark"), 80, "shipping address-line2")
+    district = text_field(_("District"), 80, "shipping address-level3", _("Enter the district (bairro)."))
+    city = text_field(_("City"), 80, "shipping address-level2", _("Enter the city."))
     state = forms.ChoiceField(
         label=_("State"),
         choices=[("", "—"), *sorted(postal_codes.state_names.items(), key=lambda state: state[1])],
@@ -85,7 +85,7 @@ class DeliveryForm(forms.Form):
         label=_("Phone"),
         required=False,
         max_length=20,
-        help_text=_("Only for the courier, in case they cannot find you."),
+        help_text=_("Only for the courier, if they cannot find you."),
         widget=forms.TextInput(attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel-national"}),
     )
 
@@ -137,7 +137,8 @@ class PaymentForm(forms.Form):
         values = super().clean() or {}
         if values.get("method") == CARD and not values.get("payment_method"):
             self.add_error(
-                "method", _("The card's data did not reach the payment provider. Type it again, or pay with Pix.")
+                "method",
+                _("Your card details did not reach the payment provider. Please enter them again, or pay with Pix."),
             )
         return values
 
@@ -155,15 +156,15 @@ class FindOrderForm(forms.Form):
     number = forms.CharField(
         label=_("Order number"),
         max_length=20,
-        help_text=_("Ten letters and digits, in the confirmation's subject."),
-        error_messages={"required": _("Type the order's number.")},
+        help_text=_("Ten letters and digits, in the subject of your confirmation e-mail."),
+        error_messages={"required": _("Enter the order number.")},
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
     )
     email = forms.EmailField(
         label=_("E-mail"),
         error_messages={
-            "required": _("Type the e-mail that you ordered with."),
-            "invalid": _("This e-mail looks incomplete. It should read like name@example.com."),
+            "required": _("Enter the e-mail you used for the order."),
+            "invalid": _("This e-mail looks incomplete. It should look like name@example.com."),
         },
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )

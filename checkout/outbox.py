@@ -23,8 +23,8 @@ from payments.models import RefundStatus
 
 logger = logging.getLogger(__name__)
 
-RESEND = AuditEvent("message.resend", _("had the confirmation sent again"))
-SEND_NOW = AuditEvent("message.hasten", _("had a message sent at once"))
+RESEND = AuditEvent("message.resend", _("resent the confirmation"))
+SEND_NOW = AuditEvent("message.hasten", _("sent a message immediately"))
 
 BATCH = 50
 
@@ -74,7 +74,7 @@ def resend(order: Order, *, by: Actor = None) -> None:
     confirmations = OutboxMessage.objects.filter(order=order, kind=MessageKind.CONFIRMATION)
     if not confirmations.update(sent_at=None, due_at=timezone.now(), tries=0, last_error=""):
         raise OrderNotAdvanced(
-            _("Order %(number)s is %(status)s and was never confirmed: there is no mail to send again.")
+            _("Order %(number)s is %(status)s and was never confirmed, so there is no confirmation to resend.")
             % {"number": order.number, "status": order.get_status_display()}
         )
     audit.record(by, RESEND, order, reference=order.number)

@@ -25,8 +25,8 @@ from payments.models import AttemptStatus, Payment, PaymentStatus, Refund
 
 SHIP = AuditEvent("order.ship", _("marked as shipped"))
 DELIVER = AuditEvent("order.deliver", _("marked as delivered"))
-CANCEL = AuditEvent("order.cancel", _("set out to cancel"))
-TAKE_BACK = AuditEvent("order.take_back", _("decided that the goods go back into stock"))
+CANCEL = AuditEvent("order.cancel", _("requested cancellation"))
+TAKE_BACK = AuditEvent("order.take_back", _("requested restocking"))
 
 
 def give_to_account(cart_token: str, user: User) -> int:
@@ -130,7 +130,7 @@ def _advance(order: Order, origin: OrderStatus, target: OrderStatus, verb: Audit
     order = Order.objects.locked().get(pk=order.pk)
     if order.status != origin:
         raise OrderNotAdvanced(
-            _("Order %(number)s is %(status)s; only one that is %(origin)s can become %(target)s.")
+            _("Order %(number)s is %(status)s; only an order that is %(origin)s can become %(target)s.")
             % {
                 "number": order.number,
                 "status": order.get_status_display(),

@@ -141,5 +141,7 @@ def find_order(request: HttpRequest) -> HttpResponse:
         found = Order.objects.find(form.cleaned_data["number"], form.cleaned_data["email"])
         if found:
             return redirect(order_path(found))
-        form.add_error(None, _("We know no order with this number and e-mail. Check both in your confirmation."))
+        form.add_error(
+            None, _("We could not find an order with this number and e-mail. Please check both in your confirmation.")
+        )
     return render(request, "checkout/find_order.html", {"form": form}, status=422 if form.errors else 200)

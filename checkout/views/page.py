@@ -40,7 +40,7 @@ def with_open_cart(view: Callable[[HttpRequest, CartSnapshot], HttpResponse]) ->
         if not cart.lines:
             return redirect("cart:cart")
         if cart.has_problems:
-            look = _("Something in your cart has changed. Please look at the marked lines first.")
+            look = _("Something in your cart has changed. Please check the marked items first.")
             messages.warning(request, just_changed() if request.method == "POST" else look)
             return redirect("cart:cart")
         return view(request, cart)
@@ -49,7 +49,7 @@ def with_open_cart(view: Callable[[HttpRequest, CartSnapshot], HttpResponse]) ->
 
 
 def just_changed() -> str:
-    return _("Something in your cart has just changed. Nothing was charged. Please check it again.")
+    return _("Your cart has just changed. Nothing was charged. Please check it again.")
 
 
 @require_safe

@@ -43,7 +43,7 @@ def pay(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
         return checkout_page(request, cart, payment_form=form, status=422)
     if form.cleaned_data["cart"] != cart.id:
         # The page was of another cart (an old tab): nothing is ordered that is not in view.
-        messages.warning(request, _("This page was out of date. Here is your cart as it is now; nothing was charged."))
+        messages.warning(request, _("This page was out of date. Nothing was charged. Here is your cart as it is now."))
         return redirect("checkout:checkout")
     return _pay(request, cart, form)
 

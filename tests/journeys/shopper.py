@@ -19,7 +19,7 @@ CONTACT = {
     "CEP (postal code)": "01310-200",
     "Street": "Avenida Paulista",
     "Number": "1000",
-    "Flat, block, reference": "ap. 12",
+    "Flat, block, landmark": "ap. 12",
     "District": "Bela Vista",
     "City": "São Paulo",
     "Phone": "(11) 98765-4321",
@@ -136,7 +136,7 @@ class Shopper:
 
     def check_out(self) -> None:
         self.press(self.link("Check out"))
-        self.sees_heading("Check out")
+        self.sees_heading("Checkout")
 
     def field(self, label: str) -> Locator:
         """A field of the open part by its label, which may go on with "(optional)"."""

@@ -68,7 +68,7 @@ def test_a_guest_makes_an_account_of_what_was_typed(shopper: Shopper, goods: Goo
     shopper.pay_by_card(GOOD_CARD)
     number = shopper.is_thanked()
     shopper.page.get_by_label(shopper.words("Password"), exact=True).fill(PASSWORD)
-    shopper.press(shopper.button("Make an account"))
+    shopper.press(shopper.button("Create an account"))
     shopper.sees("Welcome, %(name)s. Your account is ready.", name="Ana")
     assert User.objects.get().email == "ana@example.com"
     shopper.open("/orders/")
@@ -99,7 +99,7 @@ def test_signing_up_keeps_the_cart_and_what_was_typed(welcome: Callable[..., Sho
 
 ENGLISH = [
     "Add to cart", "Your cart", "Check out", "Delivery", "Total without", "Search", "Sign in", "Help", "Find my order",
-    "Card data", "Change", "Remove ", "Quantity", "Everything", "In stock", "Sold out", "Payment", "Please check",
+    "Card details", "Change", "Remove ", "Quantity", "Everything", "In stock", "Sold out", "Payment", "Review your order",
     "E-mail is", "Thank you", "What happens next", "Order ", "Products", "Placed", "Economy", "Password", "Create",
     "Continue", "optional", "Language",
 ]  # fmt: skip

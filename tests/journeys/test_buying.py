@@ -147,7 +147,7 @@ def test_the_shopper_comes_back_from_the_bank_without_an_answer(
     shopper.pay_by_card(ASKING_CARD)
     expect(shopper.page.get_by_role("button", name=re.compile("^Sim"))).to_be_visible()
     shopper.open("/checkout/")
-    shopper.sees_heading("Your bank wants to know that it is you")
+    shopper.sees_heading("Your bank needs to confirm it is you")
     shopper.press(shopper.button("Pay another way"))
     shopper.pay_by_card(GOOD_CARD)
     shopper.is_thanked()
@@ -162,10 +162,10 @@ def test_pix_is_paid_in_another_tab_and_the_page_moves_on_by_itself(
     shopper.pay_with_pix()
     shopper.sees_heading("Pay %(amount)s with Pix", amount=total)
     expect(shopper.page.get_by_role("img", name=shopper.words("QR code for Pix"))).to_be_visible()
-    code = shopper.page.get_by_label(shopper.words("Pix copy and paste"))
+    code = shopper.page.get_by_label(shopper.words("Pix copy-and-paste code"))
     expect(code).to_have_value(re.compile("^000201.*br.gov.bcb.pix.*6304[0-9A-F]{4}$"))
-    shopper.press(shopper.button("Copy the text"))
-    shopper.sees("Copied. Paste it in your bank's app.")
+    shopper.press(shopper.button("Copy code"))
+    shopper.sees("Copied. Paste it into your bank's app.")
     assert stock_of(goods.mug) == (12, 1)
 
     attempt = PaymentAttempt.objects.get()
@@ -190,7 +190,7 @@ def test_a_lost_answer_is_asked_for_and_charged_once(shopper: Shopper, goods: Go
     shopper.type_card(GOOD_CARD)
     sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
     shopper.press(shopper.pay_button)
-    shopper.sees_heading("Asking the bank")
+    shopper.sees_heading("Checking with your bank")
     shopper.is_thanked()
     assert shopper.money(captured(sandbox)) == total
     assert Order.objects.get().status == "paid"

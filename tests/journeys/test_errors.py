@@ -104,7 +104,7 @@ def test_sold_out_between_cart_and_payment(shopper: Shopper, goods: Goods, sandb
     inventory.set_stock(goods.hammock.sku, 0)
     shopper.press(shopper.pay_button)
     shopper.sees_heading("Your cart")
-    shopper.sees("Something in your cart has just changed. Nothing was charged. Please check it again.")
+    shopper.sees("Your cart has just changed. Nothing was charged. Please check it again.")
     shopper.sees("Sold out. Remove it to go on, or come back later: it stays here.")
     expect(shopper.link("Check out")).to_have_count(0)
     assert sandbox.ledger()["captured"] == 0

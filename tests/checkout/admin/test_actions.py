@@ -45,7 +45,7 @@ class TestOnePress:
     def test_a_refusal_is_told_and_nothing_is_logged(self, desk: Client) -> None:
         made = order("action")
         (message,) = press(desk, "ship", made)
-        assert "only one that is paid can become shipped" in message
+        assert "only an order that is paid can become shipped" in message
         assert status_of(made) == OrderStatus.AWAITING_PAYMENT
         assert history(made) == []
 

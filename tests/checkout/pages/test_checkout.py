@@ -245,7 +245,7 @@ class TestPaying:
         Stock.objects.filter(product=product).update(on_hand=0)
         page = pay_by_card(page)
         assert page.url == "/cart/"
-        assert "Nothing was charged" in page.html or "Something in your cart" in page.html
+        assert "Nothing was charged" in page.html or "Your cart has just changed" in page.html
         assert not Order.objects.exists()
 
     def test_a_quote_that_ran_out_is_chosen_again(self, visitor: Visitor, product: Product) -> None:
@@ -284,7 +284,7 @@ class TestThreeDSecure:
     def test_the_bank_is_one_step_away(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = pay_by_card(at_payment(visitor, product), AUTHENTICATE)
         attempt = PaymentAttempt.objects.get()
-        assert "Your bank wants to know that it is you" in page.html
+        assert "Your bank needs to confirm it is you" in page.html
         assert f'http-equiv="refresh" content="1; url={attempt.action["url"]}"' in page.html
         again = visitor.open(f"{page.url}?token={Order.objects.get().token}")
         assert 'content="1; url=' not in again.html, "who comes back is not sent away again"
@@ -309,7 +309,7 @@ class TestWaiting:
         page = at_payment(visitor, product)
         sandbox.fault("lost_answer", times=1)
         page = pay_by_card(page)
-        assert "Asking the bank" in page.html
+        assert "Checking with your bank" in page.html
         assert "please do not pay again" in page.html
         assert visitor.open("/checkout/").url == page.url, "the cart's payment cannot be started twice"
 

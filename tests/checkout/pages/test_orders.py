@@ -59,7 +59,7 @@ def test_the_page_follows_the_parcel(visitor: Visitor, order: Order) -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(OrderStatus.CANCELLED, "This order was not completed"), (OrderStatus.REFUNDED, "Your money is on its way back")],
+    [(OrderStatus.CANCELLED, "This order was not completed"), (OrderStatus.REFUNDED, "Your refund is on its way")],
 )
 def test_the_page_says_how_it_ended(visitor: Visitor, order: Order, status: OrderStatus, words: str) -> None:
     Order.objects.update(status=status)
@@ -121,4 +121,4 @@ def test_a_wrong_e_mail_finds_nothing_and_keeps_what_was_typed(visitor: Visitor,
     page = visitor.open("/orders/find/").send("/orders/find/", number=order.number, email="eva@example.com")
     assert page.status == 422
     assert page.form("/orders/find/").fields["number"] == order.number
-    assert "We know no order with this number and e-mail" in page.html
+    assert "We could not find an order with this number and e-mail" in page.html
