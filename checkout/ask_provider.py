@@ -1,4 +1,4 @@
-"""What the provider says of payments whose end is not known here: it is asked, and its answer settled."""
+"""Look up unresolved payments at the provider and settle what it answers."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -24,9 +24,10 @@ ASK = AuditEvent("order.ask", _("checked the payment with the provider"))
 
 
 def refresh(order: Order, *, by: Actor = None) -> Order:
-    """Ask the provider about one order that awaits its payment, for a shopper who is looking at it or for staff (`by`).
+    """Look up the payment of one order at the provider and settle it, for the order's page or for staff (`by`).
 
-    Answers with the order as it was where the provider cannot be asked now.
+    Returns the order reloaded, or as it is if it has no unsettled attempt. An unavailable provider changes nothing.
+    Must not be called inside a transaction.
     """
     attempt = order.current_attempt
     if attempt is None or attempt.is_settled:
@@ -38,10 +39,11 @@ def refresh(order: Order, *, by: Actor = None) -> Order:
 
 
 def recover_order(number: str) -> Order | None:
-    """The order that a request made before it died, so that whoever repeats it still learns of it; None where it was
-    withdrawn, or its money never asked for. Asks the provider about an order that awaits its payment.
+    """Return the order of a request that died before it answered, for the repeat of that request.
 
-    Raises PaymentDeclined, and CheckoutInProgress while that request may still be waiting for the provider.
+    Looks up an unsettled payment at the provider. Returns None if the payment was voided or never sent, so that the
+    order may be placed anew. Raises PaymentDeclined, and CheckoutInProgress while the first request may still be
+    waiting for the provider.
     """
     order = Order.objects.with_everything().get(number=number)
     if order.current_attempt and provider.may_be_under_way(order.current_attempt):
@@ -55,14 +57,17 @@ def recover_order(number: str) -> Order | None:
 
 
 def settle_each(sweep: str, attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttempt], Outcome]) -> int:
-    """Settle what `ask` says of each, counted under `sweep`; how many were. None of them keeps back the others."""
+    """Settle what `ask` returns for each attempt and count them under `sweep`; returns how many were settled.
+
+    A failure is logged and leaves its attempt for the next round; it never stops the others.
+    """
     settled = 0
     for attempt in attempts:
         try:
             settle(attempt.pk, ask(attempt))
         except PaymentUnavailable:
-            logger.info("Attempt %s stays open: the provider cannot be asked now", attempt.pk)
-        except Exception:  # one attempt that cannot be settled must not keep the others waiting
+            logger.info("Attempt %s stays unresolved: the provider is unavailable", attempt.pk)
+        except Exception:  # one bad attempt must not block the others
             logger.exception("Attempt %s could not be settled", attempt.pk)
         else:
             settled += 1

@@ -1,10 +1,10 @@
-"""A repeated request gets the first answer; it never runs twice.
+"""Idempotency keys: a repeated request gets the first answer and never runs twice.
 
-The key lives in Postgres and belongs to a cart. Only answers of requests that did something are kept: an order, or a
-declined card. A refusal that left everything as it was frees its key, so that the same request may be sent again.
+A key lives in Postgres and belongs to a cart. Only answers of requests that changed something are stored: an order, or
+a declined card. A refusal that changed nothing frees its key, so that the same request may be sent again.
 
-A request that does not answer may have died, or be slow. After a while a repeat takes its key over: from then on the
-slow one can no longer place an order, and if it has placed one before, the key knows which.
+A request without an answer may be dead or merely slow. After ABANDONED_AFTER a repeat takes its key over: from then on
+the slow one can no longer place an order, and if it has already placed one, the key holds its number.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
 
 KEY_LENGTH = 255
-# A request that has not answered for so long may have died, and whoever repeats it looks for what came of it.
+# A request without an answer for this long may be dead, and a repeat may take over its key.
 ABANDONED_AFTER = timedelta(seconds=5)
 KEPT_FOR = timedelta(days=2)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP status and a JSON body; `replayed` where another request had produced them before."""
+    """An HTTP status and a JSON body; `replayed` if an earlier request produced them."""
 
     status: int
     body: dict[str, Any]
@@ -45,37 +45,38 @@ def answer_once(
     run: Callable[[IdempotencyKey], Answer],
     recover: Callable[[str], Answer | None],
 ) -> Answer:
-    """The answer of `run`, or the one that the first request with this key got.
+    """Return the answer of `run`, or the one that the first request with this key got.
 
-    `request` is what makes a request the same request. `run` places an order under the key that it is given. Where the
-    first request has not answered for a while and had placed one, `recover` is asked what came of the order of that
-    number, and `run` is called only if that is nothing. Raises IdempotencyKeyRequired, IdempotencyKeyReused,
-    CheckoutInProgress while the first one is at work, CartNotFound, and whatever `run` and `recover` raise.
+    `request` holds the parameters that a repeat must share with the first request. `run` places an order under the key
+    that it is given. If the first request was abandoned after it placed an order, `recover` gets that order's number,
+    and `run` is called only if `recover` returns None.
+
+    Raises IdempotencyKeyRequired, IdempotencyKeyReused, CheckoutInProgress while the first request is running,
+    CartNotFound, and whatever `run` and `recover` raise. Must not be called inside a transaction.
     """
     if not key or len(key) > KEY_LENGTH or "\0" in key:
         raise IdempotencyKeyRequired
     fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
-    entry, created = _enter(cart_token, user_id, key, fingerprint)
+    entry, created = _acquire(cart_token, user_id, key, fingerprint)
     if entry.response_status is not None:
         return Answer(entry.response_status, entry.response_body or {}, replayed=True)
     answer = recover(entry.order_number) if entry.order_number else None
     if answer is None:
         answer = _run(run, entry, created)
-    # Of two that both thought themselves the first, the one that ends first is remembered.
+    # If a slow request and the repeat that took over its key both finish, the first answer stays.
     unanswered = IdempotencyKey.objects.filter(pk=entry.pk, response_status=None)
     unanswered.update(response_status=answer.status, response_body=answer.body)
     return answer
 
 
 def _run(run: Callable[[IdempotencyKey], Answer], entry: IdempotencyKey, created: bool) -> Answer:
-    """The answer of `run`; its refusal frees the key, unless a repeat holds it by now."""
+    """Return the answer of `run`. A refusal frees the key, unless a repeat has taken it over."""
     try:
         return run(entry)
-    except RequestOvertaken as overtaken:
-        # The key is the repeat's by now.
+    except RequestOvertaken as overtaken:  # the key now belongs to the repeat
         raise CheckoutInProgress from overtaken
     except CheckoutInProgress:
-        # Whoever repeats finds the first request at work after all: the key stays with that one.
+        # For a repeat this means that the first request is still running: the key stays.
         if created:
             IdempotencyKey.objects.held(entry).delete()
         raise
@@ -84,27 +85,28 @@ def _run(run: Callable[[IdempotencyKey], Answer], entry: IdempotencyKey, created
         raise
 
 
-def _enter(cart_token: str, user_id: int | None, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
-    """The key's row and whether it is new; this request is the one to run unless the row has an answer.
+def _acquire(cart_token: str, user_id: int | None, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:
+    """Return the key's row and whether it is new. Unless the row has an answer, this request now holds the key.
 
-    One of several at once is let in. Raises CheckoutInProgress for the others.
+    Of several concurrent requests exactly one gets the key. Raises IdempotencyKeyReused if the fingerprint differs, and
+    CheckoutInProgress for the requests that lose.
     """
     now = timezone.now()
     entry, created = IdempotencyKey.objects.enter(cart_token, user_id, key, fingerprint, now)
     if entry.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     if not created and entry.response_status is None:
-        # Nobody has answered yet: the first request is at work, or it died and one of those who repeat it takes over.
-        # Taken over is what was read: not a key under which an order has been placed meanwhile.
-        is_at_work = entry.started_at > now - ABANDONED_AFTER
-        as_read = IdempotencyKey.objects.held(entry).filter(order_number=entry.order_number)
-        if is_at_work or not as_read.update(started_at=now):
+        # No answer yet: the first request is running, or it was abandoned and one repeat takes its key over. The update
+        # is conditional on the row as read, so it never takes a key under which an order was placed in the meantime.
+        is_running = entry.started_at > now - ABANDONED_AFTER
+        unchanged = IdempotencyKey.objects.held(entry).filter(order_number=entry.order_number)
+        if is_running or not unchanged.update(started_at=now):
             raise CheckoutInProgress
         entry.started_at = now
     return entry, created
 
 
 def forget_old_keys(limit: int = 1000) -> int:
-    """Delete at most `limit` keys that no client repeats any more, the oldest first; returns how many."""
+    """Delete at most `limit` keys older than KEPT_FOR, the oldest first; returns how many."""
     old = IdempotencyKey.objects.filter(started_at__lt=timezone.now() - KEPT_FOR).order_by("started_at")
     return IdempotencyKey.objects.filter(pk__in=old.values("pk")[:limit]).delete()[0]

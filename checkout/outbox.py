@@ -1,7 +1,8 @@
-"""The relay of the outbox: what an order's transaction promised is done here, at least once and in practice once.
+"""The outbox relay: delivers what an order's transaction enqueued, at least once and in practice once.
 
-A message is taken by moving its `due_at` on and committing that; then it is sent with no transaction open, and marked.
-A relay that dies in between loses only its turn: the message comes up again after its back-off.
+The relay takes a message by pushing its `due_at` into the future and committing; then it delivers the message with no
+transaction open and marks it sent. A relay that dies in between loses only that try: the message is due again after its
+backoff.
 """
 
 import logging
@@ -30,11 +31,11 @@ BATCH = 50
 
 
 class RefundNotDone(Exception):
-    """The provider has not confirmed the refund; it is asked again later, under the same key."""
+    """The provider has not confirmed the refund. The relay retries it later under the same idempotency key."""
 
 
 def relay() -> int:
-    """Send what is due, at most one batch; returns how many were sent. Safe to run in several workers at once."""
+    """Send one batch of due messages; returns how many were sent. Safe to run in several workers at once."""
     with transaction.atomic():
         taken = OutboxMessage.objects.take(timezone.now(), BATCH)
     sent = sum(_send(message) for message in taken)
@@ -48,7 +49,7 @@ def _send(message: OutboxMessage) -> bool:
             emails.send_confirmation(message.order_id)
         else:
             _refund(message)
-    except Exception as error:  # whatever stops one message must not stop the others
+    except Exception as error:  # one failing message must not block the others
         logger.exception("Message %s of order %s was not sent", message.kind, message.order_id)
         OutboxMessage.objects.filter(pk=message.pk).update(last_error=f"{type(error).__name__}: {error}"[:200])
         return False
@@ -70,7 +71,7 @@ def _refund(message: OutboxMessage) -> None:
 
 @transaction.atomic
 def resend(order: Order, *, by: Actor = None) -> None:
-    """Have the confirmation sent once more, at the relay's next round. Raises OrderNotAdvanced where it has none."""
+    """Enqueue the confirmation again for the relay's next round. Raises OrderNotAdvanced if the order has none."""
     confirmations = OutboxMessage.objects.filter(order=order, kind=MessageKind.CONFIRMATION)
     if not confirmations.update(sent_at=None, due_at=timezone.now(), tries=0, last_error=""):
         raise OrderNotAdvanced(
@@ -82,7 +83,7 @@ def resend(order: Order, *, by: Actor = None) -> None:
 
 @transaction.atomic
 def send_now(message_ids: Collection[int], *, by: Actor = None) -> int:
-    """Let those of these messages that are not sent go at the relay's next round; returns how many."""
+    """Make the unsent ones of these messages due at the relay's next round; returns how many they are."""
     unsent = OutboxMessage.objects.unsent().filter(pk__in=message_ids).select_related("order")
     messages = list(unsent.select_for_update(of=("self",)).order_by("pk"))
     OutboxMessage.objects.filter(pk__in=[message.pk for message in messages]).update(due_at=timezone.now())

@@ -1,4 +1,4 @@
-"""Placing an order once, however often it is asked for: what the page and the API share, whatever each answers with."""
+"""Place an order at most once per idempotency key: what the page and the API share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +12,10 @@ from checkout.place_order import PlaceOrder, place_order
 
 @dataclass(frozen=True)
 class Render:
-    """How a face words the two answers that are kept under a key. `form` tells its answers from another face's."""
+    """How the page or the API renders the two answers that are stored under a key.
+
+    `form` names the format, so that one never replays an answer rendered by the other.
+    """
 
     placed: Callable[[Order], Answer]
     declined: Callable[[PaymentDeclined], Answer]
@@ -20,10 +23,10 @@ class Render:
 
 
 def place_once(command: PlaceOrder, key: str, render: Render) -> Answer:
-    """The answer to `command`, or the one that the first request with this `key` got.
+    """Place the order, or return the answer that the first request with this `key` got.
 
-    Not inside a transaction. Raises what `answer_once` and `place_order` raise, except PaymentDeclined: that is an
-    answer.
+    Must not be called inside a transaction. Raises what `answer_once` and `place_order` raise, except PaymentDeclined,
+    which is an answer.
     """
     request = {"payment_method": command.payment_method, "expected_total": str(command.expected_total)}
 

@@ -1,7 +1,7 @@
-"""Where a cart becomes an order.
+"""Turn a cart into an order and authorize its payment.
 
-The order and its payment attempt are committed before any money moves; the provider is called with no transaction open;
-whatever it answers goes through `settle`. A crash at any point leaves rows from which the sweeper finishes the work.
+The order and its payment attempt are committed before any money moves. The provider is called with no transaction open,
+and its answer goes through `settle`. A crash at any point leaves rows that the sweeper can finish.
 """
 
 import logging
@@ -37,9 +37,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceOrder:
-    """What the shopper agreed to. `expected_total` has two places in the cart's currency; `payment_method` is the
-    provider's token, or `pix`; `language` is the one that mails will be written in; `key` is the request's own, where
-    it may be repeated."""
+    """A shopper's decision to buy a cart.
+
+    `payment_method` is the provider's token, or `pix`. `expected_total` is the total the shopper agreed to, with two
+    decimal places, in the cart's currency. `language` is that of the order's mails. `key` is the idempotency key of the
+    request, if it has one.
+    """
 
     cart_token: str
     payment_method: str
@@ -52,31 +55,35 @@ class PlaceOrder:
 @logs.about()
 @metrics.checkout_stage("total")
 def place_order(command: PlaceOrder) -> Order:
-    """Make the cart an order and ask for its money.
+    """Create the order and authorize its payment. Must not be called inside a transaction.
 
-    Answers with the order and everything of it, `paid`, or `awaiting_payment` where the shopper has to act or the
-    outcome is not known yet. Must not be called inside a transaction. Raises, with nothing charged and the cart as it
-    was: CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, AddressRequired, ShippingRequired,
-    ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined, PaymentUnavailable.
+    Returns the order, fully loaded: `paid`, or `awaiting_payment` if the shopper has to act or the outcome is still
+    unknown.
+
+    Raises CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, AddressRequired, ShippingRequired,
+    ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined or PaymentUnavailable;
+    this call has then charged nothing and the cart is unchanged. Raises RequestOvertaken if a repeat of this request
+    has taken over its idempotency key.
     """
     with redis_lock(f"checkout:{command.cart_token}", settings.CHECKOUT_LOCK_SECONDS) as owned:
         if not owned:
             raise CheckoutInProgress
-        _refuse_what_nobody_would_charge(command)
+        _ensure_payment_available(command)
         try:
             order, attempt = _commit_order(command)
         except CheckoutInProgress:
             if command.key and not IdempotencyKey.objects.held(command.key).exists():
-                raise RequestOvertaken from None  # what waits for the shopper may be its own repeat's order
+                raise RequestOvertaken from None  # the pending order may belong to this request's own repeat
             cancel_pending_payment(command.cart_token, command.user_id)
             order, attempt = _commit_order(command)
-        return _ask_for_money(order, attempt)
+        return _authorize(order, attempt)
 
 
-def _refuse_what_nobody_would_charge(command: PlaceOrder) -> None:
-    """Raise PaymentUnavailable while the provider is left alone, with nothing written and no goods held for it.
+def _ensure_payment_available(command: PlaceOrder) -> None:
+    """Raise PaymentUnavailable while the provider's circuit is open, before anything is written or reserved.
 
-    A cart whose payment is under way goes the ordinary way: nobody may say of it that nothing was charged.
+    A cart with a payment under way passes: it may have been charged, so it must not be refused with "nothing was
+    charged".
     """
     try:
         provider.ensure_available(command.payment_method)
@@ -86,8 +93,8 @@ def _refuse_what_nobody_would_charge(command: PlaceOrder) -> None:
 
 
 @dataclass(frozen=True)
-class _Agreement:
-    """What is bought, how it travels and what that costs; all of it read under the cart's lock."""
+class _PricedCart:
+    """The cart's lines, shipping quote and price, all read under the cart's lock."""
 
     lines: list[CartLine]
     quote: Quote
@@ -101,26 +108,29 @@ class _Agreement:
 @metrics.checkout_stage("commit")
 @transaction.atomic(durable=True)
 def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
-    """Decide on locked rows and write down what is about to be paid. Nothing has been charged when this returns."""
+    """Check the cart under its lock, then write the order and its attempt and reserve the stock.
+
+    One durable transaction; nothing has been charged when it commits. Locks the cart, and last the stock rows.
+    """
     cart = Cart.objects.fetch_locked(command.cart_token, command.user_id)
     cart.require_open()
-    agreed = _agree(cart, command.expected_total)
+    priced = _price_cart(cart, command.expected_total)
     number, now = new_number(), timezone.now()
     attempt = payments.open_payment(
         number,
-        agreed.total,
+        priced.total,
         cart.currency,
         command.payment_method,
         expires_at=now + timedelta(minutes=settings.PAYMENT_MINUTES),
     )
-    order = _write_order(command, cart, agreed, attempt)
+    order = _write_order(command, cart, priced, attempt)
     carts.begin_payment(cart)
     if command.key and not IdempotencyKey.objects.held(command.key).update(order_number=number):
         raise RequestOvertaken
-    # Last, since everybody who wants the same goods waits from here until this transaction has committed.
+    # Last: from here until the commit, every order for the same products waits on these row locks.
     reservations.reserve(
         number,
-        {line.product_id: line.quantity for line in agreed.lines},
+        {line.product_id: line.quantity for line in priced.lines},
         since=now,
         expires_at=now + timedelta(minutes=settings.STOCK_HOLD_MINUTES),
     )
@@ -129,19 +139,21 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     return order, attempt
 
 
-def _agree(cart: Cart, expected_total: Decimal) -> _Agreement:
-    """What the cart is and costs now. Raises what `_sellable_lines` and `_agreed_quote` raise, and PriceChanged where
-    it is more than the shopper agreed to."""
+def _price_cart(cart: Cart, expected_total: Decimal) -> _PricedCart:
+    """Price the cart from the database.
+
+    Raises what `_sellable_lines` and `_checked_quote` raise, and PriceChanged if the total exceeds `expected_total`.
+    """
     lines = _sellable_lines(cart)
     subtotal = money.total(money.line_total(line.product.price, line.quantity) for line in lines)
-    agreed = _Agreement(lines, _agreed_quote(cart, lines), subtotal)
-    if agreed.total > expected_total:
-        raise PriceChanged(expected=expected_total, total=agreed.total)
-    return agreed
+    priced = _PricedCart(lines, _checked_quote(cart, lines), subtotal)
+    if priced.total > expected_total:
+        raise PriceChanged(expected=expected_total, total=priced.total)
+    return priced
 
 
-def _write_order(command: PlaceOrder, cart: Cart, agreed: _Agreement, attempt: PaymentAttempt) -> Order:
-    """The order of the attempt's payment, and its lines. Two statements."""
+def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: PaymentAttempt) -> Order:
+    """Insert the order and its lines: two statements."""
     order = Order.objects.create(
         number=attempt.payment.reference,
         cart=cart,
@@ -150,39 +162,42 @@ def _write_order(command: PlaceOrder, cart: Cart, agreed: _Agreement, attempt: P
         language=command.language,
         email=cart.email,
         phone=cart.phone,
-        quote=agreed.quote,
-        subtotal=agreed.subtotal,
-        shipping_total=agreed.quote.price,
-        total=agreed.total,
+        quote=priced.quote,
+        subtotal=priced.subtotal,
+        shipping_total=priced.quote.price,
+        total=priced.total,
         payment=attempt.payment,
         **cart.address_columns(),
     )
-    order.sold = OrderLine.objects.bulk_create(_sold(order, line) for line in agreed.lines)
+    order.sold = OrderLine.objects.bulk_create(_order_line(order, line) for line in priced.lines)
     return order
 
 
 def _sellable_lines(cart: Cart) -> list[CartLine]:
-    """The cart's lines with their products as they are now. Raises CartEmpty, or InsufficientStock for what is gone."""
+    """Return the lines with their current products. Raises CartEmpty, or InsufficientStock for inactive products."""
     lines = list(cart.lines.select_related("product"))
     if not lines:
         raise CartEmpty
-    gone = [line for line in lines if not line.product.active]
-    if gone:
+    inactive = [line for line in lines if not line.product.active]
+    if inactive:
         raise InsufficientStock(
-            [{"sku": line.product.sku, "requested": line.quantity, "available": 0} for line in gone]
+            [{"sku": line.product.sku, "requested": line.quantity, "available": 0} for line in inactive]
         )
     return lines
 
 
-def _agreed_quote(cart: Cart, lines: list[CartLine]) -> Quote:
-    """The freight that the shopper saw. Raises AddressRequired, ShippingRequired or ShippingQuoteExpired."""
+def _checked_quote(cart: Cart, lines: list[CartLine]) -> Quote:
+    """Return the quote that the shopper saw, if it still applies to these lines.
+
+    Raises AddressRequired, ShippingRequired or ShippingQuoteExpired.
+    """
     if cart.address is None or not cart.email:
         raise AddressRequired
     parcel = carts.parcel_of(((line.product, line.quantity) for line in lines), cart.currency)
     return shipping.check_quote(cart.quote, parcel, cart.postal_code, timezone.now())
 
 
-def _sold(order: Order, line: CartLine) -> OrderLine:
+def _order_line(order: Order, line: CartLine) -> OrderLine:
     return OrderLine(
         order=order,
         product_id=line.product_id,
@@ -194,10 +209,10 @@ def _sold(order: Order, line: CartLine) -> OrderLine:
     )
 
 
-def _ask_for_money(order: Order, attempt: PaymentAttempt) -> Order:
-    """Call the provider and settle what it says. Answers with the order as it is then, nothing left to be read of it.
+def _authorize(order: Order, attempt: PaymentAttempt) -> Order:
+    """Call the provider with no transaction open and settle its outcome. Returns the settled order, fully loaded.
 
-    Raises PaymentDeclined or PaymentUnavailable once that is settled.
+    Raises PaymentDeclined or PaymentUnavailable, after settling.
     """
     try:
         with metrics.checkout_stage("authorize"):

@@ -1,4 +1,4 @@
-"""What an answer of the provider does to an order: the one place where an order is paid or given up.
+"""Apply a provider's outcome to an order: the only place where an order becomes paid or cancelled by its payment.
 
 Browser, app, webhook and sweeper all end here, in any order and any number of times, with the same final state.
 """
@@ -31,10 +31,10 @@ logger = logging.getLogger(__name__)
 @logs.about()
 @metrics.checkout_stage("settle")
 def settle(attempt_id: UUID, outcome: Outcome) -> Order:
-    """Record what the provider said of an attempt and move the order with it. Safe to repeat.
+    """Record the outcome of a payment attempt and move its order accordingly. Safe to repeat.
 
-    One transaction; locks the cart and the order, then the payment, then stock. Must not be called inside another one
-    that may still roll back. Raises Order.DoesNotExist where the attempt belongs to no order.
+    One transaction; locks the cart and the order, then the payment, then stock. Must not be called inside another
+    transaction that may still roll back. Raises Order.DoesNotExist if the attempt belongs to no order.
     """
     with transaction.atomic():
         order = Order.objects.fetch_locked_by_attempt(attempt_id)
@@ -42,19 +42,20 @@ def settle(attempt_id: UUID, outcome: Outcome) -> Order:
         attempt = payments.record_outcome(attempt_id, outcome)
         order.payment, order.current_attempt = attempt.payment, attempt
         if attempt.status == AttemptStatus.APPROVED:
-            _accept_money(order, attempt.captured)
+            _accept_capture(order, attempt.captured)
         elif attempt.status in (AttemptStatus.DECLINED, AttemptStatus.CANCELLED):
-            _give_up(order)
+            _cancel(order)
     logger.info("Order %s is %s, attempt %s is %s", order.number, order.status, attempt.pk, attempt.status)
     return order
 
 
 def cancel_pending_payment(cart_token: str, user_id: int | None) -> None:
-    """Void the payment that still waits for the shopper, so that the cart is theirs to change again.
+    """Void the payment that waits for the shopper, so that the cart opens again.
 
-    Does nothing where no order of the cart waits. Asks the provider, so not inside a transaction. Raises
-    CheckoutInProgress where the provider has not answered yet (that money may be on its way), and PaymentUnavailable.
-    An order that turns out to be paid stays paid.
+    Does nothing if the cart has no order awaiting payment. An order that turns out to be paid stays paid. Calls the
+    provider, so it must not run inside a transaction.
+
+    Raises CheckoutInProgress if the attempt has no answer yet (its money may be on its way), and PaymentUnavailable.
     """
     order = Order.objects.fetch_awaiting(cart_token, user_id)
     attempt = order.current_attempt if order else None
@@ -65,51 +66,52 @@ def cancel_pending_payment(cart_token: str, user_id: int | None) -> None:
     settle(attempt.pk, provider.void(attempt))
 
 
-def _accept_money(order: Order, captured: Decimal) -> None:
-    """Paid goods become a sale. Money that is not what was agreed, or whose goods are gone, goes back in full."""
+def _accept_capture(order: Order, captured: Decimal) -> None:
+    """Complete the sale, or refund in full if the amount is wrong, the stock is gone or the order was cancelled."""
     if order.status == OrderStatus.AWAITING_PAYMENT:
-        if captured == order.total and _take_goods(order):
-            _pay(order)
+        if captured == order.total and _commit_stock(order):
+            _mark_paid(order)
         else:
-            _give_up(order)
-            _owe_refund(order)
+            _cancel(order)
+            _enqueue_refund(order)
     elif order.status == OrderStatus.CANCELLED:
-        _owe_refund(order)
+        _enqueue_refund(order)
 
 
-def _take_goods(order: Order) -> bool:
-    """Turn the hold into a sale. A hold that has run out is taken anew where the goods are still there."""
+def _commit_stock(order: Order) -> bool:
+    """Commit the reservation, reserving again if it has expired. Returns False if the stock is gone."""
     try:
         reservations.commit(order.number)
     except ReservationExpired:
-        demand = {line.product_id: line.quantity for line in order.lines.all()}
+        quantities = {line.product_id: line.quantity for line in order.lines.all()}
         try:
             with transaction.atomic():
-                reservations.reserve(order.number, demand, expires_at=_hold_expiry())
+                reservations.reserve(order.number, quantities, expires_at=_reservation_expiry())
         except InsufficientStock:
             return False
         reservations.commit(order.number)
     return True
 
 
-def _hold_expiry() -> datetime:
+def _reservation_expiry() -> datetime:
     return timezone.now() + timedelta(minutes=settings.STOCK_HOLD_MINUTES)
 
 
-def _pay(order: Order) -> None:
+def _mark_paid(order: Order) -> None:
+    """Mark the order paid and its cart ordered; `order_placed` is sent after the commit."""
     Order.objects.pay(order, timezone.now())
     metrics.count_order_on_commit(order.status)
     metrics.count_revenue_on_commit(order.total, order.currency)
     carts.mark_ordered(order.cart)
 
-    def announce() -> None:
+    def send_order_placed() -> None:
         order_placed.send_robust(sender=Order, order=order)
 
-    transaction.on_commit(announce, robust=True)
+    transaction.on_commit(send_order_placed, robust=True)
 
 
-def _give_up(order: Order) -> None:
-    """The order will not be paid: its goods are free again and its cart is open again, with nothing lost."""
+def _cancel(order: Order) -> None:
+    """Cancel an unpaid order: release its stock and reopen its cart. Does nothing in any other status."""
     if order.status != OrderStatus.AWAITING_PAYMENT:
         return
     reservations.release(order.number)
@@ -120,7 +122,7 @@ def _give_up(order: Order) -> None:
     carts.reopen(order.cart)
 
 
-def _owe_refund(order: Order) -> None:
-    """Have the money sent back: by the outbox, since no provider is called inside a transaction."""
-    logger.warning("Order %s was paid too late or not as agreed, its money goes back", order.number)
+def _enqueue_refund(order: Order) -> None:
+    """Queue a full refund in the outbox, because no provider is called inside a transaction. Safe to repeat."""
+    logger.warning("Order %s was paid too late or not as agreed; refunding it in full", order.number)
     OutboxMessage.objects.get_or_create(order=order, kind=MessageKind.REFUND_DUE, defaults={"due_at": timezone.now()})

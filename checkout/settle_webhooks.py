@@ -1,4 +1,4 @@
-"""The webhook inbox, read: what the provider told by itself is settled here, in any order and any number of times."""
+"""Settle the events of the webhook inbox, in any order and any number of times."""
 
 import logging
 
@@ -15,37 +15,38 @@ BATCH = 100
 
 
 def settle_waiting_events() -> int:
-    """Settle the events that wait, those tried least first; returns how many are done with.
+    """Settle the pending events, those with the fewest tries first; returns how many were handled.
 
-    Several workers may do so at once, each with events of its own. An event that matches no attempt yet keeps waiting.
+    Safe to run in several workers at once: each claims its own events. An event that matches no attempt yet stays
+    pending.
     """
     total = 0
     while True:
-        done = [event for event in payments.claim_events(BATCH) if _settle_event(event)]
-        webhook_inbox.mark_events_handled(done)
-        swept.labels("webhooks").inc(len(done))
-        total += len(done)
-        if len(done) < BATCH:
+        handled = [row for row in payments.claim_events(BATCH) if _settle_event(row)]
+        webhook_inbox.mark_events_handled(handled)
+        swept.labels("webhooks").inc(len(handled))
+        total += len(handled)
+        if len(handled) < BATCH:
             return total
 
 
-def _settle_event(event: WebhookEvent) -> bool:
-    """Whether the event is done with: settled, or of no news."""
+def _settle_event(row: WebhookEvent) -> bool:
+    """Settle one event. Returns whether it is handled, which includes an event that changes nothing."""
     try:
-        told = webhook_inbox.read_event(event)
-        if told.outcome is not None:
-            attempt = webhook_inbox.attempt_of_event(told)
+        event = webhook_inbox.read_event(row)
+        if event.outcome is not None:
+            attempt = webhook_inbox.attempt_of_event(event)
             if attempt is None:
-                webhook_inbox.mark_event_failed(event, "No attempt matches yet.")
+                webhook_inbox.mark_event_failed(row, "No attempt matches yet.")
                 return False
-            # The provider mostly confirms what it answered before. Nothing overrules money that was taken.
+            # Most events confirm an answer that is already recorded. Nothing overrides a captured payment.
             if attempt.status != AttemptStatus.APPROVED:
-                settle(attempt.pk, told.outcome)
+                settle(attempt.pk, event.outcome)
     except Order.DoesNotExist:
-        webhook_inbox.mark_event_failed(event, "The attempt belongs to no order.")
+        webhook_inbox.mark_event_failed(row, "The attempt belongs to no order.")
         return False
-    except Exception as error:  # one event that cannot be read must not keep the others waiting
-        logger.exception("Webhook event %s could not be settled", event.pk)
-        webhook_inbox.mark_event_failed(event, type(error).__name__)
+    except Exception as error:  # one bad event must not block the others
+        logger.exception("Webhook event %s could not be settled", row.pk)
+        webhook_inbox.mark_event_failed(row, type(error).__name__)
         return False
     return True

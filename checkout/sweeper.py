@@ -1,6 +1,6 @@
-"""The sweeper: asks the provider about every payment whose end is not known here, and settles what it answers.
+"""The sweeper: finishes what a crash, a lost answer or an idle shopper left unresolved.
 
-Each round is bounded and safe to run in several workers at once, since `settle` is.
+Each round is bounded and safe to run in several workers at once, because `settle` is.
 """
 
 import logging
@@ -23,28 +23,28 @@ from shipping import services as shipping
 logger = logging.getLogger(__name__)
 
 BATCH = 50
-# Longer than the deadline of a call under way, whose own answer is about to come.
+# Longer than the deadline of a provider call, so that a call in flight settles itself first.
 STALE_AFTER = timedelta(seconds=60)
-RECONCILED_HOURS = timedelta(hours=6)
-QUOTES_KEPT_FOR = timedelta(days=1)
+RECONCILE_WINDOW = timedelta(hours=6)
+QUOTE_RETENTION = timedelta(days=1)
 
 
 def settle_stale_attempts() -> int:
-    """Bring the truth for attempts that nobody has heard of for a while; returns how many were asked about."""
+    """Look up attempts that have been unresolved for a while; returns how many were settled."""
     stale = payments.claim_stale(timezone.now() - STALE_AFTER, BATCH)
     return settle_each("stale", stale, provider.ask)
 
 
 def expire_unpaid() -> int:
-    """Withdraw payments that the shopper did not finish in time; returns how many were settled."""
+    """Void payments that the shopper did not finish in time; returns how many were settled."""
     return settle_each("expired", payments.claim_expired(timezone.now(), BATCH), provider.void)
 
 
 def settle_stale_refunds() -> int:
-    """Bring refunds to their end whose answer never came, and the order with them; returns how many were settled."""
+    """Finish refunds whose answer never came, and move their orders; returns how many succeeded."""
     settled, before = 0, timezone.now() - STALE_AFTER
-    # One at a time, since each asks the provider: none waits in our hand while others are asked about.
-    for _turn in range(BATCH):
+    # Claimed one at a time: each calls the provider, and a claimed refund must not wait behind those calls.
+    for _ in range(BATCH):
         refund = refunds.claim_stale(before)
         if refund is None:
             break
@@ -57,23 +57,25 @@ def _settle_refund(refund: Refund) -> bool:
     try:
         refund = services.settle_refund(refund)
     except PaymentUnavailable:
-        logger.info("Refund %s stays open: the provider cannot be asked now", refund.pk)
+        logger.info("Refund %s stays unresolved: the provider is unavailable", refund.pk)
         return False
-    except Exception:  # one refund that cannot be settled must not keep the others waiting
+    except Exception:  # one bad refund must not block the others
         logger.exception("Refund %s could not be settled", refund.pk)
         return False
     return refund.status == RefundStatus.SUCCEEDED
 
 
 def reconcile() -> int:
-    """Compare the provider's books of the last hours with ours: money that we do not know of is settled, so that its
-    order is paid or the money goes back; charges of no order are kept for a person to look at. Returns how many
-    payments were put right."""
+    """Compare the provider's recent charges with ours; returns how many payments were settled.
+
+    A capture that we had not recorded is settled, so its order is paid or the money is refunded. An unmatched charge is
+    recorded for staff to look at.
+    """
     now = timezone.now()
     try:
-        found = unrecorded_money(now - RECONCILED_HOURS, now - STALE_AFTER)
+        found = unrecorded_money(now - RECONCILE_WINDOW, now - STALE_AFTER)
     except PaymentUnavailable:
-        logger.info("The books stay uncompared: the provider cannot be asked now")
+        logger.info("Skipped the reconciliation: the provider is unavailable")
         return 0
     record_unmatched(found.unmatched)
     outcomes = {attempt.pk: outcome for attempt, outcome in found.unsettled}
@@ -81,13 +83,13 @@ def reconcile() -> int:
 
 
 def tidy() -> None:
-    """End holds that ran out, and delete keys and quotes that nobody needs any more. Nothing is wrong before that."""
+    """Reclaim expired reservations and delete old keys and quotes: housekeeping that correctness never depends on."""
     swept.labels("holds").inc(reservations.reclaim_expired())
     swept.labels("keys").inc(idempotency.forget_old_keys())
     swept.labels("quotes").inc(forget_old_quotes())
 
 
 def forget_old_quotes() -> int:
-    """Delete quotes that expired yesterday or before and that no order was made of; returns how many."""
+    """Delete quotes that expired at least QUOTE_RETENTION ago and belong to no order; returns how many."""
     ordered = Order.objects.values("quote")
-    return shipping.forget_quotes(timezone.now() - QUOTES_KEPT_FOR, keep=ordered)
+    return shipping.forget_quotes(timezone.now() - QUOTE_RETENTION, keep=ordered)
