@@ -1,11 +1,11 @@
-"""How an order's number stands in an address. Importing this registers it."""
+"""The URL converter of order numbers. Importing this module registers it."""
 
 from django.urls import register_converter
 from django.urls.converters import StringConverter
 
 
 class OrderNumberConverter(StringConverter):
-    """An order's number, in either case."""
+    """An order number, in upper or lower case."""
 
     regex = "[0-9A-Za-z]{10}"
 

@@ -1,6 +1,6 @@
-"""By our own books: money that was captured and is neither a paid order's nor on its way back, order by order.
+"""Orders whose money does not add up in our own tables: captured, but neither due for the order nor being refunded.
 
-What the provider's books say is compared by the reconciliation (`checkout.sweeper.reconcile`).
+`checkout.sweeper.reconcile` compares with the provider's records.
 """
 
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from django.db import connection
 
 from checkout.models import OrderStatus
 
-# `off` is how far an order is from what it should be: nothing held for an unpaid one, its total for a paid one.
-_OFF = """
-    WITH lately AS (
+# `off` is the distance between what an order has kept and what it should keep: its total if paid, else nothing.
+_DISCREPANCIES = """
+    WITH recent AS (
         SELECT payment_id, number, status, total, currency, placed_at FROM checkout_order
-        WHERE placed_at BETWEEN %(first)s AND %(last)s ORDER BY placed_at DESC LIMIT %(most)s
+        WHERE placed_at BETWEEN %(first)s AND %(last)s ORDER BY placed_at DESC LIMIT %(limit)s
     ), books AS (
-        SELECT lately.*,
+        SELECT recent.*,
             COALESCE((
-                SELECT sum(captured) FROM payments_paymentattempt WHERE payment_id = lately.payment_id
+                SELECT sum(captured) FROM payments_paymentattempt WHERE payment_id = recent.payment_id
             ), 0) AS captured,
             COALESCE((
                 SELECT sum(amount) FROM payments_refund
-                WHERE payment_id = lately.payment_id AND status <> 'failed'
+                WHERE payment_id = recent.payment_id AND status <> 'failed'
             ), 0) AS refunded,
             CASE WHEN status IN ('paid', 'shipped', 'delivered') THEN total END AS kept
-        FROM lately
+        FROM recent
     ), compared AS (
         SELECT *, CASE
             WHEN kept IS NULL THEN abs(captured - refunded)
@@ -40,7 +40,7 @@ _OFF = """
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """An order whose money is not where it belongs; `off` is by how much."""
+    """An order whose money does not add up; `off` is by how much, in `currency`."""
 
     number: str
     status: OrderStatus
@@ -51,11 +51,11 @@ class Discrepancy:
     off: Decimal
 
 
-def discrepancies(first: datetime, last: datetime, most: int) -> list[Discrepancy]:
-    """The orders whose money is off, of the newest `most` that were placed between two moments; newest first.
+def discrepancies(first: datetime, last: datetime, limit: int) -> list[Discrepancy]:
+    """Return the discrepancies among the newest `limit` orders placed between two moments, newest first.
 
-    One statement, which reads each of these orders.
+    One statement; it reads each of these orders.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_OFF, {"first": first, "last": last, "most": most})
+        cursor.execute(_DISCREPANCIES, {"first": first, "last": last, "limit": limit})
         return [Discrepancy(number, OrderStatus(status), *others) for number, status, *others in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""Mails about an order, in the order's language, as text and HTML."""
+"""Mails about an order, in its language, as text and HTML."""
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -12,7 +12,7 @@ from config.db.locks import refuse_in_transaction
 
 
 def send_confirmation(order_id: int) -> None:
-    """Send the confirmation of an order. Not inside a transaction. Raises what the mail server raises."""
+    """Send an order's confirmation. Must not be called inside a transaction. Raises what the mail backend raises."""
     refuse_in_transaction("The mail server")
     order = Order.objects.with_goods().get(pk=order_id)
     with translation.override(order.language):
@@ -20,7 +20,7 @@ def send_confirmation(order_id: int) -> None:
 
 
 def confirmation(order: Order) -> EmailMultiAlternatives:
-    """The confirmation in the active language. Its Message-ID is the same at each try, so a repeat is recognised."""
+    """Build the confirmation in the active language. Each try has the same Message-ID, so a duplicate is recognised."""
     context = {"order": order, "order_url": links.order_url(order), "shop_name": settings.SHOP_NAME}
     mail = EmailMultiAlternatives(
         subject=_("Your order %(number)s is confirmed") % {"number": order.number},

@@ -1,4 +1,4 @@
-"""What the checkout refuses."""
+"""The refusals of the checkout."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ class OrderNotFound(NotFound):
 
 
 class PriceChanged(Refusal):
-    """What the cart costs now is more than what the shopper agreed to."""
+    """The cart now costs more than the shopper agreed to."""
 
     code = "price_changed"
     status = 409
@@ -21,14 +21,14 @@ class PriceChanged(Refusal):
     message = _(
         "The total has changed since you last saw it. Nothing was charged. Please check the new total and confirm it."
     )
-    shows = {"expected_total": Fact("what was agreed to."), "total": Fact("what it costs now.")}
+    shows = {"expected_total": Fact("the total that the shopper agreed to."), "total": Fact("the current total.")}
 
     def __init__(self, *, expected: Decimal, total: Decimal) -> None:
         super().__init__(expected_total=str(expected), total=str(total))
 
 
 class PaymentDeclined(Refusal):
-    """The bank said no. Nothing was charged and the cart is open again."""
+    """The bank declined. Nothing was charged and the cart is open again."""
 
     code = "payment_declined"
     status = 402
@@ -51,9 +51,9 @@ class IdempotencyKeyReused(Refusal):
 
 
 class RequestOvertaken(Refusal):
-    """This request was thought dead, and its repeat is at work under the same key: only one of the two may order.
+    """A repeat of this request has taken over its idempotency key, so only the repeat may place the order.
 
-    Whoever sent it hears what anybody hears whose cart is being paid for: `answer_once` says so.
+    Never reaches the client: `answer_once` turns it into CheckoutInProgress.
     """
 
     code = CheckoutInProgress.code

@@ -1,4 +1,4 @@
-"""Absolute addresses of an order's pages, for mails and for the provider to come back to."""
+"""Absolute URLs of an order's pages, for mails and for the provider's redirects."""
 
 from urllib.parse import urlencode
 
@@ -9,12 +9,12 @@ from checkout.models import Order
 
 
 def order_url(order: Order) -> str:
-    """The order's own page, open to whoever has the link, today and tomorrow."""
+    """The order's page. The link carries the order's token, so it opens without signing in and does not expire."""
     return _with_token("checkout:order", order)
 
 
 def return_url(order: Order) -> str:
-    """Where the provider sends the shopper after a step on its own pages (3-D Secure)."""
+    """Where the provider returns the shopper after a step on its own pages (3-D Secure)."""
     return _with_token("checkout:return", order)
 
 

@@ -1,4 +1,4 @@
-"""What is measured of orders: each stage of placing one, what becomes of them, the outbox, the books."""
+"""Metrics of orders: the stages of placing one, their statuses and revenue, the outbox, discrepancies."""
 
 import time
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ checkout_duration = Histogram(
     "checkout_duration_seconds",
     "Placing an order, by stage (total is what the shopper waits for) and outcome: ok, error, or a refusal's code.",
     ["stage", "outcome"],
-    # An edge at 1.0: the promise is a 95th percentile below one second.
+    # A bucket edge at 1.0: the objective is a 95th percentile below one second.
     buckets=(0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0),
 )
-orders = Counter("orders_total", "Orders, by the status that they have taken.", ["status"])
-revenue = Counter("order_revenue_total", "What orders were paid, in the currency.", ["currency"])
-swept = Counter("sweeper_settled_total", "What rounds in the background have dealt with, by round.", ["sweep"])
+orders = Counter("orders_total", "Orders, by the status they have reached.", ["status"])
+revenue = Counter("order_revenue_total", "Revenue of paid orders, in units of the currency.", ["currency"])
+swept = Counter("sweeper_settled_total", "Rows handled by background sweeps, by sweep.", ["sweep"])
 
 for _stage in STAGES:
     for _outcome in ("ok", "error"):
@@ -40,7 +40,7 @@ lock_contention.labels("checkout")
 
 @contextmanager
 def checkout_stage(stage: str) -> Iterator[None]:
-    """Time one of STAGES: a decorator, or a `with`."""
+    """Time one of STAGES; a decorator or a context manager."""
     began, outcome = time.perf_counter(), "error"
     try:
         yield
@@ -53,43 +53,43 @@ def checkout_stage(stage: str) -> Iterator[None]:
 
 
 def count_order_on_commit(status: str) -> None:
-    """Count an order under its new status, once the transaction under way has committed."""
+    """Count an order under its new status when the current transaction commits."""
     count_on_commit(orders.labels(status))
 
 
 def count_revenue_on_commit(amount: Decimal, currency: str) -> None:
-    """Count a paid order's money, once the transaction under way has committed."""
+    """Count the revenue of a paid order when the current transaction commits."""
     count_on_commit(revenue.labels(currency), float(amount))
 
 
 # --- Read at scrape time ----------------------------------------------------------------------------------------------
 
-# The books are looked over for orders that were placed so lately, and no more of them than that.
-LATELY = timedelta(days=2)
+# Discrepancies are looked for among the orders of this period, at most this many of them.
+RECENT = timedelta(days=2)
 ORDERS_AT_MOST = 5000
-# What may still be under way: a settlement, and a refund that the outbox has yet to make.
+# Younger orders are left out: a settlement, or a refund through the outbox, may still be running.
 SETTLED_FOR = timedelta(minutes=2)
 
 
 @at_scrape(vital=True)
 def outbox() -> Iterator[GaugeMetricFamily]:
-    """One statement over the index of what is not sent."""
+    """One statement over the partial index of unsent messages."""
     now = timezone.now()
     facts = OutboxMessage.objects.unsent().aggregate(number=Count("pk"), oldest=Min("created_at"))
     age = (now - facts["oldest"]).total_seconds() if facts["oldest"] else 0.0
-    yield gauge("outbox_messages", "Messages that are not sent yet.", {(): float(facts["number"])})
-    yield gauge("outbox_oldest_seconds", "Age of the oldest of them.", {(): age})
+    yield gauge("outbox_messages", "Unsent messages in the outbox.", {(): float(facts["number"])})
+    yield gauge("outbox_oldest_seconds", "Age of the oldest unsent message.", {(): age})
 
 
 @at_scrape(seconds=60, vital=True)
 def balance() -> Iterator[GaugeMetricFamily]:
     now = timezone.now()
     off: dict[tuple[str], float] = {("BRL",): 0.0}
-    for found in discrepancies(now - LATELY, now - SETTLED_FOR, ORDERS_AT_MOST):
+    for found in discrepancies(now - RECENT, now - SETTLED_FOR, ORDERS_AT_MOST):
         off[(found.currency,)] = off.get((found.currency,), 0.0) + float(found.off)
     yield gauge(
         "money_out_of_balance",
-        "Captured money of the last two days that is neither a paid order's nor paid back, in the currency.",
+        "Captured money of the last two days that is neither due for an order nor refunded, in units of the currency.",
         off,
         ("currency",),
     )

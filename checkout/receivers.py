@@ -1,4 +1,4 @@
-"""Everything that happens after an order, on one page; and what a sign-in does for the orders of a guest."""
+"""Every reaction to a paid order, and what a sign-in does for guest orders."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from config.resilience import task_queue
 
 
 def forget_cart_copy(order: Order, **_: Any) -> None:
-    """The cart is an order now: Redis need not know it any more."""
+    """Delete the copy of an ordered cart from Redis."""
     snapshot.forget(order.cart)
 
 
 def nudge_outbox(**_: Any) -> None:
-    """Have the mail sent now instead of at the relay's next round."""
+    """Run the relay now, so that the mail does not wait for the next round."""
     task_queue.enqueue(tasks.relay_outbox)
 
 
 def give_orders_to_account(request: HttpRequest | None, user: User, **_: Any) -> None:
-    """Who bought as a guest and then makes an account, or signs in, finds the order under "My orders"."""
+    """Put the orders that this browser placed as a guest under "My orders" once the shopper signs in or signs up."""
     token = session.guest_token(request) if request else ""
     if token:
         services.give_to_account(token, user)

@@ -1,8 +1,8 @@
-"""What staff and shoppers do with an order after it was placed.
+"""What staff and shoppers do with an order after it is placed.
 
-Verbs that move money call the provider with no transaction open and write what came of it afterwards; each may be
-repeated after a crash. `by` is whoever of the staff does it: the audit log tells it, before a provider is called and
-otherwise in the transaction of the change.
+Functions that move money call the provider with no transaction open and record the outcome afterwards; each is safe to
+repeat after a crash. `by` is the member of staff who acts; the audit log records it before the provider is called, or
+in the transaction of the change if there is no such call.
 """
 
 from decimal import Decimal
@@ -26,35 +26,36 @@ from payments.models import AttemptStatus, Payment, PaymentStatus, Refund
 SHIP = AuditEvent("order.ship", _("marked as shipped"))
 DELIVER = AuditEvent("order.deliver", _("marked as delivered"))
 CANCEL = AuditEvent("order.cancel", _("requested cancellation"))
-TAKE_BACK = AuditEvent("order.take_back", _("requested restocking"))
+RESTOCK = AuditEvent("order.take_back", _("requested restocking"))
 
 
 def give_to_account(cart_token: str, user: User) -> int:
-    """Let a guest's orders of this cart stand in the account of the same e-mail; returns how many were given.
+    """Attach the guest orders of this cart to the account with the same e-mail; returns how many were attached.
 
-    Both are asked for: an address that nobody has confirmed proves nothing, and a browser may be shared.
+    Cart and e-mail must both match: an unverified e-mail proves nothing, and a browser may be shared.
     """
-    mine = Order.objects.filter(cart__token=cart_token, user=None, email__iexact=user.email)
-    return mine.update(user=user)
+    guest_orders = Order.objects.filter(cart__token=cart_token, user=None, email__iexact=user.email)
+    return guest_orders.update(user=user)
 
 
 def cancel_order(order: Order, *, reason: str, idempotency_key: str, by: Actor = None) -> Order:
-    """Call an order off: an unpaid one is withdrawn, a paid one that has not left is refunded and restocked.
+    """Cancel an order that has not shipped: void its pending payment, or refund and restock it if it is paid.
 
-    Raises OrderNotCancellable, PaymentUnavailable, RefundRefused.
+    Calls the provider, so it must not run inside a transaction. Raises OrderNotCancellable, PaymentUnavailable or
+    RefundRefused.
     """
     if order.status == OrderStatus.AWAITING_PAYMENT:
-        return _withdraw(order, reason, by)
+        return _void_payment(order, reason, by)
     if order.status == OrderStatus.PAID:
-        left = Payment.objects.get(pk=order.payment_id).refundable
-        return refund_order(order, amount=left, reason=reason, restock=True, idempotency_key=idempotency_key, by=by)
+        amount = Payment.objects.get(pk=order.payment_id).refundable
+        return refund_order(order, amount=amount, reason=reason, restock=True, idempotency_key=idempotency_key, by=by)
     raise OrderNotCancellable(
         _("Order %(number)s is %(status)s and can no longer be cancelled. Refund it instead.")
         % {"number": order.number, "status": order.get_status_display()}
     )
 
 
-def _withdraw(order: Order, reason: str, by: Actor) -> Order:
+def _void_payment(order: Order, reason: str, by: Actor) -> Order:
     attempt = Order.objects.with_payment().get(pk=order.pk).current_attempt
     if attempt is None or attempt.status != AttemptStatus.ACTION:
         raise OrderNotCancellable(
@@ -68,9 +69,11 @@ def _withdraw(order: Order, reason: str, by: Actor) -> Order:
 def refund_order(
     order: Order, *, amount: Decimal, reason: str, restock: bool, idempotency_key: str, by: Actor = None
 ) -> Order:
-    """Pay back `amount`. Once everything is paid back the order is `refunded`; its goods return to stock if `restock`.
+    """Refund `amount`, in the order's currency. Returns the order as it is afterwards.
 
-    The same `idempotency_key` never pays twice. Raises OrderNotCancellable, RefundRefused and PaymentUnavailable.
+    A fully refunded order becomes `refunded`; with `restock` its goods then return to stock. The same `idempotency_key`
+    never refunds twice. Must not be called inside a transaction. Raises OrderNotCancellable, RefundRefused or
+    PaymentUnavailable.
     """
     if order.status not in REFUNDABLE:
         raise OrderNotCancellable(
@@ -78,26 +81,27 @@ def refund_order(
             % {"number": order.number, "status": order.get_status_display()}
         )
     if restock:
-        _take_goods_back_once_refunded(order, by)
+        _restock_on_refund(order, by)
     settle_refund(refunds.begin(order.payment_id, amount, reason, idempotency_key=idempotency_key, by=by))
     return Order.objects.select_related("payment").get(pk=order.pk)
 
 
 @transaction.atomic
-def _take_goods_back_once_refunded(order: Order, by: Actor) -> None:
-    """Kept with the order, so that it also happens where the provider's answer comes only later."""
+def _restock_on_refund(order: Order, by: Actor) -> None:
+    """Store the wish on the order, so that it also holds if the provider's answer comes later."""
     if Order.objects.filter(pk=order.pk, restock_on_refund=False).update(restock_on_refund=True):
-        audit.record(by, TAKE_BACK, order, reference=order.number)
+        audit.record(by, RESTOCK, order, reference=order.number)
 
 
 def settle_refund(row: Refund) -> Refund:
-    """Ask the provider for a refund that was begun, write the answer, and let the order follow. Safe to repeat.
+    """Send a recorded refund to the provider, record its outcome and close a fully refunded order. Safe to repeat.
 
-    Not inside a transaction. Raises PaymentUnavailable where the provider did nothing.
+    Must not be called inside a transaction. Raises PaymentUnavailable if the provider has done nothing.
     """
     outcome = None if row.is_settled else refunds.ask(row)
     with transaction.atomic():
-        # The order first, as in `settle`. In one transaction, or a crash in between would leave it paid for ever.
+        # Locks the order first, as `settle` does. One transaction: a crash between the two writes would leave a
+        # refunded order `paid` for ever.
         order = Order.objects.locked().get(payment=row.payment_id)
         row = refunds.record(row, outcome) if outcome else row
         if row.payment.status == PaymentStatus.REFUNDED and order.status in REFUNDABLE:
@@ -106,7 +110,7 @@ def settle_refund(row: Refund) -> Refund:
 
 
 def _close_refunded(order: Order) -> None:
-    """All money went back."""
+    """Close a locked order whose payment is fully refunded."""
     if order.restock_on_refund:
         reservations.restock(order.number)
     order.status = OrderStatus.REFUNDED
@@ -116,17 +120,17 @@ def _close_refunded(order: Order) -> None:
 
 
 def mark_shipped(order: Order, *, by: Actor = None) -> Order:
-    """The parcel has left. Raises OrderNotAdvanced unless the order is paid."""
+    """Mark a paid order as shipped. Raises OrderNotAdvanced in any other status."""
     return _advance(order, OrderStatus.PAID, OrderStatus.SHIPPED, SHIP, by)
 
 
 def mark_delivered(order: Order, *, by: Actor = None) -> Order:
-    """The parcel has arrived. Raises OrderNotAdvanced unless the order was shipped."""
+    """Mark a shipped order as delivered. Raises OrderNotAdvanced in any other status."""
     return _advance(order, OrderStatus.SHIPPED, OrderStatus.DELIVERED, DELIVER, by)
 
 
 @transaction.atomic
-def _advance(order: Order, origin: OrderStatus, target: OrderStatus, verb: AuditEvent, by: Actor) -> Order:
+def _advance(order: Order, origin: OrderStatus, target: OrderStatus, event: AuditEvent, by: Actor) -> Order:
     order = Order.objects.locked().get(pk=order.pk)
     if order.status != origin:
         raise OrderNotAdvanced(
@@ -140,6 +144,6 @@ def _advance(order: Order, origin: OrderStatus, target: OrderStatus, verb: Audit
         )
     order.status = target
     order.save(update_fields=["status"])
-    audit.record(by, verb, order, reference=order.number, before={"status": origin}, after={"status": target})
+    audit.record(by, event, order, reference=order.number, before={"status": origin}, after={"status": target})
     metrics.count_order_on_commit(order.status)
     return order

@@ -1,8 +1,8 @@
-"""The one signal of the checkout."""
+"""The only signal of the checkout."""
 
 from django.dispatch import Signal
 
-# Sent after the transaction that made an order paid has committed, once per order.
-# Arguments: `order`, the checkout.Order with its `cart`. What hangs on it must heal by itself where it is lost; what
-# must happen goes through the outbox.
+# Sent once per order, after the transaction that marked it paid has committed. Argument: `order`, the checkout.Order
+# with its `cart`. A receiver may be lost in a crash, so it may only do what recovers without it; what must happen goes
+# through the outbox.
 order_placed = Signal()

@@ -1,4 +1,4 @@
-"""What workers do. Each task calls one verb and may run any number of times."""
+"""Celery tasks. Each calls one service and is safe to repeat."""
 
 from celery import shared_task
 

@@ -1,4 +1,4 @@
-"""From the cart to the door: the checkout page, the order's pages, and help."""
+"""The checkout page, the order pages, and help."""
 
 from django.urls import include, path
 
@@ -20,6 +20,6 @@ _pages = [
 ]
 
 urlpatterns = [
-    path("help/", help_page, name="help"),  # every page links to it: it bears no app's name
+    path("help/", help_page, name="help"),  # outside the namespace: every page links to it
     path("", include((_pages, "checkout"))),
 ]
