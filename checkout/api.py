@@ -1,4 +1,4 @@
-"""Where an app's cart becomes an order, and the orders it may read."""
+"""The REST API of the checkout: place an order, read orders."""
 
 from decimal import Decimal
 from typing import Any
@@ -40,12 +40,12 @@ from payments.models import AttemptStatus, PaymentMethod, PaymentStatus
 from shipping.documents import AddressSerializer, ChosenShippingSerializer
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 
-# --- What comes in ----------------------------------------------------------------------------------------------------
+# --- Requests ---------------------------------------------------------------------------------------------------------
 
 
 class CheckoutSerializer(Input):
     payment_method = Text(max_length=255, help_text="The provider's token, such as `pm_card_visa`, or `pix`.")
-    expected_total = Money(help_text="The cart's `total` that the shopper agreed to. A lower total is passed on.")
+    expected_total = Money(help_text="The cart's `total` that the shopper agreed to. A lower current total is charged.")
 
     def validate_payment_method(self, value: str) -> str:
         try:
@@ -54,11 +54,11 @@ class CheckoutSerializer(Input):
             raise serializers.ValidationError(str(refusal)) from refusal
 
 
-# --- What goes out ----------------------------------------------------------------------------------------------------
+# --- Responses --------------------------------------------------------------------------------------------------------
 
 
 class PaymentProgress(models.TextChoices):
-    """How far the payment of an order is, in words for apps."""
+    """The state of an order's payment, as apps see it."""
 
     PENDING = "pending", _("the bank has not answered yet; do not repeat the payment")
     AWAITING_ACTION = "awaiting_action", _("the shopper must complete `action`")
@@ -80,7 +80,7 @@ _FROM_PAYMENT = {
 
 
 class ActionSerializer(serializers.Serializer[Any]):
-    """`redirect`: open `url`. `pix`: pay `qr_code`, the copy-and-paste text of the QR code, until `expires_at`."""
+    """`redirect`: open `url`. `pix`: pay `qr_code`, the QR code's copy-and-paste text, before `expires_at`."""
 
     type = serializers.ChoiceField([("redirect", "redirect"), ("pix", "pix")])
     url = serializers.CharField(required=False, help_text="With `redirect`.")
@@ -102,12 +102,12 @@ class OrderLineSerializer(serializers.Serializer[Any]):
     line_total = Money()
 
 
-# Reads what `with_everything` has loaded, or what `place_order` answered with.
+# Reads what `with_everything` has loaded, or what `place_order` has returned.
 class OrderSerializer(serializers.Serializer[Order]):
     number = serializers.CharField()
-    token = serializers.CharField(help_text="Opens the order to a guest, as `Order-Token`: keep it secret.")
+    token = serializers.CharField(help_text="Gives guests access to the order, sent as `Order-Token`. Keep it secret.")
     status = serializers.ChoiceField(OrderStatus.choices)
-    currency = serializers.CharField(help_text="ISO 4217, of every amount on this document.")
+    currency = serializers.CharField(help_text="ISO 4217; applies to every amount in this document.")
     placed_at = Moment()
     lines = OrderLineSerializer(many=True)
     email = serializers.CharField()
@@ -119,9 +119,9 @@ class OrderSerializer(serializers.Serializer[Order]):
     payment = PaymentSerializer()
 
     def to_representation(self, instance: Order) -> dict[str, Any]:
-        """The order's own columns, with what stands in other rows beside them."""
-        facts = {name: getattr(instance, name) for name in _OWN_COLUMNS}
-        beside = {
+        """Combine the order's own columns with data from related rows."""
+        columns = {name: getattr(instance, name) for name in _OWN_COLUMNS}
+        related = {
             "lines": instance.sold,
             "shipping": {
                 "code": instance.quote.method_code,
@@ -130,7 +130,7 @@ class OrderSerializer(serializers.Serializer[Order]):
             },
             "payment": _payment_facts(instance),
         }
-        document: dict[str, Any] = super().to_representation(facts | beside)  # type: ignore[arg-type]
+        document: dict[str, Any] = super().to_representation(columns | related)  # type: ignore[arg-type]
         return document
 
 
@@ -141,12 +141,12 @@ _OWN_COLUMNS = (
 
 def _payment_facts(order: Order) -> dict[str, Any]:
     attempt = order.current_attempt
-    waiting = attempt is not None and attempt.status == AttemptStatus.ACTION
-    known = _FROM_PAYMENT[PaymentStatus(order.payment.status)]
+    awaits_action = attempt is not None and attempt.status == AttemptStatus.ACTION
+    progress = _FROM_PAYMENT[PaymentStatus(order.payment.status)]
     return {
-        "status": PaymentProgress.AWAITING_ACTION if waiting else known,
+        "status": PaymentProgress.AWAITING_ACTION if awaits_action else progress,
         "method": order.payment.method,
-        "action": attempt.action if attempt is not None and waiting else None,
+        "action": attempt.action if attempt is not None and awaits_action else None,
     }
 
 
@@ -161,7 +161,7 @@ REPLAYED = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     enum=["true"],
-    description="Set where this is the first answer to the same key, given again.",
+    description="Present if this is the stored first answer to the same key.",
     response=[201, 202, 402],
 )
 
@@ -171,12 +171,12 @@ class Checkout(PrivateView):
 
     @extend_schema(
         operation_id="carts_checkout_create",
-        summary="Make a cart an order and pay for it",
+        summary="Place an order and pay for it",
         description=(
-            "Send a new `Idempotency-Key` for each decision of the shopper, and the same one when you repeat a request "
-            "whose answer was lost: the first answer comes again, and nothing is charged twice.\n\n"
-            "After `payment_declined` the cart is as it was; use a new key for the next card. On 202 look at "
-            "`payment.action`, or read the order again later."
+            "Send a new `Idempotency-Key` each time the shopper decides to pay, and the same key when you retry a "
+            "request whose answer was lost: you get the first answer again, and nothing is charged twice.\n\n"
+            "After `payment_declined` the cart is unchanged; use a new key for the next card. On 202, follow "
+            "`payment.action`, or poll the order."
         ),
         request=CheckoutSerializer,
         parameters=[
@@ -185,14 +185,14 @@ class Checkout(PrivateView):
                 str,
                 OpenApiParameter.HEADER,
                 required=True,
-                description="Unique in the cart, 1 to 255 characters, such as a UUID; kept for two days.",
+                description="Unique per cart, 1 to 255 characters, such as a UUID; kept for two days.",
             ),
             REPLAYED,
         ],
         responses={
-            201: OpenApiResponse(OrderSerializer, description="The order, paid."),
+            201: OpenApiResponse(OrderSerializer, description="The paid order."),
             202: OpenApiResponse(
-                OrderSerializer, description="The order awaits its payment: an action, Pix, or the bank's answer."
+                OrderSerializer, description="The order awaits payment: a shopper's action, Pix, or the bank's answer."
             ),
             **refusals(
                 IdempotencyKeyRequired, PaymentDeclined, CartNotFound,
@@ -208,15 +208,15 @@ class Checkout(PrivateView):
         ],
         tags=["checkout"],
     )  # fmt: skip
-    def post(self, request: Request, id: str) -> Any:  # noqa: A002  the contract's own name
+    def post(self, request: Request, id: str) -> Any:  # noqa: A002  the name in the API contract
         key = request.headers.get("Idempotency-Key", "")
         if not key:
             raise IdempotencyKeyRequired
-        wish = read_body(CheckoutSerializer, request)
+        body = read_body(CheckoutSerializer, request)
         command = PlaceOrder(
             cart_token=id,
-            payment_method=wish["payment_method"],
-            expected_total=wish["expected_total"],
+            payment_method=body["payment_method"],
+            expected_total=body["expected_total"],
             language=get_language() or "pt-br",
             user_id=user_id_of(request),
         )
@@ -247,7 +247,7 @@ class Orders(ListAPIView[Order], PrivateView):
     @extend_schema(
         operation_id="orders_list",
         summary="My orders",
-        description="The orders of whoever is signed in, newest first.",
+        description="The orders of the signed-in user, newest first.",
         responses={200: OrderSerializer(many=True), **refusals(NotFound)},
         tags=["orders"],
     )
@@ -262,7 +262,7 @@ class OrderDetail(PrivateView):
     @extend_schema(
         operation_id="orders_retrieve",
         summary="One order",
-        description="Opens to its owner, signed in, and to whoever sends its token.",
+        description="For the signed-in owner, or anyone who sends the order's token.",
         parameters=[
             OpenApiParameter(
                 "Order-Token", str, OpenApiParameter.HEADER, description="The order's `token`, for guests."

@@ -1,4 +1,4 @@
-"""What people type on the checkout page."""
+"""The forms of the checkout and order pages."""
 
 import re
 import uuid
@@ -19,17 +19,17 @@ CARD = "card"
 
 
 class PlainSelect(forms.Select):
-    """A list of options without attributes or groups, drawn by one template instead of two for each option."""
+    """A select without option attributes or groups: one template in all, instead of two for each option."""
 
     template_name = "checkout/select.html"
 
 
-def text_field(label: Any, most: int, autocomplete: str, missing: Any = None, **options: Any) -> forms.CharField:
-    """A one-line text with its autofill token; `missing` is what to say where a needed one is left empty."""
+def text_field(label: Any, max_length: int, autocomplete: str, missing: Any = None, **options: Any) -> forms.CharField:
+    """A one-line text field with its autofill token. `missing` makes it required and is the message if left empty."""
     attrs = {"autocomplete": autocomplete, **({"data-missing": missing} if missing else {}), **options.pop("attrs", {})}
     return forms.CharField(
         label=label,
-        max_length=most,
+        max_length=max_length,
         required=bool(missing),
         error_messages={"required": missing} if missing else None,
         widget=forms.TextInput(attrs=attrs),
@@ -38,7 +38,7 @@ def text_field(label: Any, most: int, autocomplete: str, missing: Any = None, **
 
 
 class PhoneField(forms.CharField):
-    """A Brazilian phone with its area code, typed in any way; the clean value is its ten or eleven digits."""
+    """A Brazilian phone number with area code, in any notation; cleans to its ten or eleven digits."""
 
     def clean(self, value: Any) -> str:
         text = super().clean(value)
@@ -51,7 +51,7 @@ class PhoneField(forms.CharField):
 
 
 class DeliveryForm(forms.Form):
-    """Whom to tell and where to bring it. As few fields as the parcel needs."""
+    """Contact and delivery address: only the fields that a delivery needs."""
 
     email = forms.EmailField(
         label=_("E-mail"),
@@ -93,18 +93,18 @@ class DeliveryForm(forms.Form):
         super().__init__(self._with_state(data), **options)
 
     def _with_state(self, data: Any) -> Any:
-        """Where no state was chosen the CEP tells it."""
+        """Fill in a missing state from the CEP."""
         if data is None or data.get("state"):
             return data
         try:
             state = postal_codes.state_of(postal_codes.normalise(data.get("postal_code", "")))
-        except InvalidPostalCode:  # the field itself says what is wrong with it
+        except InvalidPostalCode:  # the field reports this error itself
             return data
         return {**data.dict(), "state": state}
 
     @staticmethod
     def initial_of(cart: CartSnapshot) -> dict[str, str]:
-        """What the cart knows already; empty values left out."""
+        """Initial values from the cart, without the empty ones."""
         known: dict[str, str] = {"email": cart.email, "phone": cart.phone, "postal_code": cart.postal_code}
         if cart.address:
             known |= {name: getattr(cart.address, name) for name in cart.address.__dataclass_fields__}
@@ -113,13 +113,13 @@ class DeliveryForm(forms.Form):
         return {name: value for name, value in known.items() if value}
 
     def address(self) -> Address:
-        """Needs a valid form."""
+        """The delivery address. Requires a valid form."""
         names = ("name", "street", "number", "complement", "district", "city", "state", "postal_code")
         return Address(**{name: self.cleaned_data[name] for name in names})
 
 
 class PaymentForm(forms.Form):
-    """How it is paid and what was agreed to. `payment_method` is filled in by the provider's script for cards."""
+    """The payment method and the total agreed to. For cards, the provider's script fills in `payment_method`."""
 
     method = forms.ChoiceField(
         choices=[(CARD, _("Card")), (PIX, _("Pix"))],
@@ -144,7 +144,7 @@ class PaymentForm(forms.Form):
 
     @property
     def token(self) -> str:
-        """What the payment provider knows the chosen method by. Needs a valid form."""
+        """The provider's token of the chosen method, or `pix`. Requires a valid form."""
         return PIX if self.cleaned_data["method"] == PIX else self.cleaned_data["payment_method"]
 
     @staticmethod

@@ -1,7 +1,7 @@
-"""A shop of any size, made by the database itself: what plans and capacity are checked on.
+"""Fill an empty database at any size, inside Postgres, to check query plans and capacity.
 
-Every row is made of its number, so that the rows of one table find those of another without being read. The goods are
-named "escala", the orders are paid, and nothing here is to be sold: it belongs on a database of its own.
+Every row is computed from its number, so that tables refer to each other without being read. Everything is named
+"escala" and all orders are paid: use a database of its own, never one that sells.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from inventory.models import Category, Product, Warehouse
 LINES_PER_ORDER = 5
 BATCH = 50_000
 
-# (what is made, which of the sizes says how many, the statement for the numbers from `first` to `last`)
+# (what is inserted, which size says how many, the statement for the numbers from `first` to `last`)
 _STEPS: list[tuple[str, str, str]] = [
     (
         "products",
@@ -140,7 +140,7 @@ _STEPS: list[tuple[str, str, str]] = [
 
 
 class AlreadySeeded(Exception):
-    """The rows of an earlier run are there; their numbers would collide."""
+    """The database holds the rows of an earlier run, and their numbers would collide."""
 
 
 def seed(
@@ -149,8 +149,8 @@ def seed(
     """Fill an empty database: products with stock, carts of two lines, paid orders of `LINES_PER_ORDER` lines.
 
     Each order has a cart, so there are at least as many carts as orders. Commits every `BATCH` rows, so no transaction
-    may be open; `progress` is told what is made, how many there are and how many there will be. Ends with a vacuum, so
-    that indexes and the planner's statistics are as after a quiet night. Raises AlreadySeeded.
+    may be open. `progress` gets what is inserted, how many rows are done, and how many there will be. Ends with VACUUM
+    ANALYZE, so that visibility maps and planner statistics are up to date. Raises AlreadySeeded.
     """
     if Product.objects.filter(sku="ESC-1").exists():
         raise AlreadySeeded

@@ -1,4 +1,4 @@
-"""Order and its lines; the outbox; the keys that make a repeated request harmless."""
+"""Orders and their lines, the outbox, and idempotency keys."""
 
 from checkout.models.idempotency import IdempotencyKey as IdempotencyKey
 from checkout.models.orders import CANCELLABLE as CANCELLABLE

@@ -1,4 +1,4 @@
-"""The keys that make a repeated request harmless."""
+"""Idempotency keys of checkout requests."""
 
 from datetime import datetime
 from typing import Self
@@ -14,9 +14,9 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     def enter(
         self, cart_token: str, user_id: int | None, key: str, fingerprint: str, now: datetime
     ) -> tuple["IdempotencyKey", bool]:
-        """The row of a key of the cart behind a token, and whether it was written just now, in one statement.
+        """Get or insert the row of a cart's key, in one statement. Returns the row and whether it is new.
 
-        Raises CartNotFound, and CheckoutInProgress where somebody else has written it at this very moment.
+        Raises CartNotFound, and CheckoutInProgress if a concurrent request inserted the row during this statement.
         """
         rows = self.raw(
             """
@@ -41,15 +41,16 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
         raise CheckoutInProgress
 
     def held(self, entry: "IdempotencyKey") -> Self:
-        """The row of a request's key while it is that request's: neither answered nor taken over by a repeat."""
+        """The row of `entry` while its request still holds it: neither answered nor taken over by a repeat."""
         return self.filter(pk=entry.pk, started_at=entry.started_at, response_status=None)
 
 
 class IdempotencyKey(models.Model):
-    """A request that was seen before: its fingerprint and, once it is known, the first answer.
+    """A checkout request by its key: its fingerprint and, once there is one, the first answer.
 
-    `response_status` is NULL while the request is still at work. `started_at` is when it began, or when a repeat took
-    its place. `order_number` is what came of it, written with the order: empty where no money was asked for yet.
+    `response_status` is NULL until the request has an answer. `started_at` is when it started, or when a repeat took
+    the key over. `order_number` is written in the transaction of the order; while it is empty, nothing was sent to the
+    provider.
     """
 
     cart = models.ForeignKey(Cart, models.CASCADE, related_name="+")
@@ -60,7 +61,7 @@ class IdempotencyKey(models.Model):
     started_at = models.DateTimeField()
     order_number = models.CharField(max_length=10, blank=True, default="", db_default="")
 
-    is_new: bool  # as `enter` has found it
+    is_new: bool  # set by `enter`
 
     objects = IdempotencyKeyQuerySet.as_manager()
 

@@ -1,4 +1,4 @@
-"""Order and its lines."""
+"""Orders and their lines."""
 
 import secrets
 from datetime import datetime
@@ -23,12 +23,12 @@ from payments.models import Payment, PaymentAttempt, Refund
 from shipping.addresses import DeliveryFields
 from shipping.models import Quote
 
-# Crockford's base 32: no letter that can be taken for a digit when read aloud.
+# Crockford's base 32: it leaves out the letters that are easily confused with digits.
 _NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_number() -> str:
-    """Ten characters that tell no one how many orders there are."""
+    """A random order number of ten characters, which reveals nothing about the number of orders."""
     return "".join(secrets.choice(_NUMBER_ALPHABET) for _ in range(10))
 
 
@@ -42,7 +42,7 @@ class OrderStatus(StatusChoices):
 
     @property
     def shopper_label(self) -> str:
-        """The word on the shopper's pages, where `label` is the staff's."""
+        """The label on the shopper's pages; `label` is for staff."""
         match self:
             case OrderStatus.AWAITING_PAYMENT:
                 return gettext("Awaiting payment")
@@ -58,9 +58,9 @@ class OrderStatus(StatusChoices):
                 return gettext("Refunded")
 
 
-# The statuses in which an order stands for its cart: a cart has at most one such order.
+# A cart has at most one order in these statuses.
 LIVE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
-# Those in which it can be called off, and those in which it was paid and has not all been paid back.
+# Statuses in which an order can be cancelled, and in which its payment can be refunded.
 CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
 REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
@@ -70,21 +70,21 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.select_related("payment").prefetch_related("payment__attempts")
 
     def with_goods(self) -> Self:
-        """With its lines and how they travel, as a mail shows them: two statements for any number of lines."""
+        """With lines and shipping quote, as a mail shows them: two statements for any number of lines."""
         return self.select_related("quote").with_lines()
 
     def with_lines(self) -> Self:
         return self.prefetch_related("lines")
 
     def with_everything(self) -> Self:
-        """With all that an order's page or document shows: three statements for any number of lines."""
+        """With everything that the order's page or API document shows: three statements for any number of lines."""
         return self.with_payment().with_goods()
 
     def of_user(self, user_id: int) -> Self:
         return self.filter(user_id=user_id).order_by("-placed_at")
 
     def with_history(self) -> Self:
-        """With everything, and who bought, refunds and messages: what staff see of an order. Five statements."""
+        """With everything plus user, cart, refunds and messages, as staff see an order: five statements."""
         return (
             self.with_everything()
             .select_related("user", "cart")
@@ -101,10 +101,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status=OrderStatus.PAID)
 
     def search(self, text: str) -> Self:
-        """Orders by number, e-mail, name, CEP, SKU of a line, or the provider's reference; all for an empty text.
+        """Search by number, e-mail, name, CEP, SKU of a line, or the provider's reference; an empty text finds all.
 
-        No join, so no duplicates: each way to find one is a look-up of its own in an index, and these are united, since
-        an OR would read every order.
+        A UNION of one index lookup per criterion: an OR across them would scan every order. No joins, so no duplicates.
         """
         text = text.strip()
         if not text:
@@ -113,7 +112,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         found = Order.objects.order_by()
         attempts = PaymentAttempt.objects.filter(provider_reference=text).order_by()
         refunds = Refund.objects.filter(provider_reference=text).order_by()
-        ways = [
+        lookups = [
             found.filter(email__icontains=text),
             found.filter(name__icontains=text),
             found.filter(postal_code=digits or text),
@@ -122,27 +121,27 @@ class OrderQuerySet(models.QuerySet["Order"]):
         ]
         of_lines = OrderLine.objects.filter(sku__iexact=text).order_by().values("order")
         by_number = found.filter(number__startswith=text.upper())
-        return self.filter(pk__in=by_number.values("pk").union(of_lines, *(way.values("pk") for way in ways)))
+        return self.filter(pk__in=by_number.values("pk").union(of_lines, *(lookup.values("pk") for lookup in lookups)))
 
     def find(self, number: str, email: str) -> "Order | None":
-        """The order of this number that was made with this e-mail."""
+        """The order with this number and e-mail, if there is one."""
         return self.filter(number=number, email__iexact=email).first()
 
     def latest_since(self, since: datetime, *, cart_token: str = "", user_id: int | None = None) -> "Order | None":
-        """The newest order placed after `since` by this user, or of this cart."""
+        """The newest order placed after `since` by this user or, without one, from this cart."""
         recent = self.filter(placed_at__gt=since).order_by("-placed_at")
         if user_id is not None:
             return recent.filter(user=user_id).first()
         return recent.filter(cart__token=cart_token).first() if cart_token else None
 
     def given_up(self, since: datetime) -> Self:
-        """Orders that were begun after `since` and not paid, and whose cart can still become another one."""
+        """Unpaid, cancelled orders placed since `since` whose cart is still open: the shopper may yet buy."""
         return self.filter(status=OrderStatus.CANCELLED, placed_at__gte=since, cart__status=CartStatus.OPEN)
 
     def fetch(self, number: str, *, token: str = "", user_id: int | None = None) -> "Order":
-        """An order for whoever holds its token or owns it, with everything: three statements.
+        """Fetch an order, with everything, for its owner or a holder of its token: three statements.
 
-        Raises OrderNotFound for everyone else.
+        Raises OrderNotFound for anyone else.
         """
         order = self.with_everything().filter(number=number.upper()).first()
         if order is None or not order.opens_to(token, user_id):
@@ -150,17 +149,20 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return order
 
     def locked(self) -> Self:
-        """Locks the orders' rows, in the order of their ids, until the transaction ends."""
+        """Lock the orders' rows, sorted by id, until the transaction ends. Requires a transaction."""
         require_transaction()
         return self.select_for_update(of=("self",)).order_by("pk")
 
     def fetch_locked_by_attempt(self, attempt_id: UUID) -> "Order":
-        """The order that a payment attempt belongs to, with its cart, both locked until the transaction ends."""
+        """Fetch a payment attempt's order with its cart, and lock both until the transaction ends.
+
+        Raises Order.DoesNotExist if the attempt belongs to no order.
+        """
         require_transaction()
         return self.select_related("cart").select_for_update(of=("cart", "self")).get(payment__attempts=attempt_id)
 
     def pay(self, order: "Order", now: datetime) -> None:
-        """Write a locked order as paid, and what must be sent because of it, in one statement."""
+        """Mark a locked order as paid and enqueue its confirmation in the outbox, in one statement."""
         require_transaction()
         with connection.cursor() as cursor:
             cursor.execute(
@@ -176,13 +178,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
         order.status, order.paid_at = OrderStatus.PAID, now
 
     def fetch_awaiting(self, cart_token: str, user_id: int | None) -> "Order | None":
-        """The order of a cart whose payment is not settled, with its attempts."""
+        """The cart's order that awaits payment, with payment and attempts; None if there is none for this user."""
         order = self.awaiting_payment().with_payment().select_related("cart").filter(cart__token=cart_token).first()
         return order if order and order.cart.opens_to(user_id) else None
 
 
 class Order(DeliveryFields):
-    """What was agreed: lines, freight and total do not change once the order exists."""
+    """What the shopper agreed to: lines, shipping and total never change after the order is placed."""
 
     number = models.CharField(_("order number"), max_length=10, unique=True, default=new_number, editable=False)
     token = models.CharField(max_length=43, default=new_token, editable=False)
@@ -232,14 +234,14 @@ class Order(DeliveryFields):
             models.Index(fields=["user", "-placed_at"], name="order_of_user"),
             models.Index(fields=["email"], name="order_by_email"),
             models.Index(fields=["postal_code"], name="order_by_postal_code"),
-            # Any part of an e-mail or a name, in either case, as staff look for it.
+            # For the staff's case-insensitive substring search.
             GinIndex(OpClass(Upper("email"), name="gin_trgm_ops"), name="order_email_parts"),
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="order_name_parts"),
             models.Index(
                 fields=["placed_at"], condition=models.Q(status="awaiting_payment"), name="order_awaiting_payment"
             ),
             models.Index(fields=["-placed_at"], condition=models.Q(status="cancelled"), name="order_cancelled"),
-            # What sold in the last days is added up from the index alone.
+            # The sales of the last days are summed by an index-only scan.
             models.Index(
                 fields=["paid_at"],
                 include=["total"],
@@ -252,14 +254,14 @@ class Order(DeliveryFields):
         return self.number
 
     def opens_to(self, token: str, user_id: int | None) -> bool:
-        """Whether somebody with this token, or this user, may see the order."""
+        """Whether a holder of this token, or this user, may see the order."""
         if token and secrets.compare_digest(self.token.encode(), token.encode()):
             return True
         return user_id is not None and self.user_id == user_id
 
     @cached_property
     def current_attempt(self) -> PaymentAttempt | None:
-        """The latest call to the provider. Reads what `with_payment` has loaded."""
+        """The latest payment attempt. Reads what `with_payment` has loaded."""
         return max(self.payment.attempts.all(), key=lambda attempt: attempt.created_at, default=None)
 
     @cached_property
@@ -269,7 +271,7 @@ class Order(DeliveryFields):
 
 
 class OrderLine(models.Model):
-    """A line as it was sold: its name and price stay, whatever becomes of the product."""
+    """A line as it was sold: its name and price are a copy and do not follow the product."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines", verbose_name=_("order"))
     product = models.ForeignKey(Product, models.PROTECT, related_name="+", verbose_name=_("product"))

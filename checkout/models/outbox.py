@@ -1,4 +1,4 @@
-"""The outbox: what must happen because an order changed."""
+"""The outbox: side effects that an order's transaction has promised."""
 
 from datetime import datetime
 from typing import Self
@@ -14,8 +14,8 @@ class MessageKind(models.TextChoices):
     REFUND_DUE = "refund_due", _("refund of money that arrived too late")
 
 
-FIRST_WAIT_SECONDS = 60
-LONGEST_WAIT_SECONDS = 60 * 60
+INITIAL_BACKOFF_SECONDS = 60
+MAX_BACKOFF_SECONDS = 60 * 60
 
 
 class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
@@ -23,7 +23,7 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         return self.filter(sent_at=None)
 
     def late(self, before: datetime) -> Self:
-        """Of the unsent, those from before `before` and those that have failed, with their orders; next due first."""
+        """Unsent messages that are older than `before` or have failed, with their orders; next due first."""
         late = models.Q(created_at__lt=before) | ~models.Q(last_error="")
         return self.unsent().filter(late).select_related("order").order_by("due_at")
 
@@ -31,15 +31,15 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         return self.unsent().exclude(last_error="")
 
     def refunds_due(self) -> Self:
-        """The unsent promises of a refund, oldest first, with their orders; annotates `owed`, which was captured."""
+        """Unsent refunds with their orders, oldest first; annotates `owed`, the captured amount to refund."""
         due = self.unsent().filter(kind=MessageKind.REFUND_DUE).select_related("order")
         return due.annotate(owed=models.Sum("order__payment__attempts__captured")).order_by("created_at")
 
     def take(self, now: datetime, limit: int) -> "list[OutboxMessage]":
-        """The oldest messages whose time has come and that no other relay holds, each for one more try.
+        """Claim the oldest due messages that no other relay has locked, and count one more try for each.
 
-        Their next turn is twice as far away each time, from FIRST_WAIT_SECONDS to LONGEST_WAIT_SECONDS. One statement,
-        in the caller's transaction: a relay that dies meanwhile has taken nothing. Send them once it is committed.
+        Pushes `due_at` on with exponential backoff, from INITIAL_BACKOFF_SECONDS to MAX_BACKOFF_SECONDS. One statement,
+        in the caller's transaction; send the messages only after it has committed.
         """
         require_transaction()
         taken = self.raw(
@@ -54,15 +54,16 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
             FROM due WHERE message.id = due.id
             RETURNING message.*
             """,
-            {"now": now, "limit": limit, "first": FIRST_WAIT_SECONDS, "longest": LONGEST_WAIT_SECONDS},
+            {"now": now, "limit": limit, "first": INITIAL_BACKOFF_SECONDS, "longest": MAX_BACKOFF_SECONDS},
         )
         return sorted(taken, key=lambda message: message.pk)
 
 
 class OutboxMessage(models.Model):
-    """Something that must happen because an order changed, written in the order's own transaction.
+    """A side effect that must happen because an order changed, written in the order's own transaction.
 
-    `due_at` is when a relay may take it next: taking it moves `due_at` on, so a relay that dies loses only its turn.
+    `due_at` is when a relay may take the message next. Taking it pushes `due_at` on, so a relay that dies loses only
+    that try.
     """
 
     order = models.ForeignKey("checkout.Order", models.PROTECT, related_name="messages", verbose_name=_("order"))

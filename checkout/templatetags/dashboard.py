@@ -1,4 +1,4 @@
-"""`{% dashboard %}`: what the admin's home page says before anything else."""
+"""`{% dashboard %}`: the dashboard at the top of the admin's home page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How an order's status reads on the shopper's pages."""
+"""Filters that show an order's status on the shopper's pages."""
 
 from django import template
 
@@ -12,11 +12,11 @@ _TAGS = {GOOD: "tag--green", QUIET: "tag--grey"}
 
 @register.filter
 def order_status(status: str) -> str:
-    """Its word; a status that this release does not know stands as it is."""
+    """The status's label; an unknown status (from another release) is shown as it is."""
     return OrderStatus(status).shopper_label if status in OrderStatus else status
 
 
 @register.filter
 def order_status_tag(status: str) -> str:
-    """The class that gives its tag a colour; none where there is nothing to say by one."""
+    """The CSS class that colours the status's tag, or an empty string for the default colour."""
     return _TAGS.get(OrderStatus(status).tone, "") if status in OrderStatus else ""

@@ -1,4 +1,4 @@
-"""What a shopper asks before and after buying."""
+"""The help page: shoppers' frequent questions."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse

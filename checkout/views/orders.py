@@ -1,4 +1,4 @@
-"""The pages of an order: how it stands, what it waits for, where to find it again."""
+"""The order pages: status and pending payment, the list of a user's orders, and finding an order."""
 
 from urllib.parse import urlencode
 
@@ -24,13 +24,13 @@ from config.exceptions import Refusal
 from config.rate_limits import RateLimit
 from payments.models import AttemptStatus
 
-# A shopper's page asks for news every two seconds; the provider is asked no oftener than this.
+# The order page polls every two seconds; the provider is asked at most this often.
 ASK_PROVIDER_EVERY_SECONDS = 10
 ORDERS_PER_PAGE = 20
 
 
 def order_path(order: Order, *, placed_now: bool = False) -> str:
-    """The order's page as a path. Where the bank wants to see a shopper who has just paid, it sends them there."""
+    """The path of the order's page. Right after placing it, the page forwards to the bank if the bank requires it."""
     query = {"token": order.token, **({"forward": "1"} if placed_now and state_of(order) == "bank" else {})}
     return f"{reverse('checkout:order', args=[order.number])}?{urlencode(query)}"
 
@@ -43,7 +43,7 @@ def _fetch(request: HttpRequest, number: str) -> Order:
 
 
 def state_of(order: Order) -> str:
-    """What the page of an order shows: its status, or what its payment waits for."""
+    """The state that the order's page shows: its status or, while it awaits payment, `pix`, `bank` or `unknown`."""
     if order.status != OrderStatus.AWAITING_PAYMENT:
         return order.status
     attempt = order.current_attempt
@@ -52,12 +52,12 @@ def state_of(order: Order) -> str:
     return "unknown"
 
 
-def _up_to_date(order: Order) -> Order:
-    """The order after asking the provider, unless somebody has just asked."""
+def _refreshed(order: Order) -> Order:
+    """The order after a lookup at the provider, unless there was one in the last ASK_PROVIDER_EVERY_SECONDS."""
     attempt = order.current_attempt
     if order.status != OrderStatus.AWAITING_PAYMENT or attempt is None:
         return order
-    # None where Redis is away: then nobody knows who asked last, and asking once more does no harm.
+    # None if Redis is down: then look up anyway, which is harmless.
     if cache.add(f"asked:{attempt.pk}", 1, ASK_PROVIDER_EVERY_SECONDS) is False:
         return order
     return ask_provider.refresh(order)
@@ -85,8 +85,8 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
 @require_safe
 @never_cache
 def progress(request: HttpRequest, number: str) -> HttpResponse:
-    """Asked by the order's page: nothing while nothing has changed, else a call to look again."""
-    found = _up_to_date(_fetch(request, number))
+    """Polled by the order's page: 204 while its state is unchanged, else tells it to reload."""
+    found = _refreshed(_fetch(request, number))
     if state_of(found) == request.GET.get("was"):
         return HttpResponse(status=204)
     return HttpResponseClientRefresh()
@@ -95,7 +95,7 @@ def progress(request: HttpRequest, number: str) -> HttpResponse:
 @require_safe
 @never_cache
 def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
-    """Where the bank sends the shopper back to, whatever came of it."""
+    """Where the bank returns the shopper, whatever the outcome."""
     found = ask_provider.refresh(_fetch(request, number))
     if found.status == OrderStatus.CANCELLED:
         messages.error(
@@ -108,7 +108,7 @@ def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_POST
 def another_way(request: HttpRequest, number: str) -> HttpResponse:
-    """Withdraw a payment that waits for the shopper, and go back to choosing."""
+    """Void a payment that waits for the shopper, so that they can choose another method."""
     found = _fetch(request, number)
     try:
         cancel_pending_payment(found.cart.token, found.cart.user_id)
@@ -122,13 +122,13 @@ def another_way(request: HttpRequest, number: str) -> HttpResponse:
 @never_cache
 @login_required
 def orders(request: HttpRequest) -> HttpResponse:
-    mine = Paginator(Order.objects.of_user(request.user.pk or 0).with_lines(), ORDERS_PER_PAGE)
-    return render(request, "checkout/orders.html", {"page": mine.get_page(request.GET.get("page"))})
+    pages = Paginator(Order.objects.of_user(request.user.pk or 0).with_lines(), ORDERS_PER_PAGE)
+    return render(request, "checkout/orders.html", {"page": pages.get_page(request.GET.get("page"))})
 
 
 @never_cache
 def find_order(request: HttpRequest) -> HttpResponse:
-    """The order's page for whoever knows its number and the e-mail it was made with."""
+    """Open the order's page with its number and its e-mail."""
     limit = RateLimit()
     if request.method == "POST" and not limit.allow(request, "find_order"):
         messages.error(request, _("Too many tries from your connection. Wait a minute, then try again."))

@@ -1,4 +1,4 @@
-"""The one checkout page: contact, delivery and payment, one part open at a time."""
+"""The checkout page: contact, delivery and payment, one part open at a time."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -30,7 +30,7 @@ from shipping.services import ShippingOption
 
 
 def with_open_cart(view: Callable[[HttpRequest, CartSnapshot], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Give the view a cart that can be paid for, or send the shopper where things stand."""
+    """Pass the view a cart that is ready for checkout, or redirect the shopper to the order or to the cart."""
 
     @wraps(view)
     def wrapped(request: HttpRequest) -> HttpResponse:
@@ -40,15 +40,15 @@ def with_open_cart(view: Callable[[HttpRequest, CartSnapshot], HttpResponse]) ->
         if not cart.lines:
             return redirect("cart:cart")
         if cart.has_problems:
-            look = _("Something in your cart has changed. Please check the marked items first.")
-            messages.warning(request, just_changed() if request.method == "POST" else look)
+            check_first = _("Something in your cart has changed. Please check the marked items first.")
+            messages.warning(request, cart_changed_message() if request.method == "POST" else check_first)
             return redirect("cart:cart")
         return view(request, cart)
 
     return wrapped
 
 
-def just_changed() -> str:
+def cart_changed_message() -> str:
     return _("Your cart has just changed. Nothing was charged. Please check it again.")
 
 
@@ -65,24 +65,24 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
     if request.method != "POST":
         return redirect("checkout:checkout")
     if "look_up" in request.POST:
-        return checkout_page(request, cart, edit="contact", form=_filled_from_cep(request))
+        return checkout_page(request, cart, edit="contact", form=_prefilled_from_cep(request))
     form = DeliveryForm(request.POST)
     if not form.is_valid():
         return checkout_page(request, cart, edit="contact", form=form, status=422)
-    found = form.cleaned_data
+    data = form.cleaned_data
     try:
         cart = carts.set_delivery(
-            cart.id, email=found["email"], phone=found["phone"], address=form.address(), user_id=user_id_of(request)
+            cart.id, email=data["email"], phone=data["phone"], address=form.address(), user_id=user_id_of(request)
         )
     except Refusal as refusal:
         field = refusal.details.get("field")
         form.add_error(str(field) if field in form.fields else None, str(refusal))
         return checkout_page(request, cart, edit="contact", form=form, status=422)
-    return on_to(_open_part(cart))
+    return redirect_to_part(_open_part(cart))
 
 
-def _filled_from_cep(request: HttpRequest) -> DeliveryForm:
-    """What was typed, with the street behind its CEP where the fields were empty: for browsers without scripts."""
+def _prefilled_from_cep(request: HttpRequest) -> DeliveryForm:
+    """The typed form with its empty address fields filled in from the CEP, for browsers without scripts."""
     typed = {name: value for name, value in request.POST.items() if value and isinstance(value, str)}
     form = DeliveryForm(initial=typed)
     try:
@@ -104,11 +104,11 @@ def delivery(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
         carts.choose_shipping(cart.id, request.POST.get("code", ""), user_id=user_id_of(request))
     except Refusal as refusal:
         messages.error(request, str(refusal))
-        return on_to("delivery", edit="delivery")
-    return on_to("payment")
+        return redirect_to_part("delivery", edit="delivery")
+    return redirect_to_part("payment")
 
 
-def on_to(part: str, edit: str = "") -> HttpResponse:
+def redirect_to_part(part: str, edit: str = "") -> HttpResponse:
     query = f"?{urlencode({'edit': edit})}" if edit else ""
     return redirect(f"{reverse('checkout:checkout')}{query}#{part}")
 
@@ -124,7 +124,7 @@ def checkout_page(
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
-    """The one checkout page with one of its parts open: the first that is unfinished, or the one to be changed."""
+    """Render the checkout page with one part open: the part to `edit`, or else the first unfinished one."""
     open_part = _open_part(cart, edit)
     return render(
         request,
@@ -165,7 +165,7 @@ def _has_shipping(cart: CartSnapshot) -> bool:
 
 
 def _known_delivery(request: HttpRequest, cart: CartSnapshot) -> dict[str, str]:
-    """What can be filled in for the shopper: from the cart, else from their account and their last order."""
+    """Initial delivery values: from the cart, else from the shopper's account and latest order."""
     known = DeliveryForm.initial_of(cart)
     if _has_contact(cart) or not request.user.is_authenticated:
         return known

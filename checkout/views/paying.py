@@ -1,4 +1,4 @@
-"""Paying: the last part of the checkout page, and where a purchase stands."""
+"""The payment part of the checkout page, and resuming a purchase."""
 
 from datetime import timedelta
 
@@ -23,14 +23,14 @@ from checkout.models import Order
 from checkout.place_once import Render, place_once
 from checkout.place_order import PlaceOrder
 from checkout.views.orders import order_path
-from checkout.views.page import checkout_page, just_changed, on_to, with_open_cart
+from checkout.views.page import cart_changed_message, checkout_page, redirect_to_part, with_open_cart
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock
 from payments.exceptions import PaymentUnavailable
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 
-# For how long "where does my purchase stand" means the order just made.
-JUST_NOW = timedelta(hours=1)
+# How long `resume` leads to the latest order.
+RESUME_WINDOW = timedelta(hours=1)
 
 
 @never_cache
@@ -42,7 +42,7 @@ def pay(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
     if not form.is_valid():
         return checkout_page(request, cart, payment_form=form, status=422)
     if form.cleaned_data["cart"] != cart.id:
-        # The page was of another cart (an old tab): nothing is ordered that is not in view.
+        # The page shows another cart (an old tab): never order what the shopper does not see.
         messages.warning(request, _("This page was out of date. Nothing was charged. Here is your cart as it is now."))
         return redirect("checkout:checkout")
     return _pay(request, cart, form)
@@ -59,7 +59,7 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
     try:
         answer = place_once(command, str(form.cleaned_data["idempotency_key"]), RENDER)
     except CheckoutInProgress:
-        # Pressed twice: the first press may not have got as far as an order yet, so there is no page of it to show.
+        # A double submit: the first request may not have created its order yet, so there may be no order page.
         return render(request, "checkout/in_progress.html", status=202)
     except Refusal as refusal:
         return _refused(request, form, refusal)
@@ -81,17 +81,17 @@ RENDER = Render(placed=_placed, declined=_declined)
 
 
 def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpResponse:
-    """Nothing was charged: show where to mend it, with all that was typed."""
+    """Show the part where the shopper can fix a refusal, with everything they typed. Nothing was charged."""
     vars(request).pop("_cart", None)
     cart = current_cart(request)
     if cart is None or isinstance(refusal, CartEmpty | InsufficientStock):
-        messages.warning(request, just_changed())
+        messages.warning(request, cart_changed_message())
         return redirect("cart:cart")
     if isinstance(refusal, ShippingQuoteExpired | ShippingRequired):
         messages.warning(request, str(refusal))
-        return on_to("delivery", edit="delivery")
+        return redirect_to_part("delivery", edit="delivery")
     if isinstance(refusal, AddressRequired):
-        return on_to("contact", edit="contact")
+        return redirect_to_part("contact", edit="contact")
     if isinstance(refusal, PriceChanged):
         return checkout_page(
             request, cart, status=409, price_changed=True, previous_total=form.cleaned_data["expected_total"]
@@ -107,7 +107,7 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
 @require_safe
 @never_cache
 def resume(request: HttpRequest) -> HttpResponse:
-    """Wherever this browser's purchase stands: the order being paid or just made, or the cart."""
+    """Redirect to this browser's purchase: the checkout, the order being paid or just placed, or the cart."""
     cart = current_cart(request)
     if cart is not None and cart.status == CartStatus.OPEN:
         return redirect("checkout:checkout" if cart.lines else "cart:cart")
@@ -116,7 +116,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 
 def _latest_order(request: HttpRequest, cart: CartSnapshot | None) -> Order | None:
-    since = timezone.now() - JUST_NOW
+    since = timezone.now() - RESUME_WINDOW
     if cart is None and request.user.is_authenticated:
         return Order.objects.latest_since(since, user_id=request.user.pk)
     return Order.objects.latest_since(since, cart_token=cart.id if cart else guest_token(request))

@@ -1,7 +1,7 @@
-// The checkout page: checks fields when they are left, fills in the street behind a CEP, keeps what was typed over a
-// reload, and hands card data to the payment provider's own fields. Every form works without this file, up to those.
+// The checkout page: validates fields on blur, fills in the street from a CEP, keeps typed values across a reload, and
+// sends card details to the provider through its own fields. Without this file every form works except the card's.
 
-// --- One press of a button is one request ---------------------------------------------------------------------------
+// --- One click, one request -----------------------------------------------------------------------------------------
 
 function working(form, yes) {
   form.dataset.sent = yes ? "yes" : "";
@@ -22,13 +22,13 @@ document.addEventListener("submit", (event) => {
   }
 }, true);
 
-// A page that comes back from the browser's memory is ready to be sent again.
+// A page restored from the back/forward cache can be submitted again.
 window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of document.querySelectorAll("form")) working(form, false);
 });
 
-// --- Fields are checked when they are left ----------------------------------------------------------------------------
+// --- Fields are validated on blur -------------------------------------------------------------------------------------
 
 function complaint(field) {
   if (field.validity.valueMissing) return field.dataset.missing || field.validationMessage;
@@ -71,7 +71,7 @@ for (const form of document.querySelectorAll("form[data-check]")) {
   });
 }
 
-// --- What was typed outlives a reload -----------------------------------------------------------------------------------
+// --- Typed values survive a reload --------------------------------------------------------------------------------------
 
 for (const form of document.querySelectorAll("form[data-keep]")) {
   const key = `esteira:${form.dataset.keep}`;
@@ -83,11 +83,11 @@ for (const form of document.querySelectorAll("form[data-keep]")) {
       sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(fields.map((field) => [field.name, field.value]))));
     });
   } catch {
-    // Storage may be forbidden; the form works without it.
+    // Storage may be blocked; the form works without it.
   }
 }
 
-// --- The street behind a CEP ---------------------------------------------------------------------------------------------
+// --- The street from a CEP -----------------------------------------------------------------------------------------------
 
 const address = document.querySelector("form[data-cep-url]");
 if (address) {
@@ -121,7 +121,7 @@ if (address) {
       for (const name of ["street", "district", "city", "state"]) fill(name, hint[name]);
       status.textContent = hint.street ? address.dataset.cepFound : address.dataset.cepPart;
     } catch {
-      asked = ""; // Away: the fields are there to be typed in.
+      asked = ""; // Unavailable: the shopper types the address.
     }
   };
 
@@ -133,7 +133,7 @@ if (address) {
   if (!address.elements.street.value) look();
 }
 
-// --- Card data goes from the provider's fields to the provider -------------------------------------------------------------
+// --- Card details go straight to the provider ------------------------------------------------------------------------------
 
 const payForm = document.querySelector("form[data-pay]");
 
@@ -196,6 +196,6 @@ if (payForm) {
   });
 }
 
-// A page that came back with something to mend starts there.
+// Focus the errors of a page that came back with some.
 const errors = document.getElementById("errors");
 if (errors) errors.focus();

@@ -1,4 +1,4 @@
-// The order's page while it waits: copying the Pix text, and no needless reading out while nothing changes.
+// The order page while it awaits payment: copies the Pix code.
 
 for (const box of document.querySelectorAll("[data-copy]")) {
   const text = box.querySelector("textarea");
@@ -11,7 +11,7 @@ for (const box of document.querySelectorAll("[data-copy]")) {
     } catch {
       text.focus();
       text.select();
-      document.execCommand("copy"); // Where the clipboard needs https, as on a phone that tries the demo.
+      document.execCommand("copy"); // The clipboard API needs https, which the demo lacks on a phone.
     }
     status.textContent = box.dataset.copied;
   });
