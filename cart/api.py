@@ -1,4 +1,4 @@
-"""Carts, for apps: each view reads the body, calls one verb, shows the cart as it is then."""
+"""REST API of carts: each view parses the body, calls one operation and returns the cart."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ from shipping.addresses import Address
 from shipping.documents import AddressSerializer, ChosenShippingSerializer
 from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
 
-# --- What comes in ----------------------------------------------------------------------------------------------------
+# --- Requests ---------------------------------------------------------------------------------------------------------
 
 
 class NothingSerializer(Input):
@@ -53,7 +53,7 @@ class QuantitySerializer(Input):
 
 
 class PostalCode(Text):
-    """A CEP, written in any way; the clean value is its eight digits."""
+    """A CEP in any notation; the clean value is its eight digits."""
 
     def to_internal_value(self, data: Any) -> str:
         try:
@@ -70,7 +70,7 @@ class NewAddressSerializer(Input):
     district = Text(max_length=80)
     city = Text(max_length=80)
     state = serializers.ChoiceField([*postal_codes.state_names])
-    postal_code = PostalCode(max_length=20, help_text="The CEP, with or without its dash.")
+    postal_code = PostalCode(max_length=20, help_text="CEP, with or without the dash.")
     country = serializers.ChoiceField(["BR"])
 
 
@@ -84,7 +84,7 @@ class ShippingChoiceSerializer(Input):
     code = Text(max_length=64)
 
 
-# --- What goes out ----------------------------------------------------------------------------------------------------
+# --- Responses --------------------------------------------------------------------------------------------------------
 
 
 class CartLineSerializer(serializers.Serializer[snapshot.SnapshotLine]):
@@ -93,13 +93,13 @@ class CartLineSerializer(serializers.Serializer[snapshot.SnapshotLine]):
     quantity = serializers.IntegerField()
     unit_price = Money()
     line_total = Money()
-    available = serializers.BooleanField(help_text="Whether the line can be ordered as it stands; some seconds old.")
+    available = serializers.BooleanField(help_text="Whether the line can be ordered as is; may be a few seconds stale.")
 
 
 class CartSerializer(serializers.Serializer[CartSnapshot]):
-    id = serializers.CharField(help_text="Whoever knows it has the cart: keep it secret.")
-    version = serializers.IntegerField(help_text="Grows with every change.")
-    currency = serializers.CharField(help_text="ISO 4217, of every amount on this document.")
+    id = serializers.CharField(help_text="Gives access to a guest cart: keep it secret.")
+    version = serializers.IntegerField(help_text="Increases with every change.")
+    currency = serializers.CharField(help_text="ISO 4217 code of every amount in this document.")
     status = serializers.ChoiceField(CartStatus.choices)
     lines = CartLineSerializer(many=True)
     email = serializers.CharField(help_text="Empty until the delivery is set.")
@@ -108,7 +108,7 @@ class CartSerializer(serializers.Serializer[CartSnapshot]):
     subtotal = Money()
     shipping_total = Money()
     total = Money()
-    expires_at = Moment(help_text="When the cart is forgotten, unless it changes before.")
+    expires_at = Moment(help_text="When the cart expires; every change extends it.")
 
 
 class ShippingOptionSerializer(ChosenShippingSerializer):
@@ -117,7 +117,7 @@ class ShippingOptionSerializer(ChosenShippingSerializer):
 
 
 class ShippingOptionsSerializer(serializers.Serializer[Any]):
-    options = ShippingOptionSerializer(many=True, help_text="Cheapest first; empty where nothing reaches the address.")
+    options = ShippingOptionSerializer(many=True, help_text="Cheapest first; empty if no option serves the address.")
 
 
 def _answer(cart: CartSnapshot, status_code: int = status.HTTP_200_OK) -> Response:
@@ -134,7 +134,7 @@ class Carts(PrivateView):
     @extend_schema(
         operation_id="carts_create",
         summary="Start a cart",
-        description="A new guest cart; signed in, the one cart that the person is filling.",
+        description="Creates a guest cart. If signed in, returns the user's one live cart, created if necessary.",
         request=NothingSerializer,
         responses={201: CartSerializer, **refusals(Refusal)},
         tags=["carts"],
@@ -160,8 +160,8 @@ class CartClaim(PrivateView):
 
     @extend_schema(
         operation_id="carts_claim_create",
-        summary="Bring a guest's cart along",
-        description="Signed in: what the guest's cart holds goes into the person's own, which is the answer.",
+        summary="Claim a guest cart",
+        description="Merges the guest cart into the signed-in user's cart and returns the latter.",
         request=NothingSerializer,
         responses={200: CartSerializer, **refusals(*UNCHANGEABLE, NotAuthenticated, Refusal)},
         tags=["carts"],
@@ -176,8 +176,8 @@ class CartClaim(PrivateView):
 class CartLines(PrivateView):
     @extend_schema(
         operation_id="carts_lines_create",
-        summary="Put a product into a cart",
-        description="Adds to the line where the product is in the cart already.",
+        summary="Add a product to a cart",
+        description="If the product is already in the cart, adds to its quantity.",
         request=NewLineSerializer,
         responses={201: CartSerializer, **refusals(*UNCHANGEABLE, ProductNotFound, SHORT, Refusal)},
         examples=[OpenApiExample("Two mugs", {"sku": "CANECA-AGATA-AZUL", "quantity": 2}, request_only=True)],
@@ -192,7 +192,7 @@ class CartLines(PrivateView):
 class CartLineDetail(PrivateView):
     @extend_schema(
         operation_id="carts_lines_partial_update",
-        summary="Change how many of a product a cart holds",
+        summary="Change the quantity of a line",
         request=QuantitySerializer,
         responses={200: CartSerializer, **refusals(*UNCHANGEABLE, LineNotFound, SHORT, Refusal)},
         tags=["carts"],
@@ -203,7 +203,7 @@ class CartLineDetail(PrivateView):
 
     @extend_schema(
         operation_id="carts_lines_destroy",
-        summary="Take a product out of a cart",
+        summary="Remove a product from a cart",
         request=None,
         responses={200: CartSerializer, **refusals(*UNCHANGEABLE, LineNotFound)},
         tags=["carts"],
@@ -217,8 +217,8 @@ class Delivery(PrivateView):
 
     @extend_schema(
         operation_id="carts_delivery_update",
-        summary="Say where a cart goes",
-        description="The shipping that was chosen is kept, at its new price, where it reaches the new address.",
+        summary="Set the delivery address",
+        description="Keeps the chosen shipping method, at its new price, if it serves the new address.",
         request=DeliverySerializer,
         responses={200: CartSerializer, **refusals(*UNCHANGEABLE, Refusal)},
         examples=[
@@ -253,7 +253,7 @@ class Delivery(PrivateView):
 class ShippingOptions(PrivateView):
     @extend_schema(
         operation_id="carts_shipping_options_retrieve",
-        summary="How a cart can travel",
+        summary="List shipping options",
         responses={200: ShippingOptionsSerializer, **refusals(CartNotFound, AddressRequired)},
         tags=["carts"],
     )
@@ -265,8 +265,8 @@ class ShippingOptions(PrivateView):
 class ShippingChoice(PrivateView):
     @extend_schema(
         operation_id="carts_shipping_update",
-        summary="Choose how a cart travels",
-        description="Fixes the price for a while; choosing anew fixes the price of that moment.",
+        summary="Choose a shipping option",
+        description="Locks in the price until the quote expires. Choosing again takes the current price.",
         request=ShippingChoiceSerializer,
         responses={
             200: CartSerializer,

@@ -1,8 +1,8 @@
-"""The cart's copy in Redis: JSON, kept for an hour after its last use, written only forward.
+"""The cart's cached copy in Redis: JSON, expires an hour after its last use, never overwritten by an older version.
 
-`user:{id}:cart` holds the live cart of somebody signed in, `cart:{token}` a guest's. Redis may lose any of them at any
-moment; every function here then answers as if the copy had never been there. While it is away it also misses changes: a
-copy that was kept before this process saw Redis fail is not believed.
+`user:{id}:cart` holds a signed-in user's live cart, `cart:{token}` a guest's. Redis may lose a copy at any time: that
+is a miss. While Redis is down it also misses invalidations, so a copy written before this process last saw Redis fail
+counts as a miss too.
 """
 
 import json
@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 declare("cart", patterns=("cart:*", "user:*:cart"))
 
 Copy = dict[str, Any]
-# Which cart, and which of its versions. A user's next cart has a higher number, so that it counts as newer.
+# Cart id and version. A user's next cart has a higher id, so it counts as newer.
 Stamp = tuple[int, int]
 
 NO_CART: Stamp = (0, 0)
-# How long a forgotten cart's mark stands, to stop a slow reader from putting an older copy back.
+# How long a tombstone keeps a slow reader from writing an older copy back.
 FORGOTTEN_SECONDS = 60
 
-# A slower writer must not overwrite a newer version: the comparison and the write are one step inside Redis.
+# Compare and set atomically, so that a slow writer cannot overwrite a newer version.
 _WRITE_FORWARD = """
 local kept = redis.call('GET', KEYS[1])
 if kept then
@@ -44,16 +44,16 @@ return 1
 
 
 def key_of(token: str, user_id: int | None) -> str:
-    """The key of the copy: by user where the cart has one."""
+    """The copy's key: by user if the cart has one, else by token."""
     return f"cart:{token}" if user_id is None else f"user:{user_id}:cart"
 
 
 def recall(key: str) -> Copy | None:
-    """The copy under `key`, its hour begun anew, or None."""
+    """The copy under `key`, its expiry refreshed, or None."""
     try:
         text = get_redis_connection("default").getex(cache.make_key(key), ex=settings.CART_CACHE_SECONDS)
     except RedisError as error:
-        logger.warning("Redis is away, the cart is read from the database: %s", type(error).__name__)
+        logger.warning("Redis is unavailable, reading the cart from the database: %s", type(error).__name__)
         text = None
     copy = json.loads(text) if text else None
     found = copy is not None and not copy.get("forgotten") and copy.get("kept_at", 0) >= guard.last_failure()
@@ -62,12 +62,12 @@ def recall(key: str) -> Copy | None:
 
 
 def remember(key: str, stamp: Stamp, copy: Copy) -> None:
-    """Keep `copy` for an hour unless a newer one is there."""
+    """Cache `copy` for CART_CACHE_SECONDS unless a newer one is cached."""
     _write(key, stamp, copy, settings.CART_CACHE_SECONDS)
 
 
 def forget(key: str, stamp: Stamp) -> None:
-    """Drop the copy: what was read before `stamp` does not come back."""
+    """Drop the copy, leaving a tombstone so that nothing older than `stamp` is cached again."""
     _write(key, stamp, {"forgotten": True}, FORGOTTEN_SECONDS)
 
 
@@ -77,4 +77,4 @@ def _write(key: str, stamp: Stamp, copy: Copy, seconds: int) -> None:
         with guard.bypass_cooldown():
             get_redis_connection("default").eval(_WRITE_FORWARD, 1, cache.make_key(key), text, *stamp, seconds)
     except RedisError as error:
-        logger.warning("Redis is away, the cart's copy is not kept: %s", type(error).__name__)
+        logger.warning("Redis is unavailable, the cart is not cached: %s", type(error).__name__)

@@ -1,4 +1,4 @@
-"""What every page's header knows of the cart."""
+"""The cart in every page's header."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from cart.session import current_cart
 
 
 def cart_count(request: HttpRequest) -> dict[str, Callable[[], int]]:
-    """`cart_count`: how many things are in the cart. Nothing is read where no template asks."""
+    """`cart_count`: the number of units in the cart. Lazy: read only if a template uses it."""
 
     def count() -> int:
         cart = current_cart(request)

@@ -1,11 +1,11 @@
-"""How a cart's id stands in an address. Importing this registers it."""
+"""URL converter for cart ids. Importing this registers it."""
 
 from django.urls import register_converter
 from django.urls.converters import StringConverter
 
 
 class CartIdConverter(StringConverter):
-    """43 characters of URL-safe base 64. Anything else is no address."""
+    """43 characters of URL-safe base64. Anything else does not match."""
 
     regex = "[A-Za-z0-9_-]{43}"
 

@@ -1,4 +1,4 @@
-"""What a cart refuses."""
+"""Refusals of cart operations."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -6,7 +6,7 @@ from config.exceptions import NotFound, Refusal
 
 
 class CartNotFound(NotFound):
-    message = _("There is no such cart.")
+    message = _("Cart not found.")
 
 
 class LineNotFound(NotFound):
@@ -14,21 +14,21 @@ class LineNotFound(NotFound):
 
 
 class CartClosed(Refusal):
-    """The cart has become an order, or another cart has taken it in."""
+    """The cart was ordered or merged into another cart."""
 
     code = "cart_closed"
     status = 409
     title = _("The cart is closed")
-    message = _("This cart has already become an order. Start a new one to buy more.")
+    message = _("This cart has already been ordered. Start a new one to buy more.")
 
 
 class CheckoutInProgress(Refusal):
-    """A payment for the cart is under way: what is in it is what is being paid."""
+    """A payment for the cart is in progress, so its contents are frozen."""
 
     code = "checkout_in_progress"
     status = 409
-    title = _("A payment is under way")
-    message = _("This cart is being paid for right now. Wait for the answer, or cancel the payment to change it.")
+    title = _("Payment in progress")
+    message = _("A payment for this cart is in progress. Wait for it, or cancel it to change the cart.")
 
 
 class InvalidQuantity(Refusal):
@@ -44,12 +44,12 @@ class TooManyLines(Refusal):
 class AddressRequired(Refusal):
     code = "address_required"
     status = 409
-    title = _("The address is missing")
-    message = _("Say where it goes first: the price of delivery depends on the address.")
+    title = _("Address missing")
+    message = _("Enter the delivery address first: the delivery price depends on it.")
 
 
 class CartEmpty(Refusal):
     code = "cart_empty"
     status = 409
     title = _("The cart is empty")
-    message = _("The cart is empty. Put something in it first.")
+    message = _("Your cart is empty. Add something first.")

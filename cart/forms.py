@@ -1,4 +1,4 @@
-"""What people type into the cart."""
+"""Forms of the cart page."""
 
 from django import forms
 from django.conf import settings
@@ -8,23 +8,23 @@ from django.utils.translation import gettext_lazy as _
 from shipping import postal_codes
 from shipping.exceptions import InvalidPostalCode
 
-TYPE_YOUR_CEP = _("Type your CEP, like 01310-200.")
+CEP_REQUIRED = _("Enter your CEP, for example 01310-200.")
 
 
 class PostalCodeField(forms.CharField):
-    """A CEP, typed in any way; the clean value is its eight digits."""
+    """A CEP in any notation; the clean value is its eight digits."""
 
     widget = forms.TextInput(
         attrs={
             "inputmode": "numeric",
             "autocomplete": "shipping postal-code",
             "placeholder": "00000-000",
-            "data-missing": TYPE_YOUR_CEP,
+            "data-missing": CEP_REQUIRED,
         }
     )
 
     def __init__(self) -> None:
-        super().__init__(label=_("CEP (postal code)"), max_length=20, error_messages={"required": TYPE_YOUR_CEP})
+        super().__init__(label=_("CEP (postal code)"), max_length=20, error_messages={"required": CEP_REQUIRED})
 
     def clean(self, value: object) -> str:
         text = super().clean(value)
@@ -43,7 +43,7 @@ class PostalCodeForm(forms.Form):
 
 
 class LineForm(forms.Form):
-    """A form so small that its page has room for one complaint."""
+    """The page shows one error at a time for these forms."""
 
     def first_error(self) -> str:
         return str(next(iter(self.errors.values()))[0])
@@ -55,7 +55,7 @@ class AddForm(LineForm):
         min_value=1,
         max_value=settings.MAX_LINE_QUANTITY,
         error_messages={
-            "invalid": _("Type a whole number."),
+            "invalid": _("Enter a whole number."),
             "min_value": _("Choose at least one."),
             "max_value": _("You can order up to %(limit_value)s of each product."),
         },
@@ -63,7 +63,7 @@ class AddForm(LineForm):
 
 
 class QuantityForm(LineForm):
-    """`to` is what a button asks for and wins over the number in the field."""
+    """`to` is the value of the pressed button and takes precedence over the number field."""
 
     to = forms.IntegerField(required=False, min_value=0, max_value=settings.MAX_LINE_QUANTITY)
     quantity = forms.IntegerField(
@@ -71,8 +71,8 @@ class QuantityForm(LineForm):
         min_value=0,
         max_value=settings.MAX_LINE_QUANTITY,
         error_messages={
-            "invalid": _("Type a whole number."),
-            "min_value": _("Type 0 to remove it, or a larger number."),
+            "invalid": _("Enter a whole number."),
+            "min_value": _("Enter 0 to remove it, or a larger number."),
             "max_value": _("You can order up to %(limit_value)s of each product."),
         },
     )
@@ -81,8 +81,8 @@ class QuantityForm(LineForm):
         values = super().clean() or {}
         if self.errors:
             return values
-        asked = values.get("to") if values.get("to") is not None else values.get("quantity")
-        if asked is None:
-            self.add_error("quantity", _("Type how many you want."))
-        values["quantity"] = asked
+        quantity = values.get("to") if values.get("to") is not None else values.get("quantity")
+        if quantity is None:
+            self.add_error("quantity", _("Enter a quantity."))
+        values["quantity"] = quantity
         return values

@@ -1,4 +1,4 @@
-"""What is measured of carts: how far they come on the way to an order."""
+"""Metrics of carts: the funnel to an order."""
 
 from enum import StrEnum
 
@@ -22,5 +22,5 @@ for _step in CartStep:
 
 
 def count_cart_step_on_commit(step: CartStep) -> None:
-    """Count a cart that has come to a step, once the transaction under way has committed."""
+    """Count a cart that reached a step, once the current transaction commits."""
     count_on_commit(cart_steps.labels(step))

@@ -1,4 +1,4 @@
-"""Cart and CartLine: what someone wants. Postgres owns them; Redis holds a copy."""
+"""Cart and CartLine. Postgres is the source of truth; Redis holds a copy."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -19,12 +19,12 @@ from shipping.models import Quote
 
 
 def new_token() -> str:
-    """43 characters that nobody guesses: whoever has them has the cart."""
+    """43 unguessable characters. A bearer token: it alone gives access to a guest's cart."""
     return secrets.token_urlsafe(32)
 
 
 def next_expiry() -> datetime:
-    """When a cart that was touched now is forgotten."""
+    """When a cart changed now expires."""
     return timezone.now() + timedelta(days=settings.CART_LIFETIME_DAYS)
 
 
@@ -35,10 +35,10 @@ class CartStatus(StatusChoices):
     MERGED = "merged", QUIET, _("merged into another cart")
 
 
-# A cart can still become an order: a user has at most one such cart.
+# The cart can still become an order. A user has at most one such cart.
 LIVE = [CartStatus.OPEN, CartStatus.CHECKING_OUT]
 
-# Which steps of the checkout page a cart has passed, the last first. What comes after is the order's to tell.
+# Checkout steps a cart can have completed, latest first. Later steps are on the order.
 _STEPS = [
     ("delivery", models.Q(quote__isnull=False) & ~models.Q(street="")),
     ("address", ~models.Q(email="", street="")),
@@ -51,12 +51,12 @@ class CartQuerySet(models.QuerySet["Cart"]):
         return self.filter(status__in=LIVE)
 
     def abandoned(self, before: datetime) -> Self:
-        """Carts with goods that are not ordered, and that nobody has touched since `before`."""
+        """Live carts with lines that have not changed since `before`."""
         has_lines = models.Exists(CartLine.objects.filter(cart=models.OuterRef("pk")))
         return self.live().filter(has_lines, updated_at__lt=before)
 
     def with_value(self) -> Self:
-        """Annotates `units` and `subtotal` of the goods, at today's prices; no subtotal where there are none."""
+        """Annotates `units` and `subtotal` at current prices; `subtotal` is None for an empty cart."""
         lines = CartLine.objects.filter(cart=models.OuterRef("pk")).order_by().values("cart")
         price = models.Sum(
             models.F("quantity") * models.F("product__price"),
@@ -68,12 +68,12 @@ class CartQuerySet(models.QuerySet["Cart"]):
         )
 
     def with_step(self) -> Self:
-        """Annotates `step`, the last that was reached: goods, address or delivery."""
+        """Annotates `step`, the last one reached: goods, address or delivery."""
         reached = [models.When(condition, then=models.Value(step)) for step, condition in _STEPS]
         return self.annotate(step=models.Case(*reached, default=models.Value("goods")))
 
     def at_step(self, step: str) -> Self:
-        """Carts that have come this far and no further."""
+        """Carts that have reached this step and no later one."""
         found = self
         for further, condition in _STEPS:
             if further == step:
@@ -88,13 +88,13 @@ class CartQuerySet(models.QuerySet["Cart"]):
         return self.select_related("user")
 
     def with_lines(self) -> Self:
-        """With quote, lines and their products: three statements for any number of lines."""
+        """With quote, lines and their products: three statements, whatever the number of lines."""
         return self.with_quote().prefetch_related(
             models.Prefetch("lines", CartLine.objects.select_related("product__category").order_by("position", "id"))
         )
 
     def fetch(self, token: str, user_id: int | None) -> "Cart":
-        """The cart behind `token` with its quote. Raises CartNotFound, also for a cart of somebody else."""
+        """The cart with this token, with its quote. Raises CartNotFound, also for another user's cart."""
         try:
             cart = self.with_quote().get(token=token)
         except Cart.DoesNotExist:
@@ -104,13 +104,13 @@ class CartQuerySet(models.QuerySet["Cart"]):
         return cart
 
     def fetch_locked(self, token: str, user_id: int | None) -> "Cart":
-        """As `fetch`, with the cart's row locked until the transaction ends."""
+        """Like `fetch`, but locks the cart's row until the transaction ends."""
         require_transaction()
         return self.select_for_update(of=("self",)).fetch(token, user_id)
 
 
 class Cart(DeliveryFields):
-    """`token` is the cart's id to the outside; `version` grows with every change that a reader can see."""
+    """`token` is the cart's public id; `version` grows with every visible change."""
 
     token = models.CharField(max_length=43, unique=True, default=new_token, editable=False)
     user = models.ForeignKey(
@@ -145,7 +145,7 @@ class Cart(DeliveryFields):
         return f"{self._meta.verbose_name} {self.pk}"
 
     def opens_to(self, user_id: int | None) -> bool:
-        """A guest's cart opens to whoever has its token; a user's cart only to that user."""
+        """A guest's cart is open to anyone with its token; a user's cart only to that user."""
         return self.user_id in (None, user_id)
 
     def require_open(self) -> None:
@@ -157,7 +157,7 @@ class Cart(DeliveryFields):
 
 
 class CartLine(models.Model):
-    """One product and how many of it. Its price is the product's, read anew each time it matters."""
+    """A product and its quantity. The price is the product's, read whenever it matters."""
 
     cart = models.ForeignKey(Cart, models.CASCADE, related_name="lines", verbose_name=_("cart"))
     product = models.ForeignKey(Product, models.PROTECT, related_name="+", verbose_name=_("product"))

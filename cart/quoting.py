@@ -1,8 +1,8 @@
-"""Freight for verbs that change a cart: prices are asked for while no lock is held, and promised under it.
+"""Freight quotes for cart operations: carriers are called without a lock, quotes are made under it.
 
-A verb that finds, with the cart locked, that it needs a price which is not known yet raises `PriceNeeded`. That rolls
-its transaction back; the carrier is asked; the verb runs again from the start. A price counts only for the very parcel
-and postal code that it was asked for, so a cart that changed meanwhile is priced anew.
+An operation that holds the cart's lock and needs an unknown price raises `PriceNeeded`. That rolls back its
+transaction; the carrier is called; the operation runs again from the start. A price is valid only for the exact parcel
+and postal code requested, so a cart that changed meanwhile is requoted.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from shipping.models import Quote
 from shipping.parcels import Parcel
 from shipping.services import ShippingOption
 
-ASKED_AT_MOST = 2
+MAX_CARRIER_CALLS = 2
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class PriceNeeded(Exception):
-    """Under the lock there is need of a price that only the carrier knows."""
+    """A price is needed under the lock and only the carrier has it."""
 
     def __init__(self, parcel: Parcel, postal_code: str) -> None:
         super().__init__(parcel, postal_code)
@@ -31,41 +31,41 @@ class PriceNeeded(Exception):
 
 
 class Freight:
-    """What is known of prices during one call of a verb."""
+    """The shipping options fetched during one call of an operation."""
 
     def __init__(self) -> None:
-        self._asked: dict[tuple[Parcel, str], list[ShippingOption]] = {}
+        self._fetched: dict[tuple[Parcel, str], list[ShippingOption]] = {}
 
-    def ask(self, needed: PriceNeeded) -> None:
-        """Ask for a price, which may take as long as the carrier is waited for. Not inside a transaction."""
-        self._asked[needed.parcel, needed.postal_code] = shipping.options(needed.parcel, needed.postal_code)
+    def fetch(self, needed: PriceNeeded) -> None:
+        """Get options from the carrier; may block until its timeout. Not inside a transaction."""
+        self._fetched[needed.parcel, needed.postal_code] = shipping.options(needed.parcel, needed.postal_code)
 
     def quote(self, cart: Cart, code: str, parcel: Parcel) -> Quote:
-        """Promise the price of option `code` for the locked cart, whose goods make `parcel`. Never calls the network.
+        """Quote option `code` for the locked cart, packed as `parcel`. Never calls the network.
 
         Raises ShippingUnavailable, or PriceNeeded, which only `with_freight` catches.
         """
-        offered = self._asked.get((parcel, cart.postal_code))
-        if offered is None:
-            offered = shipping.known_options(parcel, cart.postal_code)
-        if offered is None:
-            if len(self._asked) == ASKED_AT_MOST:
-                # Somebody else changes this cart faster than the carrier answers.
+        options = self._fetched.get((parcel, cart.postal_code))
+        if options is None:
+            options = shipping.known_options(parcel, cart.postal_code)
+        if options is None:
+            if len(self._fetched) == MAX_CARRIER_CALLS:
+                # Another request keeps changing this cart faster than the carrier responds.
                 raise ShippingUnavailable(ShippingQuoteExpired.message, method=code)
             raise PriceNeeded(parcel, cart.postal_code)
-        return shipping.make_quote(cart.token, shipping.choose(offered, code), parcel, cart.postal_code)
+        return shipping.make_quote(cart.token, shipping.choose(options, code), parcel, cart.postal_code)
 
 
-def with_freight(verb: Callable[Concatenate[Freight, P], R]) -> Callable[P, R]:
-    """Give a verb its `Freight` as first argument, and run it again where a price had to be asked for first."""
+def with_freight(operation: Callable[Concatenate[Freight, P], R]) -> Callable[P, R]:
+    """Pass a `Freight` as first argument, and rerun the operation after fetching each price it needs."""
 
-    @wraps(verb)
-    def asking(*args: P.args, **kwargs: P.kwargs) -> R:
+    @wraps(operation)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         freight = Freight()
         while True:
             try:
-                return verb(freight, *args, **kwargs)
+                return operation(freight, *args, **kwargs)
             except PriceNeeded as needed:
-                freight.ask(needed)
+                freight.fetch(needed)
 
-    return asking
+    return wrapper

@@ -1,4 +1,4 @@
-"""What a cart does when somebody signs in."""
+"""Merges carts on sign-in."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from config.accounts.models import User
 
 
 def merge_guest_cart(request: HttpRequest | None, user: User, **_: Any) -> None:
-    """What was put into the guest's cart goes into the user's."""
+    """Merge the browser's guest cart into the user's."""
     token = session.guest_token(request) if request else ""
     if token:
         services.merge_carts(token, user.pk)

@@ -1,3 +1,3 @@
-"""What each role of the staff may do with carts."""
+"""Permissions of the staff roles on carts."""
 
 GRANTS = {"viewer": {"cart.view_cart"}, "support": {"cart.view_cart"}}

@@ -1,8 +1,7 @@
-"""What can be done to a cart. Each verb is one transaction on the locked cart row and answers with the new snapshot.
+"""Cart operations. Each is one transaction on the locked cart row and returns the new snapshot.
 
-All raise CartNotFound where the token is unknown or the cart is somebody else's, and, where they change something,
-CheckoutInProgress or CartClosed unless the cart is open. A carrier that has to be asked for the freight is asked while
-no lock is held: see `cart.quoting`.
+All raise CartNotFound for an unknown token or another user's cart. Operations that write also raise CheckoutInProgress
+or CartClosed unless the cart is open. Carriers are never called under a lock: see `cart.quoting`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,7 +33,7 @@ from shipping.services import ShippingOption
 
 
 def parcel_of(goods: Iterable[tuple[ProductFacts | Product, int]], currency: str) -> Parcel:
-    """The parcel that `(product, quantity)` pairs make."""
+    """Pack `(product, quantity)` pairs into one parcel."""
     return Parcel.of(
         (
             ParcelItem(
@@ -52,24 +51,24 @@ def parcel_of(goods: Iterable[tuple[ProductFacts | Product, int]], currency: str
 
 
 def create_cart(user_id: int | None = None) -> CartSnapshot:
-    """A new guest cart, or the one live cart of a user, made where there is none."""
+    """Create a guest cart; for a user, get or create their one live cart."""
     if user_id is None:
         return snapshot.of_cart(Cart.objects.create(), [])
     return snapshot.of_cart(_live_cart_of(user_id))
 
 
 def _live_cart_of(user_id: int) -> Cart:
-    """Two tabs may ask at once: the unique constraint lets one of them create, the other finds it."""
+    """Two tabs may race: the unique constraint lets one create the cart, and the other gets it."""
     cart, _created = Cart.objects.live().with_quote().get_or_create(user_id=user_id)
     return cart
 
 
 @with_freight
 def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
-    """Put `quantity` more of a product into the cart.
+    """Add `quantity` of a product to the cart.
 
-    Raises ProductNotFound, InvalidQuantity, TooManyLines, or InsufficientStock where fewer are free than the line
-    would then hold.
+    Raises ProductNotFound, InvalidQuantity, TooManyLines, or InsufficientStock if fewer are available than the line's
+    new quantity.
     """
     if quantity < 1:
         raise InvalidQuantity(_("Choose at least one."), field="quantity")
@@ -80,7 +79,7 @@ def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: 
         if line is None:
             if len(lines) >= settings.MAX_CART_LINES:
                 raise TooManyLines(
-                    _("A cart holds at most %(most)d different products. Order these first.")
+                    _("A cart can hold up to %(most)d different products. Order these first.")
                     % {"most": settings.MAX_CART_LINES}
                 )
             line = lines[product.id] = CartLine(cart=cart, product_id=product.id, quantity=0, position=len(lines))
@@ -94,7 +93,7 @@ def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: 
 
 @with_freight
 def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
-    """Make a line hold exactly `quantity`; 0 removes it. Raises LineNotFound, InvalidQuantity, InsufficientStock."""
+    """Set a line's quantity; 0 removes it. Raises LineNotFound, InvalidQuantity, InsufficientStock."""
     with _open_cart(token, user_id) as cart:
         lines = _lines_of(cart)
         products = catalogue.products_by_id(lines.keys())
@@ -110,7 +109,7 @@ def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_
 
 
 def remove_line(token: str, sku: str, *, user_id: int | None = None) -> CartSnapshot:
-    """Take a line out. Raises LineNotFound."""
+    """Remove a line. Raises LineNotFound."""
     return set_quantity(token, sku, 0, user_id=user_id)
 
 
@@ -118,15 +117,17 @@ def remove_line(token: str, sku: str, *, user_id: int | None = None) -> CartSnap
 def set_delivery(
     freight: Freight, token: str, *, email: str, phone: str, address: Address, user_id: int | None = None
 ) -> CartSnapshot:
-    """Say where it goes and whom to tell. The chosen shipping is kept where it serves the new address.
+    """Set contact and address. Keeps the chosen shipping method, requoted, if it serves the new address.
 
-    Raises InvalidPostalCode, or a refusal where the state and the postal code contradict each other.
+    Raises InvalidPostalCode, or Refusal if the state does not match the postal code.
     """
     postal_code = postal_codes.normalise(address.postal_code)
     state = postal_codes.state_of(postal_code)
     if state != address.state:
         raise Refusal(
-            _("This postal code (CEP) is not in the state chosen. Check both."), field="state", postal_code_state=state
+            _("This postal code (CEP) is not in the selected state. Check both."),
+            field="state",
+            postal_code_state=state,
         )
     with _open_cart(token, user_id) as cart:
         if cart.address is None:
@@ -141,7 +142,7 @@ def set_delivery(
 
 @with_freight
 def set_postal_code(freight: Freight, token: str, postal_code: str, *, user_id: int | None = None) -> CartSnapshot:
-    """Ask for freight before there is an address: the cart remembers the postal code, nothing else.
+    """Set only the postal code, to quote freight before there is an address. A different code clears the address.
 
     Raises InvalidPostalCode.
     """
@@ -156,7 +157,7 @@ def set_postal_code(freight: Freight, token: str, postal_code: str, *, user_id: 
 
 
 def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
-    """How the cart can travel, cheapest first. Raises AddressRequired where not even the postal code is known."""
+    """The cart's shipping options, cheapest first. Raises AddressRequired if there is no postal code yet."""
     if not cart.postal_code:
         raise AddressRequired
     goods = ((line.product, line.quantity) for line in cart.lines)
@@ -165,7 +166,7 @@ def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
 
 @with_freight
 def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | None = None) -> CartSnapshot:
-    """Fix the price of one method for a while. Raises AddressRequired, CartEmpty or ShippingUnavailable."""
+    """Lock in the price of a method until its quote expires. Raises AddressRequired, CartEmpty, ShippingUnavailable."""
     with _open_cart(token, user_id) as cart:
         if not cart.postal_code:
             raise AddressRequired
@@ -181,10 +182,9 @@ def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | N
 
 @with_freight
 def merge_carts(freight: Freight, guest_token: str, user_id: int) -> None:
-    """Take a guest's cart into the user's: quantities of the same product are added, up to the most a line holds.
+    """Merge a guest cart into the user's: quantities of the same product add up, capped at MAX_LINE_QUANTITY.
 
-    Does nothing where the guest's cart is gone, empty or being paid for, or the user's is being paid for.
-    Both rows are locked in the order of their ids, as everywhere.
+    Does nothing unless both carts exist and are open. Locks both rows in id order, as everywhere.
     """
     with transaction.atomic():
         mine = _live_cart_of(user_id)
@@ -203,10 +203,10 @@ def merge_carts(freight: Freight, guest_token: str, user_id: int) -> None:
 
 
 def claim_cart(guest_token: str, user_id: int) -> CartSnapshot:
-    """Take a guest's cart into the user's, for an app whose person has signed in; answers with the user's cart.
+    """Merge a guest cart into the user's after an API client has signed in; returns the user's cart.
 
-    Safe to repeat. Raises CartNotFound where it is no guest's, and CheckoutInProgress or CartClosed where it, or the
-    user's own, is being paid for or was ordered: nothing is merged then.
+    Idempotent. Raises CartNotFound if it is not a guest cart, and CheckoutInProgress or CartClosed, merging nothing, if
+    either cart is being paid for or was ordered.
     """
     guest = Cart.objects.fetch(guest_token, None)
     if guest.status != CartStatus.MERGED:
@@ -234,25 +234,25 @@ def _absorb(mine: Cart, guest: Cart, freight: Freight) -> None:
     _reprice(mine, lines, freight)
 
 
-# --- What the checkout does to a cart, inside its own transaction, on a cart that it has locked -----------------------
+# --- For the checkout, which calls these in its own transaction on a cart it has locked -------------------------------
 
 
 def begin_payment(cart: Cart) -> None:
-    """Close the cart to changes while its order is being paid."""
+    """Freeze the cart while its order is being paid."""
     count_cart_step_on_commit(CartStep.PAYMENT)
     _transition(cart, CartStatus.CHECKING_OUT)
     _forget_copy_on_commit(cart)
 
 
 def reopen(cart: Cart) -> None:
-    """Give the cart back as it was, after a declined or abandoned payment. A cart that moved on is left alone."""
+    """Reopen the cart after a declined or abandoned payment. Does nothing unless it is checking out."""
     if cart.status == CartStatus.CHECKING_OUT:
         _transition(cart, CartStatus.OPEN)
         _forget_copy_on_commit(cart)
 
 
 def mark_ordered(cart: Cart) -> None:
-    """The cart has become a paid order. Whoever hears of the order drops the cart's copy."""
+    """Mark the cart as a paid order. The receiver of the order's signal drops the cached copy."""
     count_cart_step_on_commit(CartStep.PAID)
     _transition(cart, CartStatus.ORDERED)
 
@@ -270,12 +270,12 @@ def _forget_copy_on_commit(cart: Cart) -> None:
     transaction.on_commit(forget_copy, robust=True)
 
 
-# --- Steps shared by the verbs ----------------------------------------------------------------------------------------
+# --- Shared steps -----------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _open_cart(token: str, user_id: int | None) -> Iterator[Cart]:
-    """A cart that may be changed, its row locked, in a transaction that commits what is done inside."""
+    """An open cart with its row locked, in a transaction that commits on exit."""
     with transaction.atomic():
         cart = Cart.objects.fetch_locked(token, user_id)
         cart.require_open()
@@ -287,12 +287,12 @@ def _lines_of(cart: Cart) -> dict[int, CartLine]:
 
 
 def _adopt_currency(cart: Cart, product: ProductFacts, *, alone: bool) -> None:
-    """A cart has one currency: that of the first thing put into it."""
+    """A cart has one currency, that of its first product."""
     if alone:
         cart.currency = product.currency
     if product.currency != cart.currency:
         raise Refusal(
-            _("%(name)s is sold in %(theirs)s and this cart is in %(ours)s. Order them apart.")
+            _("%(name)s is sold in %(theirs)s and this cart is in %(ours)s. Order it separately.")
             % {"name": product.name, "theirs": product.currency, "ours": cart.currency}
         )
 
@@ -311,7 +311,7 @@ def _set_line(line: CartLine, quantity: int, sku: str) -> None:
 
 
 def _reprice(cart: Cart, lines: dict[int, CartLine], freight: Freight) -> None:
-    """Something that the freight depends on may have changed: promise a new price for the method chosen, or drop it."""
+    """Requote the chosen method if the parcel or postal code changed, or drop it if no longer available; then save."""
     if cart.quote is not None:
         parcel = _parcel_of_lines(cart, lines)
         if cart.quote.parcel_fingerprint != parcel.fingerprint or cart.quote.postal_code != cart.postal_code:
@@ -332,7 +332,7 @@ def _parcel_of_lines(cart: Cart, lines: dict[int, CartLine]) -> Parcel:
 
 
 def _save(cart: Cart, *changed: str) -> None:
-    """Write the fields that changed, or all where none is named."""
+    """Save the named fields, or all if none are named. Bumps the version and the expiry."""
     cart.version += 1
     cart.expires_at = next_expiry()
     cart.save(update_fields=[*changed, "version", "updated_at", "expires_at"] if changed else None)

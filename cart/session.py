@@ -1,4 +1,4 @@
-"""Which cart a browser holds: a signed cookie with the cart's token for guests, the account's own cart for users."""
+"""The browser's cart: guests carry its token in a signed cookie, users have the live cart of their account."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ SALT = "cart.browser"
 
 
 def guest_token(request: HttpRequest) -> str:
-    """The token in the browser's cookie, or "" where there is none or it was tampered with."""
+    """The cart token from the cookie, or "" if it is missing, expired or tampered with."""
     age = settings.CART_LIFETIME_DAYS * 24 * 60 * 60
     return request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=age) or ""
 
@@ -23,7 +23,7 @@ def user_id_of(request: HttpRequest) -> int | None:
 
 
 def current_cart(request: HttpRequest) -> CartSnapshot | None:
-    """The live cart of whoever asks, read once per request; None where there is none."""
+    """The visitor's live cart, or None. Read once per request."""
     known = vars(request)
     if "_cart" not in known:
         known["_cart"] = _load(request)
@@ -32,7 +32,7 @@ def current_cart(request: HttpRequest) -> CartSnapshot | None:
 
 
 def show(request: HttpRequest, cart: CartSnapshot | None) -> None:
-    """From now on this request sees `cart`: call it after a change, so that the header counts what is there."""
+    """Set the request's cart. Call it after a change, so that the header shows the new count."""
     vars(request)["_cart"] = cart
 
 
@@ -51,14 +51,14 @@ def _load(request: HttpRequest) -> CartSnapshot | None:
 
 
 def ensure_cart(request: HttpRequest) -> CartSnapshot:
-    """The live cart, made where there is none. Answer with `keep_cart`, so that the browser remembers it."""
+    """Get or create the live cart. Pass the response through `keep_cart`, so that a guest's browser gets the cookie."""
     cart = current_cart(request) or services.create_cart(user_id_of(request))
     show(request, cart)
     return cart
 
 
 def keep_cart(response: HttpResponse, cart: CartSnapshot) -> HttpResponse:
-    """Let a guest's browser hold this cart for as long as the cart lives; a user's cart needs no cookie."""
+    """Set a guest's cookie for the cart's lifetime; a user's cart needs none."""
     if cart.user_id is None:
         response.set_signed_cookie(
             COOKIE,

@@ -1,7 +1,7 @@
-"""What a reader sees of a cart: one immutable value, put together from the cart's copy and the catalogue.
+"""The cart as readers see it: one immutable value, built from the cached copy and the catalogue.
 
-The copy holds only what the shopper chose. Prices and names come from the catalogue's own cache, so a changed product
-shows at once; availability is a hint that is seconds old. The order decides anew, on locked rows.
+The copy holds only what the shopper chose. Prices and names come from the catalogue's own cache, so product changes
+show at once; availability is a hint, seconds old. Placing the order checks everything again on locked rows.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from shipping.addresses import Address
 
 @dataclass(frozen=True)
 class SnapshotLine:
-    """`problem` is empty, or says why the line cannot be ordered as it stands: `gone`, `sold_out` or `short`."""
+    """`problem` is empty, or why the line cannot be ordered as is: `gone`, `sold_out` or `short`."""
 
     product: ProductFacts
     quantity: int
@@ -57,7 +57,7 @@ class ChosenShipping:
 
 @dataclass(frozen=True)
 class CartSnapshot:
-    """The cart as API.md prints it. `id` is its token; money has two places in `currency`."""
+    """The cart as documented in API.md. `id` is its token; amounts have two decimal places, in `currency`."""
 
     id: str
     version: int
@@ -94,7 +94,7 @@ class CartSnapshot:
 
 
 def load(token: str, user_id: int | None) -> CartSnapshot:
-    """The cart behind `token`. Raises CartNotFound, also for a cart of somebody else."""
+    """The cart with this token. Raises CartNotFound, also for another user's cart."""
     if user_id is not None:
         copy = cache.recall(cache.key_of(token, user_id))
         if copy and copy.get("id") == token:
@@ -107,7 +107,7 @@ def load(token: str, user_id: int | None) -> CartSnapshot:
 
 
 def load_live(user_id: int) -> CartSnapshot | None:
-    """The one cart that a user is filling, or None. That there is none is remembered too."""
+    """The user's live cart, or None. None is cached too."""
     key = cache.key_of("", user_id)
     copy = cache.recall(key)
     if copy:
@@ -120,10 +120,10 @@ def load_live(user_id: int) -> CartSnapshot | None:
 
 
 def of_cart(cart: Cart, lines: Iterable[CartLine] | None = None) -> CartSnapshot:
-    """The snapshot of a cart that was just read with its quote; its copy is kept. One statement, for the lines.
+    """Snapshot a cart that was just read with its quote, and cache the copy. One statement, for the lines.
 
-    None where `lines` are given: all that the cart had when it was locked last. Must not be called with changes that
-    are not committed yet.
+    No statement if `lines` are given: all lines of the cart as it was last locked. Must not be called before the
+    cart's changes are committed.
     """
     if lines is None:
         goods = list(cart.lines.values_list("product_id", "quantity"))
@@ -191,7 +191,7 @@ def _compose(copy: cache.Copy) -> CartSnapshot:
 
 
 def _line(product: ProductFacts, quantity: int, free: int | None) -> SnapshotLine:
-    """`free` is None where the goods are already held for this cart, so that nothing can be wrong with them."""
+    """`free` is None if the units are already reserved for this cart, so the line cannot have a problem."""
     return SnapshotLine(
         product=product,
         quantity=quantity,

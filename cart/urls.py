@@ -1,4 +1,4 @@
-"""The cart's page and what can be done on it."""
+"""The cart page and its actions."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The cart's page: what is in it, how many of each, and what it costs to bring it."""
+"""The cart page: lines, quantities and delivery price."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -29,7 +29,7 @@ def cart(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def add(request: HttpRequest) -> HttpResponse:
-    """Put a product into the cart; with HTMX the product's page stays and says so."""
+    """Add a product to the cart; with HTMX the product page stays and shows a notice."""
     form = AddForm(request.POST)
     if not form.is_valid():
         reason = form.first_error() if "quantity" in form.errors else _("Choose a product.")
@@ -39,12 +39,12 @@ def add(request: HttpRequest) -> HttpResponse:
     try:
         found = services.add_line(found.id, sku, quantity, user_id=user_id_of(request))
     except Refusal as refusal:
-        return keep_cart(_not_added(request, sku, _in_words(refusal)), found)
+        return keep_cart(_not_added(request, sku, _message_of(refusal)), found)
     show(request, found)
     line = next(line for line in found.lines if line.sku == sku)
     if request.htmx:  # type: ignore[attr-defined]
         return keep_cart(render(request, "cart/added.html", {"cart": found, "line": line}), found)
-    messages.success(request, _("In your cart: %(name)s.") % {"name": line.name})
+    messages.success(request, _("Added to your cart: %(name)s.") % {"name": line.name})
     return keep_cart(redirect("cart:cart"), found)
 
 
@@ -60,7 +60,7 @@ def _not_added(request: HttpRequest, sku: str, reason: str) -> HttpResponse:
 
 @require_POST
 def line(request: HttpRequest, sku: str) -> HttpResponse:
-    """Set how many of a product the cart holds; none takes it out."""
+    """Set a line's quantity; 0 removes the line."""
     found = current_cart(request)
     if found is None:
         return redirect("cart:cart")
@@ -70,15 +70,15 @@ def line(request: HttpRequest, sku: str) -> HttpResponse:
     try:
         changed = services.set_quantity(found.id, sku, form.cleaned_data["quantity"], user_id=user_id_of(request))
     except Refusal as refusal:
-        return _line_refused(request, found, sku, _in_words(refusal))
-    gone = next((line for line in found.lines if line.sku == sku), None)
-    if form.cleaned_data["quantity"] == 0 and gone:
-        messages.info(request, _("Removed: %(name)s.") % {"name": gone.name})
-    return _done(request, changed)
+        return _line_refused(request, found, sku, _message_of(refusal))
+    before = next((line for line in found.lines if line.sku == sku), None)
+    if form.cleaned_data["quantity"] == 0 and before:
+        messages.info(request, _("Removed: %(name)s.") % {"name": before.name})
+    return _changed(request, changed)
 
 
 def _line_refused(request: HttpRequest, found: CartSnapshot, sku: str, reason: str) -> HttpResponse:
-    """The cart as it is, with the reason beside its line; above all lines where the cart has none of it any more."""
+    """The unchanged cart with the reason beside the line, or above all lines if the product is no longer in it."""
     if all(line.sku != sku for line in found.lines):
         messages.error(request, reason)
     return _page(request, found, line_error=(sku, reason))
@@ -86,7 +86,7 @@ def _line_refused(request: HttpRequest, found: CartSnapshot, sku: str, reason: s
 
 @require_POST
 def delivery(request: HttpRequest) -> HttpResponse:
-    """Ask what it costs to bring the cart to a CEP. The cheapest way is chosen until the shopper chooses."""
+    """Quote delivery to a CEP. Selects the cheapest option unless the shopper has already chosen one."""
     found = current_cart(request)
     if found is None:
         return redirect("cart:cart")
@@ -100,28 +100,28 @@ def delivery(request: HttpRequest) -> HttpResponse:
         if options and found.shipping is None:
             found = services.choose_shipping(found.id, options[0].code, user_id=user_id)
     except Refusal as refusal:
-        form.add_error("postal_code", _in_words(refusal))
+        form.add_error("postal_code", _message_of(refusal))
         return _page(request, found, postal_code_form=form)
-    return _done(request, found)
+    return _changed(request, found)
 
 
 @require_POST
 def shipping(request: HttpRequest) -> HttpResponse:
-    """Choose how the cart travels."""
+    """Choose a shipping option."""
     found = current_cart(request)
     if found is None:
         return redirect("cart:cart")
     try:
         found = services.choose_shipping(found.id, request.POST.get("code", ""), user_id=user_id_of(request))
     except Refusal as refusal:
-        messages.error(request, _in_words(refusal))
-    return _done(request, found)
+        messages.error(request, _message_of(refusal))
+    return _changed(request, found)
 
 
 @require_GET
 @never_cache
 def postal_code(request: HttpRequest) -> HttpResponse:
-    """What is known of the address behind a CEP, for a form that fills itself in."""
+    """Look up the address of a CEP, to autofill a form."""
     try:
         digits = postal_codes.normalise(request.GET.get("postal_code", ""))
     except InvalidPostalCode as refusal:
@@ -130,7 +130,7 @@ def postal_code(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"street": hint.street, "district": hint.district, "city": hint.city, "state": hint.state})
 
 
-def _done(request: HttpRequest, changed: CartSnapshot) -> HttpResponse:
+def _changed(request: HttpRequest, changed: CartSnapshot) -> HttpResponse:
     show(request, changed)
     if request.htmx:  # type: ignore[attr-defined]
         return _page(request, changed)
@@ -144,7 +144,7 @@ def _page(
     line_error: tuple[str, str] = ("", ""),
     postal_code_form: PostalCodeForm | None = None,
 ) -> HttpResponse:
-    """The whole page, or only its changing part for HTMX; 422 where something typed was refused."""
+    """The whole page, or only its contents for HTMX; 422 if input was refused."""
     refused = bool(line_error[1]) or bool(postal_code_form)
     context = {
         "cart": found if found and found.lines else None,
@@ -169,11 +169,11 @@ def _options(found: CartSnapshot | None) -> list[ShippingOption]:
         return []
 
 
-def _in_words(refusal: Refusal) -> str:
-    """A refusal as the page says it: too few left is told with the number."""
+def _message_of(refusal: Refusal) -> str:
+    """The refusal's text; for insufficient stock, one that gives the number available."""
     if isinstance(refusal, InsufficientStock):
         free = refusal.shortages[0]["available"]
         if free:
-            return _("We have only %(free)d of this left. Choose %(free)d or fewer.") % {"free": free}
+            return _("Only %(free)d left. Choose %(free)d or fewer.") % {"free": free}
         return _("This has just sold out. Remove it to continue.")
     return str(refusal)

@@ -110,4 +110,4 @@ def test_a_title_goes_with_its_code() -> None:
     assert problem_of(SameCode())["title"] == "Not found"
     assert problem_of(OwnCode())["title"] == "Gone"
     assert problem_of(InvalidQuantity("No."))["title"] == problem_of(Refusal("No."))["title"]
-    assert problem_of(CheckoutInProgress())["title"] == "A payment is under way"
+    assert problem_of(CheckoutInProgress())["title"] == "Payment in progress"

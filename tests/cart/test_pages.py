@@ -26,14 +26,14 @@ def put(visitor: Visitor, product: Product, quantity: int = 1) -> Page:
 
 def test_an_empty_cart_invites(visitor: Visitor) -> None:
     page = visitor.open("/cart/")
-    assert "The belt is empty" in page.html
+    assert "Your cart is empty" in page.html
     assert COOKIE not in visitor.client.cookies
 
 
 def test_adding_leads_to_the_cart_and_says_so(visitor: Visitor) -> None:
     page = put(visitor, ProductFactory(name="Cuia", price=Decimal("19.90"), stock=9), 2)
     assert page.url == "/cart/"
-    assert "In your cart: Cuia." in page.html
+    assert "Added to your cart: Cuia." in page.html
     assert "R$\u00a039.80" in page.html
     assert "Cart, 2 items" in page.html
 
@@ -49,7 +49,7 @@ def test_the_cookie_is_the_browsers_own(visitor: Visitor) -> None:
 def test_a_cookie_that_was_tampered_with_opens_nothing(visitor: Visitor) -> None:
     put(visitor, ProductFactory(stock=9))
     visitor.client.cookies[COOKIE] = visitor.client.cookies[COOKIE].value + "x"
-    assert "The belt is empty" in visitor.open("/cart/").html
+    assert "Your cart is empty" in visitor.open("/cart/").html
 
 
 def test_with_htmx_the_products_page_stays(visitor: Visitor) -> None:
@@ -57,7 +57,7 @@ def test_with_htmx_the_products_page_stays(visitor: Visitor) -> None:
     response = visitor.client.post("/cart/add/", {"sku": product.sku, "quantity": "2"}, headers=HTMX)
     assert response.status_code == 200
     assert b"<html" not in response.content
-    assert b"In your cart: 2 of this." in response.content
+    assert b"Added to your cart. You now have 2 of these." in response.content
     assert b'id="cart-link"' in response.content
 
 
@@ -94,7 +94,7 @@ def test_plus_minus_and_remove_work_without_scripts(visitor: Visitor) -> None:
     page = page.send(line, to="3")
     assert page.form(line).fields["quantity"] == "3"
     page = page.send(line, to="0")
-    assert "The belt is empty" in page.html
+    assert "Your cart is empty" in page.html
     assert "Removed: " in page.html
 
 
@@ -140,7 +140,7 @@ def test_a_line_without_goods_is_marked_and_can_be_removed(visitor: Visitor) -> 
     Stock.objects.filter(product=product).update(on_hand=0)
     cache.delete_pattern("*")
     page = visitor.open("/cart/")
-    assert "Sold out. Remove it to go on" in page.html
+    assert "Sold out. Remove it to continue" in page.html
     assert 'href="/checkout/"' not in page.html
     assert visitor.open("/checkout/").url == "/cart/"
     page = page.send(f"/cart/line/{product.sku}/", to="0")
@@ -154,14 +154,14 @@ def test_a_line_of_a_withdrawn_product_is_marked_and_can_be_removed(visitor: Vis
     product.save()
     cache.delete_pattern("*")
     page = visitor.open("/cart/")
-    assert "No longer sold. Remove it to continue." in page.html
-    assert "The belt is empty" in page.send(f"/cart/line/{product.sku}/", to="0").html
+    assert "No longer available. Remove it to continue." in page.html
+    assert "Your cart is empty" in page.send(f"/cart/line/{product.sku}/", to="0").html
 
 
 def test_freight_is_shown_in_the_cart_before_anything_else_is_typed(visitor: Visitor) -> None:
     flat_shipping("12.50")
     page = put(visitor, ProductFactory(price=Decimal("100.00"), stock=3))
-    assert "Total without delivery" in page.html
+    assert "Total excluding delivery" in page.html
     page = page.send("/cart/delivery/", postal_code="01310-200")
     assert page.url == "/cart/"
     assert page.form("/cart/shipping/").fields["code"] == "flat"

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from cart import services, snapshot
 from cart.models import Cart
-from cart.quoting import ASKED_AT_MOST, Freight, PriceNeeded
+from cart.quoting import MAX_CARRIER_CALLS, Freight, PriceNeeded
 from cart.snapshot import CartSnapshot
 from shipping.exceptions import ShippingRequired, ShippingUnavailable
 from shipping.services import check_quote
@@ -44,15 +44,15 @@ def while_asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
     """Does something else each time a carrier is asked on behalf of a cart."""
 
     def arrange(interfere: Callable[[], object]) -> None:
-        ask = Freight.ask
+        fetch = Freight.fetch
 
-        def ask_and_interfere(freight: Freight, needed: PriceNeeded) -> None:
-            ask(freight, needed)
+        def fetch_and_interfere(freight: Freight, needed: PriceNeeded) -> None:
+            fetch(freight, needed)
             with monkeypatch.context() as alone:
-                alone.setattr(Freight, "ask", ask)
+                alone.setattr(Freight, "fetch", fetch)
                 interfere()
 
-        monkeypatch.setattr(Freight, "ask", ask_and_interfere)
+        monkeypatch.setattr(Freight, "fetch", fetch_and_interfere)
 
     return arrange
 
@@ -168,7 +168,7 @@ class TestMeanwhile:
         with pytest.raises(ShippingUnavailable) as refused:
             services.choose_shipping(cart.id, PAC)
         assert refused.value.code == "shipping_unavailable"
-        assert carrier.calls == ASKED_AT_MOST
+        assert carrier.calls == MAX_CARRIER_CALLS
         assert snapshot.load(cart.id, None).shipping is None
 
     def test_a_change_that_cannot_be_priced_in_peace_is_made_without_its_freight(

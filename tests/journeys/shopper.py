@@ -111,7 +111,7 @@ class Shopper:
 
     def put_into_cart(self) -> None:
         self.press(self.button("Add to cart"))
-        self.sees("In your cart: %(quantity)s of this.", quantity=1)
+        self.sees("Added to your cart. You now have %(quantity)s of these.", quantity=1)
 
     def go_to_cart(self) -> None:
         self.open("/cart/") if self.page.url == "about:blank" else self.press(self.page.locator("#cart-link"))

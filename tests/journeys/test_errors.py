@@ -81,7 +81,7 @@ def test_more_than_there_is_says_how_many_there_are(shopper: Shopper, goods: Goo
     hand_over(filled_cart([goods.hammock]), shopper)
     shopper.open("/cart/")
     shopper.set_quantity(goods.hammock.name, 9)
-    shopper.sees("We have only %(free)d of this left. Choose %(free)d or fewer.", free=3)
+    shopper.sees("Only %(free)d left. Choose %(free)d or fewer.", free=3)
     expect(shopper.quantity_of(goods.hammock.name)).to_have_value("1")
     shopper.sees_total("R$ 1.234,56")
     shopper.set_quantity(goods.hammock.name, 3)
@@ -92,7 +92,7 @@ def test_the_product_page_refuses_more_than_there_is(shopper: Shopper, goods: Go
     shopper.open("/products/rede/")
     shopper.page.get_by_role("spinbutton").fill("4")
     shopper.press(shopper.button("Add to cart"))
-    shopper.sees("We have only %(free)d of this left. Choose %(free)d or fewer.", free=3)
+    shopper.sees("Only %(free)d left. Choose %(free)d or fewer.", free=3)
     shopper.counts_in_cart(0)
 
 
@@ -105,7 +105,7 @@ def test_sold_out_between_cart_and_payment(shopper: Shopper, goods: Goods, sandb
     shopper.press(shopper.pay_button)
     shopper.sees_heading("Your cart")
     shopper.sees("Your cart has just changed. Nothing was charged. Please check it again.")
-    shopper.sees("Sold out. Remove it to go on, or come back later: it stays here.")
+    shopper.sees("Sold out. Remove it to continue, or come back later: it stays in your cart.")
     expect(shopper.link("Check out")).to_have_count(0)
     assert sandbox.ledger()["captured"] == 0
     shopper.press(shopper.button("Remove %(name)s", name=goods.hammock.name))

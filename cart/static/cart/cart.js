@@ -1,5 +1,5 @@
-// Quantities: plus and minus change the number in the field, and the field's change is what asks the server.
-// Without this script each button of the cart is a plain form's submit button.
+// Quantities: plus and minus change the number field, whose change event sends the request.
+// Without this script each button of the cart is a plain submit button.
 
 function step(button) {
   const field = button.parentElement.querySelector("input[type=number]");
@@ -18,12 +18,12 @@ document.addEventListener("click", (event) => {
   step(button);
 });
 
-// HTMX sends along the button that has the focus; where the number in the field has changed, the number is what counts.
+// HTMX includes the focused button in the request; on a change event, the number field wins.
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.triggeringEvent?.type === "change") delete event.detail.parameters.to;
 });
 
-// A form that works shows it, and cannot be sent twice.
+// Show that a form is being submitted, and prevent double submits.
 function busy(form, working) {
   for (const button of form.querySelectorAll("button:not([type=button])")) {
     if (working) button.setAttribute("aria-busy", "true");
@@ -41,7 +41,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (form) busy(form, false);
 });
 
-// When the line that had the focus is gone, the cart itself takes it, so that the keyboard does not start over.
+// If the focused line was removed, move focus to the cart, so that keyboard users keep their place.
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id !== "cart" || document.activeElement !== document.body) return;
   const cart = document.getElementById("cart");

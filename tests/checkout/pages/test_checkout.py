@@ -332,7 +332,7 @@ class TestWaiting:
 
     def test_pix_can_be_given_up_for_a_card(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = at_payment(visitor, product).send("/checkout/pay/", method="pix")
-        assert "This cart is being paid for right now" in visitor.open("/cart/").html
+        assert "A payment for this cart is in progress" in visitor.open("/cart/").html
         form = next(form for form in page.forms if "another-way" in form.action)
         page = page.send(form.action)
         assert page.url == "/checkout/"

@@ -133,7 +133,7 @@ def test_the_sentence_follows_the_language(app: App) -> None:
     assert english.headers["Content-Language"] == "en"
     assert portuguese.headers["Content-Language"] == "pt-br"
     assert "Accept-Language" in portuguese.headers["Vary"]
-    assert english.json()["detail"] == "There is no such cart."
+    assert english.json()["detail"] == "Cart not found."
 
 
 def test_only_facts_for_clients_leave_the_house() -> None:
