@@ -15,7 +15,7 @@ class CartStep(StrEnum):
     PAID = "paid"
 
 
-cart_steps = Counter("cart_steps_total", "How often carts have come as far as each step.", ["step"])
+cart_steps = Counter("cart_steps_total", "Carts that reached each step.", ["step"])
 
 for _step in CartStep:
     cart_steps.labels(_step)

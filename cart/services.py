@@ -32,7 +32,7 @@ from shipping.parcels import Parcel, ParcelItem
 from shipping.services import ShippingOption
 
 
-def parcel_of(goods: Iterable[tuple[ProductFacts | Product, int]], currency: str) -> Parcel:
+def parcel_of(items: Iterable[tuple[ProductFacts | Product, int]], currency: str) -> Parcel:
     """Pack `(product, quantity)` pairs into one parcel."""
     return Parcel.of(
         (
@@ -44,7 +44,7 @@ def parcel_of(goods: Iterable[tuple[ProductFacts | Product, int]], currency: str
                 quantity=quantity,
                 unit_value=product.price,
             )
-            for product, quantity in goods
+            for product, quantity in items
         ),
         currency,
     )
@@ -160,8 +160,8 @@ def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
     """The cart's shipping options, cheapest first. Raises AddressRequired if there is no postal code yet."""
     if not cart.postal_code:
         raise AddressRequired
-    goods = ((line.product, line.quantity) for line in cart.lines)
-    return shipping.options(parcel_of(goods, cart.currency), cart.postal_code)
+    items = ((line.product, line.quantity) for line in cart.lines)
+    return shipping.options(parcel_of(items, cart.currency), cart.postal_code)
 
 
 @with_freight

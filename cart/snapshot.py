@@ -126,10 +126,10 @@ def of_cart(cart: Cart, lines: Iterable[CartLine] | None = None) -> CartSnapshot
     cart's changes are committed.
     """
     if lines is None:
-        goods = list(cart.lines.values_list("product_id", "quantity"))
+        items = list(cart.lines.values_list("product_id", "quantity"))
     else:
-        goods = [(line.product_id, line.quantity) for line in sorted(lines, key=lambda line: (line.position, line.pk))]
-    copy = _copy_of(cart, goods)
+        items = [(line.product_id, line.quantity) for line in sorted(lines, key=lambda line: (line.position, line.pk))]
+    copy = _copy_of(cart, items)
     cache.remember(cache.key_of(cart.token, cart.user_id), (cart.pk, cart.version), copy)
     return _compose(copy)
 
@@ -139,7 +139,7 @@ def forget(cart: Cart) -> None:
     cache.forget(cache.key_of(cart.token, cart.user_id), (cart.pk, cart.version))
 
 
-def _copy_of(cart: Cart, goods: list[tuple[int, int]]) -> cache.Copy:
+def _copy_of(cart: Cart, items: list[tuple[int, int]]) -> cache.Copy:
     quote = cart.quote
     return {
         "id": cart.token,
@@ -147,7 +147,7 @@ def _copy_of(cart: Cart, goods: list[tuple[int, int]]) -> cache.Copy:
         "currency": cart.currency,
         "status": cart.status,
         "user_id": cart.user_id,
-        "lines": goods,
+        "lines": items,
         "email": cart.email,
         "phone": cart.phone,
         "address": asdict(cart.address) if cart.address else None,
