@@ -1,4 +1,4 @@
-"""Which warehouse sells what: a decision on rows that were read under lock, without a query of its own."""
+"""Allocation: which warehouse supplies what. Decided on rows read under lock, without queries."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from inventory.models import Stock
 
 Demand = Mapping[int, int]
-"""Product id → quantity, already summed per product."""
+"""Product id → total quantity."""
 
 
 def pick(stocks: Iterable[Stock], free: Mapping[int, int], demand: Demand) -> tuple[dict[int, int], dict[int, int]]:
-    """Spreads `demand` over stock rows, the warehouse with the lowest priority number first.
+    """Allocate `demand` to stock rows, lowest priority number first.
 
-    `free` is what each stock row can give, by its id; rows of inactive warehouses give nothing.
-    Returns the quantity to take by stock id, and for each product that falls short what could be had of it.
+    `free` is the available quantity by stock id; inactive warehouses are skipped. Returns the quantity to take by stock
+    id, and the available quantity of each product that falls short, by product id.
     """
     rows: dict[int, list[Stock]] = defaultdict(list)
     for stock in sorted(stocks, key=lambda row: (row.warehouse.priority, row.warehouse_id)):

@@ -1,4 +1,4 @@
-"""What the shop sells, for apps."""
+"""REST API of products."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class ProductSerializer(serializers.Serializer[ProductFacts]):
     description = serializers.CharField()
     price = Money()
     currency = serializers.CharField(help_text="ISO 4217.")
-    available = serializers.SerializerMethodField(help_text="Whether at least one can be had; some seconds old.")
-    image = serializers.SerializerMethodField(help_text="An absolute address.")
+    available = serializers.SerializerMethodField(help_text="Whether any are available; may be a few seconds stale.")
+    image = serializers.SerializerMethodField(help_text="Absolute URL.")
 
     def get_available(self, product: ProductFacts) -> bool:
         return bool(self.context["free"].get(product.id, 0) > 0)
@@ -40,56 +40,56 @@ class ProductSerializer(serializers.Serializer[ProductFacts]):
 
 
 class ProductPageSerializer(serializers.Serializer[Any]):
-    count = serializers.IntegerField(help_text="How many products match, on all pages.")
+    count = serializers.IntegerField(help_text="Number of matching products, over all pages.")
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = ProductSerializer(many=True)
 
 
 class SearchSerializer(serializers.Serializer[Any]):
-    """What a list of products is asked for."""
+    """Query parameters of the product list."""
 
     search = Text(
         required=False,
         default="",
         allow_blank=True,
         max_length=200,
-        help_text="Words of which a product holds every one; case and accents do not matter.",
+        help_text="Words that a product must all contain; ignores case and accents.",
     )
-    page = serializers.IntegerField(required=False, default=1, min_value=1, help_text="From 1.")
+    page = serializers.IntegerField(required=False, default=1, min_value=1, help_text="Page number, starting at 1.")
 
 
 @dataclass(frozen=True)
 class Links:
-    """Where the pages before and after this one are."""
+    """URLs of the next and previous page."""
 
-    address: str
+    url: str
     page: int
     pages: int
 
     @property
     def next(self) -> str | None:
-        return replace_query_param(self.address, "page", self.page + 1) if self.page < self.pages else None
+        return replace_query_param(self.url, "page", self.page + 1) if self.page < self.pages else None
 
     @property
     def previous(self) -> str | None:
         if self.page == 1:
             return None
         if self.page == 2:
-            return remove_query_param(self.address, "page")
-        return replace_query_param(self.address, "page", self.page - 1)
+            return remove_query_param(self.url, "page")
+        return replace_query_param(self.url, "page", self.page - 1)
 
 
 class Products(APIView):
     @extend_schema(
         operation_id="products_list",
-        summary="Products for sale",
+        summary="List products for sale",
         parameters=[SearchSerializer],
         responses={200: ProductPageSerializer, **refusals(NotFound, Refusal)},
         tags=["products"],
     )
     def get(self, request: Request) -> Response:
-        """A page of the products that match, newest first. A page that is not there is `not_found`."""
+        """One page of matching products, newest first. A page beyond the last returns `not_found`."""
         query = SearchSerializer(data=request.query_params)
         if not query.is_valid() and "page" in query.errors:
             raise NotFound
@@ -103,7 +103,7 @@ class Products(APIView):
 class ProductDetail(APIView):
     @extend_schema(
         operation_id="products_retrieve",
-        summary="One product",
+        summary="Read a product",
         responses={200: ProductSerializer, **refusals(ProductNotFound)},
         tags=["products"],
     )

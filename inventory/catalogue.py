@@ -1,7 +1,7 @@
-"""What the shop shows: products, pages of them, and how many can be had. Cached reads that return plain values.
+"""Products, catalogue pages and availability for display: cached reads that return plain values.
 
-Names under which reads are counted and kept: "product" (facts by id, and ids by slug and sku), "catalogue_page",
-"categories", "availability". Nothing here decides a sale: prices and stock are read again, from Postgres, under lock.
+Cache names: "product" (facts by id, and ids by slug and SKU), "catalogue_page", "categories", "availability". For
+display only: placing an order reads prices and stock from Postgres, under lock.
 """
 
 import time
@@ -26,17 +26,17 @@ T = TypeVar("T")
 declare("product", "catalogue_page", "categories", "availability", is_open=True)
 
 PAGE_SIZE = 24
-# Whatever takes or frees goods drops it, so what is shown is not as old as this. Only a hold that runs out does so
-# unseen, until the sweeper reclaims it half a minute later; this is for when no sweeper runs.
+# Every stock change invalidates it, except a hold's expiry, which shows only once the sweeper reclaims it (within half
+# a minute). This TTL is for when the sweeper is down.
 AVAILABILITY_SECONDS = 300
-PAGES_AT_MOST = 10_000
-# A new version makes every page cold: where nothing changes, once a day will do.
+MAX_PAGES = 10_000
+# A new version makes every page cold, so without changes once a day is enough.
 VERSION_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFacts:
-    """A product as other apps know it. `category` is the category's slug, both empty for a product without one."""
+    """A product as other apps see it. `category` is a slug; it and `category_name` are empty without a category."""
 
     id: int
     sku: str
@@ -63,7 +63,7 @@ class CategoryFacts:
 
 @dataclass(frozen=True, slots=True)
 class CataloguePage:
-    """One page of products for sale; `count` products are on `pages` pages (at least one), of which this is `page`."""
+    """Page number `page` of `pages` (at least one), with `count` products for sale over all pages."""
 
     products: tuple[ProductFacts, ...]
     count: int
@@ -95,13 +95,13 @@ def product_facts(product: Product) -> ProductFacts:
 
 
 def products_by_id(ids: Collection[int]) -> dict[int, ProductFacts]:
-    """The facts of these products, on sale or not; ids that nobody knows are left out. At most one query."""
+    """The facts of these products, on sale or not; unknown ids are left out. At most one query."""
     (found,) = cached_together(_facts_of(ids))
     return _by_id(found)
 
 
 def products_and_availability(ids: Collection[int]) -> tuple[dict[int, ProductFacts], dict[int, int]]:
-    """What `products_by_id` and `availability` say of the same products, in one round trip where both are known."""
+    """`products_by_id` and `availability` of the same products, in one round trip if both are cached."""
     facts, free = cached_together(_facts_of(ids), _availability_of(ids))
     return _by_id(facts), _by_id(free)
 
@@ -129,7 +129,7 @@ def product_by_sku(sku: str) -> ProductFacts:
 
 
 def _product_by(field: str, value: str) -> ProductFacts:
-    # The name leads to an id, the id to the facts: so a change has one key to drop, whatever the product was called.
+    # Slug or SKU → id → facts, so that a change has one key to drop even if the product was renamed.
     if "\0" in value:
         raise ProductNotFound
     key = f"{field}:{value}"
@@ -152,7 +152,7 @@ def _id_of(field: str, value: str) -> int:
 
 
 def categories() -> tuple[CategoryFacts, ...]:
-    """All categories in the order in which the shop lists them."""
+    """All categories in display order."""
 
     def load() -> tuple[CategoryFacts, ...]:
         return tuple(CategoryFacts(slug, name) for slug, name in Category.objects.values_list("slug", "name"))
@@ -161,18 +161,18 @@ def categories() -> tuple[CategoryFacts, ...]:
 
 
 def catalogue_page(search: str = "", category: str | None = None, page: int = 1) -> CataloguePage:
-    """Products for sale that match, newest first; a page beyond the last is the last. No query where it is cached."""
+    """Matching products for sale, newest first; a page beyond the last returns the last. No query on a cache hit."""
     wanted = " ".join(query_words(search)) or ("!" if search.strip() else "*")  # nothing, everything
     in_category = category or ""
     if len(in_category) > 100 or not in_category.isprintable():
         in_category = "nowhere/"  # no slug has a slash
-    page = min(max(page, 1), PAGES_AT_MOST)
+    page = min(max(page, 1), MAX_PAGES)
     version = _catalogue_version()
-    asked = f"{version}:{in_category}:{wanted}"
+    prefix = f"{version}:{in_category}:{wanted}"
 
     def load() -> CataloguePage:
-        # A page is kept for long: the standby may make it only once it knows of the change that began this version.
-        if time.time() - _born(version) < LAG_SECONDS:
+        # Pages are cached for long, so use the standby only once it has replayed the change that began this version.
+        if time.time() - _version_started(version) < LAG_SECONDS:
             return load_from(DEFAULT_DB_ALIAS)
         return from_standby(load_from)
 
@@ -180,39 +180,38 @@ def catalogue_page(search: str = "", category: str | None = None, page: int = 1)
         matching = Product.objects.using(alias).active().search(search)
         if in_category:
             matching = matching.filter(category__slug=in_category)
-        # Counting reads all that matches, so all pages share one count.
-        count = cached("catalogue_page", f"{asked}:count", settings.CATALOGUE_CACHE_SECONDS, matching.count)
+        # Counting reads every match, so all pages share one count.
+        count = cached("catalogue_page", f"{prefix}:count", settings.CATALOGUE_CACHE_SECONDS, matching.count)
         return _load_page(matching, count, page)
 
-    return cached("catalogue_page", f"{asked}:{page}", settings.CATALOGUE_CACHE_SECONDS, load)
+    return cached("catalogue_page", f"{prefix}:{page}", settings.CATALOGUE_CACHE_SECONDS, load)
 
 
 def _load_page(matching: ProductQuerySet, count: int, page: int) -> CataloguePage:
     pages = max(1, -(-count // PAGE_SIZE))
     page = min(page, pages)
-    # What a late page skips is skipped in the index alone: rows and categories are read for the page's own.
+    # The offset skips entries in the index only; rows and categories are read just for this page.
     ids = matching.values("id")[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     rows = Product.objects.using(matching.db).with_category().filter(id__in=ids) if count else []
     return CataloguePage(tuple(product_facts(row) for row in rows), count, page, pages, categories())
 
 
 def _catalogue_version() -> str:
-    """Part of every page's key: a new one makes all pages of the catalogue cold at once, without looking for them.
+    """Part of every page's key: a new version invalidates all pages without a scan.
 
-    It begins with the time of its birth, in seconds since 1970.
+    It starts with its creation time as a Unix timestamp.
     """
     return cached("catalogue_page", "version", VERSION_SECONDS, lambda: f"{time.time():.0f}-{uuid4().hex}")
 
 
-def _born(version: str) -> float:
-    """When a version began, in seconds since 1970. One that an older release kept does not tell: it counts as new."""
-    born, separator, _rest = version.partition("-")
-    return float(born) if separator else time.time()
+def _version_started(version: str) -> float:
+    """The version's Unix timestamp. Versions cached by older releases have none and count as new."""
+    started, separator, _rest = version.partition("-")
+    return float(started) if separator else time.time()
 
 
 def availability(product_ids: Collection[int]) -> dict[int, int]:
-    """How many of each product can be had, for display: a hold that ran out may count until it is
-    reclaimed."""
+    """Available quantity by product id, for display: an expired hold may still count until it is reclaimed."""
     (found,) = cached_together(_availability_of(product_ids))
     return _by_id(found)
 
@@ -225,12 +224,12 @@ def _availability_of(ids: Iterable[int]) -> LookUp:
 
 
 def available_now(product_ids: Collection[int]) -> dict[int, int]:
-    """How many of each product can be had at this moment, straight from Postgres. One statement."""
+    """Available quantity by product id, uncached, from Postgres. One statement."""
     return Product.objects.available(product_ids, timezone.now())
 
 
 def forget_products(product_ids: Iterable[int]) -> None:
-    """Once the transaction has committed, nothing cached shows these products as they were before."""
+    """Invalidate facts, availability and pages of these products on commit."""
     keys = [str(id_) for id_ in product_ids]
     if keys:
         drop_on_commit("product", *keys)
@@ -239,12 +238,12 @@ def forget_products(product_ids: Iterable[int]) -> None:
 
 
 def forget_availability(product_ids: Iterable[int]) -> None:
-    """Once the transaction has committed, these products' stock is counted anew."""
+    """Invalidate the availability of these products on commit."""
     if keys := [str(id_) for id_ in product_ids]:
         drop_on_commit("availability", *keys)
 
 
 def forget_categories() -> None:
-    """Once the transaction has committed, categories and pages are read anew."""
+    """Invalidate categories and pages on commit."""
     drop_on_commit("categories", "all")
     drop_on_commit("catalogue_page", "version")

@@ -1,4 +1,4 @@
-"""What the inventory refuses, and why."""
+"""Refusals of the inventory."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -9,25 +9,25 @@ from config.exceptions import Fact, NotFound, Refusal
 
 
 class Shortage(TypedDict):
-    """One product that there is too little of."""
+    """One product with too little stock."""
 
     sku: str
     requested: int
-    available: int  # at that moment
+    available: int  # when checked
 
 
 class ProductNotFound(NotFound):
-    message = _("We do not have this product.")
+    message = _("This product is not available.")
 
 
 class InsufficientStock(Refusal):
-    """Nothing was reserved. `shortages` names every product that falls short, by sku."""
+    """Nothing was reserved. `shortages` lists every product that falls short."""
 
     code = "insufficient_stock"
     status = 409
     title = _("Not enough in stock")
-    message = _("There is not enough stock for everything you want.")
-    shows = {"shortages": Fact("what is short.", list[Shortage])}
+    message = _("Some items are not in stock in the quantity you want.")
+    shows = {"shortages": Fact("the products with too little stock.", list[Shortage])}
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
         self.shortages = list(shortages)
@@ -35,32 +35,32 @@ class InsufficientStock(Refusal):
 
 
 class ReservationExpired(Refusal):
-    """The hold is gone (released, or reclaimed after its time): its goods may belong to somebody else by now."""
+    """The hold was released, or reclaimed after it expired: its units may be reserved by another order now."""
 
     code = "insufficient_stock"
     status = 409
     title = _("Not enough in stock")
-    message = _("The goods were held for a while, and that time is over.")
+    message = _("We held your items for a while, but that time has run out.")
 
 
 class ReservationClosed(Refusal):
-    """The reference was committed already: what it stands for was sold and cannot be reserved again."""
+    """The reference was already committed and cannot be reserved again."""
 
     code = "cart_closed"
     status = 409
     title = _("The cart is closed")
-    message = _("These goods were already sold under this reference.")
+    message = _("These items have already been sold under this reference.")
 
 
 class RestockRefused(Refusal):
-    """More would come back than went out under this reference."""
+    """More units than this reference has committed and not restocked."""
 
     status = 409
-    message = _("More would be put back into stock than was taken out of it.")
+    message = _("You cannot restock more than was taken out of stock.")
 
 
 class StockRefused(Refusal):
-    """A stock figure that cannot be: unknown product or warehouse, negative, or below what is promised to shoppers."""
+    """Unknown product or warehouse, or an invalid quantity: negative, or below what is reserved."""
 
     status = 409
-    message = _("Stock cannot be set to this.")
+    message = _("Stock cannot be set to this value.")

@@ -1,4 +1,4 @@
-"""What the tables of stock tell a scrape."""
+"""Stock gauges, read from the database at scrape time."""
 
 from collections.abc import Iterator
 
@@ -13,23 +13,23 @@ from inventory.models import ReservationLine
 
 @at_scrape()
 def reservations() -> Iterator[GaugeMetricFamily]:
-    """Orders that hold goods: one statement over an index that holds no others."""
-    over = Q(expires_at__lte=timezone.now())
+    """Held reservations: one statement, over the partial index of held lines."""
+    expired = Q(expires_at__lte=timezone.now())
     facts = ReservationLine.objects.filter(held=True).aggregate(
-        held=Count("reservation", filter=~over, distinct=True),
-        expired=Count("reservation", filter=over, distinct=True),
+        held=Count("reservation", filter=~expired, distinct=True),
+        expired=Count("reservation", filter=expired, distinct=True),
         units=Sum("quantity"),
     )
     counts = {(state,): float(facts[state]) for state in ("held", "expired")}
     yield gauge(
-        "stock_reservations", "Reservations that hold goods, by whether their time is over.", counts, ("state",)
+        "stock_reservations", "Reservations not committed or released, by whether they expired.", counts, ("state",)
     )
-    yield gauge("stock_reserved_units", "Units that they hold.", {(): float(facts["units"] or 0)})
+    yield gauge("stock_reserved_units", "Units held by reservations.", {(): float(facts["units"] or 0)})
 
 
 @at_scrape(seconds=60, vital=True)
 def oversold() -> Iterator[GaugeMetricFamily]:
-    """Rows that promise more than there is. The database refuses them itself; this looks all the same."""
+    """Stock rows reserved beyond what is on hand. Database constraints prevent them; this verifies it."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -41,4 +41,4 @@ def oversold() -> Iterator[GaugeMetricFamily]:
             """
         )
         (rows,) = cursor.fetchone()
-    yield gauge("stock_oversold_rows", "Stock rows that promise more than there is.", {(): float(rows)})
+    yield gauge("stock_oversold_rows", "Stock rows reserved beyond what is on hand.", {(): float(rows)})

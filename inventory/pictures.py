@@ -1,7 +1,7 @@
-"""Drawn pictures of products that have no photograph: small SVG, the same for ever for the same category and sku.
+"""Drawings for products without a photograph: small SVGs, deterministic by category and SKU.
 
-The first word of a sku that a motif knows decides what is drawn (`CANECA-AGATA-AZUL` is a mug), else the category does;
-a hash of the sku picks the colours. Every picture brings its own background: it looks the same on light and dark pages.
+The SKU's first word selects the motif (`CANECA-AGATA-AZUL` is a mug), else the category does. A colour in the SKU
+selects the palette, else a hash does. Each drawing has its own background, to look the same on light and dark pages.
 """
 
 from hashlib import blake2b
@@ -31,12 +31,12 @@ SCENES = (
     '<rect x="70" y="66" width="260" height="254" rx="34" fill="{e}"/>',
 )
 
-# One fragment of SVG a file, drawn for a square of 400, in the same letters.
+# One SVG fragment per file, for a 400 × 400 square, with the same colour letters.
 MOTIFS = {
     path.stem: path.read_text("utf-8").replace("\n", "") for path in (Path(__file__).parent / "drawings").glob("*.svg")
 }
 
-# What a sku begins with, and what is drawn then.
+# First word of a SKU → motif.
 BY_FIRST_WORD = {
     "CAFE": "pouch", "CHA": "pouch", "CANECA": "mug", "XICARA": "mug", "PANELA": "pot", "CACAROLA": "pot",
     "CHALEIRA": "kettle", "BULE": "kettle", "PRATO": "plates", "TIGELA": "plates", "MEL": "jar", "GELEIA": "jar",
@@ -56,14 +56,14 @@ BY_CATEGORY = {
 }  # fmt: skip
 
 
-# What a sku says about the colour, and the palette that comes nearest.
+# Colour word in a SKU → index of the closest palette.
 BY_COLOUR = {
     "TERRACOTA": 0, "VERDE": 1, "AZUL": 2, "VERMELHO": 3, "VERMELHA": 3, "AREIA": 4, "LILAS": 5, "MOSTARDA": 7,
 }  # fmt: skip
 
 
 def draw(category_slug: str, sku: str) -> str:
-    """The SVG text of a product's picture: square, under 2 kB. Takes any text, and prints none of it."""
+    """The SVG of a product's picture: square, under 2 kB. Safe for any input, since none of it is output."""
     number = int.from_bytes(blake2b(sku.encode("utf-8", "replace"), digest_size=4).digest())
     words = sku.upper().split("-")
     palette = next((BY_COLOUR[word] for word in words if word in BY_COLOUR), number % len(PALETTES))
@@ -80,5 +80,5 @@ def draw(category_slug: str, sku: str) -> str:
 
 
 def url(category_slug: str, sku: str) -> str:
-    """Where the drawing of this product is served."""
+    """URL of the product's drawing."""
     return reverse("inventory:picture", args=[category_slug or NO_CATEGORY, sku])

@@ -1,6 +1,6 @@
-"""Keeps what is derived from a product, category or stock row in step with it, whoever saves it (mostly the admin).
+"""Cache invalidation and search text after a product, category or stock row is saved (mostly in the admin).
 
-Bulk writers send no signals; they call `catalogue.forget_products` themselves.
+Bulk writes send no signals; they call `catalogue.forget_products` themselves.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Goods are held, let go, sold and taken back here.
+"""Reserve, release, commit and restock.
 
-Every verb runs inside the caller's transaction (LockOutsideTransaction where none is open) and takes its locks in the
-one order that `models` states. The number of statements does not depend on the number of lines.
+Every function except `reclaim_expired` runs in the caller's transaction (LockOutsideTransaction if none is open). Locks
+are taken in the order given in `inventory.models`. The number of statements does not depend on the number of lines.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from inventory.allocation import Demand, pick
 from inventory.exceptions import InsufficientStock, ReservationExpired, RestockRefused, Shortage
 from inventory.models import Product, Reservation, ReservationLine, ReservationStatus, Stock
 
-RECLAIMED_AT_ONCE = 500
+RECLAIM_BATCH = 500
 
 
 def reserve(
@@ -27,16 +27,16 @@ def reserve(
     replacing: str | None = None,
     since: datetime | None = None,
 ) -> Reservation:
-    """Holds `demand` (product id → quantity) for `reference` until `expires_at`, all of it or nothing.
+    """Reserve `demand` (product id → quantity) for `reference` until `expires_at`, all or nothing.
 
-    `since` is the moment that is told of a new reservation: now, where the caller names none.
+    `since` is a new reservation's creation time, now by default.
 
-    What `reference` and `replacing` held before is let go in the same step, so nobody stands in their own way; a
-    reference whose hold was released can be used again. Expired holds are reclaimed where they stand in the way.
+    Earlier holds of `reference` and `replacing` are released in the same step, so a shopper does not compete with their
+    own hold; a released reference can be reused. Expired holds are reclaimed if the stock is needed.
 
-    Raises InsufficientStock with every shortage, ReservationClosed where `reference` was sold already, ValueError for
-    an empty demand or a quantity below one. After a refusal the caller's transaction must be rolled back.
-    Two statements where the goods are simply there, three or four where holds end first.
+    Raises InsufficientStock with every shortage, ReservationClosed if `reference` was committed, ValueError for an
+    empty demand or a quantity below one. After a refusal the caller must roll its transaction back.
+    Two statements if enough stock is available, three or four if holds must end first.
     """
     if not demand or min(demand.values()) < 1:
         raise ValueError("A reservation needs at least one product, and at least one of each.")
@@ -46,18 +46,20 @@ def reserve(
     free = {stock.id: stock.on_hand - stock.reserved for stock in stocks}
     picks, short = pick(stocks, free, demand)
     reservation = (
-        None if short or replacing else Reservation.objects.hold(reference, picks, since or timezone.now(), expires_at)
+        None
+        if short or replacing
+        else Reservation.objects.reserve(reference, picks, since or timezone.now(), expires_at)
     )
     if reservation is None:
-        # Not without ending something first: expired holds, or what the shopper held before.
-        for stock_id, quantity in ReservationLine.objects.free_on(list(free), timezone.now(), own).items():
+        # End expired holds and the shopper's own earlier ones, then try again.
+        for stock_id, quantity in ReservationLine.objects.end_holds(list(free), timezone.now(), own).items():
             free[stock_id] += quantity
         picks, short = pick(stocks, free, demand)
         if short:
             raise InsufficientStock(_shortages(demand, short))
-        reservation = Reservation.objects.hold(reference, picks, since or timezone.now(), expires_at)
+        reservation = Reservation.objects.reserve(reference, picks, since or timezone.now(), expires_at)
         if reservation is None:
-            raise RuntimeError(f"{reference} still holds goods that were just let go.")
+            raise RuntimeError(f"{reference} still has a hold that was just released.")
     return reservation
 
 
@@ -70,20 +72,20 @@ def _shortages(demand: Demand, short: Mapping[int, int]) -> list[Shortage]:
 
 
 def release(reference: str) -> None:
-    """Lets go of what `reference` holds. Does nothing where it holds nothing or was sold. Three statements."""
+    """Release the hold of `reference`. Does nothing if it has none or was committed. Three statements."""
     stocks = Stock.objects.of_products_and_references([], [reference]).locked()
     catalogue.forget_availability(stock.product_id for stock in stocks)
-    ReservationLine.objects.free_on([stock.id for stock in stocks], timezone.now(), [reference])
+    ReservationLine.objects.end_holds([stock.id for stock in stocks], timezone.now(), [reference])
     Reservation.objects.filter(reference=reference, status=ReservationStatus.HELD).update(
         status=ReservationStatus.RELEASED
     )
 
 
 def commit(reference: str) -> None:
-    """Sells what `reference` holds: it leaves both `reserved` and `on_hand`. Safe to repeat. One statement.
+    """Commit the hold of `reference`: its units leave both `reserved` and `on_hand`. Idempotent. One statement.
 
-    A hold past its time that nobody reclaimed yet is still good. Raises ReservationExpired where it was released or
-    reclaimed, or never existed.
+    An expired hold that was not reclaimed yet can still be committed. Raises ReservationExpired if the hold was
+    released or reclaimed, or never existed.
     """
     if Reservation.objects.commit(reference):
         return
@@ -92,23 +94,23 @@ def commit(reference: str) -> None:
 
 
 def restock(reference: str, quantities: Demand | None = None) -> None:
-    """Committed goods of `reference` come back on hand: those given (product id → quantity), or all that are still out.
+    """Return committed units of `reference` to stock: `quantities` (product id → quantity), or all still out.
 
-    With None it is safe to repeat. Raises RestockRefused, changing nothing, where more would come back than went out.
+    Idempotent if `quantities` is None. Raises RestockRefused, changing nothing, for more units than are still out.
     Three statements.
     """
     stocks = Stock.objects.of_products_and_references([], [reference]).locked()
     catalogue.forget_availability(stock.product_id for stock in stocks)
-    lines = ReservationLine.objects.sold(reference)
+    lines = ReservationLine.objects.committed(reference)
     back = _returns(lines, quantities) if quantities is not None else {line.id: line.out for line in lines if line.out}
     if back:
-        ReservationLine.objects.put_back(back)
+        ReservationLine.objects.restock(back)
 
 
 def _returns(lines: list[ReservationLine], quantities: Demand) -> dict[int, int]:
-    """How much comes back to each line, filled in the order of the lines."""
+    """Units to return by line id; the lines of a product are filled in order."""
     if any(quantity < 0 for quantity in quantities.values()):
-        raise ValueError("A quantity that comes back is not negative.")
+        raise ValueError("A quantity to restock cannot be negative.")
     by_product: dict[int, list[ReservationLine]] = defaultdict(list)
     for line in lines:
         by_product[line.stock.product_id].append(line)
@@ -125,13 +127,13 @@ def _returns(lines: list[ReservationLine], quantities: Demand) -> dict[int, int]
 
 
 @transaction.atomic
-def reclaim_expired(limit: int = RECLAIMED_AT_ONCE) -> int:
-    """Ends up to about `limit` expired holds, so that their index stays small; returns how many units it freed.
+def reclaim_expired(limit: int = RECLAIM_BATCH) -> int:
+    """End about `limit` expired holds, to keep their index small; returns the number of units freed.
 
-    Housekeeping: what is free is right without it. Rows that somebody else is working on are left to them.
+    Housekeeping only: availability is correct without it. Skips stock rows locked by others.
     """
     now = timezone.now()
     stock_ids = ReservationLine.objects.expired(now).order_by().values_list("stock", flat=True)[:limit]
     stocks = Stock.objects.filter(id__in=set(stock_ids)).locked(skip_locked=True)
     catalogue.forget_availability(stock.product_id for stock in stocks)
-    return sum(ReservationLine.objects.free_on([stock.id for stock in stocks], now).values())
+    return sum(ReservationLine.objects.end_holds([stock.id for stock in stocks], now).values())

@@ -1,4 +1,4 @@
-"""What each role of the staff may do with goods."""
+"""Permissions of the staff roles on products and stock."""
 
 _VIEW = {
     "inventory.view_category",
@@ -11,7 +11,7 @@ _VIEW = {
 GRANTS = {
     "viewer": _VIEW,
     "support": _VIEW,
-    # Works in the warehouse: counts goods, keeps the catalogue, hands parcels over.
+    # Warehouse staff: count stock, maintain the catalogue, hand parcels over.
     "stock": _VIEW
     | {
         "inventory.add_category",

@@ -1,4 +1,4 @@
-"""Stock is counted here, and products are put on sale and taken off it."""
+"""Set stock, and put products on or off sale."""
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -12,11 +12,11 @@ from inventory import catalogue
 from inventory.exceptions import StockRefused
 from inventory.models import Category, Product, ReservationLine, Stock, Warehouse
 
-ADJUST = AuditEvent("stock.adjust", _("counted the stock anew"))
+ADJUST = AuditEvent("stock.adjust", _("adjusted the stock"))
 ON_SALE = AuditEvent("product.on_sale", _("put on sale"))
 OFF_SALE = AuditEvent("product.off_sale", _("taken off sale"))
 
-PRODUCTS_AT_ONCE = 1_000
+BATCH_SIZE = 1_000
 
 
 @transaction.atomic
@@ -29,29 +29,29 @@ def set_stock(
     reason: str = "",
     by: Actor = None,
 ) -> Stock:
-    """Sets how many of `sku` lie in the warehouse (without a code: the active one with the lowest priority number).
+    """Set the on-hand quantity of `sku` in a warehouse (by default the active one with the lowest priority number).
 
-    `seen` is what whoever counted believed to be there before: where the number has moved on since, nothing is set.
-    Locks the stock row; the audit log tells `reason` and `by`. Raises StockRefused, saying why, for an unknown product
-    or warehouse, a negative quantity, or one below what live holds have promised to shoppers.
+    `seen` is the on-hand quantity the editor saw: if it has changed since, the update is refused. Locks the stock row
+    and records `reason` and `by` in the audit log. Raises StockRefused, with the reason, for that, for an unknown
+    product or warehouse, and for a quantity that is negative or below the live holds.
     """
     if not 0 <= quantity <= 2_147_483_647:
-        raise StockRefused(_("A stock of %(quantity)s is not possible.") % {"quantity": quantity})
+        raise StockRefused(_("Stock cannot be %(quantity)s.") % {"quantity": quantity})
     product = Product.objects.filter(sku=sku).first()
     if product is None:
         raise StockRefused(_("There is no product with the SKU %(sku)s.") % {"sku": sku})
     row, _created = Stock.objects.get_or_create(product=product, warehouse=find_warehouse(warehouse_code))
     (stock,) = Stock.objects.filter(id=row.id).locked()
-    freed = ReservationLine.objects.free_on([stock.id], timezone.now())
+    freed = ReservationLine.objects.end_holds([stock.id], timezone.now())
     stock.reserved -= freed.get(stock.id, 0)
     if seen is not None and seen != stock.on_hand:
         raise StockRefused(
-            _("Meanwhile %(on_hand)s are on hand, not %(seen)s: goods were sold or counted. Look again, then save.")
+            _("There are now %(on_hand)s on hand, not %(seen)s: the stock has changed. Check it, then save again.")
             % {"on_hand": stock.on_hand, "seen": seen}
         )
     if quantity < stock.reserved:
         raise StockRefused(
-            _("%(sku)s cannot be set to %(quantity)s: %(reserved)s are held for shoppers who are paying.")
+            _("%(sku)s cannot be set to %(quantity)s: %(reserved)s are reserved for shoppers who are paying.")
             % {"sku": sku, "quantity": quantity, "reserved": stock.reserved}
         )
     was, stock.on_hand, stock.product = stock.on_hand, quantity, product
@@ -63,32 +63,32 @@ def set_stock(
 
 @transaction.atomic
 def set_active(products: QuerySet[Product], *, active: bool, by: Actor = None) -> int:
-    """Put products on sale or take them off; returns how many that changed. Locks their rows."""
-    verb = ON_SALE if active else OFF_SALE
+    """Put products on or off sale; returns how many changed. Locks their rows."""
+    event = ON_SALE if active else OFF_SALE
     changed = list(products.exclude(active=active).order_by("pk").select_for_update(of=("self",)))
-    for product in changed:  # one by one, so that each drops what is remembered of it
+    for product in changed:  # save each: the signal drops its cache entries
         product.active = active
         product.save(update_fields=["active", "updated_at"])
-        audit.record(by, verb, product)
+        audit.record(by, event, product)
     return len(changed)
 
 
 @transaction.atomic
 def refresh_category(category: Category) -> None:
-    """Brings what its products repeat of `category` (search words, the cached facts) in step with it."""
+    """Update what its products copy from `category`: search text and cached facts."""
     products = list(Product.objects.with_category().filter(category=category).only("sku", "name", "category"))
     for product in products:
         product.refresh_search_text()
-    Product.objects.bulk_update(products, ["search_text"], batch_size=PRODUCTS_AT_ONCE)
+    Product.objects.bulk_update(products, ["search_text"], batch_size=BATCH_SIZE)
     catalogue.forget_products(product.id for product in products)
 
 
 def find_warehouse(code: str | None) -> Warehouse:
-    """The warehouse with this code, or without one the active warehouse that goods leave first. Raises StockRefused."""
+    """The warehouse with this code, by default the active one with the lowest priority number. Raises StockRefused."""
     if code is None:
         warehouse = Warehouse.objects.by_priority().first()
         if warehouse is None:
-            raise StockRefused(_("There is no active warehouse yet. Make one in the admin, or run seed_demo."))
+            raise StockRefused(_("There is no active warehouse yet. Create one in the admin, or run seed_demo."))
         return warehouse
     warehouse = Warehouse.objects.filter(code=code).first()
     if warehouse is None:

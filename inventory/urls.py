@@ -1,4 +1,4 @@
-"""The shop window, at the root of the site."""
+"""The storefront, at the root of the site."""
 
 from django.urls import path
 

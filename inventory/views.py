@@ -1,4 +1,4 @@
-"""The shop window: the catalogue, a product, and the pictures that we draw ourselves."""
+"""The storefront: catalogue, product page and drawn pictures."""
 
 from urllib.parse import urlencode
 
@@ -8,20 +8,20 @@ from django.urls import reverse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from inventory import catalogue as shelves
 from inventory import pictures
+from inventory.catalogue import availability, catalogue_page, product_by_slug
 from inventory.exceptions import ProductNotFound
 from inventory.forms import CatalogueForm
 
-A_YEAR = 365 * 24 * 60 * 60
+ONE_YEAR = 365 * 24 * 60 * 60
 
 
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
-    search, category, page_number = CatalogueForm(request.GET).asked()
-    page = shelves.catalogue_page(search, category or None, page_number)
-    free = shelves.availability([product.id for product in page.products])
-    asked = {"search": search, "category": category}
+    search, category, page_number = CatalogueForm(request.GET).query()
+    page = catalogue_page(search, category or None, page_number)
+    free = availability([product.id for product in page.products])
+    query = {"search": search, "category": category}
     return render(
         request,
         "inventory/catalogue.html",
@@ -30,14 +30,14 @@ def catalogue(request: HttpRequest) -> HttpResponse:
             "cards": [(product, free.get(product.id, 0) > 0) for product in page.products],
             "search": search,
             "category": next((known for known in page.categories if known.slug == category), None),
-            "previous_url": _address(asked, page.page - 1) if page.page > 1 else "",
-            "next_url": _address(asked, page.page + 1) if page.page < page.pages else "",
+            "previous_url": _page_url(query, page.page - 1) if page.page > 1 else "",
+            "next_url": _page_url(query, page.page + 1) if page.page < page.pages else "",
         },
     )
 
 
-def _address(asked: dict[str, str], page: int) -> str:
-    parts = {name: value for name, value in asked.items() if value}
+def _page_url(query: dict[str, str], page: int) -> str:
+    parts = {name: value for name, value in query.items() if value}
     if page > 1:
         parts["page"] = str(page)
     return reverse("inventory:catalogue") + (f"?{urlencode(parts)}" if parts else "")
@@ -46,15 +46,15 @@ def _address(asked: dict[str, str], page: int) -> str:
 @require_safe
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     try:
-        found = shelves.product_by_slug(slug)
+        found = product_by_slug(slug)
     except ProductNotFound as refusal:
         raise Http404(str(refusal)) from None
-    free = shelves.availability([found.id]).get(found.id, 0)
+    free = availability([found.id]).get(found.id, 0)
     return render(request, "inventory/product.html", {"product": found, "free": free})
 
 
 @require_safe
-@cache_control(public=True, max_age=A_YEAR, immutable=True)
+@cache_control(public=True, max_age=ONE_YEAR, immutable=True)
 def picture(request: HttpRequest, category: str, sku: str) -> HttpResponse:
-    """A drawing that depends on nothing but its own address, so that browsers may keep it."""
+    """A drawing determined by its URL alone, so browsers may cache it."""
     return HttpResponse(pictures.draw(category, sku), content_type="image/svg+xml")

@@ -1,4 +1,4 @@
-"""The demo shop: a thousand products of a Brazilian house, made from a small vocabulary, the same every time."""
+"""The demo catalogue: a thousand Brazilian household products, generated deterministically from a small vocabulary."""
 
 import re
 import tomllib
@@ -27,18 +27,18 @@ def vocabulary() -> dict[str, Any]:
 
 
 def demo_rows() -> list[ProductRow]:
-    """Every product, the fixed ones last, so that the catalogue, newest first, begins with them."""
+    """All products, the fixed ones last, so that they come first in the catalogue (newest first)."""
     fixed = [_fixed_row(entry) for entry in vocabulary()["fixed"]]
     by_category = groupby(vocabulary()["kind"], key=itemgetter("category"))
-    # Neighbours in the catalogue are of different categories. Those with most products have only each other left in
-    # the end, so that end comes first, where the catalogue, newest first, shows it last.
+    # Interleave categories, so that neighbours in the catalogue differ. The tail mixes only the largest categories;
+    # reversed, it comes first here and last in the catalogue (newest first).
     kinds = _in_turn([list(kinds) for _category, kinds in by_category])
     mixed = _in_turn([_rows_of(kind) for kind in kinds])
     return [*reversed(list(islice(mixed, PRODUCTS - len(fixed)))), *fixed]
 
 
 def _in_turn(groups: list[Iterable[T]]) -> Iterator[T]:
-    """The first of each group, then the second of each, and so on."""
+    """Round-robin: the first item of each group, then the second of each, and so on."""
     return (one for one in chain.from_iterable(zip_longest(*groups)) if one is not None)
 
 
@@ -58,7 +58,7 @@ def _rows_of(kind: dict[str, Any]) -> Iterator[ProductRow]:
 
 
 def _relative_size(variant: str, first: str) -> float:
-    """How much more there is in a variant than in the first of its kind: 4 for 1 kg against 250 g."""
+    """A variant's size relative to the first of its kind: 4 for 1 kg against 250 g."""
     amount, unit = _amount(variant)
     first_amount, first_unit = _amount(first)
     if unit and unit == first_unit:
@@ -67,7 +67,7 @@ def _relative_size(variant: str, first: str) -> float:
 
 
 def _amount(variant: str) -> tuple[float, str]:
-    """The amount that a variant names, in a small unit: (1500, "ml") for "1,5 litro"; (1, "") where it names none."""
+    """The amount in a variant's name, in its smallest unit: (1500, "ml") for "1,5 litro"; (1, "") if it has none."""
     found = _AMOUNT.search(variant)
     if not found:
         return 1.0, ""
@@ -77,7 +77,7 @@ def _amount(variant: str) -> tuple[float, str]:
 
 
 def _packed(kind: dict[str, Any], variant: str, size: float) -> tuple[int, ...]:
-    """Weight in grams and the three sides in cm of a variant of this relative size."""
+    """Packed weight in grams and three sides in cm of a variant of this relative size."""
     weight, *sides = kind["size"]
     amount, unit = _amount(variant)
     grams = amount * 1.2 + 60 if kind.get("contents") and unit in ("g", "ml") else weight * size
@@ -112,19 +112,19 @@ def _row(entry: dict[str, Any], *, sku: str, name: str, price: Decimal, stock: d
 
 
 def _number(name: str) -> int:
-    """A number that looks random and depends on nothing but the name."""
+    """A pseudo-random number determined by the name."""
     return int.from_bytes(blake2b(name.encode(), digest_size=4).digest())
 
 
 def _price(base: float, number: int) -> Decimal:
-    """Near `base`: three of four prices end in ,90, the others in ,50 or ,00."""
+    """Close to `base`: three of four prices end in ,90, the others in ,50 or ,00."""
     reais = Decimal(round(base) + number % 5)
     ending = [Decimal("-0.10")] * 6 + [Decimal("-0.50"), Decimal("0.00")]
     return (reais + ending[number // 5 % 8]).quantize(Decimal("0.01"))
 
 
 def _stock(number: int) -> dict[str, int]:
-    """One product in twenty is sold out, one in twenty has its last units, some lie in one warehouse only."""
+    """One product in twenty is sold out, one in twenty is nearly so, some are in one warehouse only."""
     lot = number // 64 % 20
     if lot == 0:
         return {"cajamar": 0, "recife": 0}

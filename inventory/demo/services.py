@@ -1,4 +1,4 @@
-"""The demo shop is filled here."""
+"""Seeding of the demo shop."""
 
 from django.db import transaction
 
@@ -11,7 +11,7 @@ from inventory.models import Category, Warehouse
 
 @transaction.atomic
 def seed_demo() -> ProductsWritten:
-    """Fills the demo shop: warehouses, categories, a thousand products with stock. Safe to repeat."""
+    """Create the demo shop's warehouses, categories and a thousand products with stock. Idempotent."""
     shop = products.vocabulary()["shop"]
     Warehouse.objects.bulk_create([Warehouse(**warehouse) for warehouse in shop["warehouses"]], ignore_conflicts=True)
     Category.objects.bulk_create(

@@ -1,4 +1,4 @@
-"""Products and their stock written in bulk: the steps of `services.write_products`, which holds the transaction."""
+"""Bulk writes of products and stock, in the transaction of `services.write_products`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ PRODUCT_COLUMNS_WRITTEN = [
 
 
 class BulkWriter:
-    """Writes batches of rows and counts what became of them. The number of statements depends on the batches alone."""
+    """Writes batches of rows and counts the results. The number of statements per batch is fixed."""
 
     def __init__(
         self, rows: Sequence[ProductRow], warehouses: Mapping[str, Warehouse], *, update_stock: bool, dry_run: bool
@@ -31,17 +31,17 @@ class BulkWriter:
 
     def _categories_of(self, rows: Sequence[ProductRow]) -> dict[str, Category]:
         wanted = {row.category_slug: row.category_name for row in rows if row.category_slug}
-        there = {category.slug: category for category in Category.objects.filter(slug__in=wanted)}
-        new = [Category(slug=slug, name=name) for slug, name in wanted.items() if slug not in there]
+        existing = {category.slug: category for category in Category.objects.filter(slug__in=wanted)}
+        new = [Category(slug=slug, name=name) for slug, name in wanted.items() if slug not in existing]
         for place, category in enumerate(new, start=Category.objects.count()):
             category.position = place
         if new and not self._dry_run:
             Category.objects.bulk_create(new)
             catalogue.forget_categories()
-        return there | {category.slug: category for category in new}
+        return existing | {category.slug: category for category in new}
 
     def _write_products(self, rows: Sequence[ProductRow]) -> dict[str, Product]:
-        """Returns the products of these rows by SKU."""
+        """Returns the rows' products by SKU."""
         skus = [row.sku for row in rows]
         products = {product.sku: product for product in Product.objects.with_category().filter(sku__in=skus)}
         taken = set(Product.objects.filter(slug__in=[row.slug for row in rows]).values_list("slug", flat=True))
@@ -53,7 +53,7 @@ class BulkWriter:
                 products[row.sku] = row.new_product(slug)
                 products[row.sku].category = self._categories.get(row.category_slug)
                 self.written.created += 1
-            elif self._bring_in_step(products[row.sku], row):
+            elif self._update_product(products[row.sku], row):
                 self.written.changed += 1
             else:
                 self.written.unchanged += 1
@@ -67,7 +67,7 @@ class BulkWriter:
             catalogue.forget_products(product.id for product in to_write)
         return products
 
-    def _bring_in_step(self, product: Product, row: ProductRow) -> bool:
+    def _update_product(self, product: Product, row: ProductRow) -> bool:
         changed = row.apply_to(product)
         if row.category_slug and (product.category is None or product.category.slug != row.category_slug):
             product.category = self._categories[row.category_slug]
@@ -75,14 +75,14 @@ class BulkWriter:
         return changed
 
     def _write_stock(self, rows: Sequence[ProductRow], products: Mapping[str, Product]) -> None:
-        there = self._locked_stock(products)
+        existing = self._locked_stock(products)
         new: list[Stock] = []
         changes: list[StockChange] = []
         touched: set[int] = set()
         for row in rows:
             product = products[row.sku]
             for code, quantity in row.stock.items():
-                found = there.get((row.sku, code))
+                found = existing.get((row.sku, code))
                 if found is None:
                     new.append(Stock(product=product, warehouse=self._warehouses[code], on_hand=quantity))
                 elif found.on_hand == quantity:
@@ -100,11 +100,11 @@ class BulkWriter:
             catalogue.forget_availability(touched)
 
     def _locked_stock(self, products: Mapping[str, Product]) -> dict[tuple[str, str], Stock]:
-        """The stock rows of these products by SKU and warehouse code, expired holds reclaimed if they are to change."""
+        """Lock the products' stock rows, by SKU and warehouse code. If they may change, ends expired holds."""
         sku_of = {product.id: sku for sku, product in products.items() if product.id}
         rows = Stock.objects.filter(product__in=sku_of, warehouse__in=self._warehouses.values()).locked()
         if self._update_stock and not self._dry_run:
-            freed = ReservationLine.objects.free_on([stock.id for stock in rows], timezone.now())
+            freed = ReservationLine.objects.end_holds([stock.id for stock in rows], timezone.now())
             for stock in rows:
                 stock.reserved -= freed.get(stock.id, 0)
         return {(sku_of[stock.product_id], stock.warehouse.code): stock for stock in rows}

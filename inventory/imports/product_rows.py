@@ -1,4 +1,4 @@
-"""A product as an import brings it, before it is written; and what became of it."""
+"""Input and result of a product import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from inventory.models import Product
 
-# A parcel of folded clothes: what a product weighs and measures while nobody has said otherwise.
+# Defaults for products without weight or size: a parcel of folded clothes.
 DEFAULT_WEIGHT_GRAMS = 500
 DEFAULT_SIZE_CM = (30, 22, 6)
 SLUG_LENGTH = 220
@@ -15,7 +15,7 @@ SLUG_LENGTH = 220
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """What is None is not known: a new product gets a default, one that is there keeps what it has."""
+    """A field that is None is unknown: new products get a default, existing ones keep their value."""
 
     sku: str
     slug: str
@@ -31,7 +31,7 @@ class ProductRow:
     stock: Mapping[str, int] = field(default_factory=dict)
 
     def known_fields(self) -> dict[str, object]:
-        """What is to stand in the product's own columns, the category aside."""
+        """Values of the product's own columns, without the category."""
         fields: dict[str, object] = {
             "name": self.name,
             "description": self.description,
@@ -58,7 +58,7 @@ class ProductRow:
         return product
 
     def apply_to(self, product: Product) -> bool:
-        """Brings the product's own columns in step, the category aside; returns whether anything changed."""
+        """Update the product's own columns, without the category; returns whether anything changed."""
         changed = False
         for name, value in self.known_fields().items():
             if getattr(product, name) != value:
@@ -69,9 +69,9 @@ class ProductRow:
 
 @dataclass(slots=True)
 class ProductsWritten:
-    """How many products (`created`, `changed`, `unchanged`) and stock rows (`stocked`) an import wrote.
+    """Counts of products (`created`, `changed`, `unchanged`) and of stock rows set (`stocked`).
 
-    `stock_kept` names products whose quantity differs from the import's and was left as it is.
+    `stock_kept` lists the SKUs whose stock differs from the import and was kept.
     """
 
     created: int = 0
@@ -82,6 +82,6 @@ class ProductsWritten:
 
 
 def distinct_slug(slug: str, sku: str) -> str:
-    """Another address for a product whose own is taken; the same one every time."""
+    """A deterministic alternative for a slug that is taken."""
     suffix = blake2b(sku.encode(), digest_size=4).hexdigest()
     return f"{slug[: SLUG_LENGTH - len(suffix) - 1]}-{suffix}"

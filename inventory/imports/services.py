@@ -1,4 +1,4 @@
-"""Products are written in bulk here."""
+"""Bulk import of products."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from inventory.imports.bulk import BulkWriter
 from inventory.imports.product_rows import ProductRow, ProductsWritten
 from inventory.services import find_warehouse
 
-WRITTEN_AT_ONCE = 1_000
+BATCH_SIZE = 1_000
 
 
 @transaction.atomic
@@ -19,17 +19,17 @@ def write_products(
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> ProductsWritten:
-    """Creates or updates the products with these SKUs, in bulk, all or nothing; safe to repeat.
+    """Create or update products by SKU, in bulk, all or nothing. Idempotent.
 
-    A quantity becomes stock where the product has none in that warehouse yet. Stock that is there has been sold from
-    since, so it is left alone and named in the answer, unless `update_stock` is set (even then not below what is held).
-    `progress` is told how many rows are done. With `dry_run` the answer is the same and nothing is written.
+    Sets the stock of products that have no stock row in that warehouse yet. Existing stock may have been sold from
+    since, so it is kept and reported in `stock_kept`, unless `update_stock` is set (but never below what is reserved).
+    `progress` is called with the number of rows done. With `dry_run` the result is the same but nothing is written.
     Raises StockRefused for an unknown warehouse.
     """
     warehouses = {code: find_warehouse(code) for code in {code for row in rows for code in row.stock}}
     writer = BulkWriter(rows, warehouses, update_stock=update_stock, dry_run=dry_run)
-    for start in range(0, len(rows), WRITTEN_AT_ONCE):
-        batch = rows[start : start + WRITTEN_AT_ONCE]
+    for start in range(0, len(rows), BATCH_SIZE):
+        batch = rows[start : start + BATCH_SIZE]
         writer.write(batch)
         progress(start + len(batch))
     return writer.written

@@ -1,7 +1,7 @@
-"""Shopify's product CSV, read into rows that can be written.
+"""Parser of Shopify's product CSV.
 
-Each variant is a product of its own here: the first row of a handle brings title, text and category, the rows below it
-bring further variants (and rows with nothing but an image, which are passed over). Pictures are not fetched.
+Each variant becomes a product: the first row of a handle has title, text and category, the following rows have further
+variants (or only an image, which are skipped). Images are not fetched.
 """
 
 import csv
@@ -21,15 +21,15 @@ from inventory.imports.product_rows import SLUG_LENGTH, ProductRow
 
 NEEDED_COLUMNS = ("Handle", "Title", "Variant Price")
 OPTIONS = (1, 2, 3)
-MOST_UNITS = 1_000_000
-MOST_GRAMS = 1_000_000
+MAX_UNITS = 1_000_000
+MAX_GRAMS = 1_000_000
 _PRICE = re.compile(r"\d{1,8}(\.\d{1,2})?", re.ASCII)
 _SPACE = re.compile(r"\s+")
 _COUNT = re.compile(r"\d{1,9}(\.0+)?", re.ASCII)
 
 
 class UnreadableFile(Exception):
-    """The file as a whole cannot be read; the message is a sentence for a person."""
+    """The file as a whole cannot be read; the message is a full sentence for the user."""
 
 
 class BadRow(Exception):
@@ -38,7 +38,7 @@ class BadRow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`line` is the line of the file on which the row begins, as an editor counts."""
+    """`line` is the file's line on which the row starts, counted from 1."""
 
     line: int
     reason: str
@@ -46,7 +46,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Catalogue:
-    """What a file holds: rows to write, and rows that are left out. `rows_read` counts variants, good and bad."""
+    """A parsed file: rows to write, and problems of skipped rows. `rows_read` counts variants, good and bad."""
 
     rows: list[ProductRow] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class _Parent:
-    """What the first row of a handle says for all its variants."""
+    """The values from a handle's first row, shared by all its variants."""
 
     title: str
     description: str
@@ -67,7 +67,7 @@ class _Parent:
 
 
 def read_catalogue(path: Path, warehouse_code: str) -> Catalogue:
-    """Reads the whole file before anything is written. Raises UnreadableFile, with a sentence that says what to do."""
+    """Parse the whole file before anything is written. Raises UnreadableFile."""
     catalogue = Catalogue()
     parents: dict[str, _Parent] = {}
     lines_of_skus: dict[str, int] = {}
@@ -90,13 +90,13 @@ def read_catalogue(path: Path, warehouse_code: str) -> Catalogue:
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each record of the file with the line on which it begins, its cells by column."""
+    """Each record's first line and its cells by column."""
     reader = csv.reader(StringIO(_text_of(path), newline=""), strict=True)
     header: list[str] | None = None
     line = 1
     try:
         for cells in reader:
-            begins, line = line, reader.line_num + 1
+            first_line, line = line, reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             if header is None:
@@ -104,7 +104,7 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 continue
             record = dict(zip(header, (cell.strip() for cell in cells), strict=False))
             record["surplus"] = "".join(cells[len(header) :])
-            yield begins, record
+            yield first_line, record
     except csv.Error as error:
         raise UnreadableFile(
             _("%(file)s is not well-formed CSV near line %(line)s: %(error)s.")
@@ -124,13 +124,13 @@ def _text_of(path: Path) -> str:
             % {"file": path.name, "line": content.count(b"\n", 0, error.start) + 1}
         ) from None
     except FileNotFoundError:
-        raise UnreadableFile(_("There is no file %(file)s.") % {"file": path}) from None
+        raise UnreadableFile(_("File not found: %(file)s.") % {"file": path}) from None
     except OSError as error:
         raise UnreadableFile(
             _("%(file)s cannot be read: %(error)s.") % {"file": path, "error": error.strerror}
         ) from None
     if "\0" in text:
-        raise UnreadableFile(_("%(file)s holds NUL characters; it is no CSV file.") % {"file": path.name})
+        raise UnreadableFile(_("%(file)s contains NUL characters; it is not a CSV file.") % {"file": path.name})
     return text
 
 
@@ -139,19 +139,19 @@ def _checked_header(cells: list[str]) -> list[str]:
     missing = [column for column in NEEDED_COLUMNS if column not in header]
     if missing:
         raise UnreadableFile(
-            _("The first line must name Shopify's columns, separated by commas; missing: %(columns)s.")
+            _("The first line must have Shopify's column names, separated by commas; missing: %(columns)s.")
             % {"columns": ", ".join(missing)}
         )
     return header
 
 
 def _read_row(cells: dict[str, str], parents: dict[str, _Parent], warehouse_code: str) -> ProductRow | None:
-    """The product of a row; None for a row that brings no variant. Raises BadRow."""
+    """The row's product, or None if the row has no variant. Raises BadRow."""
     handle = slugify(cells["Handle"])
     if not handle:
         raise BadRow(_("it has no handle"))
     if cells.get("surplus"):
-        raise BadRow(_("it has more cells than the first line has columns; is a quotation mark missing?"))
+        raise BadRow(_("it has more cells than the header has columns; is a quotation mark missing?"))
     if cells.get("Title"):
         parents[handle] = _parent(cells)
     elif not any(cells.get(column) for column in ("Option1 Value", "Variant SKU", "Variant Price")):
@@ -162,8 +162,8 @@ def _read_row(cells: dict[str, str], parents: dict[str, _Parent], warehouse_code
     options = _options(cells)
     name = " – ".join([parent.title, " / ".join(options)] if options else [parent.title])
     if len(name) > 200:
-        raise BadRow(_("its name has %(length)s characters, and 200 fit") % {"length": len(name)})
-    weight = _count(cells, "Variant Grams", MOST_GRAMS)
+        raise BadRow(_("its name has %(length)s characters; the limit is 200") % {"length": len(name)})
+    weight = _count(cells, "Variant Grams", MAX_GRAMS)
     return ProductRow(
         sku=_sku(cells, handle, options),
         slug=slugify(" ".join([handle, *options]))[:SLUG_LENGTH],
@@ -174,7 +174,7 @@ def _read_row(cells: dict[str, str], parents: dict[str, _Parent], warehouse_code
         category_name=parent.category,
         weight_grams=weight or None,
         active=parent.active,
-        stock={warehouse_code: _count(cells, "Variant Inventory Qty", MOST_UNITS) or 0},
+        stock={warehouse_code: _count(cells, "Variant Inventory Qty", MAX_UNITS) or 0},
     )
 
 
@@ -182,7 +182,7 @@ def _parent(cells: dict[str, str]) -> _Parent:
     category = cells.get("Type") or cells.get("Tags", "").split(",")[0].strip()
     published, status = cells.get("Published", "").lower(), cells.get("Status", "").lower()
     if published not in ("", "true", "false"):
-        raise BadRow(_("Published is “%(value)s”, and can be true or false") % {"value": cells["Published"]})
+        raise BadRow(_("Published is “%(value)s”, but must be true or false") % {"value": cells["Published"]})
     return _Parent(
         title=" ".join(cells["Title"].split()),
         description=plain_text(cells.get("Body (HTML)", "")),
@@ -197,10 +197,10 @@ def _options(cells: dict[str, str]) -> list[str]:
 
 
 def _sku(cells: dict[str, str], handle: str, options: list[str]) -> str:
-    # Spreadsheets put an apostrophe before a number that is to stay text.
+    # Spreadsheets prefix numbers kept as text with an apostrophe.
     sku = cells.get("Variant SKU", "").lstrip("'").strip()
     if len(sku) > 64 or not sku.isprintable():
-        raise BadRow(_("its SKU is longer than 64 characters, or holds some that cannot be printed"))
+        raise BadRow(_("its SKU is longer than 64 characters, or contains unprintable ones"))
     if sku:
         return sku
     made = slugify(" ".join([handle, *options])).upper()
@@ -216,14 +216,14 @@ def _price(cells: dict[str, str]) -> Decimal:
     return Decimal(price).quantize(Decimal("0.01"))
 
 
-def _count(cells: dict[str, str], column: str, most: int) -> int | None:
+def _count(cells: dict[str, str], column: str, maximum: int) -> int | None:
     value = cells.get(column, "")
     if not value:
         return None
-    if not _COUNT.fullmatch(value) or int(float(value)) > most:
+    if not _COUNT.fullmatch(value) or int(float(value)) > maximum:
         raise BadRow(
-            _("%(column)s is “%(value)s”, and must be a whole number from 0 to %(most)s")
-            % {"column": column, "value": value[:40], "most": most}
+            _("%(column)s is “%(value)s”, but must be a whole number from 0 to %(most)s")
+            % {"column": column, "value": value[:40], "most": maximum}
         )
     return int(float(value))
 
@@ -253,7 +253,7 @@ class _TextOnly(HTMLParser):
 
 
 def plain_text(html: str) -> str:
-    """The words of an HTML text, its paragraphs as lines. What comes out is text: a page must still escape it."""
+    """The text of an HTML fragment, one line per paragraph. The result is plain text: pages must still escape it."""
     parser = _TextOnly()
     parser.feed(html)
     parser.close()

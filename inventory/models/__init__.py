@@ -1,7 +1,7 @@
-"""What exists, and how many of it: products, the places they lie in, and the holds on them.
+"""Products, warehouses, stock and reservations.
 
-Locking order, everywhere: stock rows by ascending id first, then reservation rows by ascending id. Whoever holds the
-lock of one stock row of a reservation keeps everybody else from committing or releasing that reservation.
+Lock order, everywhere: stock rows by ascending id, then reservation rows by ascending id. A lock on any one stock row
+of a reservation blocks every other transaction from committing or releasing that reservation.
 """
 
 from inventory.models.products import Category as Category

@@ -1,4 +1,4 @@
-"""What is sold, and how it is found."""
+"""Products and categories, and their search."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -38,10 +38,10 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.select_related("category")
 
     def search(self, text: str) -> "ProductQuerySet":
-        """Products that hold every word of `text` in their sku, name or category; case and accents do not matter.
+        """Products with every word of `text` in their SKU, name or category, ignoring case and accents.
 
-        A word of one or two letters has to begin a word: only so can the trigram index find it.
-        A blank text finds everything, one of nothing but signs finds nothing.
+        A word of one or two letters matches only the start of a word, since the trigram index needs three characters.
+        Blank text matches everything; text of punctuation alone matches nothing.
         """
         words = query_words(text)
         if not words:
@@ -52,16 +52,16 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return found
 
     def with_available(self, now: datetime | None = None) -> "ProductQuerySet":
-        """Annotates `available_quantity`: what can be had in all active warehouses. Only live holds count."""
+        """Annotates `available_quantity`, summed over active warehouses. Expired holds count as available."""
         stocks = Stock.objects.sellable().with_free(now).filter(product=models.OuterRef("pk")).order_by()
         total = stocks.values("product").annotate(total=Sum("free")).values("total")
         return self.annotate(available_quantity=Coalesce(models.Subquery(total), Value(0)))
 
     def available(self, product_ids: Collection[int], now: datetime) -> dict[int, int]:
-        """`available_quantity` of these products, by id; ids that nobody knows are left out.
+        """`available_quantity` by product id; unknown ids are left out.
 
-        Written out, since it is asked at every step to the till and takes Django longer to put into words than
-        PostgreSQL to answer.
+        Raw SQL: it runs at every step of the checkout, and compiling it takes Django longer than PostgreSQL takes to
+        run it.
         """
         with connection.cursor() as cursor:
             cursor.execute(
@@ -131,7 +131,7 @@ class Product(models.Model):
         indexes = [
             GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="product_search"),
             models.Index(fields=["-id"], name="product_for_sale", condition=Q(active=True)),
-            # Also serves the foreign key, whose own index is left out.
+            # Also serves the foreign key, which has no index of its own.
             models.Index(fields=["category", "-id"], name="product_by_category"),
         ]
 
@@ -139,7 +139,7 @@ class Product(models.Model):
         return self.name
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Keeps `search_text` in step. Bulk writers call `refresh_search_text` themselves."""
+        """Keeps `search_text` up to date. Bulk writers must call `refresh_search_text` themselves."""
         self.refresh_search_text()
         fields = kwargs.get("update_fields")
         if isinstance(fields, Iterable):
@@ -151,7 +151,7 @@ class Product(models.Model):
 
     @property
     def picture_url(self) -> str:
-        """The photograph, or else a drawing that depends on category and sku alone. Needs `with_category`."""
+        """URL of the photograph, or of a drawing determined by category and SKU. Needs `with_category`."""
         if self.image:
             return self.image.url
         return pictures.url(self.category.slug if self.category else "", self.sku)

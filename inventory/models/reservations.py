@@ -1,4 +1,4 @@
-"""Goods that are promised to somebody for a while, and those that left."""
+"""Reservations: stock held for a reference until it expires, is released or is committed."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -20,16 +20,16 @@ class ReservationStatus(StatusChoices):
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
     def with_returned(self) -> "ReservationQuerySet":
-        """Annotates `returned`: how many units came back on hand."""
+        """Annotates `returned`: how many units were restocked."""
         return self.annotate(returned=models.Sum("lines__returned"))
 
-    def hold(
+    def reserve(
         self, reference: str, picks: Mapping[int, int], since: datetime, expires_at: datetime
     ) -> "Reservation | None":
-        """Holds `picks` (stock id → quantity) under `reference`: reservation, lines and stock in one statement.
+        """Reserves `picks` (stock id → quantity) for `reference`: reservation, lines and stock in one statement.
 
-        The reservation is new, or one that had ended. Returns None, having changed nothing, where `reference` holds
-        goods still. Raises ReservationClosed where it was committed. The caller has locked the stock rows.
+        Creates the reservation or reuses a released one. Returns None, changing nothing, if `reference` still has a
+        hold. Raises ReservationClosed if it was committed. The caller has locked the stock rows.
         """
         reservation = Reservation(reference=reference, expires_at=expires_at, created_at=since)
         with connection.cursor() as cursor:
@@ -43,7 +43,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
                     VALUES (%(reference)s, 'held', %(expires_at)s, %(created_at)s)
                     ON CONFLICT (reference) DO UPDATE SET status = 'held', expires_at = excluded.expires_at
                     WHERE reservation.status = 'released' AND NOT EXISTS (
-                        -- What an expired hold left on rows that nobody has locked since.
+                        -- Lines of an expired hold on stock rows that were not locked since.
                         SELECT 1 FROM inventory_reservationline AS line
                         WHERE line.reservation_id = reservation.id AND line.held
                     )
@@ -77,10 +77,10 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         return reservation
 
     def commit(self, reference: str) -> bool:
-        """Sells what `reference` holds: reservation, lines and stock in one statement. Whether it held anything.
+        """Commits the hold of `reference`: reservation, lines and stock in one statement. Returns whether it had one.
 
-        Locks the stock rows first, in the order in which everybody locks them. A hold that was ended while this waited
-        for them is seen as ended: the update of the reservation looks at its row anew.
+        Locks the stock rows first, in the common lock order. A hold that ended during the wait is seen as ended, since
+        the update rereads the reservation's row.
         """
         require_transaction()
         with connection.cursor() as cursor:
@@ -94,20 +94,20 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
                         WHERE reservation.reference = %(reference)s AND line.held
                     )
                     ORDER BY stock.id FOR UPDATE OF stock
-                ), sold AS (
+                ), committed AS (
                     UPDATE inventory_reservation SET status = 'committed'
                     WHERE reference = %(reference)s AND status = 'held' AND (SELECT count(*) FROM locked) > 0
                     RETURNING id
                 ), taken AS (
                     UPDATE inventory_reservationline AS line SET held = false
-                    FROM sold WHERE line.reservation_id = sold.id AND line.held
+                    FROM committed WHERE line.reservation_id = committed.id AND line.held
                     RETURNING line.stock_id, line.quantity
                 ), stock AS (
                     UPDATE inventory_stock AS stock
                     SET on_hand = stock.on_hand - taken.quantity, reserved = stock.reserved - taken.quantity
                     FROM taken WHERE stock.id = taken.stock_id
                 )
-                SELECT 1 FROM sold
+                SELECT 1 FROM committed
                 """,
                 {"reference": reference},
             )
@@ -115,7 +115,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
 
 
 class Reservation(models.Model):
-    """Goods held for a reference that the inventory does not interpret (an order's number)."""
+    """Stock reserved for a reference (an order's number), opaque to the inventory."""
 
     reference = models.CharField(_("reference"), max_length=64, unique=True)
     status = models.CharField(
@@ -137,27 +137,27 @@ class Reservation(models.Model):
 
 class ReservationLineQuerySet(models.QuerySet["ReservationLine"]):
     def with_goods(self) -> "ReservationLineQuerySet":
-        """With product and warehouse, in the order in which they were reserved."""
+        """With product and warehouse, in the order reserved."""
         return self.select_related("stock__product", "stock__warehouse").order_by("id")
 
     def held_on(self, stock_id: int) -> "ReservationLineQuerySet":
-        """The lines that count in `Stock.reserved`, with their reservations, those first that end first."""
+        """The lines that count in `Stock.reserved`, with their reservations, earliest expiry first."""
         return self.filter(stock=stock_id, held=True).select_related("reservation").order_by("expires_at", "id")
 
     def expired(self, now: datetime) -> "ReservationLineQuerySet":
-        """Lines that still count in `Stock.reserved` although their time is over."""
+        """Expired lines that still count in `Stock.reserved`."""
         return self.filter(held=True, expires_at__lte=now)
 
-    def sold(self, reference: str) -> "list[ReservationLine]":
+    def committed(self, reference: str) -> "list[ReservationLine]":
         """The committed lines of `reference`, with their stock rows (which the caller has locked)."""
         return list(self.filter(reservation__reference=reference, held=False).select_related("stock").order_by("id"))
 
-    def free_on(self, stock_ids: Collection[int], now: datetime, references: Collection[str] = ()) -> dict[int, int]:
-        """Ends the expired holds on these stock rows, and those of `references`: all that is written, in one statement.
+    def end_holds(self, stock_ids: Collection[int], now: datetime, references: Collection[str] = ()) -> dict[int, int]:
+        """Ends the expired holds on these stock rows, and those of `references`, in one statement.
 
-        The caller has locked the stock rows. A reservation that lost one line is released as a whole, since it can no
-        longer be sold; its lines on other rows are expired and free, and are reclaimed when those rows are locked.
-        Returns how many units became free, by stock row.
+        The caller has locked the stock rows. A reservation that loses one line is released as a whole, since it can no
+        longer be committed; its lines on other rows have expired, count as available, and are reclaimed when those rows
+        are locked. Returns the units freed by stock id.
         """
         with connection.cursor() as cursor:
             cursor.execute(
@@ -170,7 +170,7 @@ class ReservationLineQuerySet(models.QuerySet["ReservationLine"]):
                     ))
                     RETURNING reservation_id, stock_id, quantity
                 ), ended AS (
-                    -- Two transactions may end the same reservations by different stock rows: same order, no deadlock.
+                    -- Two transactions may end the same reservations via different stock rows: same order, no deadlock.
                     SELECT id FROM inventory_reservation
                     WHERE status = 'held' AND id IN (SELECT reservation_id FROM freed)
                     ORDER BY id FOR UPDATE
@@ -187,8 +187,8 @@ class ReservationLineQuerySet(models.QuerySet["ReservationLine"]):
             )
             return {stock_id: int(quantity) for stock_id, quantity in cursor.fetchall()}
 
-    def put_back(self, quantities: Mapping[int, int]) -> None:
-        """Committed goods of these lines come back on hand: `quantities` by line id. One statement.
+    def restock(self, quantities: Mapping[int, int]) -> None:
+        """Returns committed units to stock: `quantities` by line id. One statement.
 
         The caller has locked the stock rows.
         """
@@ -209,10 +209,10 @@ class ReservationLineQuerySet(models.QuerySet["ReservationLine"]):
 
 
 class ReservationLine(models.Model):
-    """Units of one stock row. While `held` they count in its `reserved`; once committed they are gone from it.
+    """Units of one stock row. While `held` they count in its `reserved`; a commit takes them off `on_hand` too.
 
-    A line whose hold ends without a sale is deleted. `expires_at` repeats the reservation's, so that what is free
-    can be told from the held lines of a stock row alone, however many were ever sold from it.
+    A line whose hold ends without a commit is deleted. `expires_at` copies the reservation's, so that availability
+    needs only the held lines of a stock row, however many were ever committed.
     """
 
     reservation = models.ForeignKey(
@@ -240,7 +240,7 @@ class ReservationLine(models.Model):
             models.UniqueConstraint(fields=["reservation", "stock"], name="reservation_line_once_a_stock"),
         ]
         indexes = [
-            # Small for ever: lines leave it when they are sold or released.
+            # Stays small: lines leave it when committed or released.
             models.Index(fields=["stock", "expires_at"], name="reservation_line_held", condition=Q(held=True)),
         ]
 
@@ -249,5 +249,5 @@ class ReservationLine(models.Model):
 
     @property
     def out(self) -> int:
-        """How many units are sold and did not come back."""
+        """Units committed and not restocked."""
         return self.quantity - self.returned

@@ -1,4 +1,4 @@
-"""Where products lie, and how many."""
+"""Warehouses and their stock."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -46,7 +46,7 @@ class Warehouse(models.Model):
 
 
 class StockChange(NamedTuple):
-    """By how much a stock row's numbers change."""
+    """Deltas to a stock row."""
 
     stock_id: int
     on_hand: int = 0
@@ -58,7 +58,7 @@ class StockQuerySet(models.QuerySet["Stock"]):
         return self.filter(warehouse__active=True)
 
     def with_free(self, now: datetime | None = None) -> "StockQuerySet":
-        """Annotates `free`: on hand and not held by a live reservation. Expired holds count as free."""
+        """Annotates `free`: on hand minus live holds. Expired holds count as free."""
         expired = (
             ReservationLine.objects.expired(now or timezone.now())
             .filter(stock=models.OuterRef("pk"))
@@ -70,16 +70,16 @@ class StockQuerySet(models.QuerySet["Stock"]):
         return self.annotate(free=F("on_hand") - F("reserved") + Coalesce(models.Subquery(expired), Value(0)))
 
     def elsewhere(self, stock: "Stock") -> "StockQuerySet":
-        """The same product in the other warehouses, with what is free there, those first that goods leave first."""
+        """Stock of the same product in other warehouses, annotated with `free`, in order of priority."""
         others = self.with_free().filter(product=stock.product_id).exclude(pk=stock.pk)
         return others.select_related("warehouse").order_by("warehouse__priority", "id")
 
     def locked(self, *, skip_locked: bool = False) -> "list[Stock]":
-        """These rows, locked until the transaction ends, in the order in which everybody locks them; one statement.
+        """These rows, locked until the transaction ends, in the common lock order. One statement.
 
-        Evaluated at once: a lock that is taken when somebody happens to iterate is no lock.
-        `skip_locked` leaves out rows that others hold.
-        Raises LockOutsideTransaction where no transaction is open.
+        Returns a list, so that the rows are locked now, not when someone iterates.
+        `skip_locked` leaves out rows locked by others.
+        Raises LockOutsideTransaction if no transaction is open.
         """
         require_transaction()
         rows = self.select_related("warehouse").order_by("id")
@@ -87,14 +87,14 @@ class StockQuerySet(models.QuerySet["Stock"]):
         return list(rows)
 
     def of_products_and_references(self, product_ids: Collection[int], references: Collection[str]) -> "StockQuerySet":
-        """Every stock row of these products, and those that these reservations hold."""
-        # Two indexed look-ups united; an OR over a sub-select would read the whole table.
+        """All stock rows of these products, and those with lines of these reservations."""
+        # A UNION of two index lookups; an OR with a subquery would scan the whole table.
         of_products = Stock.objects.filter(product__in=product_ids).order_by().values("id")
         of_references = ReservationLine.objects.filter(reservation__reference__in=references).values("stock_id")
         return self.filter(id__in=of_products.union(of_references))
 
     def change(self, changes: Collection[StockChange]) -> None:
-        """Adds `changes` to the rows' numbers: one statement for any number of rows, which the caller has locked."""
+        """Applies `changes` in one statement. The caller has locked the rows."""
         if not changes:
             return
         with connection.cursor() as cursor:
@@ -110,7 +110,7 @@ class StockQuerySet(models.QuerySet["Stock"]):
 
 
 class Stock(models.Model):
-    """How many of a product lie in a warehouse (`on_hand`), and how many of these are promised (`reserved`)."""
+    """Units of a product in a warehouse (`on_hand`), and how many of them are held (`reserved`)."""
 
     product = models.ForeignKey(
         "inventory.Product", models.CASCADE, verbose_name=_("product"), related_name="stocks", db_index=False

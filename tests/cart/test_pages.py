@@ -65,10 +65,10 @@ def test_more_than_there_is_is_refused_with_the_number(visitor: Visitor) -> None
     product = ProductFactory(stock=3)
     page = put(visitor, product, 5)
     assert page.url == f"/products/{product.slug}/"
-    assert "only 3 of this left" in page.html
+    assert "Only 3 left" in page.html
     response = visitor.client.post("/cart/add/", {"sku": product.sku, "quantity": "5"}, headers=HTMX)
     assert response.status_code == 422
-    assert b"only 3 of this left" in response.content
+    assert b"Only 3 left" in response.content
 
 
 @pytest.mark.parametrize("quantity", ["0", "-1", "1000", "two", ""])
@@ -83,7 +83,7 @@ def test_an_odd_quantity_is_refused_in_words(visitor: Visitor, quantity: str) ->
 def test_a_product_that_nobody_knows_leads_to_the_catalogue(visitor: Visitor) -> None:
     response = visitor.client.post("/cart/add/", {"sku": "NEVER", "quantity": "1"}, follow=True)
     assert response.request["PATH_INFO"] == "/"
-    assert b"We do not have this product." in response.content
+    assert b"This product is not available." in response.content
 
 
 def test_plus_minus_and_remove_work_without_scripts(visitor: Visitor) -> None:
@@ -110,7 +110,7 @@ def test_too_many_keep_the_line_and_say_why_beside_it(visitor: Visitor) -> None:
     assert page.status == 422
     assert page.form("/cart/line/").fields["quantity"] == "2"
     assert f'aria-describedby="problem-{product.id}"' in page.html
-    assert "only 3 of this left" in page.html
+    assert "Only 3 left" in page.html
 
 
 def test_a_line_that_another_tab_took_out_is_explained(visitor: Visitor) -> None:

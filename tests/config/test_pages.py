@@ -73,7 +73,7 @@ def test_our_own_failure_is_shown_without_a_database(monkeypatch) -> None:
     def broken(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr("inventory.views.shelves.catalogue_page", broken)
+    monkeypatch.setattr("inventory.views.catalogue_page", broken)
     answer = Client(raise_request_exception=False, headers={"accept-language": "en"}).get("/")
     assert answer.status_code == 500
     assert b"Something broke on our side" in answer.content

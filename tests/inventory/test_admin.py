@@ -85,7 +85,7 @@ class TestStock:
         seen = desk.get(url).context["adminform"].form["seen"].value()
         Stock.objects.filter(pk=stock.pk).update(on_hand=4)
         (message,) = told(desk.post(url, {"on_hand": 8, "seen": seen, "reason": "counted"}, follow=True))
-        assert "Meanwhile 4 are on hand, not 5" in message
+        assert "There are now 4 on hand, not 5" in message
         stock.refresh_from_db()
         assert stock.on_hand == 4
 
@@ -94,7 +94,7 @@ class TestStock:
         held = order("action", [product])
         stock = Stock.objects.get(product=product)
         (message,) = self.count(desk, stock, 0)
-        assert "1 are held" in message
+        assert "1 are reserved" in message
         stock.refresh_from_db()
         assert (stock.on_hand, stock.reserved) == (3, 1)
         assert not Entry.objects.filter(verb="stock.adjust").exists()

@@ -100,7 +100,7 @@ def test_a_second_run_changes_nothing(capsys):
 def test_a_dry_run_writes_nothing_and_says_what_it_would_do(capsys):
     before = state()
     out = import_file(SAMPLE, capsys, dry_run=True)
-    assert "Dry run: nothing was written. It would have been:\n6 created" in out
+    assert "Dry run: nothing was written. The result would have been:\n6 created" in out
     assert state() == before
     import_file(SAMPLE)
     before = state()
@@ -129,7 +129,7 @@ def test_stock_that_is_there_stays_unless_it_is_asked_for(sheet, capsys):
 
     imported("10")
     services.set_stock("VASO", 4)
-    assert "stays as it is (1): VASO" in imported("10")
+    assert "was kept (1): VASO" in imported("10")
     assert on_hand() == 4
     assert "1 stock entries set" in imported("10", update_stock=True)
     assert on_hand() == 10
@@ -173,7 +173,7 @@ def test_goods_lie_where_it_is_said(sheet):
     ],
 )
 def test_a_bad_row_is_named_with_its_line_and_the_good_ones_are_imported(bad, reason, sheet, capsys):
-    with pytest.raises(CommandError, match="1 of 3 rows were left out"):
+    with pytest.raises(CommandError, match="1 of 3 rows were skipped"):
         import_file(sheet(row("bom", "Bom\ncom quebra"), bad, row("outro", "Outro")))
     reported = capsys.readouterr().err
     assert reported.startswith("Line 4: ")
@@ -205,7 +205,7 @@ HEAD = b"Handle,Title,Variant Price\n"
         (b"Handle;Title;Variant Price\nvaso;Vaso;10\n", "separated by commas; missing"),
         (HEAD + b"vaso,Vaso,10\ncopo,Ch\xe1vena,10\n", "is not UTF-8: line 3 cannot be read"),
         ("Handle,Title,Variant Price\nvaso,Vaso,10\n".encode("utf-16"), "is not UTF-8"),
-        (HEAD + b"vaso,Va\0so,10\n", "holds NUL characters"),
+        (HEAD + b"vaso,Va\0so,10\n", "contains NUL characters"),
         (HEAD + b'vaso,"Vaso,10\n', "not well-formed CSV near line 2"),
         (HEAD + b"vaso," + b"x" * 200_000 + b",10\n", "not well-formed CSV near line 2"),
     ],
@@ -220,7 +220,7 @@ def test_a_file_that_cannot_be_read_gets_a_sentence_and_changes_nothing(content,
 
 
 def test_a_file_that_is_not_there_gets_a_sentence(tmp_path):
-    with pytest.raises(CommandError, match="There is no file"):
+    with pytest.raises(CommandError, match="File not found"):
         import_file(tmp_path / "nowhere.csv")
     with pytest.raises(CommandError, match="cannot be read"):
         import_file(tmp_path)
@@ -274,11 +274,11 @@ def test_set_stock_by_command(capsys):
         reservations.reserve("held", {product.id: 2}, expires_at=timezone.now() + timedelta(minutes=5))
         reservations.reserve("late", {product.id: 2}, expires_at=timezone.now() - timedelta(minutes=5))
     call_command("set_stock", "VASO", "2")
-    assert "VASO in cajamar: 2 on hand, 2 held, 0 free." in capsys.readouterr().out
+    assert "VASO in cajamar: 2 on hand, 2 reserved, 0 available." in capsys.readouterr().out
     for arguments, sentence in [
-        (["VASO", "1"], "2 are held"),
-        (["VASO", "--", "-1"], "-1 is not possible"),
-        (["VASO", "99999999999"], "not possible"),
+        (["VASO", "1"], "2 are reserved"),
+        (["VASO", "--", "-1"], "cannot be -1"),
+        (["VASO", "99999999999"], "cannot be 99999999999"),
         (["COPO", "1"], "no product with the SKU COPO"),
         (["VASO", "1", "--warehouse", "marte"], "no warehouse with the code marte"),
     ]:

@@ -51,7 +51,7 @@ def test_search_finds_and_says_what_it_looked_for(visitor: Visitor) -> None:
 
 
 def test_nothing_found_says_what_to_do(visitor: Visitor) -> None:
-    assert "Nothing found for that" in visitor.open("/?search=xyzxyz").html
+    assert "No results" in visitor.open("/?search=xyzxyz").html
 
 
 def test_categories_filter_and_keep_the_search(visitor: Visitor) -> None:

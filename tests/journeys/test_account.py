@@ -98,10 +98,10 @@ def test_signing_up_keeps_the_cart_and_what_was_typed(welcome: Callable[..., Sho
 
 
 ENGLISH = [
-    "Add to cart", "Your cart", "Check out", "Delivery", "Total without", "Search", "Sign in", "Help", "Find my order",
-    "Card details", "Change", "Remove ", "Quantity", "Everything", "In stock", "Sold out", "Payment", "Review",
-    "E-mail is", "Thank you", "What happens next", "Order ", "Products", "Placed", "Economy", "Password", "Create",
-    "Continue", "optional", "Language",
+    "Add to cart", "Your cart", "Check out", "Delivery", "Total excluding", "Search", "Sign in", "Help",
+    "Find my order", "Card details", "Change", "Remove ", "Quantity", "All products", "In stock", "Sold out", "Payment",
+    "Review", "E-mail is", "Thank you", "What happens next", "Order ", "Products", "Placed", "Economy", "Password",
+    "Create", "Continue", "optional", "Language",
 ]  # fmt: skip
 
 

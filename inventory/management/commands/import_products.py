@@ -1,4 +1,4 @@
-"""`manage.py import_products FILE.csv`: Shopify's product CSV becomes products with stock."""
+"""`manage.py import_products FILE.csv`: import products and stock from Shopify's product CSV."""
 
 from argparse import ArgumentParser
 from functools import partial
@@ -14,22 +14,20 @@ from inventory.imports.product_rows import ProductsWritten
 from inventory.imports.services import write_products
 from inventory.imports.shopify import Catalogue, UnreadableFile, read_catalogue
 
-NAMED_AT_MOST = 10
+MAX_SKUS_SHOWN = 10
 
 
 class Command(BaseCommand):
     help = (
-        "Import a product CSV as Shopify exports it. Good rows are imported, bad ones are reported with their line and "
-        "make the command end with an error. Safe to run again: stock that is there stays as it is."
+        "Import a product CSV exported from Shopify. Valid rows are imported; invalid ones are reported by line and "
+        "make the command exit with an error. Safe to run again: existing stock is kept."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
-        parser.add_argument("--warehouse", help="code of where the goods lie; without it, the one goods leave first")
-        parser.add_argument(
-            "--update-stock", action="store_true", help="also set the stock of products that have some already"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="report what would happen, write nothing")
+        parser.add_argument("--warehouse", help="warehouse code (default: the active one that ships first)")
+        parser.add_argument("--update-stock", action="store_true", help="also overwrite existing stock")
 
     def handle(
         self, *_args: Any, file: Path, dry_run: bool, warehouse: str | None, update_stock: bool, **_options: Any
@@ -54,14 +52,14 @@ class Command(BaseCommand):
         for problem in catalogue.problems:
             self.stderr.write(_("Line %(line)s: %(reason)s.") % {"line": problem.line, "reason": problem.reason})
         if written.stock_kept:
-            named = ", ".join(written.stock_kept[:NAMED_AT_MOST])
-            more = " …" if len(written.stock_kept) > NAMED_AT_MOST else ""
+            shown = ", ".join(written.stock_kept[:MAX_SKUS_SHOWN])
+            more = " …" if len(written.stock_kept) > MAX_SKUS_SHOWN else ""
             self.stdout.write(
-                _("The stock of these products differs from the file and stays as it is (%(count)s): %(skus)s")
-                % {"count": len(written.stock_kept), "skus": named + more}
+                _("The stock of these products differs from the file and was kept (%(count)s): %(skus)s")
+                % {"count": len(written.stock_kept), "skus": shown + more}
             )
         if dry_run:
-            self.stdout.write(_("Dry run: nothing was written. It would have been:"))
+            self.stdout.write(_("Dry run: nothing was written. The result would have been:"))
         self.stdout.write(
             _("%(created)s created, %(changed)s changed, %(unchanged)s unchanged, %(stocked)s stock entries set.")
             % {
@@ -73,6 +71,6 @@ class Command(BaseCommand):
         )
         if catalogue.problems:
             raise CommandError(
-                _("%(bad)s of %(all)s rows were left out, for the reasons above.")
+                _("%(bad)s of %(all)s rows were skipped for the reasons above.")
                 % {"bad": len(catalogue.problems), "all": catalogue.rows_read}
             )

@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: fills a believable Brazilian shop."""
+"""`manage.py seed_demo`: fill a realistic Brazilian demo shop."""
 
 import os
 from argparse import ArgumentParser
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--password",
             default=os.environ.get("DEMO_ADMIN_PASSWORD") or "esteira-demo",
-            help="of the staff user, if it has to be made (default: DEMO_ADMIN_PASSWORD, else esteira-demo)",
+            help="password for a new staff user (default: DEMO_ADMIN_PASSWORD, else esteira-demo)",
         )
 
     def handle(self, *_args: Any, password: str, **_options: Any) -> None:
@@ -27,8 +27,8 @@ class Command(BaseCommand):
             f"Products: {written.created} created, {written.changed} changed, {written.unchanged} unchanged."
         )
         if new_admin:
-            clerks = ", ".join(demo_staff.address_of(role) for role in ROLES)
+            emails = ", ".join(demo_staff.address_of(role) for role in ROLES)
             self.stdout.write(f"Admin: {demo_staff.ADMIN}, password: {password}")
-            self.stdout.write(f"Staff of one role each, with the same password: {clerks}")
+            self.stdout.write(f"One staff user per role, with the same password: {emails}")
         else:
-            self.stdout.write(f"Admin: {demo_staff.ADMIN}, with the password it has.")
+            self.stdout.write(f"Admin: {demo_staff.ADMIN}, password unchanged.")

@@ -1,4 +1,4 @@
-"""`manage.py set_stock SKU QUANTITY`: says how many of a product lie in a warehouse."""
+"""`manage.py set_stock SKU QUANTITY`: set a product's on-hand quantity in a warehouse."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,12 +11,12 @@ from inventory.exceptions import StockRefused
 
 
 class Command(BaseCommand):
-    help = "Set how many of a product lie in a warehouse, whatever the system believed before."
+    help = "Set a product's on-hand quantity in a warehouse, overwriting the current one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("sku")
         parser.add_argument("quantity", type=int)
-        parser.add_argument("--warehouse", help="its code; without it, the active one that goods leave first")
+        parser.add_argument("--warehouse", help="warehouse code (default: the active one that ships first)")
 
     def handle(self, *_args: Any, sku: str, quantity: int, warehouse: str | None, **_options: Any) -> None:
         try:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         except StockRefused as refusal:
             raise CommandError(str(refusal)) from None
         self.stdout.write(
-            _("%(sku)s in %(warehouse)s: %(on_hand)s on hand, %(reserved)s held, %(free)s free.")
+            _("%(sku)s in %(warehouse)s: %(on_hand)s on hand, %(reserved)s reserved, %(free)s available.")
             % {
                 "sku": sku,
                 "warehouse": stock.warehouse.code,
