@@ -1,4 +1,4 @@
-"""The provider's books beside ours: money that it took and that we do not know of."""
+"""Reconciliation: the provider's charges compared with our attempts."""
 
 import logging
 from collections.abc import Iterable
@@ -22,48 +22,48 @@ from payments.models import AttemptStatus, PaymentAttempt, StrayCharge
 
 logger = logging.getLogger(__name__)
 
-RESOLVE_UNMATCHED = AuditEvent("stray_charge.deal", _("dealt with a charge of no order"))
+RESOLVE_UNMATCHED = AuditEvent("stray_charge.deal", _("resolved an unmatched charge"))
 
 
 @dataclass(frozen=True)
-class Found:
-    """`unsettled`: attempts of ours that took money and are not approved here. `unmatched`: charges of no attempt."""
+class UnrecordedMoney:
+    """`unsettled`: our attempts that captured money and are not approved here. `unmatched`: charges of no attempt."""
 
     unsettled: list[tuple[PaymentAttempt, Outcome]]
     unmatched: list[Outcome]
 
 
-def unrecorded_money(first: datetime, last: datetime) -> Found:
-    """Charges that took money between two moments, by the provider's books, and that ours do not have.
+def unrecorded_money(first: datetime, last: datetime) -> UnrecordedMoney:
+    """Charges captured at the provider between `first` and `last` that are not recorded here.
 
-    Writes nothing. Not inside a transaction. Raises PaymentUnavailable.
+    Read-only; not inside a transaction. Raises PaymentUnavailable.
     """
     refuse_in_transaction("The payment provider")
-    told = list(gateway().captured_between(first, last))
-    keys = _uuids(key for key, _outcome in told)
+    charges = list(gateway().captured_between(first, last))
+    keys = _uuids(key for key, _outcome in charges)
     known = {str(attempt.pk): attempt for attempt in PaymentAttempt.objects.with_payment().filter(pk__in=keys)}
-    found = Found([], [])
-    for key, outcome in told:
+    unrecorded = UnrecordedMoney([], [])
+    for key, outcome in charges:
         attempt = known.get(key)
         if attempt is None:
-            found.unmatched.append(outcome)
+            unrecorded.unmatched.append(outcome)
         elif attempt.status != AttemptStatus.APPROVED:
-            found.unsettled.append((attempt, outcome))
-    return found
+            unrecorded.unsettled.append((attempt, outcome))
+    return unrecorded
 
 
 def record_unmatched(unmatched: Iterable[Outcome]) -> int:
-    """Keep charges that belong to nothing for a person to look at, each once; returns how many are new."""
+    """Record unmatched charges for staff to resolve, each once; returns how many are new."""
     rows = [
         StrayCharge(
             provider=gateway().name,
-            provider_reference=stray.provider_reference,
-            amount=stray.captured or ZERO,
-            currency=stray.currency,
+            provider_reference=charge.provider_reference,
+            amount=charge.captured or ZERO,
+            currency=charge.currency,
         )
-        for stray in unmatched
+        for charge in unmatched
     ]
-    new = StrayCharge.objects.without_known(rows)
+    new = StrayCharge.objects.unrecorded(rows)
     StrayCharge.objects.bulk_create(new, ignore_conflicts=True)
     for row in new:
         logger.error("The provider took money that no attempt asked for: %s", row.provider_reference)
@@ -72,8 +72,10 @@ def record_unmatched(unmatched: Iterable[Outcome]) -> int:
 
 @transaction.atomic
 def resolve_unmatched(charge: StrayCharge, *, by: Actor, note: str) -> bool:
-    """Note that somebody has paid a charge of no order back, or found out whose it is. Only the first note counts;
-    returns whether this was it."""
+    """Record how staff resolved an unmatched charge: refunded it, or found the order it belongs to.
+
+    Only the first note is kept; returns whether this was it.
+    """
     dealt_at = timezone.now()
     if not StrayCharge.objects.filter(pk=charge.pk, dealt_at=None).update(dealt_at=dealt_at, note=note[:200]):
         return False

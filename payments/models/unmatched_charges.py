@@ -1,4 +1,4 @@
-"""Money that the provider took and that nobody here asked for."""
+"""Charges at the provider that match no attempt of ours."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
-class StrayChargeQuerySet(models.QuerySet["StrayCharge"]):
-    def open(self) -> StrayChargeQuerySet:
-        """Those that nobody has dealt with, the oldest first."""
+class UnmatchedChargeQuerySet(models.QuerySet["StrayCharge"]):
+    def open(self) -> UnmatchedChargeQuerySet:
+        """Unresolved charges, oldest first."""
         return self.filter(dealt_at=None).order_by("found_at", "pk")
 
-    def without_known(self, charges: list[StrayCharge]) -> list[StrayCharge]:
-        """Those of `charges` that are not kept yet. One statement."""
+    def unrecorded(self, charges: list[StrayCharge]) -> list[StrayCharge]:
+        """Those of `charges` that have no row yet. One statement."""
         references = [charge.provider_reference for charge in charges]
-        known = set(self.filter(provider_reference__in=references).values_list("provider_reference", flat=True))
-        return [charge for charge in charges if charge.provider_reference not in known]
+        recorded = set(self.filter(provider_reference__in=references).values_list("provider_reference", flat=True))
+        return [charge for charge in charges if charge.provider_reference not in recorded]
 
 
 class StrayCharge(models.Model):
-    """Money that the provider took and that no attempt of ours asked for, as the reconciliation found it.
+    """An unmatched charge: money that the provider captured for no attempt of ours, as found by reconciliation.
 
-    It is paid back in the provider's own dashboard; `dealt_at` and `note` say that somebody did, and how.
+    Staff refund it in the provider's dashboard; `dealt_at` and `note` record when and how it was resolved.
+
+    The class keeps its old name: the table, the content type and the permissions (`payments.change_straycharge`) hang
+    on it, and a rename would break the previous release, which runs beside this one during a deployment.
     """
 
     provider = models.CharField(_("provider"), max_length=20)
@@ -34,11 +37,11 @@ class StrayCharge(models.Model):
     dealt_at = models.DateTimeField(_("dealt with"), null=True, blank=True)
     note = models.CharField(_("what was done"), max_length=200, blank=True, default="")
 
-    objects = StrayChargeQuerySet.as_manager()
+    objects = UnmatchedChargeQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("charge of no order")
-        verbose_name_plural = _("charges of no order")
+        verbose_name = _("unmatched charge")
+        verbose_name_plural = _("unmatched charges")
         ordering = ["-found_at"]
         indexes = [models.Index(fields=["found_at"], name="stray_open", condition=Q(dealt_at=None))]
         constraints = [

@@ -68,7 +68,7 @@ def refunds(number: int) -> None:
 
 def unmatched(number: int) -> None:
     for _ in range(number):
-        name = f"pi_stray_{StrayCharge.objects.count()}"
+        name = f"pi_unmatched_{StrayCharge.objects.count()}"
         StrayCharge.objects.create(provider="stripe", provider_reference=name, amount="10.00", currency="BRL")
 
 

@@ -55,7 +55,7 @@ def fills(name: str, row: Callable[[], Any] | None = None) -> Callable[[Client],
     return send
 
 
-def stray() -> StrayCharge:
+def unmatched_charge() -> StrayCharge:
     return StrayCharge.objects.create(provider="stripe", provider_reference="pi_1", amount="1.00", currency="BRL")
 
 
@@ -80,7 +80,7 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "read the breakers": (opens(lambda: "/admin/breakers/"), {"viewer", "support"}),
     "drop a name of the cache": (lambda client: client.post("/admin/cache/product/drop/"), set()),
     "close a breaker": (lambda client: client.post("/admin/breakers/stripe/close/", {"reason": "x"}), set()),
-    "deal with a charge of no order": (fills("payments_straycharge", stray), {"finance"}),
+    "resolve an unmatched charge": (fills("payments_straycharge", unmatched_charge), {"finance"}),
     "read people": (reads("accounts_user"), set()),
     "read groups": (reads("auth_group"), set()),
     "ship": (presses("ship"), {"stock"}),
