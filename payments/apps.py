@@ -10,7 +10,7 @@ class PaymentsConfig(AppConfig):
     def ready(self) -> None:
         from config.accounts.roles import grant
         from config.resilience.breakers import register
-        from payments import metrics  # noqa: F401  they register themselves
+        from payments import metrics  # noqa: F401  metrics register themselves
         from payments.checks import check_deadline, check_keys
         from payments.roles import GRANTS
 

@@ -1,4 +1,4 @@
-"""What the payments app refuses, each with the code that the API shows."""
+"""Refusals of the payments app, each with its API error code."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -7,9 +7,9 @@ from config.exceptions import Fact, Refusal
 
 
 class PaymentUnavailable(Refusal):
-    """The provider surely did nothing: it was not reached, or it said so. Safe to try again, as a new attempt.
+    """The provider certainly did nothing: it was not reached, or it said so. Safe to retry, as a new attempt.
 
-    Never raised where money may have moved; that is an `Outcome` of the kind `unknown`.
+    Never raised when money may have moved: that is an `Outcome` of kind `unknown`.
     """
 
     code = "payment_unavailable"
@@ -23,22 +23,22 @@ class PaymentUnavailable(Refusal):
 
 
 class CardsUnavailable(PaymentUnavailable):
-    """Cards alone: `instead` is the method that goes on."""
+    """Only cards are unavailable; `instead` names the method that still works."""
 
     message = _("Cards cannot be charged right now. Nothing was charged. Pay with Pix, or try again in a moment.")
-    shows = {"instead": Fact("the `payment_method` that goes on, `pix`.")}
+    shows = {"instead": Fact("the `payment_method` that still works, `pix`.")}
 
 
 class InvalidPaymentMethod(Refusal):
-    """What came as payment method is no token of the provider. Neither stored nor logged: it may be a card number."""
+    """The payment method is not a provider token. Neither stored nor logged: it may be a card number."""
 
     code = "invalid"
     status = 422
-    message = _("This is not a payment method that we can use. Please enter the card again or pay with Pix.")
+    message = _("We cannot use this payment method. Please enter the card again or pay with Pix.")
 
 
 class RefundRefused(Refusal):
-    """The refund is not possible: nothing was captured, or less than asked is left."""
+    """The refund is not possible: nothing was captured, or the amount exceeds what is still refundable."""
 
     code = "refund_refused"
     status = 409
@@ -46,7 +46,7 @@ class RefundRefused(Refusal):
 
 
 class InvalidSignature(Refusal):
-    """A webhook that the provider did not sign, or signed too long ago."""
+    """The webhook is not signed by the provider, or its signature is too old."""
 
     code = "invalid_signature"
     status = 400

@@ -1,4 +1,4 @@
-"""What is measured of payments: the provider's answers, attempts without an end, webhooks that wait."""
+"""Payment metrics: provider answers, unsettled attempts, waiting webhooks."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ from payments.models import PaymentAttempt, WebhookEvent
 P = ParamSpec("P")
 R = TypeVar("R")
 
-payment_answers = Counter("payment_answers_total", "What the payment provider said, by call.", ["call", "answer"])
+payment_answers = Counter("payment_answers_total", "Results of calls to the payment provider.", ["call", "answer"])
 
 
 def payment_call(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Count what a call of the payment provider answers: the kind of its outcome, or `unavailable`."""
+    """Count the answers of a provider call by the kind of outcome, or as `unavailable`."""
 
     def instrument(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
@@ -40,13 +40,13 @@ def payment_call(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 # --- Read at scrape time ----------------------------------------------------------------------------------------------
 
-# Events that match nothing wait for ever; older ones no longer tell whether the inbox is being read.
-LATELY = timedelta(days=1)
+# Events that match no attempt wait forever; older ones say nothing about whether the inbox is being worked off.
+RECENT = timedelta(days=1)
 
 
 @at_scrape(vital=True)
 def attempts() -> Iterator[GaugeMetricFamily]:
-    """Attempts whose end is not known: one statement over an index that holds no others."""
+    """Unsettled attempts: one statement over a partial index."""
     now = timezone.now()
     rows = (
         PaymentAttempt.objects.unsettled()
@@ -58,17 +58,17 @@ def attempts() -> Iterator[GaugeMetricFamily]:
     known = {(status.value,): found.get(status.value, (0, 0.0)) for status in PaymentAttempt.UNSETTLED}
     counts = {status: float(number) for status, (number, _age) in known.items()}
     ages = {status: age for status, (_number, age) in known.items()}
-    yield gauge("payment_attempts", "Attempts whose end is not known, by status.", counts, ("status",))
-    yield gauge("payment_attempt_oldest_seconds", "Age of the oldest of them.", ages, ("status",))
+    yield gauge("payment_attempts", "Unsettled payment attempts, by status.", counts, ("status",))
+    yield gauge("payment_attempt_oldest_seconds", "Age of the oldest unsettled attempt, by status.", ages, ("status",))
 
 
 @at_scrape(vital=True)
 def webhooks() -> Iterator[GaugeMetricFamily]:
     now = timezone.now()
-    waiting = WebhookEvent.objects.waiting().order_by().filter(received_at__gt=now - LATELY)
+    waiting = WebhookEvent.objects.waiting().order_by().filter(received_at__gt=now - RECENT)
     facts = waiting.aggregate(number=Count("pk"), oldest=Min("received_at"))
     age = (now - facts["oldest"]).total_seconds() if facts["oldest"] else 0.0
-    yield gauge("webhook_events_waiting", "The last day's messages of the provider that nobody has settled.", {
+    yield gauge("webhook_events_waiting", "Unhandled webhook events of the last day.", {
         (): float(facts["number"])
     })  # fmt: skip
-    yield gauge("webhook_oldest_seconds", "How long the oldest of them has waited.", {(): age})
+    yield gauge("webhook_oldest_seconds", "Age of the oldest of these events.", {(): age})

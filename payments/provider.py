@@ -1,6 +1,6 @@
-"""The verbs that call the provider. They refuse to run inside a transaction and write nothing.
+"""Calls to the payment provider. They refuse to run inside a transaction and write nothing.
 
-What comes back is an `Outcome`, for `payments.services` to record. No amount, token or personal datum is logged.
+Each returns an `Outcome` for `payments.services` to record. Amounts, tokens and personal data are never logged.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from payments.gateways import gateway
 from payments.gateways.base import PIX, AuthorizeRequest, LostAttempt, Outcome
 from payments.models import AttemptStatus, PaymentAttempt
 
-# A call that began so short a time ago may still be under way in another process: nobody asks about it yet.
+# Added to the timeout before an attempt is looked up: its first call may still be in flight in another process.
 _CALL_MARGIN = timedelta(seconds=5)
 
 
 def authorize(attempt: PaymentAttempt, *, description: str, return_url: str) -> Outcome:
-    """Ask the provider for the money of a committed attempt, and write nothing: settle the outcome that comes back.
+    """Charge a committed attempt at the provider. Writes nothing: record the returned outcome.
 
-    Raises PaymentUnavailable where the provider surely did nothing (record `not_sent()` then), CardsUnavailable where
-    cards are left alone and Pix goes on. Doubt is an `unknown`.
+    Raises PaymentUnavailable if the provider certainly did nothing (then record `not_sent()`), or CardsUnavailable if
+    the circuit for cards is open and Pix works. If the result is unclear, the outcome is `unknown`.
     """
     refuse_in_transaction("The payment provider")
     payment = attempt.payment
@@ -40,45 +40,45 @@ def authorize(attempt: PaymentAttempt, *, description: str, return_url: str) -> 
         expires_at=attempt.expires_at,
         metadata={"order": payment.reference},
     )
-    with _pix_instead_of(attempt.method_token):
+    with _offering_pix(attempt.method_token):
         return gateway().authorize(request)
 
 
 def ensure_available(method_token: str) -> None:
-    """Raise what `authorize` would where the provider is left alone with such payments, before one is written down."""
-    with _pix_instead_of(method_token):
+    """Raise what `authorize` would if the circuit for this method is open, before an attempt is written."""
+    with _offering_pix(method_token):
         gateway().ensure_available(method_token)
 
 
 @contextmanager
-def _pix_instead_of(method_token: str) -> Iterator[None]:
-    """PaymentUnavailable becomes CardsUnavailable where cards are left alone and Pix goes on."""
+def _offering_pix(method_token: str) -> Iterator[None]:
+    """Turn PaymentUnavailable into CardsUnavailable if the circuit for cards is open and Pix works."""
     try:
         yield
     except PaymentUnavailable as refusal:
-        cards_alone = isinstance(refusal.__cause__, BreakerOpen) and gateway().is_available(PIX)
-        if method_token != PIX and cards_alone:
+        pix_works = isinstance(refusal.__cause__, BreakerOpen) and gateway().is_available(PIX)
+        if method_token != PIX and pix_works:
             raise CardsUnavailable(retry_after=refusal.retry_after, instead=PIX) from refusal
         raise
 
 
 def not_sent() -> Outcome:
-    """The outcome to record for an attempt that ended in PaymentUnavailable: nothing happened and nothing will."""
+    """The outcome to record after PaymentUnavailable: nothing happened and nothing will."""
     return Outcome(kind="cancelled", message="The provider was not available.", captured=ZERO)
 
 
 def ask(attempt: PaymentAttempt) -> Outcome:
-    """What the provider knows of the attempt. Writes nothing here; never charges.
+    """Look the attempt up at the provider. Writes nothing; never charges.
 
-    An attempt that the provider has never heard of is closed there for good and comes back as `cancelled`. One that is
-    so young that its first call may be under way stays `unknown`, as does one while the provider is away.
+    An attempt that the provider does not know is closed there for good and returned as `cancelled`. The outcome is
+    `unknown` while the first call may still be in flight or the provider is unavailable.
     """
     refuse_in_transaction("The payment provider")
     try:
         if attempt.provider_reference:
             return gateway().retrieve(attempt.provider_reference)
         if may_be_under_way(attempt):
-            return Outcome(kind="unknown", message="The first call may still be under way.")
+            return Outcome(kind="unknown", message="The first call may still be in flight.")
         return gateway().search(
             LostAttempt(
                 attempt_id=attempt.pk,
@@ -94,9 +94,9 @@ def ask(attempt: PaymentAttempt) -> Outcome:
 
 
 def void(attempt: PaymentAttempt) -> Outcome:
-    """Give up an attempt that waits for the shopper, or whose outcome is unknown. Writes nothing here.
+    """Cancel an attempt that waits for the shopper or is unresolved. Writes nothing.
 
-    The outcome is the truth afterwards: `approved` where the money came first. Raises PaymentUnavailable.
+    Returns its actual state afterwards: `approved` if the money arrived first. Raises PaymentUnavailable.
     """
     refuse_in_transaction("The payment provider")
     if not attempt.provider_reference:
@@ -108,7 +108,7 @@ def void(attempt: PaymentAttempt) -> Outcome:
 
 
 def may_be_under_way(attempt: PaymentAttempt) -> bool:
-    """Whether the attempt's first call may still be waiting for its answer."""
+    """Whether the attempt's first call may still be in flight."""
     if attempt.status != AttemptStatus.STARTED:
         return False
     longest = timedelta(seconds=settings.PAYMENT_TIMEOUT_SECONDS) + _CALL_MARGIN

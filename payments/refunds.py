@@ -1,6 +1,6 @@
-"""Money that goes back: a refund is written and committed, the provider is called, what came of it is written.
+"""Refunds: write and commit the refund, call the provider, record the outcome.
 
-Nothing here may run inside a transaction. Each write locks the payment's row first.
+Not to be called inside a transaction. Each write locks the payment's row first.
 """
 
 import logging
@@ -25,8 +25,8 @@ from payments.services import status_after
 
 logger = logging.getLogger(__name__)
 
-REFUND = AuditEvent("refund.begin", _("began to pay back"))
-REFUND_AGAIN = AuditEvent("refund.again", _("asked for the same refund again"))
+REFUND = AuditEvent("refund.begin", _("started a refund"))
+REFUND_AGAIN = AuditEvent("refund.again", _("retried a refund"))
 
 
 def refund(
@@ -38,22 +38,22 @@ def refund(
     attempt_id: UUID | None = None,
     by: Actor = None,
 ) -> Refund:
-    """Pay back `amount` of a payment: writes the refund and commits it, calls the provider, writes what came of it.
+    """Refund `amount` of a payment: commits the refund, calls the provider, records the outcome.
 
-    The audit log's entry is committed with the refund, before the call: there is no refund without one.
+    The audit entry is committed with the refund, before the call: there is no refund without one.
 
-    Not inside a transaction. The same `idempotency_key` continues the same refund and never pays twice. `attempt_id`
-    says which charge is meant where a payment has more than one. Raises RefundRefused where less is left than asked,
-    and PaymentUnavailable where the provider did nothing (call again with the same key).
+    Not inside a transaction. Repeating the same `idempotency_key` continues the same refund and never pays twice.
+    `attempt_id` selects the charge if the payment has several. Raises RefundRefused if the amount exceeds what is
+    refundable, and PaymentUnavailable if the provider did nothing (retry with the same key).
     """
     row = begin(payment_id, amount, reason, idempotency_key=idempotency_key, attempt_id=attempt_id, by=by)
     return row if row.is_settled else record(row, ask(row))
 
 
 def ask(row: Refund) -> RefundOutcome:
-    """Ask the provider for the money of a refund that was begun, and write nothing: record the outcome that comes back.
+    """Request a committed refund at the provider. Writes nothing: record the returned outcome.
 
-    Not inside a transaction; safe to repeat. Raises PaymentUnavailable where the provider did nothing.
+    Not inside a transaction; safe to repeat. Raises PaymentUnavailable if the provider did nothing.
     """
     refuse_in_transaction("The payment provider")
     return gateway().refund(
@@ -69,9 +69,9 @@ def ask(row: Refund) -> RefundOutcome:
 
 @transaction.atomic(durable=True)
 def claim_stale(before: datetime) -> Refund | None:
-    """A refund started before `before` with no known answer, for one sweep to settle; None where none is left.
+    """Claim an unresolved refund started before `before`, for one sweep to settle; None if there is none.
 
-    Several may sweep at once. One that was asked about after `before` is not given out again.
+    Sweeps may run concurrently. A refund that was tried after `before` is not returned again.
     """
     return Refund.objects.stale(before).claim_one(before)
 
@@ -86,14 +86,13 @@ def begin(
     attempt_id: UUID | None = None,
     by: Actor = None,
 ) -> Refund:
-    """Write a refund and commit it, to be asked for afterwards; the one that is known already under this key. As
-    `refund` otherwise."""
+    """Commit a refund, to be requested with `ask`; returns the existing one for a known key. Otherwise as `refund`."""
     payment = Payment.objects.locked().get(pk=payment_id)
     known = payment.refunds.select_related("payment", "attempt").filter(idempotency_key=idempotency_key).first()
     if known is not None:
         if known.amount != amount:
-            raise RefundRefused(_("This refund was already made with another amount."))
-        if by is not None:  # the shop itself asks until it knows
+            raise RefundRefused(_("This refund already exists with a different amount."))
+        if by is not None:  # the shop itself retries until it has an answer
             audit.record(by, REFUND_AGAIN, known, reference=payment.reference)
         return known
     attempt = _attempt_to_refund(payment, amount, attempt_id)
@@ -111,21 +110,21 @@ def _attempt_to_refund(payment: Payment, amount: Decimal, attempt_id: UUID | Non
     candidates = payment.attempts.filter(captured__gt=0).order_by("settled_at", "pk")
     if attempt_id is not None:
         candidates = candidates.filter(pk=attempt_id)
-    left = {attempt: attempt.captured - attempt.refunds.all().holding_money().total() for attempt in candidates}
-    for attempt, remaining in left.items():
+    refundable = {attempt: attempt.captured - attempt.refunds.all().holding_money().total() for attempt in candidates}
+    for attempt, remaining in refundable.items():
         if amount <= remaining:
             return attempt
+    most = max(refundable.values(), default=ZERO)
     raise RefundRefused(
-        _("Only %(left)s %(currency)s can still be refunded.")
-        % {"left": max(left.values(), default=ZERO), "currency": payment.currency},
-        refundable=str(max(left.values(), default=ZERO)),
+        _("Only %(left)s %(currency)s can still be refunded.") % {"left": most, "currency": payment.currency},
+        refundable=str(most),
     )
 
 
 @transaction.atomic
 def record(row: Refund, outcome: RefundOutcome) -> Refund:
-    """Write what came of a refund, and the payment's status with it; the refund as it is then, with its payment. Locks
-    the payment. Safe to repeat."""
+    """Record the outcome of a refund and the payment's status; returns the refund with its payment. Locks the payment.
+    Safe to repeat."""
     payment = Payment.objects.locked().get(pk=row.payment_id)
     current = Refund.objects.select_related("attempt").select_for_update(of=("self",)).get(pk=row.pk)
     current.payment = payment

@@ -1,4 +1,4 @@
-"""What each role of the staff may do with money."""
+"""Staff roles' permissions on payments."""
 
 _VIEW = {
     "payments.view_payment",

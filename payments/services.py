@@ -1,7 +1,7 @@
-"""What is written of a payment: it is opened, and what came of an attempt is recorded.
+"""Writes of payments: opening one, recording the outcome of an attempt.
 
-Each verb runs in a transaction and locks the payment's row first, then the attempt's. Nothing here calls the provider:
-that is `payments.provider`. No amount, token or personal datum is logged.
+Each function runs in a transaction and locks the payment's row first, then the attempt's. Calls to the provider are in
+`payments.provider`. Amounts, tokens and personal data are never logged.
 """
 
 import re
@@ -28,12 +28,12 @@ from payments.models import (
     WebhookEvent,
 )
 
-# A token of the provider, and nothing that could be a card number.
+# A provider token; never matches a card number.
 _METHOD_TOKEN = re.compile(r"pm_[A-Za-z0-9_]{4,240}")
 
 
 def check_method_token(method_token: str) -> str:
-    """`method_token` if it is `pix` or a token of the provider. Raises InvalidPaymentMethod, which quotes nothing."""
+    """`method_token`, if it is `pix` or a provider token. Raises InvalidPaymentMethod, which does not quote it."""
     if method_token != PIX and not _METHOD_TOKEN.fullmatch(method_token):
         raise InvalidPaymentMethod
     return method_token
@@ -44,8 +44,8 @@ def open_payment(
 ) -> PaymentAttempt:
     """Create a payment and its first attempt, in the caller's transaction. One statement.
 
-    Commit it before `authorize`. `expires_at` is when an attempt that waits for the shopper is given up. Raises
-    InvalidPaymentMethod, and IntegrityError where `reference` has a payment already.
+    Commit before calling `authorize`. `expires_at` is when an attempt waiting for the shopper is cancelled. Raises
+    InvalidPaymentMethod, and IntegrityError if `reference` already has a payment.
     """
     require_transaction()
     now = timezone.now()
@@ -68,13 +68,13 @@ def _method_of(method_token: str) -> PaymentMethod:
 
 
 def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
-    """Write what came of an attempt, in the caller's transaction; locks attempt and payment. Safe to repeat.
+    """Record the outcome of an attempt, in the caller's transaction; locks payment and attempt. Safe to repeat.
 
-    Returns the attempt with its payment, as they are afterwards. A settled attempt stays as it is, with one exception:
-    captured money is a fact, so `approved` overrules `declined` and `cancelled` (a late Pix, say).
+    Returns the attempt with its payment, as updated. A settled attempt does not change, with one exception: captured
+    money is a fact, so `approved` overrides `declined` and `cancelled` (a late Pix, for example).
     """
     attempt = PaymentAttempt.objects.fetch_locked_with_payment(attempt_id)
-    if not _may_become(attempt, outcome):
+    if not _accepts(attempt, outcome):
         return attempt
     attempt.status = AttemptStatus(outcome.kind)
     attempt.provider_reference = outcome.provider_reference or attempt.provider_reference
@@ -84,7 +84,7 @@ def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
     attempt.error = outcome.message[:500]
     attempt.settled_at = timezone.now() if attempt.is_settled else None
     if attempt.status == AttemptStatus.APPROVED and attempt.payment.status == PaymentStatus.PENDING:
-        # The first money of a payment: nothing can have been refunded yet, so there is nothing to add up.
+        # The first capture of the payment: no refunds can exist yet, so no totals are needed.
         attempt.payment.status = PaymentStatus.PAID
     else:
         attempt.payment.status = status_after(attempt)
@@ -92,12 +92,12 @@ def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
     return attempt
 
 
-def _may_become(attempt: PaymentAttempt, outcome: Outcome) -> bool:
+def _accepts(attempt: PaymentAttempt, outcome: Outcome) -> bool:
     if attempt.status == AttemptStatus.APPROVED:
         return False
     if attempt.is_settled:
         return outcome.kind == "approved"
-    # "Unknown" tells nothing new of an attempt that waits for the shopper, unless it is the first answer.
+    # "Unknown" adds nothing to an attempt that already waits for the shopper.
     return outcome.kind != "unknown" or attempt.status != AttemptStatus.ACTION
 
 
@@ -108,7 +108,7 @@ _STATUS_OF_ATTEMPT = {
 
 
 def status_after(latest: PaymentAttempt) -> PaymentStatus:
-    """A locked payment's status by its rows and its latest attempt, which need not be written yet: money first."""
+    """The status of a locked payment, from its rows and its latest attempt (may be unsaved). Money comes first."""
     others = latest.payment.attempts.exclude(pk=latest.pk).aggregate(total=Sum("captured"))["total"] or ZERO
     captured = others + latest.captured
     if captured:
@@ -125,18 +125,17 @@ def status_after(latest: PaymentAttempt) -> PaymentStatus:
 
 @transaction.atomic
 def claim_stale(before: datetime, limit: int) -> list[PaymentAttempt]:
-    """Attempts started before `before` with no known answer, for one sweep to ask about. Several may sweep at once."""
+    """Claim stale attempts started before `before` for one sweep to look up. Sweeps may run concurrently."""
     return PaymentAttempt.objects.stale(before).claim(limit)
 
 
 @transaction.atomic
 def claim_expired(now: datetime, limit: int) -> list[PaymentAttempt]:
-    """Attempts whose time is over, for one sweep to give up. Several may sweep at once."""
+    """Claim expired attempts for one sweep to cancel. Sweeps may run concurrently."""
     return PaymentAttempt.objects.expired(now).claim(limit)
 
 
 @transaction.atomic
 def claim_events(limit: int) -> list[WebhookEvent]:
-    """Messages of the provider that nobody has settled yet, for one worker, those tried least first. Several may work
-    at once."""
+    """Claim unhandled webhook events for one worker, fewest tries first. Workers may run concurrently."""
     return WebhookEvent.objects.waiting().claim(timezone.now(), limit)

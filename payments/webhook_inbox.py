@@ -1,4 +1,4 @@
-"""The webhook inbox: what the provider tells by itself is verified and kept here, and settled from here later."""
+"""The webhook inbox: events are verified and stored on receipt, and settled later."""
 
 from collections.abc import Collection
 
@@ -11,43 +11,43 @@ from payments.models import PaymentAttempt, WebhookEvent
 
 
 def store_webhook(provider: str, raw: bytes, signature: str) -> WebhookEvent:
-    """Verify a message of the provider on its raw body and keep it, once, without secrets. Raises InvalidSignature.
+    """Verify a webhook on its raw body and store it once, without secrets. Raises InvalidSignature.
 
-    Answer the provider only after this: what is stored will be settled, before the order exists or days late.
+    Acknowledge it only afterwards: a stored event is settled whether it comes before its order exists or days late.
     """
-    told = gateway().parse_webhook(raw, signature)
+    parsed = gateway().parse_webhook(raw, signature)
     event, _created = WebhookEvent.objects.get_or_create(
         provider=provider,
-        event_id=told.event_id,
+        event_id=parsed.event_id,
         defaults={
-            "type": told.type[:100],
-            "payload": told.payload,
-            "provider_reference": told.provider_reference,
+            "type": parsed.type[:100],
+            "payload": parsed.payload,
+            "provider_reference": parsed.provider_reference,
         },
     )
     return event
 
 
 def read_event(event: WebhookEvent) -> ProviderEvent:
-    """What a stored event tells: the attempt it is about, and the outcome where it tells one. No network."""
+    """Parse a stored event: its attempt, and the outcome if it has one. No network."""
     return gateway().read_event(event.payload)
 
 
-def attempt_of_event(told: ProviderEvent) -> PaymentAttempt | None:
-    """The attempt that an event is about: by its own key, else by the provider's reference; None where unknown."""
+def attempt_of_event(event: ProviderEvent) -> PaymentAttempt | None:
+    """The attempt of an event: by its key, else by the provider reference; None if unknown."""
     attempts = PaymentAttempt.objects.with_payment()
-    attempt = attempts.filter(pk=told.attempt_id).first() if told.attempt_id else None
-    if attempt is None and told.provider_reference:
-        attempt = attempts.filter(provider_reference=told.provider_reference).first()
+    attempt = attempts.filter(pk=event.attempt_id).first() if event.attempt_id else None
+    if attempt is None and event.provider_reference:
+        attempt = attempts.filter(provider_reference=event.provider_reference).first()
     return attempt
 
 
 def mark_events_handled(events: Collection[WebhookEvent]) -> None:
-    """The events were settled, or tell nothing that matters; they are not looked at again. At most one statement."""
-    now, done = timezone.now(), [event.pk for event in events]
-    WebhookEvent.objects.filter(pk__in=done).update(handled_at=now, tries=F("tries") + 1, last_error="")
+    """Mark events that were settled or are irrelevant, so that they are not claimed again. At most one statement."""
+    handled = [event.pk for event in events]
+    WebhookEvent.objects.filter(pk__in=handled).update(handled_at=timezone.now(), tries=F("tries") + 1, last_error="")
 
 
 def mark_event_failed(event: WebhookEvent, error: str) -> None:
-    """The event could not be settled this time (no attempt yet, say); it waits on, behind those tried less often."""
+    """Return an event that could not be settled (no attempt yet, for example) to the queue, behind those tried less."""
     WebhookEvent.objects.filter(pk=event.pk).update(tries=F("tries") + 1, last_error=error[:500], claimed_at=None)

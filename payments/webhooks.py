@@ -1,4 +1,4 @@
-"""Where the provider tells what happened: verify, store, answer. Settling comes later, from the store."""
+"""The webhook endpoint: verify, store, acknowledge. Events are settled later, from the inbox."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -11,7 +11,7 @@ from payments.exceptions import InvalidSignature
 @csrf_exempt
 @require_POST
 def stripe(request: HttpRequest) -> HttpResponse:
-    """200 once the event is stored, also when it was before; 400 where the signature is wrong or too old."""
+    """200 once the event is stored, now or earlier; 400 if the signature is wrong or too old."""
     try:
         webhook_inbox.store_webhook("stripe", request.body, request.headers.get("Stripe-Signature", ""))
     except InvalidSignature as error:

@@ -1,7 +1,7 @@
-"""Providers of payments, behind one protocol.
+"""Payment providers behind one protocol.
 
-The provider is chosen by settings and built at the first call, so that importing this starts nothing and a process that
-forks later shares no connection.
+The gateway is built on first use, so that importing this module has no side effects and forked processes share no
+connection.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ from payments.gateways.stripe import StripeGateway
 
 
 def gateway() -> Gateway:
-    """The provider that the settings name: one object a process for the same settings."""
+    """The configured gateway; one instance per process and set of settings."""
     return _stripe(
         settings.STRIPE_API_BASE,
         settings.STRIPE_SECRET_KEY,

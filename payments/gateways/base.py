@@ -1,7 +1,7 @@
-"""What a provider of payments can do, and what it can answer.
+"""The payment gateway protocol and the values it exchanges.
 
-A gateway speaks to the network and writes nothing. Whatever leaves in doubt whether money moved is an outcome of the
-kind `unknown`, never an exception; `PaymentUnavailable` means that the provider surely did nothing.
+A gateway makes network calls and writes nothing to the database. When it is unclear whether money moved, the outcome is
+of kind `unknown`, never an exception; `PaymentUnavailable` means that the provider certainly did nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RefundKind = Literal["succeeded", "failed", "unknown"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
-    """What the shopper has to do: go to `url`, or pay `qr_code` (Pix copy-and-paste text) until `expires_at`."""
+    """The shopper's next step: open `url`, or pay `qr_code` (Pix copy-and-paste text) before `expires_at`."""
 
     type: Literal["redirect", "pix"]
     url: str = ""
@@ -29,7 +29,7 @@ class Action:
     expires_at: datetime | None = None
 
     def as_json(self) -> dict[str, str]:
-        """The document that the API shows and the attempt stores."""
+        """The JSON that the API returns and the attempt stores."""
         if self.type == "redirect":
             return {"type": "redirect", "url": self.url}
         expires_at = self.expires_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if self.expires_at else ""
@@ -38,9 +38,9 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What came of an attempt. `captured` is what the provider holds for us by its own word, before refunds.
+    """The result of an attempt. `captured` is the amount the provider reports as captured, before refunds.
 
-    `currency` goes with money that was captured.
+    `currency` is set when money was captured.
     """
 
     kind: OutcomeKind
@@ -61,8 +61,8 @@ class RefundOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuthorizeRequest:
-    """One charge to ask for. `method_token` is the provider's token or `pix`; `expires_at` limits what waits for the
-    shopper; `return_url` is where a redirect comes back to."""
+    """One charge. `method_token` is a provider token or `pix`; `expires_at` limits the wait for the shopper (Pix);
+    `return_url` is where a redirect returns to."""
 
     attempt_id: UUID
     amount: Decimal
@@ -77,7 +77,7 @@ class AuthorizeRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LostAttempt:
-    """An attempt whose answer never came, so that the provider's reference to it is not known."""
+    """An attempt whose response was lost, so its provider reference is unknown."""
 
     attempt_id: UUID
     amount: Decimal
@@ -96,8 +96,8 @@ class RefundRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderEvent:
-    """A verified message of the provider. `payload` is fit to be stored; `attempt_id` and `outcome` are set where it
-    tells of an attempt."""
+    """A verified webhook event. `payload` is safe to store; `attempt_id` and `outcome` are set when the event is about
+    an attempt."""
 
     event_id: str
     type: str
@@ -108,45 +108,45 @@ class ProviderEvent:
 
 
 class Gateway(Protocol):
-    """A provider. Every call but the parsing of webhooks uses the network: never call one inside a transaction.
+    """A payment provider. Methods use the network unless they say otherwise: never call them inside a transaction.
 
-    Raises PaymentUnavailable where the provider surely did nothing.
+    They raise PaymentUnavailable when the provider certainly did nothing.
     """
 
     name: str
 
     def authorize(self, request: AuthorizeRequest) -> Outcome:
-        """Ask for the money. The attempt's id is the idempotency key."""
+        """Create and confirm the charge. The attempt's id is the idempotency key."""
 
     def ensure_available(self, method_token: str) -> None:
-        """Raise PaymentUnavailable where `authorize` would without a call, since others have failed. No network while
-        all is well."""
+        """Raise PaymentUnavailable if the circuit is open and `authorize` would be rejected. No network call while the
+        circuit is closed."""
 
     def is_available(self, method_token: str) -> bool:
-        """Whether payments by this method went well lately, as far as is known. No network."""
+        """Whether the circuit for this method is closed and its last call did not fail. No network."""
 
     def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:
-        """Take money that was authorized with `capture_now=False`."""
+        """Capture money that was authorized with `capture_now=False`."""
 
     def void(self, provider_reference: str, idempotency_key: str) -> Outcome:
-        """Give up an attempt that captured nothing. The outcome is the truth afterwards: it may be `approved`."""
+        """Cancel an attempt that captured nothing. Returns its actual state afterwards, which may be `approved`."""
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
-        """Pay back. Safe to repeat for the same refund at any time."""
+        """Refund. Safe to repeat for the same refund at any time."""
 
     def retrieve(self, provider_reference: str) -> Outcome:
-        """Ask what became of an attempt that the provider named."""
+        """The current outcome of an attempt whose provider reference is known."""
 
     def search(self, lost: LostAttempt) -> Outcome:
-        """Ask what became of an attempt that the provider never named, and make sure that nothing comes of it later
-        where it finds nothing: then `cancelled`."""
+        """Find an attempt whose provider reference is unknown. If there is none, make sure that it cannot succeed
+        later, and return `cancelled`."""
 
     def captured_between(self, first: datetime, last: datetime) -> Iterator[tuple[str, Outcome]]:
-        """Every charge created in between that took money: the attempt's key ("" for a charge that is not ours) and
-        its outcome. Raises PaymentUnavailable while iterated."""
+        """Every charge created in that period that captured money: the attempt's key ("" if the charge is not ours) and
+        its outcome. Raises PaymentUnavailable during iteration."""
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
-        """Verify and read a message. Raises InvalidSignature. No network."""
+        """Verify and parse a webhook. Raises InvalidSignature. No network."""
 
     def read_event(self, payload: dict[str, Any]) -> ProviderEvent:
-        """Read a message that was verified and stored before."""
+        """Parse a stored event that was verified on receipt. No network."""

@@ -1,7 +1,7 @@
-"""Stripe, through its official SDK: payment intents that are created and confirmed by the server in one call.
+"""Stripe, through its official SDK: payment intents created and confirmed by the server in one call.
 
-The SDK's own retries are off: a call whose answer is lost is asked about, not repeated. The calls have a deadline.
-`STRIPE_API_BASE` leads to the sandbox provider in the demo and the tests, so that this very code runs everywhere.
+The SDK's own retries are off: after a lost response we look the charge up instead of repeating the call. Every call has
+a timeout. In the demo and the tests `STRIPE_API_BASE` points to the sandbox, so that the same code runs everywhere.
 """
 
 import logging
@@ -33,27 +33,27 @@ from payments.gateways.stripe_documents import PLACEHOLDER, decline_of, event_of
 from payments.gateways.stripe_errors import NothingSent, failure_of, unavailable
 from payments.metrics import payment_call
 
-# The version whose documents `stripe_documents` reads; the account's default may differ.
+# The version that `stripe_documents` reads; the account's default may differ.
 API_VERSION = "2026-10-28.endive"
 SIGNATURE_TOLERANCE_SECONDS = 300
 CONNECT_SECONDS = 2.0
-# Stripe lets a Pix charge live for a minute at least.
-PIX_SECONDS_AT_LEAST = 65
-# Where a lost attempt is looked for: clocks differ, and a call may have waited on its way.
+# Stripe accepts no Pix expiry under a minute.
+MIN_PIX_SECONDS = 65
+# The window to search for a lost attempt: clocks differ, and the call may have been delayed.
 SEARCH_SECONDS_BEFORE = 300
 SEARCH_SECONDS_AFTER = 900
-SEARCH_PAGES_AT_MOST = 20
+MAX_SEARCH_PAGES = 20
 
 Answer = TypeVar("Answer")
 logger = logging.getLogger(__name__)
 
 stripe.enable_telemetry = False
-# The SDK logs what was sent.
+# Below WARNING the SDK logs request data.
 logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 class StripeGateway:
-    """See `payments.gateways.base.Gateway`. Safe to share between threads: the SDK keeps a connection a thread."""
+    """See `payments.gateways.base.Gateway`. Thread-safe: the SDK keeps one connection per thread."""
 
     name = "stripe"
 
@@ -61,7 +61,7 @@ class StripeGateway:
         connect_seconds = min(CONNECT_SECONDS, timeout_seconds / 2)
         self._webhook_secret = webhook_secret
         self._client = stripe.StripeClient(
-            # The SDK refuses an empty key when it is built; ours is refused by Stripe when it is used.
+            # The SDK rejects an empty key on construction; a wrong one is rejected by Stripe on first use.
             secret_key or "missing",
             stripe_version=API_VERSION,
             base_addresses={"api": api_base.rstrip("/")},
@@ -72,14 +72,14 @@ class StripeGateway:
     @payment_call("authorize")
     def authorize(self, request: AuthorizeRequest) -> Outcome:
         params = _pix_params(request) if request.method_token == PIX else _card_params(request)
-        return self._ask_intent(
+        return self._call_intent(
             "authorize",
             lambda: self._intents.create(params, {"idempotency_key": str(request.attempt_id)}),
             service=self._service_of(request.method_token),
         )
 
     def ensure_available(self, method_token: str) -> None:
-        with _told_of_refusal():
+        with _open_circuit_as_unavailable():
             breaker(self._service_of(method_token)).ensure_available()
 
     def is_available(self, method_token: str) -> bool:
@@ -88,7 +88,7 @@ class StripeGateway:
     @payment_call("capture")
     def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:
         minor = to_minor_units(amount, currency)
-        return self._ask_intent(
+        return self._call_intent(
             "capture",
             lambda: self._intents.capture(
                 provider_reference, {"amount_to_capture": minor}, {"idempotency_key": idempotency_key}
@@ -97,37 +97,37 @@ class StripeGateway:
 
     @payment_call("void")
     def void(self, provider_reference: str, idempotency_key: str) -> Outcome:
-        return self._ask_intent(
+        return self._call_intent(
             "void", lambda: self._intents.cancel(provider_reference, {}, {"idempotency_key": idempotency_key})
         )
 
     @payment_call("retrieve")
     def retrieve(self, provider_reference: str) -> Outcome:
-        return self._ask_intent("retrieve", lambda: self._intents.retrieve(provider_reference))
+        return self._call_intent("retrieve", lambda: self._intents.retrieve(provider_reference))
 
     @payment_call("search")
     def search(self, lost: LostAttempt) -> Outcome:
-        """Find the intent of `lost` among those created about that time; close the door behind it where there is none.
+        """Find the intent of `lost` among those created around that time; if there is none, make sure none follows.
 
-        The original call is never repeated in order to ask: if it did not arrive the first time, the repetition would
-        charge the shopper. Stripe's search endpoint would be shorter, but it lags by up to a minute; the list does not.
+        The original call is never repeated as a lookup: if it did not arrive the first time, the repetition would
+        charge the shopper. Stripe's search endpoint would be simpler, but lags by up to a minute; the list does not.
 
-        Nothing found does not mean that nothing comes: the lost call may still be on its way. So its idempotency key is
-        used up with a harmless intent that is not confirmed and cancelled at once; Stripe refuses the late call then,
-        for the same key with other parameters. A refusal of ours tells the opposite: the lost call was there first.
+        Finding nothing proves nothing: the lost call may still be in flight. So we consume its idempotency key with a
+        placeholder intent that is never confirmed and cancelled at once. Stripe then rejects the late call, because it
+        reuses the key with other parameters. If the placeholder is rejected instead, the lost call arrived first.
         """
         try:
             found = self._find(lost)
             if found is not None:
                 return outcome_of_intent(found)
-            return self._use_up_key(lost)
+            return self._consume_key(lost)
         except (ProviderFailure, stripe.StripeError) as error:
             logger.warning("Stripe could not be searched for attempt %s: %s", lost.attempt_id, type(error).__name__)
             return Outcome(kind="unknown", message=type(error).__name__)
 
     @payment_call("refund")
     def refund(self, request: RefundRequest) -> RefundOutcome:
-        """Pay back. Looks for the refund before it asks for it, since Stripe forgets idempotency keys after a day."""
+        """Refund. Looks for an existing refund first, since Stripe drops idempotency keys after a day."""
         try:
             found = self._call(lambda: self._find_refund(request))
             if found is not None:
@@ -161,7 +161,7 @@ class StripeGateway:
                 if outcome.captured:
                     yield _attempt_of(intent), outcome
         except (ProviderFailure, stripe.StripeError) as error:
-            raise unavailable(error, "list charges") from error
+            raise unavailable(error, "list") from error
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
         try:
@@ -178,10 +178,10 @@ class StripeGateway:
         return self._client.v1.payment_intents
 
     def _service_of(self, method_token: str) -> str:
-        """The breaker to pay through. Pix has its own: it goes on while cards fail, and they while it does."""
+        """The circuit breaker of this method. Cards and Pix have one each: either works while the other fails."""
         return f"{self.name}_pix" if method_token == PIX else self.name
 
-    def _ask_intent(self, what: str, call: Callable[[], stripe.PaymentIntent], *, service: str = name) -> Outcome:
+    def _call_intent(self, what: str, call: Callable[[], stripe.PaymentIntent], *, service: str = name) -> Outcome:
         try:
             return outcome_of_intent(_plain(self._call(call, service=service)))
         except NothingSent as error:
@@ -194,10 +194,13 @@ class StripeGateway:
             return _outcome_of_answer(error, what)
 
     def _call(self, call: Callable[[], Answer], *, service: str = name) -> Answer:
-        """Make one call through the breaker of `service`. Raises NothingSent or NoAnswer where Stripe failed,
-        PaymentUnavailable where the breaker is open, and Stripe's own errors where it answered."""
+        """Make one call through the breaker of `service`.
+
+        Raises NothingSent or NoAnswer if Stripe failed, PaymentUnavailable if the circuit is open, and Stripe's own
+        errors if it answered.
+        """
         refuse_in_transaction("Stripe")
-        with _told_of_refusal(), breaker(service).calling():
+        with _open_circuit_as_unavailable(), breaker(service).calling():
             try:
                 return call()
             except stripe.StripeError as error:
@@ -212,9 +215,9 @@ class StripeGateway:
         return next((intent for intent in intents if _attempt_of(intent) == str(lost.attempt_id)), None)
 
     def _created(self, first: int, last: int) -> Iterator[dict[str, Any]]:
-        """The intents created between two moments (seconds since 1970), newest first, page by page."""
+        """The intents created between two Unix timestamps, newest first, page by page."""
         params: PaymentIntentListParams = {"created": {"gte": first, "lte": last}, "limit": 100}
-        for _page in range(SEARCH_PAGES_AT_MOST):
+        for _page in range(MAX_SEARCH_PAGES):
             page = _plain(self._call(lambda: self._intents.list(params)))
             yield from page["data"]
             if not page["has_more"]:
@@ -222,7 +225,7 @@ class StripeGateway:
             params["starting_after"] = page["data"][-1]["id"]
         raise stripe.APIError("Too many payment intents to search.")
 
-    def _use_up_key(self, lost: LostAttempt) -> Outcome:
+    def _consume_key(self, lost: LostAttempt) -> Outcome:
         intent = self._call(
             lambda: self._intents.create(
                 {
@@ -237,8 +240,8 @@ class StripeGateway:
         try:
             self._call(lambda: self._intents.cancel(intent.id, {}, {"idempotency_key": f"{lost.attempt_id}:void"}))
         except (ProviderFailure, stripe.StripeError):
-            logger.info("The placeholder %s stays open; without a payment method it charges nobody.", intent.id)
-        return Outcome(kind="cancelled", message="The provider never got the call.", captured=Decimal("0.00"))
+            logger.info("Placeholder %s was not cancelled; it has no payment method and cannot be charged.", intent.id)
+        return Outcome(kind="cancelled", message="The provider never received the call.", captured=Decimal("0.00"))
 
     def _find_refund(self, request: RefundRequest) -> dict[str, Any] | None:
         refunds = self._client.v1.refunds.list({"payment_intent": request.provider_reference, "limit": 100})
@@ -249,12 +252,12 @@ class StripeGateway:
 
 
 @contextmanager
-def _told_of_refusal() -> Iterator[None]:
-    """What an open breaker says, in the words of payments: PaymentUnavailable."""
+def _open_circuit_as_unavailable() -> Iterator[None]:
+    """Turn BreakerOpen into PaymentUnavailable."""
     try:
         yield
     except BreakerOpen as error:
-        raise unavailable(error, "get called", retry_after=error.retry_after_seconds) from error
+        raise unavailable(error, "call", retry_after=error.retry_after_seconds) from error
 
 
 def _attempt_of(intent: dict[str, Any]) -> str:
@@ -292,11 +295,11 @@ def _common_params(request: AuthorizeRequest) -> PaymentIntentCreateParams:
 
 
 def _pix_expiry(expires_at: datetime) -> int:
-    return max(int(expires_at.timestamp()), int(time.time()) + PIX_SECONDS_AT_LEAST)
+    return max(int(expires_at.timestamp()), int(time.time()) + MIN_PIX_SECONDS)
 
 
 def _outcome_of_answer(error: stripe.StripeError, what: str) -> Outcome:
-    """What an answer means that is an error but no failure of Stripe's. Raises PaymentUnavailable."""
+    """The outcome of an error response that is no failure of Stripe itself. Raises PaymentUnavailable."""
     document = _error_document(error)
     intent = document.get("payment_intent")
     if isinstance(error, stripe.CardError):
@@ -304,10 +307,10 @@ def _outcome_of_answer(error: stripe.StripeError, what: str) -> Outcome:
         reference = str((intent or {}).get("id") or "")
         return Outcome(kind="declined", provider_reference=reference, decline_code=code, message=message)
     if intent:
-        # Cancelling what is already paid, say: the intent comes along and tells the truth.
+        # For example, cancelling a paid intent: the error includes the intent with its actual state.
         return outcome_of_intent(intent)
     if isinstance(error, stripe.IdempotencyError) or error.http_status == 409:
-        # The attempt's key is in use, or was used for something else: whatever came of that is the truth, not this.
+        # The key is in use, or was used with other parameters: the outcome is that of the other call, not this one.
         logger.error("Stripe refused to %s with a key in use: request=%s", what, error.request_id)
         return Outcome(kind="unknown", message=type(error).__name__)
     if isinstance(error, stripe.InvalidRequestError) and str(error.param or "").startswith("payment_method"):
@@ -322,7 +325,7 @@ def _error_document(error: stripe.StripeError) -> dict[str, Any]:
 
 
 def _refund_outcome(refund: dict[str, Any]) -> RefundOutcome:
-    # A pending refund is on its way and only rarely fails; the money counts as paid back.
+    # A pending refund rarely fails; count it as refunded.
     kinds: dict[str, RefundKind] = {"succeeded": "succeeded", "pending": "succeeded"}
     kind = kinds.get(str(refund.get("status")), "failed")
     return RefundOutcome(
@@ -331,5 +334,5 @@ def _refund_outcome(refund: dict[str, Any]) -> RefundOutcome:
 
 
 def _plain(document: stripe.StripeObject) -> dict[str, Any]:
-    """The SDK's object as the JSON that it was made from."""
+    """The SDK's object as plain JSON."""
     return dict(document.to_dict())

@@ -1,4 +1,4 @@
-"""Reading Stripe's documents: payment intents and events, as plain JSON, into outcomes."""
+"""Parsing of Stripe's payment intents and events (plain JSON) into outcomes."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,24 +9,24 @@ from payments.gateways.base import Action, Outcome, ProviderEvent
 
 Document = dict[str, Any]
 
-# Marks an intent that only uses up the idempotency key of a lost attempt.
+# Metadata key of an intent that only consumes the idempotency key of a lost attempt.
 PLACEHOLDER = "instead_of"
 
-# Left out of what is stored: secrets of the intent, and who the shopper is.
+# Never stored: secrets and personal data.
 _PRIVATE = frozenset({
     "client_secret", "billing_details", "shipping", "receipt_email", "receipt_url", "customer_details",
     "payment_method_details", "payment_method", "charges", "receipt_number",
 })  # fmt: skip
 
-# Others (`payment_intent.created`, say) are snapshots of a moment that decides nothing.
-_TELLING = frozenset(
+# Other events, such as `payment_intent.created`, say nothing about the outcome.
+_OUTCOME_EVENTS = frozenset(
     f"payment_intent.{what}"
     for what in ("succeeded", "payment_failed", "canceled", "requires_action", "amount_capturable_updated")
 )
 
 
 def outcome_of_intent(intent: Document) -> Outcome:
-    """What a payment intent says. A captured amount makes it approved, whatever else it says."""
+    """The outcome of a payment intent. Any captured amount makes it approved, whatever its status."""
     reference = str(intent["id"])
     captured = from_minor_units(intent.get("amount_received") or 0, intent["currency"])
     status = intent.get("status")
@@ -45,7 +45,7 @@ def outcome_of_intent(intent: Document) -> Outcome:
 
 
 def decline_of(error: Document) -> tuple[str, str]:
-    """The decline code and the provider's sentence of an error document."""
+    """The decline code and the message of an error document."""
     return str(error.get("decline_code") or error.get("code") or "declined"), str(error.get("message") or "")
 
 
@@ -61,13 +61,13 @@ def _action_of(next_action: Document) -> Action | None:
 
 
 def event_of(event: Document) -> ProviderEvent:
-    """A verified event, read. Its outcome is what the intent said at the moment of the event: later ones may differ."""
+    """Parse a verified event. Its outcome is the intent's state when the event was created; later ones may differ."""
     subject = event["data"]["object"]
     is_intent = subject.get("object") == "payment_intent"
     reference = subject.get("id") if is_intent else subject.get("payment_intent")
     metadata = subject.get("metadata") or {}
-    tells = event["type"] in _TELLING and PLACEHOLDER not in metadata
-    outcome = outcome_of_intent(subject) if tells else None
+    has_outcome = event["type"] in _OUTCOME_EVENTS and PLACEHOLDER not in metadata
+    outcome = outcome_of_intent(subject) if has_outcome else None
     return ProviderEvent(
         event_id=str(event["id"]),
         type=str(event["type"]),
@@ -86,7 +86,7 @@ def _attempt_id(metadata: Document) -> UUID | None:
 
 
 def without_private_data(value: Any) -> Any:
-    """`value` without secrets and personal data, at any depth, ready to be stored."""
+    """`value` without secrets and personal data, at any depth."""
     if isinstance(value, dict):
         return {key: without_private_data(item) for key, item in value.items() if key not in _PRIVATE}
     if isinstance(value, list):

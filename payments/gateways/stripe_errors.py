@@ -1,4 +1,4 @@
-"""What Stripe's errors mean for money: nothing happened, or nobody knows."""
+"""Classification of Stripe's errors: certainly nothing happened, or the outcome is unknown."""
 
 import logging
 import ssl
@@ -15,15 +15,15 @@ _NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerifica
 
 
 class NothingSent(ProviderFailure):
-    """The provider failed, and surely did nothing."""
+    """The provider failed and certainly did nothing."""
 
 
 class NoAnswer(ProviderFailure):
-    """The provider may have done what was asked, or may yet do it."""
+    """The provider may have carried out the call, or may still do so."""
 
 
 def failure_of(error: stripe.StripeError) -> ProviderFailure | None:
-    """The failure of the provider that `error` is; None where the provider is well and answered (a decline, say)."""
+    """The provider failure behind `error`; None if the provider answered normally (a decline, for example)."""
     if isinstance(error, stripe.APIConnectionError):
         return NothingSent() if never_connected(error) else NoAnswer()
     if isinstance(error, stripe.RateLimitError):
@@ -34,8 +34,8 @@ def failure_of(error: stripe.StripeError) -> ProviderFailure | None:
 
 
 def never_connected(error: BaseException) -> bool:
-    """Whether no connection came about, so that not a byte was sent: refused, unresolved, timed out before it stood."""
-    # Not along __context__: that may lead to an older error which the caller was just dealing with.
+    """Whether no connection was established, so nothing was sent: refused, DNS failure, connect timeout."""
+    # Not via __context__: it may lead to an unrelated error that the caller was handling.
     pending: list[object] = [error]
     seen: set[int] = set()
     while pending:
@@ -50,9 +50,9 @@ def never_connected(error: BaseException) -> bool:
 
 
 def unavailable(error: BaseException, what: str, *, retry_after: int = 5) -> PaymentUnavailable:
-    """Log `error` by its kind and the provider's request id, without its text (it may quote what was sent)."""
+    """Log `error` by type and request id, without its message (it may quote request data), and return the refusal."""
     logger.error(
-        "Stripe did not %s: %s status=%s code=%s request=%s",
+        "Stripe %s failed: %s status=%s code=%s request=%s",
         what,
         type(error).__name__,
         getattr(error, "http_status", None),

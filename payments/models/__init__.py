@@ -1,7 +1,7 @@
-"""What is known about money: one payment an order, one attempt a provider call, one row a refund, one row an event.
+"""Payment records: one payment per order, one attempt per charge, one row per refund, one row per webhook event.
 
 Amounts are `Decimal` with two places in the payment's currency. An attempt or refund row is committed before the
-provider is called, so that a crash leaves a question that can be asked, never a charge that nobody remembers.
+provider is called, so that a crash leaves a row to look up at the provider, never a charge without a trace.
 """
 
 from payments.models.payments import AttemptStatus as AttemptStatus

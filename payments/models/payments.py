@@ -1,4 +1,4 @@
-"""What an order owes, and each request for that money to the provider."""
+"""Payments, and the attempts to charge them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PaymentStatus(StatusChoices):
 
 
 def _total(field: str, **filters: Any) -> Coalesce:
-    """The sum of a field of rows that belong to the payment that is being read, as an annotation."""
+    """An annotation: the sum of a field over the payment's related rows."""
     payment = Payment.objects.filter(pk=models.OuterRef("pk")).order_by()
     total = payment.annotate(total=models.Sum(field, filter=Q(**filters))).values("total")
     return Coalesce(models.Subquery(total), models.Value(ZERO), output_field=models.DecimalField())
@@ -43,20 +43,20 @@ def _total(field: str, **filters: Any) -> Coalesce:
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
     def with_totals(self) -> PaymentQuerySet:
-        """Annotates `captured_total` and `refunded_total`: what the provider took, and what it has paid back."""
+        """Annotates `captured_total` and `refunded_total`."""
         return self.annotate(
             captured_total=_total("attempts__captured"),
             refunded_total=_total("refunds__amount", refunds__status="succeeded"),
         )
 
     def locked(self) -> PaymentQuerySet:
-        """Lock the rows in the order of their keys. Evaluate it at once; raises LockOutsideTransaction."""
+        """Lock the rows in order of primary key. Evaluate at once. Raises LockOutsideTransaction."""
         require_transaction()
         return self.order_by("pk").select_for_update(of=("self",))
 
 
 class Payment(models.Model):
-    """What one order owes and what came of it. `reference` is opaque: whoever opened the payment knows its meaning."""
+    """The amount owed for one order, and its status. `reference` is opaque: its meaning is the caller's."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reference = models.CharField(_("reference"), max_length=64, unique=True)
@@ -90,13 +90,13 @@ class Payment(models.Model):
 
     @property
     def captured(self) -> Decimal:
-        """What the provider took in all, before refunds. Reads the attempts: a statement where they are not loaded."""
+        """The total captured, before refunds. Reads the attempts: one statement unless prefetched."""
         return total(attempt.captured for attempt in self.attempts.all())
 
     @property
     def refundable(self) -> Decimal:
-        """What can still be paid back: captured, less refunds that were not refused. Reads attempts and refunds, a
-        statement each where they are not loaded."""
+        """What can still be refunded: captured, less refunds that did not fail. Reads attempts and refunds: one
+        statement each unless prefetched."""
         return self.captured - total(refund.amount for refund in self.refunds.all() if refund.holds_money)
 
 
@@ -111,48 +111,48 @@ class AttemptStatus(StatusChoices):
 
 class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
     def with_payment(self) -> PaymentAttemptQuerySet:
-        """Attempts with the payment they belong to, in one statement."""
+        """Joins the payment."""
         return self.select_related("payment")
 
     def unsettled(self) -> PaymentAttemptQuerySet:
-        """Attempts whose end is not known: started, waiting for the shopper, or unknown."""
+        """Attempts without a final outcome: started, waiting for the shopper, or unknown."""
         return self.filter(status__in=PaymentAttempt.UNSETTLED)
 
     def stale(self, before: datetime) -> PaymentAttemptQuerySet:
-        """Attempts started before `before` to ask the provider about: those with no known answer, and those that wait
-        for the shopper and were not asked about since, in case the provider's message of the payment was lost."""
+        """Attempts started before `before` to look up at the provider: those without an answer, and those waiting for
+        the shopper that were not looked up since, in case the webhook was lost."""
         unanswered = Q(status__in=[AttemptStatus.STARTED, AttemptStatus.UNKNOWN])
         waiting = Q(status=AttemptStatus.ACTION) & (Q(asked_at=None) | Q(asked_at__lt=before))
         return self.filter(unanswered | waiting, created_at__lt=before)
 
     def stuck(self, before: datetime) -> PaymentAttemptQuerySet:
-        """Attempts started before `before` of which nobody knows whether they took money, the oldest first."""
+        """Attempts started before `before` that may or may not have captured money, oldest first."""
         statuses = [AttemptStatus.STARTED, AttemptStatus.UNKNOWN]
         return self.unsettled().filter(status__in=statuses, created_at__lt=before).with_payment().order_by("created_at")
 
     def expired(self, now: datetime) -> PaymentAttemptQuerySet:
-        """Attempts that still wait for the shopper after their time."""
+        """Unsettled attempts past their expiry."""
         return self.unsettled().filter(expires_at__lte=now)
 
     def claim(self, limit: int) -> list[PaymentAttempt]:
-        """Up to `limit` of these to ask the provider about, their payment joined; those asked longest ago come first.
+        """Claim up to `limit` attempts to look up at the provider, least recently looked up first, payments joined.
 
-        Rows that another sweep is claiming are left to it. In the caller's transaction; commit before asking.
+        Skips rows locked by another sweep. Runs in the caller's transaction; commit before calling the provider.
         """
         require_transaction()
-        least_asked = models.F("asked_at").asc(nulls_first=True)
+        least_recently_asked = models.F("asked_at").asc(nulls_first=True)
         rows = self.with_payment().select_for_update(of=("self",), skip_locked=True)
-        claimed = list(rows.order_by(least_asked, "created_at", "pk")[:limit])
+        claimed = list(rows.order_by(least_recently_asked, "created_at", "pk")[:limit])
         PaymentAttempt.objects.filter(pk__in=[attempt.pk for attempt in claimed]).update(asked_at=timezone.now())
         return claimed
 
     def fetch_locked_with_payment(self, attempt_id: UUID) -> PaymentAttempt:
-        """The attempt and its payment, the payment's row locked first, until the transaction ends; one statement."""
+        """The attempt and its payment, both locked, the payment's row first. One statement."""
         require_transaction()
         return self.with_payment().select_for_update(of=("payment", "self")).get(pk=attempt_id)
 
     def create_with_payment(self, attempt: PaymentAttempt) -> None:
-        """Write a new attempt and its new payment in one statement. Raises IntegrityError for a known `reference`."""
+        """Insert an attempt and its payment in one statement. Raises IntegrityError if `reference` exists."""
         payment = attempt.payment
         with connection.cursor() as cursor:
             cursor.execute(
@@ -190,7 +190,7 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
             row._state.db = connection.alias
 
     def write_with_payment(self, attempt: PaymentAttempt) -> None:
-        """Write what was learned of a locked attempt, and its payment's status, in one statement."""
+        """Update a locked attempt and its payment's status in one statement."""
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -220,7 +220,7 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
 
 
 class PaymentAttempt(models.Model):
-    """One request for money to the provider. Its key is the provider's idempotency key."""
+    """One attempt to charge a payment. Its primary key is the idempotency key at the provider."""
 
     UNSETTLED = (AttemptStatus.STARTED, AttemptStatus.ACTION, AttemptStatus.UNKNOWN)
 
@@ -276,5 +276,5 @@ class PaymentAttempt(models.Model):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the end is known: approved, declined or cancelled."""
+        """Whether the outcome is final: approved, declined or cancelled."""
         return self.status not in self.UNSETTLED

@@ -1,4 +1,4 @@
-"""Money on its way back."""
+"""Refunds."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class RefundStatus(StatusChoices):
 
 class RefundQuerySet(models.QuerySet["Refund"]):
     def holding_money(self) -> RefundQuerySet:
-        """Refunds that were or may yet be paid back: all but the failed."""
+        """Refunds that were or may yet be paid out: all but the failed ones."""
         return self.exclude(status=RefundStatus.FAILED)
 
     def stale(self, before: datetime) -> RefundQuerySet:
-        """Refunds started before `before` with no known answer: settle them. Oldest first, with attempt and payment."""
+        """Refunds started before `before` that are still unresolved, oldest first, with attempt and payment."""
         statuses = [RefundStatus.STARTED, RefundStatus.UNKNOWN]
         return (
             self.filter(status__in=statuses, created_at__lt=before)
@@ -39,14 +39,14 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         )
 
     def claim_one(self, before: datetime) -> Refund | None:
-        """The one of these asked about longest ago, unless that was after `before`, for one sweep to settle.
+        """Claim the least recently tried refund that was not tried since `before`, for one sweep to settle.
 
-        Rows that another sweep is claiming are left to it. In the caller's transaction; commit before asking.
+        Skips rows locked by another sweep. Runs in the caller's transaction; commit before calling the provider.
         """
         require_transaction()
         free = self.filter(Q(asked_at=None) | Q(asked_at__lt=before))
-        least_asked = models.F("asked_at").asc(nulls_first=True)
-        rows = free.select_for_update(of=("self",), skip_locked=True).order_by(least_asked, "created_at", "pk")
+        least_recently_asked = models.F("asked_at").asc(nulls_first=True)
+        rows = free.select_for_update(of=("self",), skip_locked=True).order_by(least_recently_asked, "created_at", "pk")
         refund = rows.first()
         if refund is not None:
             refund.asked_at = timezone.now()
@@ -57,23 +57,23 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         return self.select_related("payment")
 
     def open_under(self, payment_id: uuid.UUID, idempotency_key: str) -> Refund | None:
-        """The refund that was begun under this key and whose end is not known."""
+        """The unsettled refund with this idempotency key, if any."""
         return self.filter(payment=payment_id, idempotency_key=idempotency_key, settled_at=None).first()
 
     def failed_for_good(self) -> RefundQuerySet:
-        """Refunds that the provider refused and that no later refund of the same payment has made up for."""
+        """Failed refunds that no later refund of the same payment has made up for."""
         later = Refund.objects.holding_money().filter(
             payment=models.OuterRef("payment"), created_at__gt=models.OuterRef("created_at")
         )
         return self.filter(~models.Exists(later), status=RefundStatus.FAILED).select_related("payment")
 
     def total(self) -> Decimal:
-        """The sum of the amounts, in one statement."""
+        """The sum of the amounts. One statement."""
         return self.aggregate(total=models.Sum("amount"))["total"] or ZERO
 
 
 class Refund(models.Model):
-    """Money on its way back. `idempotency_key` is the caller's; the row's own key is the one that the provider sees."""
+    """A refund. `idempotency_key` is the caller's; the provider's is the primary key."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))
@@ -117,10 +117,10 @@ class Refund(models.Model):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the end is known: succeeded or failed."""
+        """Whether the outcome is final: succeeded or failed."""
         return self.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
 
     @property
     def holds_money(self) -> bool:
-        """Whether it was or may yet be paid back, as `holding_money` asks of rows."""
+        """Whether it was or may yet be paid out; see `RefundQuerySet.holding_money`."""
         return self.status != RefundStatus.FAILED

@@ -1,4 +1,4 @@
-"""What the provider told by itself."""
+"""Webhook events received from the provider."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from django.utils.translation import gettext_lazy as _
 from config.db.locks import require_transaction
 from payments.models.payments import PaymentAttempt
 
-# For how long a claimed event is its worker's alone: many times what a batch takes. One that died loses only its turn.
+# How long a claim lasts: many times what a batch takes. After a crash the events are free again when it ends.
 LEASE = timedelta(seconds=30)
 
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def waiting(self) -> WebhookEventQuerySet:
-        """Events that nobody has settled yet, those tried least first, then the oldest."""
+        """Unhandled events: fewest tries first, then oldest."""
         return self.filter(handled_at=None).order_by("tries", "received_at", "pk")
 
     def late(self, before: datetime) -> WebhookEventQuerySet:
-        """Those of the waiting that came before `before`."""
+        """Unhandled events received before `before`."""
         return self.waiting().filter(received_at__lt=before)
 
     def about(self, references: list[str]) -> WebhookEventQuerySet:
-        """What was told of the attempts that the provider knows by these references, oldest first."""
+        """Events about attempts with these provider references, oldest first."""
         return self.filter(provider_reference__in=references).order_by("received_at", "pk")
 
     def with_reference(self) -> WebhookEventQuerySet:
-        """Annotates `reference`: the payment's, where the event is about an attempt that is known here."""
+        """Annotates `reference`: that of the payment, if the event matches an attempt."""
         attempt = PaymentAttempt.objects.filter(provider_reference=models.OuterRef("provider_reference"))
         known = attempt.exclude(provider_reference="").order_by().values("payment__reference")[:1]
         return self.annotate(reference=models.Subquery(known))
 
     def claim(self, now: datetime, limit: int) -> list[WebhookEvent]:
-        """Up to `limit` of these, for one worker to settle: for the time of the lease nobody else is given them.
+        """Claim up to `limit` events for one worker: no other worker gets them during the lease.
 
-        Rows that another worker is claiming are left to it. In the caller's transaction; commit before settling.
+        Skips rows locked by another worker. Runs in the caller's transaction; commit before settling.
         """
         require_transaction()
         free = self.filter(Q(claimed_at=None) | Q(claimed_at__lt=now - LEASE))
@@ -49,7 +49,7 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
 
 
 class WebhookEvent(models.Model):
-    """What the provider told, verified and kept before it is answered; without personal data and secrets."""
+    """A webhook event, verified and stored before it is acknowledged; without personal data and secrets."""
 
     provider = models.CharField(_("provider"), max_length=20)
     event_id = models.CharField(_("event"), max_length=255)

@@ -218,7 +218,7 @@ class TestPaying:
 
     def test_a_token_that_is_none_is_refused(self, visitor: Visitor, product: Product) -> None:
         page = pay_by_card(at_payment(visitor, product), "4242424242424242")
-        assert "not a payment method that we can use" in page.html
+        assert "We cannot use this payment method" in page.html
         assert "4242424242424242" not in page.html
         assert not Order.objects.exists()
 
