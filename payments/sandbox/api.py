@@ -1,4 +1,4 @@
-"""The API behind `/v1/`: who may call, which function answers, and what an idempotency key replays."""
+"""The API under `/v1/`: authentication, routing and idempotency."""
 
 import base64
 import binascii
@@ -51,7 +51,7 @@ class Answer:
 
 
 class Api:
-    """Answers requests one after the other, each in one transaction of the store."""
+    """Answers requests one at a time, each in one transaction of the store."""
 
     def __init__(self, store: Store, *, secret_key: str = "", publishable_key: str = "") -> None:
         self._store = store
@@ -61,7 +61,7 @@ class Api:
 
     @contextmanager
     def in_flight(self, request: Request) -> Iterator[None]:
-        """Hold the request's idempotency key while it is worked on. Raises ApiError 409 where another request does."""
+        """Hold the request's idempotency key while it is processed. Raises ApiError 409 if another request holds it."""
         key = request.idempotency_key if request.method == "POST" else ""
         if not key:
             yield
@@ -82,7 +82,7 @@ class Api:
                 self._in_flight.discard(key)
 
     def answer(self, request: Request, public_url: str) -> Answer:
-        """Do what is asked; it is kept before this returns. Errors of the caller are answers too."""
+        """Execute the request and commit before returning. Client errors are answers too."""
         try:
             self._check_key(request)
             with self._store.transaction():
@@ -93,9 +93,9 @@ class Api:
     def _answer_once(self, request: Request, context: Context) -> Answer:
         key = request.idempotency_key if request.method == "POST" else ""
         fingerprint = hashlib.sha256(f"{request.path}\n{sorted(parse_qsl(request.body))}".encode()).hexdigest()
-        known = self._store.answer_of(key) if key else None
-        if known is not None:
-            first, status, body = known
+        stored = self._store.answer_of(key) if key else None
+        if stored is not None:
+            first, status, body = stored
             if first != fingerprint:
                 raise ApiError(
                     400,
@@ -103,12 +103,12 @@ class Api:
                     "Keys for idempotent requests can only be used with the same parameters they were first used with.",
                 )
             return Answer(status, body, replayed=True)
-        answer = self._work(request, context)
+        answer = self._execute(request, context)
         if key:
             self._store.keep_answer(key, fingerprint, answer.status, answer.body)
         return answer
 
-    def _work(self, request: Request, context: Context) -> Answer:
+    def _execute(self, request: Request, context: Context) -> Answer:
         handler, arguments = _route(request)
         params: Params = parse_form(request.body if request.method == "POST" else request.query)
         try:
@@ -147,7 +147,7 @@ def _api_key(authorization: str) -> str:
 
 
 def ledger(store: Store) -> dict[str, Any]:
-    """The sandbox's books in minor units: what balance checks compare with."""
+    """The sandbox's totals in minor units, for balance checks."""
     statuses: dict[str, int] = {}
     captured = 0
     orders: dict[str, int] = {}

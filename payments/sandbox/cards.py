@@ -1,4 +1,4 @@
-"""Stripe's documented test cards and what they do, by number and by token."""
+"""Stripe's documented test cards and their behaviour, by number and by token."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """How a card behaves. `challenge`: asks for 3-D Secure first. `code` and `decline_code` say why it is declined."""
+    """How a card behaves. `challenge`: requires 3-D Secure first. `code` and `decline_code`: why it is declined."""
 
     brand: str
     last4: str
@@ -81,7 +81,7 @@ NumberProblem = Literal["incorrect_number", ""]
 
 
 def number_problem(digits: str) -> NumberProblem:
-    """Why `digits` is no card number: its length or its check digit (Luhn)."""
+    """Why `digits` is not a card number: wrong length or check digit (Luhn)."""
     if not 12 <= len(digits) <= 19 or not digits.isascii() or not digits.isdigit():
         return "incorrect_number"
     total = 0

@@ -1,12 +1,12 @@
-"""The switches, under `/_sandbox/`: faults, the books, the clock, events, and forgetting everything.
+"""The controls under `/_sandbox/`: faults, the ledger, the clock, events, reset.
 
-GET, POST, DELETE faults      what is on; switch one on (see `faults.py`); switch all off
-GET  ledger                   the books in minor units
-GET  events                   every event, with how often it was tried
-POST events/{id}/redeliver    deliver once more
-POST webhooks                 {"url", "secret"}: where events go from now on
-POST clock                    {"advance_seconds"}: set the sandbox's clock forward
-POST reset                    forget everything, all faults off
+GET, POST, DELETE faults      list active faults; add one (see `faults.py`); clear all
+GET  ledger                   totals in minor units
+GET  events                   all events, with their number of tries
+POST events/{id}/redeliver    deliver again
+POST webhooks                 {"url", "secret"}: set where events are delivered
+POST clock                    {"advance_seconds"}: move the sandbox's clock forward
+POST reset                    delete everything, clear all faults
 """
 
 import re
@@ -22,7 +22,7 @@ _REDELIVER = re.compile(r"/_sandbox/events/(\w+)/redeliver")
 
 
 def serve(handler: Handler, path: str) -> bool:
-    """Answer if the address is one of these; whether it was."""
+    """Answer if `path` is a control; returns whether it is."""
     if handler.command == "POST" and (match := _REDELIVER.fullmatch(path)):
         _redeliver(handler, match[1])
         return True
@@ -40,7 +40,7 @@ def _faults(handler: Handler) -> None:
 def _add_fault(handler: Handler) -> None:
     document = handler.json()
     if not document:
-        raise invalid(f"Say which fault: a JSON object with a kind, one of {sorted(KINDS)}.")
+        raise invalid(f"Send a JSON object with a kind, one of {sorted(KINDS)}.")
     fault = handler.application.faults.add(document)
     if fault.kind == "refused":
         handler.close_connection = True
@@ -57,8 +57,8 @@ def _clear_faults(handler: Handler) -> None:
 def _ledger(handler: Handler) -> None:
     store = handler.application.store
     with store.transaction():
-        books = ledger(store)
-    handler.send_json(200, books)
+        totals = ledger(store)
+    handler.send_json(200, totals)
 
 
 def _events(handler: Handler) -> None:
@@ -76,16 +76,16 @@ def _redeliver(handler: Handler, event_id: str) -> None:
 
 
 def _webhooks(handler: Handler) -> None:
-    document, courier = handler.json(), handler.application.courier
-    courier.url = str(document.get("url", courier.url))
-    courier.secret = str(document.get("secret", courier.secret))
-    handler.send_json(200, {"url": courier.url})
+    document, webhook_sender = handler.json(), handler.application.webhook_sender
+    webhook_sender.url = str(document.get("url", webhook_sender.url))
+    webhook_sender.secret = str(document.get("secret", webhook_sender.secret))
+    handler.send_json(200, {"url": webhook_sender.url})
 
 
 def _clock(handler: Handler) -> None:
     seconds = handler.json().get("advance_seconds")
     if not isinstance(seconds, int | float) or seconds < 0:
-        raise invalid("advance_seconds must be a number of seconds, forward.")
+        raise invalid("advance_seconds must be a number of seconds, not negative.")
     store = handler.application.store
     with store.transaction():
         store.remember("clock_offset", str(float(store.fact("clock_offset", "0")) + seconds))
@@ -103,7 +103,7 @@ def _reset(handler: Handler) -> None:
 
 
 def _index(handler: Handler) -> None:
-    handler.send_json(200, {"name": "Esteira's sandbox provider", "controls": (__doc__ or "").splitlines()})
+    handler.send_json(200, {"name": "Esteira's sandbox payment provider", "controls": (__doc__ or "").splitlines()})
 
 
 _ROUTES: dict[tuple[str, str], Callable[[Handler], None]] = {

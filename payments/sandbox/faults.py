@@ -1,9 +1,9 @@
 """Faults that can be switched on while the sandbox runs.
 
-Kinds: `slow` (waits `latency_ms`, then works), `error` (answers `error_status`), `lost_answer` (does everything, then
-drops the connection without a byte), `hang` (holds the connection for `seconds` without an answer), `refused` (listens
-to nobody for `seconds`), `late_pix` (takes Pix payments that come too late), `webhooks_held` (delivers no webhooks),
-`webhooks_doubled` (delivers each twice). `after: true` lets `error` and `hang` strike after the work is done and kept.
+Kinds: `slow` (waits `latency_ms`, then works), `error` (answers `error_status`), `lost_answer` (does the work, then
+drops the connection without a response), `hang` (holds the connection for `seconds` without a response), `refused`
+(refuses connections for `seconds`), `late_pix` (accepts Pix payments after expiry), `webhooks_held` (delivers no
+webhooks), `webhooks_doubled` (delivers each twice). With `after: true`, `error` and `hang` strike after the commit.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Faults = faults.Faults[Fault]
 
 
 def parse(values: dict[str, Any]) -> Fault:
-    """The fault that a JSON object tells of. Raises ApiError where it is misspelt."""
+    """The fault described by a JSON object. Raises ApiError if it is invalid."""
     values.setdefault("kind", "slow" if "latency_ms" in values and "error_status" not in values else "error")
     values.setdefault("seconds", 60.0 if values["kind"] == "hang" else 2.0)
     unknown = faults.unknown_fields(Fault, values)

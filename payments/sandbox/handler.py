@@ -1,4 +1,4 @@
-"""What the pages, the controls and the API share: the application, and the request that is answered."""
+"""The application and the request handler shared by the pages, the controls and the API."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from config.standin.server import RequestHandler, StandIn
 from payments.sandbox.api import Api
 from payments.sandbox.faults import Faults
 from payments.sandbox.store import Store
-from payments.sandbox.webhooks import Courier
+from payments.sandbox.webhooks import WebhookSender
 from payments.sandbox.wire import ApiError
 
 logger = logging.getLogger(__name__)
@@ -19,9 +19,9 @@ logger = logging.getLogger(__name__)
 class Application(StandIn):
     name = "sandbox provider"
 
-    def __init__(self, store: Store, api: Api, faults: Faults, courier: Courier) -> None:
+    def __init__(self, store: Store, api: Api, faults: Faults, webhook_sender: WebhookSender) -> None:
         super().__init__()
-        self.store, self.api, self.faults, self.courier = store, api, faults, courier
+        self.store, self.api, self.faults, self.webhook_sender = store, api, faults, webhook_sender
         self.connections: set[socket.socket] = set()
 
     def cut_connections(self, *, but: socket.socket) -> None:
@@ -40,7 +40,7 @@ class Handler(RequestHandler[Application]):
     timeout = 120
     too_large = {"error": {"type": "invalid_request_error", "message": "The request is too large."}}
 
-    # What the connection's request carried, set by `answer`.
+    # The body of the current request, set by `answer`.
     body = ""
 
     def setup(self) -> None:
@@ -59,7 +59,7 @@ class Handler(RequestHandler[Application]):
         return {key: values[0] for key, values in parse_qs(self.body).items()}
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises ApiError where it is none."""
+        """The body as a JSON object. Raises ApiError if it is not one."""
         try:
             document = json.loads(self.body or "{}")
         except ValueError:
@@ -74,8 +74,8 @@ class Handler(RequestHandler[Application]):
 
 
 def drop(connection: socket.socket) -> None:
-    """End a connection without another byte."""
+    """Close a connection without a response."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        logger.debug("The connection was gone already.")
+        logger.debug("The connection was already closed.")

@@ -1,4 +1,4 @@
-"""Payment intents: created, confirmed, captured, cancelled, read and listed, in the words of Stripe's API.
+"""Payment intents: create, confirm, capture, cancel, retrieve and list, as in Stripe's API.
 
 All functions run inside the store's transaction.
 """
@@ -6,7 +6,7 @@ All functions run inside the store's transaction.
 from payments.sandbox import lifecycle
 from payments.sandbox.lifecycle import Context
 from payments.sandbox.store import Document, new_id
-from payments.sandbox.wire import ApiError, Params, integer, invalid, mapping, required, truth
+from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, required
 
 SMALLEST_AMOUNT = 50
 CANCELLABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"})
@@ -30,7 +30,7 @@ def create(context: Context, params: Params) -> Document:
         raise invalid(f"Invalid currency: {currency}.", param="currency")
     intent = _new(context, params, amount, currency)
     context.store.add("payment_intent", intent)
-    return lifecycle.confirm(context, intent, params) if truth(params, "confirm") else intent
+    return lifecycle.confirm(context, intent, params) if boolean(params, "confirm") else intent
 
 
 def confirm(context: Context, params: Params, identifier: str) -> Document:

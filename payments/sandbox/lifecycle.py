@@ -1,6 +1,6 @@
-"""What becomes of a payment intent: confirmed, challenged, declined, authorized, paid, expired.
+"""The lifecycle of a payment intent: confirmed, challenged, declined, authorized, paid, expired.
 
-An intent is a JSON document; what only the sandbox may know of it stands under `_sandbox` and never leaves.
+An intent is a JSON document; its private data is under `_sandbox` and never returned by the API.
 All functions run inside the store's transaction.
 """
 
@@ -12,22 +12,22 @@ from urllib.parse import quote, urlencode, urlsplit
 from payments.sandbox import payment_methods, pix
 from payments.sandbox.cards import TestCard
 from payments.sandbox.store import Document, Store, new_id
-from payments.sandbox.wire import ApiError, Params, integer, invalid, mapping, missing, required, truth
+from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, missing, required
 
 PIX_SECONDS = (60, 1_209_600)
-PIX_SECONDS_BY_DEFAULT = 14_400
+DEFAULT_PIX_SECONDS = 14_400
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a request runs: the memory, and the address under which the shopper's browser reaches the sandbox."""
+    """What a request needs: the store, and the URL at which the shopper's browser reaches the sandbox."""
 
     store: Store
     public_url: str
 
 
 def confirm(context: Context, intent: Document, params: Params) -> Document:
-    """Pay with the method that `params` name. Raises ApiError, also where the bank declines."""
+    """Pay with the method in `params`. Raises ApiError, also if the bank declines."""
     intent["_sandbox"]["return_url"] = params.get("return_url") or intent["_sandbox"]["return_url"]
     data = mapping(params, "payment_method_data")
     if data.get("type") == "pix":
@@ -38,14 +38,14 @@ def confirm(context: Context, intent: Document, params: Params) -> Document:
     intent["payment_method"] = token
     intent["_sandbox"]["token"] = token
     if card.challenge:
-        return _challenge(context, intent, error=truth(params, "error_on_requires_action"))
+        return _challenge(context, intent, error=boolean(params, "error_on_requires_action"))
     if card.declined:
         return _decline(context, intent, card)
     return _authorized(context, intent)
 
 
 def finish_challenge(context: Context, identifier: str, *, authenticated: bool) -> Document:
-    """The shopper answered the 3-D Secure question. An intent that does not wait for it stays as it is."""
+    """Record the shopper's answer to the 3-D Secure challenge. No effect on an intent that does not wait for it."""
     intent = get(context, identifier)
     if intent["status"] != "requires_action" or not (intent["next_action"] or {}).get("redirect_to_url"):
         return intent
@@ -62,7 +62,7 @@ def finish_challenge(context: Context, identifier: str, *, authenticated: bool) 
 
 
 def pay_pix(context: Context, identifier: str, *, late_allowed: bool) -> bool:
-    """The shopper's bank pays the Pix charge; whether it was taken. `late_allowed`: also when expired or cancelled."""
+    """Pay a Pix charge; returns whether it was accepted. `late_allowed`: even if expired or cancelled."""
     intent = get(context, identifier)
     code = intent["_sandbox"].get("pix")
     if code is None or intent["amount_received"]:
@@ -75,7 +75,7 @@ def pay_pix(context: Context, identifier: str, *, late_allowed: bool) -> bool:
 
 
 def expire_pix(context: Context) -> int:
-    """Close Pix charges whose time is over; how many there were."""
+    """Fail expired Pix charges; returns how many."""
     due = context.store.intents_due(context.store.now())
     for intent in due:
         fail(context, intent, {
@@ -87,7 +87,7 @@ def expire_pix(context: Context) -> int:
 
 
 def succeed(context: Context, intent: Document, amount: int) -> Document:
-    """The money is there."""
+    """Mark the intent as paid."""
     intent |= {
         "status": "succeeded",
         "amount_received": amount,
@@ -101,7 +101,7 @@ def succeed(context: Context, intent: Document, amount: int) -> Document:
 
 
 def fail(context: Context, intent: Document, error: Document) -> Document:
-    """This try came to nothing; the intent asks for another payment method."""
+    """Mark this try as failed; the intent then requires another payment method."""
     intent |= {
         "status": "requires_payment_method",
         "last_payment_error": error,
@@ -112,14 +112,14 @@ def fail(context: Context, intent: Document, error: Document) -> Document:
 
 
 def announce(context: Context, intent: Document, event: str) -> Document:
-    """Keep the intent as it is now, and send its event."""
+    """Save the intent and queue its event."""
     context.store.save(intent)
     context.store.add_event(event, public(intent))
     return intent
 
 
 def get(context: Context, identifier: str) -> Document:
-    """The intent. Raises ApiError where there is none."""
+    """The intent. Raises ApiError if it does not exist."""
     intent = context.store.get("payment_intent", identifier)
     if intent is None:
         raise missing("payment_intent", identifier, param="intent")
@@ -127,18 +127,18 @@ def get(context: Context, identifier: str) -> Document:
 
 
 def public(document: Document) -> Document:
-    """The document as the API shows it."""
+    """The document as the API returns it."""
     return {key: value for key, value in document.items() if key != "_sandbox"}
 
 
 def return_address(intent: Document) -> str:
-    """Where the 3-D Secure page sends the shopper back to, with what came of it."""
+    """The URL to which the 3-D Secure page returns the shopper, with the result."""
     address = str(intent["_sandbox"].get("return_url") or "")
-    came_through = intent["status"] in {"succeeded", "requires_capture"}
+    has_succeeded = intent["status"] in {"succeeded", "requires_capture"}
     query = urlencode({
         "payment_intent": intent["id"],
         "payment_intent_client_secret": intent["client_secret"],
-        "redirect_status": "succeeded" if came_through else "failed",
+        "redirect_status": "succeeded" if has_succeeded else "failed",
     })  # fmt: skip
     return f"{address}{'&' if urlsplit(address).query else '?'}{query}"
 
@@ -171,7 +171,7 @@ def _pix_expiry(context: Context, options: Params) -> int:
     seconds = integer(options, "expires_after_seconds")
     expires_at = integer(options, "expires_at")
     if expires_at is None:
-        expires_at = now + (PIX_SECONDS_BY_DEFAULT if seconds is None else seconds)
+        expires_at = now + (DEFAULT_PIX_SECONDS if seconds is None else seconds)
     shortest, longest = PIX_SECONDS
     if not now + shortest <= expires_at <= now + longest:
         raise invalid(

@@ -1,4 +1,4 @@
-"""What a shopper sees of the sandbox: the 3-D Secure question of a bank, and the bank's app that pays a Pix."""
+"""Pages that the sandbox shows to shoppers: the bank's 3-D Secure challenge, and its app that pays a Pix charge."""
 
 from decimal import Decimal
 from html import escape
@@ -29,17 +29,17 @@ TEXTS = {
         "test": "Test environment: no real money moves.",
         "bank": "Test bank",
         "3ds_title": "Confirm the purchase",
-        "3ds_text": "The shop asks for {amount} from your card. Is it you?",
+        "3ds_text": "The shop wants to charge {amount} to your card. Is this you?",
         "authenticate": "Yes, authorize",
-        "refuse": "No, refuse",
-        "3ds_over": "This question was answered before.",
+        "refuse": "No, decline",
+        "3ds_over": "You have already answered this request.",
         "back": "Back to the shop",
         "pix_title": "Pay with Pix",
         "pix_text": "This is the test bank's app. The amount is {amount}.",
         "pay": "Pay {amount}",
         "pix_paid": "Paid. You can go back to the shop.",
         "pix_over": "This code has expired or was cancelled. Nothing was charged.",
-        "missing": "There is no such charge.",
+        "missing": "This charge does not exist.",
     },
 }
 
@@ -47,7 +47,7 @@ Texts = dict[str, str]
 
 
 def texts(accept_language: str) -> Texts:
-    """The texts in the first language of the browser that is Portuguese or English; Portuguese otherwise."""
+    """The texts in the browser's first language that is Portuguese or English; Portuguese by default."""
     for part in accept_language.lower().split(","):
         language = part.split(";")[0].strip()[:2]
         if language in TEXTS:
@@ -61,7 +61,7 @@ def asset(name: str) -> bytes:
 
 
 def challenge(say: Texts, intent: dict[str, Any], back: str) -> str:
-    """The 3-D Secure page; without its question where that was answered before."""
+    """The 3-D Secure page; without the form if it was already answered."""
     amount = money(say, intent["amount"], intent["currency"])
     if intent["status"] != "requires_action":
         body = f'<p>{say["3ds_over"]}</p><p><a class="button" href="{escape(back)}">{say["back"]}</a></p>'
@@ -77,7 +77,7 @@ def challenge(say: Texts, intent: dict[str, Any], back: str) -> str:
 
 
 def bank_app(say: Texts, intent: dict[str, Any], *, payable: bool) -> str:
-    """The bank's app with the Pix charge; without its button where it can no longer be paid."""
+    """The bank's app with the Pix charge; without the button if it can no longer be paid."""
     amount = money(say, intent["amount"], intent["currency"])
     if intent["amount_received"]:
         body = f"<p>{say['pix_paid']}</p>"
@@ -114,7 +114,7 @@ def money(say: Texts, minor: int, currency: str) -> str:
 
 def qr_picture(text: str) -> bytes:
     """`text` as a QR code in SVG."""
-    # Not at the top: drawing is rarely asked for, and the sandbox starts faster without it.
+    # Imported here because it is rarely needed and slows down the start.
     import segno
 
     picture = BytesIO()

@@ -1,4 +1,4 @@
-"""Payment methods: the documented test tokens, and cards typed into the stand-in fields."""
+"""Payment methods: the documented test tokens, and cards typed into the sandbox's card fields."""
 
 from datetime import UTC, datetime
 
@@ -8,13 +8,13 @@ from payments.sandbox.wire import ApiError, Params, integer, mapping, missing, r
 
 
 def create(store: Store, params: Params) -> Document:
-    """Keep a card as a token. The number itself is not kept, only how its test card behaves."""
+    """Store a card as a token. Only the test card it behaves as is stored, never the number itself."""
     if required(params, "type") != "card":
-        raise ApiError(400, "invalid_request_error", "The sandbox knows only cards here.", param="type")
+        raise ApiError(400, "invalid_request_error", "The sandbox supports only cards here.", param="type")
     card = mapping(params, "card")
     number = required(card, "number").replace(" ", "").replace("-", "")
     _check(number, card, datetime.fromtimestamp(store.now(), UTC))
-    # Any other well-formed number is a card that its bank does not know.
+    # Any other well-formed number is declined, like an unknown card.
     behaves_as = number if number in CARDS else "4000000000000002"
     document: Document = {
         "id": new_id("pm"),
@@ -30,7 +30,7 @@ def create(store: Store, params: Params) -> Document:
 
 
 def behaviour(store: Store, token: str) -> TestCard:
-    """How the card behind `token` behaves. Raises ApiError where there is none."""
+    """How the card behind `token` behaves. Raises ApiError if there is none."""
     number = TOKENS.get(token)
     if number is None:
         document = store.get("payment_method", token)
@@ -41,7 +41,7 @@ def behaviour(store: Store, token: str) -> TestCard:
 
 
 def decline(card: TestCard, intent: Document) -> Document:
-    """The error document of a charge that the bank declined."""
+    """The error document of a declined charge."""
     return {
         "type": "card_error",
         "code": card.code,

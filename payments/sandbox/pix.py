@@ -1,6 +1,6 @@
-"""Pix: the BR Code that a bank's app reads, and what becomes of a charge that waits for it.
+"""Pix: the BR Code that a bank's app reads.
 
-A BR Code is EMV tag-length-value text that ends in a CRC-16/CCITT-FALSE over all that precedes the checksum's digits.
+A BR Code is EMV tag-length-value text that ends in a CRC-16/CCITT-FALSE over everything before the checksum's digits.
 """
 
 import unicodedata
@@ -11,7 +11,7 @@ MERCHANT_CITY = "Sao Paulo"
 
 
 def br_code(url: str, amount: Decimal, *, name: str = MERCHANT_NAME, city: str = MERCHANT_CITY) -> str:
-    """The dynamic BR Code of one charge. `url` (without scheme, at most 77 characters) is where the bank finds it."""
+    """The dynamic BR Code of one charge. `url` (no scheme, at most 77 characters) is where the bank looks it up."""
     account = _field("00", "br.gov.bcb.pix") + _field("25", url)
     payload = "".join([
         _field("00", "01"),
@@ -30,7 +30,7 @@ def br_code(url: str, amount: Decimal, *, name: str = MERCHANT_NAME, city: str =
 
 
 def crc16(data: bytes) -> int:
-    """CRC-16/CCITT-FALSE: polynomial 0x1021, start 0xFFFF, nothing reflected."""
+    """CRC-16/CCITT-FALSE: polynomial 0x1021, initial value 0xFFFF, no reflection."""
     crc = 0xFFFF
     for byte in data:
         crc ^= byte << 8

@@ -8,7 +8,7 @@ REASONS = (None, "", "duplicate", "fraudulent", "requested_by_customer")
 
 
 def create(context: Context, params: Params) -> Document:
-    """Pay back. More than what is left of the charge is refused."""
+    """Refund a charge. Raises ApiError for more than is left of it."""
     store = context.store
     identifier = required(params, "payment_intent")
     intent = store.get("payment_intent", identifier)
@@ -24,7 +24,7 @@ def create(context: Context, params: Params) -> Document:
     amount = integer(params, "amount")
     amount = left if amount is None else amount
     if not 0 < amount <= left:
-        raise invalid(f"Refund amount ({amount}) is not between 1 and what is left ({left}).", param="amount")
+        raise invalid(f"Refund amount ({amount}) is not between 1 and the refundable amount ({left}).", param="amount")
     refund: Document = {
         "id": new_id("re"),
         "object": "refund",
@@ -61,7 +61,7 @@ def list_(context: Context, params: Params) -> Document:
 
 
 def refunded(context: Context, intent: Document) -> int:
-    """What was paid back of an intent, in minor units."""
+    """The amount refunded of an intent, in minor units."""
     refunds, more = context.store.page("refund", limit=1000, parent=intent["id"])
     if more:
         raise invalid("Too many refunds of one charge.")

@@ -1,4 +1,4 @@
-"""Where a request of the sandbox goes: to the API, if no fault strikes, to the shopper's pages, or to the controls."""
+"""Request routing: to the API (where faults apply), the shopper's pages or the controls."""
 
 import logging
 import time
@@ -42,19 +42,19 @@ class Router(Handler):
         )
         fault = self.application.faults.strike(self.command, path)
         with self.application.api.in_flight(request):
-            if fault is not None and self._struck_before(fault):
+            if fault is not None and self._fault_before(fault):
                 return
             answer = self.application.api.answer(request, self.public_url)
-        if fault is None or not self._struck_after(fault):
+        if fault is None or not self._fault_after(fault):
             self._send_answer(answer)
 
-    def _struck_before(self, fault: Fault) -> bool:
-        """Let the fault do what it does before the work; whether that was all."""
+    def _fault_before(self, fault: Fault) -> bool:
+        """Apply the fault before the work; returns whether the request ends here."""
         if fault.latency_ms:
             time.sleep(fault.latency_ms / 1000)
         return not fault.after and self._break(fault, lost_answer=False)
 
-    def _struck_after(self, fault: Fault) -> bool:
+    def _fault_after(self, fault: Fault) -> bool:
         return self._break(fault, lost_answer=True) if fault.after or fault.kind == "lost_answer" else False
 
     def _break(self, fault: Fault, *, lost_answer: bool) -> bool:
@@ -81,4 +81,4 @@ class Router(Handler):
 def _error_document(status: int) -> dict[str, Any]:
     kinds = {429: ("invalid_request_error", "rate_limit"), 401: ("invalid_request_error", "api_key_invalid")}
     kind, code = kinds.get(status, ("api_error", None))
-    return {"error": {"type": kind, "code": code, "message": "A fault that was asked for."}}
+    return {"error": {"type": kind, "code": code, "message": "An injected fault."}}

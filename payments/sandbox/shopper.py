@@ -1,4 +1,4 @@
-"""The addresses that a shopper's browser calls: the fields' script and frame, the 3-D Secure page, the bank's app."""
+"""URLs for the shopper's browser: the card fields' script and frame, the 3-D Secure page, the bank's app."""
 
 import re
 
@@ -19,7 +19,7 @@ _PIX = re.compile(r"/_sandbox/pix/(\w+)(\.svg)?")
 
 
 def serve(handler: Handler, path: str) -> bool:
-    """Answer if the address is one of these; whether it was."""
+    """Answer if `path` is one of these; returns whether it is."""
     if path in ASSETS and handler.command == "GET":
         name, content_type = ASSETS[path]
         handler.send(200, pages.asset(name), content_type)

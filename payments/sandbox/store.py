@@ -1,6 +1,6 @@
-"""What the sandbox remembers: documents, idempotency keys and events, in SQLite, so that it survives kill -9.
+"""The sandbox's state: documents, idempotency keys and events, in SQLite, so that it survives kill -9.
 
-One connection under one lock: a request is handled in one transaction, and its answer leaves after the commit.
+One connection under one lock: each request runs in one transaction and is answered after the commit.
 """
 
 import json
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 
 class Store:
-    """The sandbox's memory in `directory`. Every method must run inside `transaction()`."""
+    """The state, kept in `directory`. Methods must run inside `transaction()`."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -42,14 +42,14 @@ class Store:
             directory / "sandbox.sqlite3", check_same_thread=False, isolation_level=None, timeout=10
         )
         self._connection.execute("PRAGMA journal_mode=WAL")
-        # A killed process loses nothing; only a power cut could.
+        # Safe when the process is killed; only a power cut may lose commits.
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(_SCHEMA)
         self._lock = threading.RLock()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that happens inside is kept together or not at all. One at a time."""
+        """An exclusive transaction, rolled back on any exception."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -66,7 +66,7 @@ class Store:
     # --- Time ---
 
     def now(self) -> int:
-        """The sandbox's clock, in seconds: it can be set forward."""
+        """The sandbox's clock in seconds, including its offset."""
         return int(time.time() + float(self.fact("clock_offset", "0")))
 
     def fact(self, name: str, default: str) -> str:
@@ -104,7 +104,7 @@ class Store:
         created: tuple[int, int] | None = None,
         parent: str | None = None,
     ) -> tuple[list[Document], bool]:
-        """Newest first, and whether there are more."""
+        """Documents, newest first, and whether there are more."""
         low, high = created or (0, 2**53)
         rows = self._connection.execute(
             "SELECT body FROM documents WHERE kind = :kind AND created BETWEEN :low AND :high"
@@ -133,7 +133,7 @@ class Store:
     # --- Idempotency ---
 
     def answer_of(self, key: str) -> tuple[str, int, Document] | None:
-        """Fingerprint, status and body of the first answer given for `key`."""
+        """Fingerprint, status and body of the first answer for `key`."""
         row = self._connection.execute("SELECT fingerprint, status, body FROM answers WHERE key = ?", (key,)).fetchone()
         return (row[0], row[1], json.loads(row[2])) if row else None
 
@@ -161,7 +161,7 @@ class Store:
         return event
 
     def due_events(self, limit: int, without: set[str]) -> list[tuple[str, str, int]]:
-        """Events to deliver now: id, body and how often that was tried. `without` are being delivered already."""
+        """Events to deliver now: id, body and number of tries. Excludes `without`: already being delivered."""
         rows = self._connection.execute(
             "SELECT id, body, tries FROM events WHERE delivered_at IS NULL AND next_at <= ? ORDER BY rowid LIMIT ?",
             (time.time(), limit + len(without)),

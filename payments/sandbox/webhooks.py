@@ -1,4 +1,4 @@
-"""Delivery of events: signed, in the background, again and again until the shop answers with 2xx."""
+"""Delivery of events: signed, in the background, retried until the shop answers 2xx."""
 
 import hashlib
 import hmac
@@ -17,20 +17,20 @@ logger = logging.getLogger(__name__)
 
 WORKERS = 4
 TIMEOUT_SECONDS = 10
-LONGEST_PAUSE_SECONDS = 60.0
-LOOK_EVERY_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 60.0
+POLL_SECONDS = 0.1
 
 
-class Courier:
-    """Delivers what the store holds. Each event leaves after the transaction that made it; a restart forgets none."""
+class WebhookSender:
+    """Delivers stored events, each after the commit of its transaction; survives restarts."""
 
     def __init__(self, store: Store, faults: Faults, *, url: str, secret: str) -> None:
         self.url, self.secret = url, secret
         self._store, self._faults = store, faults
-        self._under_way: set[str] = set()
+        self._in_flight: set[str] = set()
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="webhook")
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="webhook_sender", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -41,20 +41,20 @@ class Courier:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
-        while not self._stopping.wait(LOOK_EVERY_SECONDS):
+        while not self._stopping.wait(POLL_SECONDS):
             try:
-                self._look()
+                self._poll()
             except Exception:
-                logger.exception("The courier stumbled and goes on.")
+                logger.exception("Webhook delivery failed; continuing.")
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         with self._store.transaction():
             lifecycle.expire_pix(lifecycle.Context(self._store, public_url=""))
             if not self.url or self._faults.on("webhooks_held"):
                 return
-            due = self._store.due_events(WORKERS * 4, set(self._under_way))
+            due = self._store.due_events(WORKERS * 4, set(self._in_flight))
         for event_id, body, tries in due:
-            self._under_way.add(event_id)
+            self._in_flight.add(event_id)
             self._pool.submit(self._deliver, event_id, body, tries)
 
     def _deliver(self, event_id: str, body: str, tries: int) -> None:
@@ -65,12 +65,12 @@ class Courier:
                 if accepted:
                     self._store.mark_delivered(event_id)
                 else:
-                    self._store.postpone(event_id, min(0.5 * 2**tries, LONGEST_PAUSE_SECONDS))
+                    self._store.postpone(event_id, min(0.5 * 2**tries, MAX_BACKOFF_SECONDS))
         finally:
-            self._under_way.discard(event_id)
+            self._in_flight.discard(event_id)
 
     def _post(self, body: str) -> bool:
-        request = urllib.request.Request(  # noqa: S310  (the operator gives the address)
+        request = urllib.request.Request(  # noqa: S310  (the operator sets the URL)
             self.url,
             data=body.encode(),
             headers={"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": sign(body, self.secret)},
@@ -80,7 +80,7 @@ class Courier:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
                 return 200 <= int(response.status) < 300
         except (OSError, urllib.error.URLError) as error:
-            logger.info("The shop did not take the webhook: %s", error)
+            logger.info("The shop did not accept the webhook: %s", error)
             return False
 
 

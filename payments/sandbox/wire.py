@@ -1,4 +1,4 @@
-"""Stripe's way of writing requests and errors: bracketed form keys in, JSON documents out."""
+"""Stripe's wire format: form bodies with bracketed keys in, JSON documents out."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _BRACKETED = re.compile(r"\[([^\]]*)\]")
 
 
 class ApiError(Exception):
-    """An answer that is an error. `saved` tells whether the idempotency key remembers it, as for declines."""
+    """An error response. `saved`: whether it is stored under the idempotency key, as declines are."""
 
     def __init__(self, status: int, kind: str, message: str, *, saved: bool = False, **fields: object) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ def missing(noun: str, identifier: str, *, param: str = "id", status: int = 404)
 
 
 def parse_form(encoded: str) -> Params:
-    """`a[b][0]=c` as `{"a": {"b": ["c"]}}`. Raises ApiError where a key is used both as a value and as a container."""
+    """`a[b][0]=c` as `{"a": {"b": ["c"]}}`. Raises ApiError if a key is both a value and a container."""
     tree: Params = {}
     for key, value in parse_qsl(encoded, keep_blank_values=True):
         head = key.split("[", 1)[0]
@@ -58,7 +58,7 @@ def _with_lists(value: Any) -> Any:
 
 
 def integer(params: Mapping[str, Any], name: str) -> int | None:
-    """The whole number `params[name]`, None where it is missing. Raises ApiError."""
+    """The integer `params[name]`, None if missing. Raises ApiError."""
     value = params.get(name)
     if value is None or value == "":
         return None
@@ -68,7 +68,7 @@ def integer(params: Mapping[str, Any], name: str) -> int | None:
 
 
 def required(params: Mapping[str, Any], name: str) -> str:
-    """The text `params[name]`. Raises ApiError where it is missing."""
+    """The string `params[name]`. Raises ApiError if it is missing."""
     value = params.get(name)
     if not isinstance(value, str) or not value:
         raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
@@ -76,12 +76,12 @@ def required(params: Mapping[str, Any], name: str) -> str:
 
 
 def mapping(params: Mapping[str, Any], name: str) -> Params:
-    """The hash `params[name]`, empty where it is missing. Raises ApiError."""
+    """The hash `params[name]`, empty if missing. Raises ApiError."""
     value = params.get(name) or {}
     if not isinstance(value, dict):
         raise invalid(f"Invalid object: {name}", param=name)
     return value
 
 
-def truth(params: Mapping[str, Any], name: str) -> bool:
+def boolean(params: Mapping[str, Any], name: str) -> bool:
     return params.get(name) == "true"

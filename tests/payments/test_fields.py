@@ -101,7 +101,7 @@ def test_a_card_becomes_a_token(page: Page, checkout: Any, sandbox: Sandbox, loc
 
 @pytest.mark.parametrize(
     ("locale", "labels", "message"),
-    [("en", EN, "There is no such card number."), ("pt-BR", PT, "Esse número de cartão não existe.")],
+    [("en", EN, "This card number is not valid."), ("pt-BR", PT, "Esse número de cartão não existe.")],
 )
 def test_a_mistyped_number_is_told_at_its_field(
     page: Page, checkout: Any, locale: str, labels: Any, message: str

@@ -1,4 +1,4 @@
-// The card fields inside the provider's own frame: what is typed here goes to the provider and to nobody else.
+// The card fields in the provider's own frame: what is typed here goes only to the provider.
 "use strict";
 
 (() => {
@@ -7,13 +7,13 @@
       title: "Dados do cartão", number: "Número do cartão", expiry: "Validade (MM/AA)", cvc: "Código de segurança", placeholder: "MM/AA",
       incomplete_number: "Digite o número do cartão, com todos os dígitos.", incorrect_number: "Esse número de cartão não existe. Confira os dígitos.",
       invalid_expiry: "Digite a validade como no cartão: mês e ano.", past_expiry: "Esse cartão está vencido. Use outro.",
-      invalid_cvc: "Digite os 3 ou 4 números do código de segurança.", away: "Não deu para falar com o serviço de pagamento. Tente de novo.",
+      invalid_cvc: "Digite os 3 ou 4 números do código de segurança.", unreachable: "Não deu para falar com o serviço de pagamento. Tente de novo.",
     },
     en: {
       title: "Card details", number: "Card number", expiry: "Expiry date (MM/YY)", cvc: "Security code", placeholder: "MM/YY",
-      incomplete_number: "Enter the card number with all its digits.", incorrect_number: "There is no such card number. Please check the digits.",
+      incomplete_number: "Enter the card number with all its digits.", incorrect_number: "This card number is not valid. Please check the digits.",
       invalid_expiry: "Enter the expiry date as on the card: month and year.", past_expiry: "This card has expired. Please use another one.",
-      invalid_cvc: "Enter the 3 or 4 digits of the security code.", away: "The payment service could not be reached. Please try again.",
+      invalid_cvc: "Enter the 3 or 4 digits of the security code.", unreachable: "The payment service could not be reached. Please try again.",
     },
   };
   const SERVER_FIELDS = { number: "number", exp_month: "expiry", exp_year: "expiry", cvc: "cvc" };
@@ -117,7 +117,7 @@
       if (name && problem) show(name, problem);
       return { error: { ...document_.error, message: problem ? say[problem] : document_.error.message } };
     } catch {
-      return { error: { type: "api_connection_error", message: say.away } };
+      return { error: { type: "api_connection_error", message: say.unreachable } };
     }
   }
 

@@ -1,4 +1,4 @@
-// Stands in for the provider's script: the part of its interface that the shop's checkout page uses.
+// A sandbox version of Stripe.js, with the part of its interface that the checkout page uses.
 // Stripe(pk).elements({locale}).create("card").mount(selector) and stripe.createPaymentMethod({type, card, billing_details}).
 "use strict";
 
