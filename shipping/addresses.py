@@ -1,4 +1,4 @@
-"""Where a parcel goes and whom to tell: a value, and the columns that keep it on a document."""
+"""Delivery address and contact: a value object, and the model columns that store it."""
 
 from dataclasses import asdict, dataclass
 
@@ -27,7 +27,7 @@ ADDRESS_COLUMNS = (
 
 
 class DeliveryFields(models.Model):
-    """The columns of a document that is delivered: a cart, later the order made of it."""
+    """Delivery columns of a document: the cart, and the order placed from it."""
 
     email = models.EmailField(_("e-mail"), blank=True)
     phone = models.CharField(_("phone"), max_length=20, blank=True)
@@ -46,7 +46,7 @@ class DeliveryFields(models.Model):
 
     @property
     def address(self) -> Address | None:
-        """The address, or None where nobody has given one yet. A postal code alone is not an address."""
+        """The address, or None if not yet entered. A postal code alone is not an address."""
         if not self.street:
             return None
         columns = self.address_columns()
@@ -60,5 +60,5 @@ class DeliveryFields(models.Model):
             setattr(self, column, value)
 
     def address_columns(self) -> dict[str, str]:
-        """The columns of the address by name, to copy them to another document."""
+        """The address columns as a dict, to copy to another document."""
         return {column: getattr(self, column) for column in ADDRESS_COLUMNS}

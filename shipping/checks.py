@@ -1,4 +1,4 @@
-"""Settings that would only fail when the first shopper types a postal code, or asks what the freight costs."""
+"""System checks for settings that would otherwise fail on the first postal code lookup or shipping quote."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,15 +15,15 @@ def check_postal_code_service(app_configs: Any, **kwargs: Any) -> list[CheckMess
         return []
     return [
         Error(
-            f"POSTAL_CODE_API_BASE is no web address: {settings.POSTAL_CODE_API_BASE!r}",
-            hint="Give an address like https://viacep.com.br, or leave it empty to do without look-ups.",
+            f"POSTAL_CODE_API_BASE is not a web address: {settings.POSTAL_CODE_API_BASE!r}",
+            hint="Give an address like https://viacep.com.br, or leave it empty to disable lookups.",
             id="shipping.E001",
         )
     ]
 
 
 def check_carrier(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Where Melhor Envio is configured, everything that it wants of us is there and can be sent."""
+    """If Melhor Envio is configured, everything it requires is set and valid."""
     base = settings.MELHOR_ENVIO_API_BASE
     if not base:
         return []
@@ -31,16 +31,16 @@ def check_carrier(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not _is_web_address(base):
         found.append(
             Error(
-                f"MELHOR_ENVIO_API_BASE is no web address: {base!r}",
-                hint="Give an address like https://melhorenvio.com.br, or leave it empty to use the rate table alone.",
+                f"MELHOR_ENVIO_API_BASE is not a web address: {base!r}",
+                hint="Give an address like https://melhorenvio.com.br, or leave it empty to use only the rate table.",
                 id="shipping.E002",
             )
         )
     for name in ("MELHOR_ENVIO_TOKEN", "MELHOR_ENVIO_CONTACT"):
         text = getattr(settings, name)
         if not text or not (text.isascii() and text.isprintable()):
-            # Not the text itself: it may be the token.
-            found.append(Error(f"{name} is empty or has signs that cannot be sent.", id="shipping.E003"))
+            # Do not show the value: it may be the token.
+            found.append(Error(f"{name} is empty or has characters that cannot be sent.", id="shipping.E003"))
     if not EIGHT_DIGITS.fullmatch(settings.SHIPPING_FROM_POSTAL_CODE):
         found.append(
             Error(

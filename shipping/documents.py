@@ -1,4 +1,4 @@
-"""The documents of REST answers that carts and orders share: an address and the shipping chosen."""
+"""REST serializers shared by carts and orders: the address and the chosen shipping."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class AddressSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     street = serializers.CharField()
     number = serializers.CharField()
-    complement = serializers.CharField(help_text="Empty where there is none.")
+    complement = serializers.CharField(help_text="Empty if there is none.")
     district = serializers.CharField()
     city = serializers.CharField()
     state = serializers.CharField(help_text="Two letters.")
@@ -22,7 +22,7 @@ class AddressSerializer(serializers.Serializer[Any]):
 
 
 class ChosenShippingSerializer(serializers.Serializer[Any]):
-    """How it travels and what that costs."""
+    """The chosen shipping method and its price."""
 
     code = serializers.CharField()
     name = Translated(help_text="In the language of the request.")

@@ -1,4 +1,4 @@
-"""What shipping refuses, each with the code that the API shows."""
+"""Refusals of the shipping app, each with its API error code."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -6,7 +6,7 @@ from config.exceptions import Fact, Refusal
 
 
 class InvalidPostalCode(Refusal):
-    """The text is no Brazilian postal code (CEP)."""
+    """The text is not a Brazilian postal code (CEP)."""
 
     code = "invalid"
     status = 422
@@ -14,28 +14,28 @@ class InvalidPostalCode(Refusal):
 
 
 class ShippingUnavailable(Refusal):
-    """No method, or not the chosen one, brings this parcel to this postal code."""
+    """No method, or not the chosen one, delivers this parcel to this postal code."""
 
     code = "shipping_unavailable"
     status = 409
-    title = _("No such way of shipping")
-    message = _("This way of shipping does not reach your address. Please choose another one.")
+    title = _("Shipping method not available")
+    message = _("This shipping method does not deliver to your address. Please choose another one.")
 
 
 class ShippingRequired(Refusal):
-    """Nobody has chosen yet how the parcel travels."""
+    """No shipping method has been chosen yet."""
 
     code = "shipping_required"
     status = 409
-    title = _("The way of shipping is missing")
+    title = _("The shipping method is missing")
     message = _("Please choose how you want to receive your order.")
 
 
 class ShippingQuoteExpired(Refusal):
-    """The quote is too old, or was made for another parcel or another postal code."""
+    """The quote has expired, or was made for another parcel or postal code."""
 
     code = "shipping_quote_expired"
     status = 409
     title = _("The shipping price is out of date")
-    message = _("The shipping price has to be worked out again. Please choose the shipping once more.")
+    message = _("The shipping price has to be recalculated. Please choose a shipping method again.")
     shows = {"reason": Fact("`expired`, `address_changed` or `cart_changed`.")}

@@ -1,4 +1,4 @@
-"""What is measured of shipping: what carriers say when they are asked for a price."""
+"""Shipping metrics: results of carrier rate requests."""
 
 from prometheus_client import Counter
 

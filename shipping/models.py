@@ -1,4 +1,4 @@
-"""How parcels travel, what that costs, and the prices that were promised."""
+"""Shipping methods, their rates, and quotes."""
 
 import uuid
 from datetime import datetime
@@ -24,13 +24,13 @@ postal_code_validator = RegexValidator(POSTAL_CODE_DIGITS, _("Enter 8 digits, wi
 
 class ShippingMethodQuerySet(models.QuerySet["ShippingMethod"]):
     def for_update(self, codes: list[str]) -> list["ShippingMethod"]:
-        """These methods, their rows locked in order of their ids. Raises LockOutsideTransaction."""
+        """The methods with these codes, rows locked in order of primary key. Raises LockOutsideTransaction."""
         require_transaction()
         return list(self.filter(code__in=codes).order_by("pk").select_for_update())
 
 
 class ShippingMethod(models.Model):
-    """A way to travel. `name` is translated where a translation of it exists, and shown as typed where not."""
+    """A shipping method. `name` is shown translated if there is a translation, else as entered."""
 
     code = models.SlugField(_("code"), max_length=40, unique=True)
     name = models.CharField(_("name"), max_length=80)
@@ -49,7 +49,7 @@ class ShippingMethod(models.Model):
 
 
 class RateBoundaries(TypedDict):
-    """Every postal code at which a rate begins or ends."""
+    """The postal codes at which rates begin and end."""
 
     first: list[str]
     last: list[str]
@@ -60,7 +60,7 @@ class ShippingRateQuerySet(models.QuerySet["ShippingRate"]):
         return self.filter(method__active=True, currency=currency)
 
     def boundaries(self) -> RateBoundaries:
-        """One statement, one row, however many rates there are."""
+        """One statement returning one row, regardless of the number of rates."""
         found = self.aggregate(
             first=ArrayAgg("postal_code_from", distinct=True, default=Value([])),
             last=ArrayAgg("postal_code_to", distinct=True, default=Value([])),
@@ -68,7 +68,7 @@ class ShippingRateQuerySet(models.QuerySet["ShippingRate"]):
         return RateBoundaries(first=found["first"], last=found["last"])
 
     def reaching(self, postal_code: str) -> "ShippingRateQuerySet":
-        """All weight bands of all methods for one postal code, with their method."""
+        """All rates that cover one postal code, methods joined."""
         return (
             self.filter(postal_code_from__lte=postal_code, postal_code_to__gte=postal_code)
             .select_related("method")
@@ -81,8 +81,8 @@ def _range(first: F | Cast, last: F | Cast, bounds: str) -> Func:
 
 
 class ShippingRate(models.Model):
-    """The price of one box: from `postal_code_from` to `postal_code_to`, both included, and for weights above
-    `weight_from_grams` up to and including `weight_to_grams`. Two rates of a method never cover the same case."""
+    """The price of one box, for postal codes from `postal_code_from` to `postal_code_to` (both inclusive) and weights
+    above `weight_from_grams` up to and including `weight_to_grams`. Rates of a method never overlap."""
 
     method = models.ForeignKey(
         ShippingMethod, on_delete=models.CASCADE, related_name="rates", verbose_name=_("shipping method")
@@ -150,7 +150,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
 
 
 class Quote(models.Model):
-    """A price that was promised for one parcel to one postal code, until it expires. Never changed once written."""
+    """A binding price for one parcel to one postal code, until it expires. Immutable."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reference = models.CharField(_("reference"), max_length=64, db_index=True)

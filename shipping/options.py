@@ -1,4 +1,4 @@
-"""One way to receive a parcel, whoever works out its price: the rate table or a carrier."""
+"""Shipping options, priced by the rate table or a carrier."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 @dataclass(frozen=True)
 class ShippingOption:
-    """`code` is stable: that of a method of the rate table, or of a carrier's service. Days are working days."""
+    """`code` is stable: that of a rate table method or a carrier's service. Days are working days."""
 
     code: str
     method_name: str

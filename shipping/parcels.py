@@ -1,6 +1,6 @@
-"""What is to be carried: arithmetic on weights and sizes, nothing else.
+"""Parcels: arithmetic on weights and sizes.
 
-Carriers charge for the larger of the real weight and the room taken: 6,000 cm³ count as one kilogram.
+Carriers charge for the larger of actual and volumetric weight: 6,000 cm³ count as one kilogram.
 """
 
 import json
@@ -10,12 +10,12 @@ from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
 
-CUBIC_CM_PER_GRAM = 6  # 6,000 cm³ weigh as much as 1,000 g
+CUBIC_CM_PER_GRAM = 6
 
 
 @dataclass(frozen=True)
 class ParcelItem:
-    """`quantity` units of one product: grams, centimetres and value of a single unit."""
+    """`quantity` units of one product; weight, size and value are per unit."""
 
     weight_grams: int
     length_cm: int
@@ -26,7 +26,7 @@ class ParcelItem:
 
     @property
     def unit_volume(self) -> int:
-        """Cubic centimetres of one unit."""
+        """Volume of one unit in cubic centimetres."""
         return self.length_cm * self.width_cm * self.height_cm
 
     @property
@@ -36,7 +36,7 @@ class ParcelItem:
 
 @dataclass(frozen=True)
 class Parcel:
-    """Everything of one order, whatever the number of boxes it leaves in."""
+    """All items of one order, regardless of how many boxes they are shipped in."""
 
     items: tuple[ParcelItem, ...]
     currency: str = "BRL"
@@ -51,17 +51,17 @@ class Parcel:
 
     @cached_property
     def volume(self) -> int:
-        """Cubic centimetres of all units."""
+        """Total volume in cubic centimetres."""
         return sum(item.unit_volume * item.quantity for item in self.items)
 
     @cached_property
     def billable_grams(self) -> int:
-        """What the carrier charges for: the larger of real and volumetric weight, and never nothing."""
+        """The weight charged for: the larger of actual and volumetric weight, at least one gram."""
         return max(self.weight_grams, volumetric_grams(self.volume), 1)
 
     @cached_property
     def heaviest_unit_grams(self) -> int:
-        """The billable weight of the heaviest thing that cannot be divided over boxes."""
+        """The largest billable weight of a single unit, which cannot be split over boxes."""
         return max((item.unit_billable_grams for item in self.items), default=0)
 
     @cached_property
@@ -70,9 +70,9 @@ class Parcel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over what changes the price: sizes, weights and quantities, in no particular order.
+        """SHA-256 over what determines the price: sizes, weights and quantities, in any order.
 
-        The value is left out: a product that becomes cheaper must not void the quote, and no rate depends on it.
+        Excludes the value: no rate depends on it, and a price cut of a product must not invalidate the quote.
         """
         facts = sorted(
             [item.weight_grams, item.length_cm, item.width_cm, item.height_cm, item.quantity] for item in self.items
@@ -81,5 +81,5 @@ class Parcel:
 
 
 def volumetric_grams(volume: int) -> int:
-    """Grams that `volume` cubic centimetres count as, rounded up."""
+    """The volumetric weight of `volume` cubic centimetres in grams, rounded up."""
     return -(-volume // CUBIC_CM_PER_GRAM)

@@ -1,4 +1,4 @@
-"""Brazilian postal codes (CEP): how they are typed and shown, the state they belong to, and the street behind them."""
+"""Brazilian postal codes (CEP): parsing, formatting, the state they belong to, and address lookup."""
 
 import json
 import logging
@@ -18,15 +18,15 @@ from shipping.exceptions import InvalidPostalCode
 
 logger = logging.getLogger(__name__)
 
-LOOK_UP_SECONDS = 1.0
-REMEMBER_SECONDS = 24 * 60 * 60
+LOOKUP_SECONDS = 1.0
+CACHE_SECONDS = 24 * 60 * 60
 CACHE_NAME = "postal_codes"
 MAX_ANSWER_BYTES = 16 * 1024
 MAX_NAME_LENGTH = 120
 
 declare(CACHE_NAME)
 
-# Spaces, dots and every kind of dash that keyboards and spreadsheets put into a number.
+# Spaces, dots and all kinds of dashes that keyboards and spreadsheets insert.
 _SEPARATORS = re.compile(r"[\s.\u00ad\u2010-\u2015\u2212\u200b\ufeff-]+")
 EIGHT_DIGITS = re.compile(r"[0-9]{8}")
 
@@ -60,7 +60,7 @@ state_names = {
     "TO": "Tocantins",
 }
 
-# First and last five digits of each stretch, in order. 78900 to 78999 belong to nobody.
+# First and last five digits of each range, in order. 78900 to 78999 are unassigned.
 STATE_RANGES: tuple[tuple[int, int, str], ...] = (
     (1000, 19999, "SP"),
     (20000, 28999, "RJ"),
@@ -98,7 +98,7 @@ _STARTS = [first for first, _last, _state in STATE_RANGES]
 
 @dataclass(frozen=True)
 class AddressHint:
-    """What is known of the address behind a postal code; None where it is not known."""
+    """What is known about the address of a postal code; None for unknown fields."""
 
     postal_code: str
     state: str | None = None
@@ -107,12 +107,12 @@ class AddressHint:
     street: str | None = None
 
 
-class PostalCodesAway(ProviderFailure):
-    """The look-up service did not answer, in time or at all, or answered nonsense."""
+class PostalCodesUnavailable(ProviderFailure):
+    """The lookup service timed out, was unreachable or sent an invalid answer."""
 
 
 def normalise(text: str) -> str:
-    """The 8 digits of `text`, typed in any way: "01310-200", "01.310 200", full-width. Raises InvalidPostalCode."""
+    """The 8 digits of `text` in any common format: "01310-200", "01.310 200", full-width. Raises InvalidPostalCode."""
     digits = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text[:64]))
     if len(text) > 64 or not EIGHT_DIGITS.fullmatch(digits):
         raise InvalidPostalCode
@@ -120,12 +120,12 @@ def normalise(text: str) -> str:
 
 
 def display(postal_code: str) -> str:
-    """As Brazilians write it: 01310-200. `postal_code` has been normalised."""
+    """Formatted as 01310-200. `postal_code` must be normalised."""
     return f"{postal_code[:5]}-{postal_code[5:]}"
 
 
 def state_of(postal_code: str) -> str:
-    """The two letters of the state that a normalised postal code lies in; "" where no state has it."""
+    """The two-letter state of a normalised postal code; "" if unassigned."""
     prefix = int(postal_code[:5])
     position = bisect_right(_STARTS, prefix) - 1
     if position < 0:
@@ -135,28 +135,28 @@ def state_of(postal_code: str) -> str:
 
 
 def look_up(postal_code: str) -> AddressHint:
-    """What is known of the address behind a normalised postal code.
+    """Look up the address of a normalised postal code.
 
-    Asks the service at `POSTAL_CODE_API_BASE` (ViaCEP's contract), for a second at most, and remembers the answer for a
-    day. Where that setting is empty or the service is away, only the state is known, from the ranges. No provider
-    failure leaves this function. Not to be called inside a transaction.
+    Calls the service at `POSTAL_CODE_API_BASE` (ViaCEP's API) with a timeout of one second, and caches the answer for a
+    day. If that setting is empty or the service is unavailable, only the state is known, from the ranges. Never raises
+    for a provider failure. Not to be called inside a transaction.
     """
     local = AddressHint(postal_code, state=state_of(postal_code) or None)
     if not settings.POSTAL_CODE_API_BASE or local.state is None:
         return local
-    refuse_in_transaction("The postal-code look-up")
+    refuse_in_transaction("The postal code lookup")
     try:
-        found = cached(CACHE_NAME, postal_code, REMEMBER_SECONDS, lambda: _ask_service(postal_code))
+        found = cached(CACHE_NAME, postal_code, CACHE_SECONDS, lambda: _fetch_address(postal_code))
     except BreakerOpen:
         return local
-    except PostalCodesAway as error:
-        logger.warning("The postal-code look-up failed: %s", error)
+    except PostalCodesUnavailable as error:
+        logger.warning("Postal code lookup failed: %s", error)
         return local
     return AddressHint(postal_code, state=local.state, **found)
 
 
-def _ask_service(postal_code: str) -> dict[str, str | None]:
-    """City, district and street as the service knows them. Raises PostalCodesAway or BreakerOpen."""
+def _fetch_address(postal_code: str) -> dict[str, str | None]:
+    """City, district and street from the service. Raises PostalCodesUnavailable or BreakerOpen."""
     with breaker("postal_codes").calling():
         answer = _get(f"/ws/{postal_code}/json/")
     fields = {"city": "localidade", "district": "bairro", "street": "logradouro"}
@@ -164,23 +164,23 @@ def _ask_service(postal_code: str) -> dict[str, str | None]:
 
 
 def _get(path: str) -> dict[str, Any]:
-    """One GET; an unknown code (400, 404 or an answer with `erro`) is an empty answer. Raises PostalCodesAway."""
+    """One GET; empty for an unknown code (400, 404 or an answer with `erro`). Raises PostalCodesUnavailable."""
     call = Call(
         service="postal_codes",
         base=settings.POSTAL_CODE_API_BASE,
         path=path,
-        seconds=LOOK_UP_SECONDS,
+        seconds=LOOKUP_SECONDS,
         most_bytes=MAX_ANSWER_BYTES,
         headers={"Accept": "application/json"},
     )
     try:
         answer = ask(call)
     except CallFailed as error:
-        raise PostalCodesAway(str(error)) from error
+        raise PostalCodesUnavailable(str(error)) from error
     if answer.status in (400, 404):
         return {}
     if answer.status != 200:
-        raise PostalCodesAway(f"status {answer.status}")
+        raise PostalCodesUnavailable(f"status {answer.status}")
     return _parse(answer.body)
 
 
@@ -188,14 +188,14 @@ def _parse(body: bytes) -> dict[str, Any]:
     try:
         facts = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise PostalCodesAway("the answer is no JSON") from error
+        raise PostalCodesUnavailable("the answer is not JSON") from error
     if not isinstance(facts, dict):
-        raise PostalCodesAway("the answer is no JSON object")
+        raise PostalCodesUnavailable("the answer is not a JSON object")
     return {} if facts.get("erro") else facts
 
 
 def _clean(value: object) -> str | None:
-    """Text from a stranger: printable, on one line, of bearable length; None where nothing is left."""
+    """Sanitise external text: printable, on one line, of limited length; None if nothing is left."""
     if not isinstance(value, str):
         return None
     printable = "".join(letter if letter.isprintable() else " " for letter in value)

@@ -1,4 +1,4 @@
-"""Prices from the shop's own rates: what can be offered without asking anybody."""
+"""Shipping options from the shop's own rate table, without network calls."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Band:
 
 @dataclass(frozen=True)
 class MethodBands:
-    """One method's prices for one stretch of postal codes, lightest band first."""
+    """One method's prices for one range of postal codes, lightest band first."""
 
     code: str
     name: str
@@ -38,28 +38,28 @@ class MethodBands:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Where the rates change along the postal codes. Each edition of the rates has its own keys in the cache."""
+    """The postal codes at which rates change. `edition` versions the cache keys: it changes with every reload."""
 
     edition: str
     starts: tuple[str, ...]
 
     def start_of(self, postal_code: str) -> str:
-        """The first code of the stretch around `postal_code`, within which every rate is the same."""
+        """The first code of the range around `postal_code`, within which all rates are the same."""
         position = bisect_right(self.starts, postal_code)
         return self.starts[position - 1] if position else "00000000"
 
 
 def options_by_table(parcel: Parcel, postal_code: str) -> list[ShippingOption]:
-    """Every method whose rates bring `parcel` to `postal_code`, cheapest first.
+    """Every method whose rates cover `parcel` and `postal_code`, cheapest first.
 
-    At most 2 statements with a cold cache, none with a warm one, whatever is in the parcel.
+    At most 2 statements with a cold cache, none with a warm one, for any parcel.
     """
     found = [_price(method, parcel) for method in _methods_reaching(postal_code, parcel.currency)]
     return cheapest_first([option for option in found if option])
 
 
 def forget_rates_on_commit() -> None:
-    """Drop the cached ranges once the transaction under way has committed; no cached band is found without them."""
+    """Drop the cached ranges after the current transaction commits; cached bands are unreachable without them."""
     drop_on_commit(CACHE_NAME, RANGES_KEY)
 
 
@@ -89,9 +89,9 @@ def _load_bands(postal_code: str, currency: str) -> list[MethodBands]:
 
 
 def _price(method: MethodBands, parcel: Parcel) -> ShippingOption | None:
-    """What `method` asks for `parcel`; None where it cannot carry the heaviest unit.
+    """The price of `method` for `parcel`; None if it cannot carry the heaviest unit.
 
-    More than the largest band goes as several boxes: full ones, and one with the rest.
+    Above the largest band the parcel is split: full boxes, and one with the rest.
     """
     largest = method.bands[-1]
     if parcel.heaviest_unit_grams > largest.up_to_grams:

@@ -1,4 +1,4 @@
-"""What follows a change of methods or rates, wherever it was made: the admin, a shell, a command."""
+"""Signal receivers for changed methods and rates."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from shipping.rate_table import forget_rates_on_commit
 
 
 def forget_rates(sender: type, **kwargs: Any) -> None:
-    """Every cached option was worked out from the old rates."""
+    """Drop cached options, which were priced with the old rates."""
     forget_rates_on_commit()

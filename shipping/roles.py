@@ -1,4 +1,4 @@
-"""What each role of the staff may do with freight."""
+"""Staff roles' permissions on shipping."""
 
 _VIEW = {"shipping.view_quote", "shipping.view_shippingmethod", "shipping.view_shippingrate"}
 

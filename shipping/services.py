@@ -1,4 +1,4 @@
-"""What it costs to bring a parcel, and the promise of that price."""
+"""Shipping options, quotes, and loading the rate table."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -21,11 +21,11 @@ from shipping.tariff import MethodTariff, RateRow
 
 
 def options(parcel: Parcel, postal_code: str) -> list[ShippingOption]:
-    """Every way to bring `parcel` to `postal_code` (8 digits), cheapest first; empty where there is none.
+    """All shipping options for `parcel` to `postal_code` (8 digits), cheapest first; may be empty.
 
-    Where a carrier is configured and offers something, its services replace the rate table's methods; where it is away,
-    slow or has nothing to offer, the table stands in. May call the network: raises NetworkCallInTransaction inside a
-    transaction. At most 2 statements with a cold cache, none with a warm one, whatever is in the parcel.
+    Options of the configured carrier replace those of the rate table, which is the fallback if the carrier is
+    unavailable, slow or has no offer. May call the network: raises NetworkCallInTransaction inside a transaction. At
+    most 2 statements with a cold cache, none with a warm one, for any parcel.
     """
     if not parcel.items:
         return []
@@ -33,17 +33,17 @@ def options(parcel: Parcel, postal_code: str) -> list[ShippingOption]:
 
 
 def known_options(parcel: Parcel, postal_code: str) -> list[ShippingOption] | None:
-    """`options` without a network call, for use under a lock; None where the carrier would have to be asked."""
+    """Like `options`, without a network call, for use under a lock; None if the carrier's rates are not cached."""
     if not parcel.items:
         return []
-    remembered = carriers.remembered_rates(parcel, postal_code)
-    if remembered is None:
+    cached = carriers.cached_rates(parcel, postal_code)
+    if cached is None:
         return None
-    return cheapest_first(remembered) or options_by_table(parcel, postal_code)
+    return cheapest_first(cached) or options_by_table(parcel, postal_code)
 
 
 def choose(offered: list[ShippingOption], code: str) -> ShippingOption:
-    """The option `code` of those offered. Raises ShippingUnavailable where it is not, or no longer, among them."""
+    """The option `code` among those offered. Raises ShippingUnavailable if it is not, or no longer, one of them."""
     for option in offered:
         if option.code == code:
             return option
@@ -51,9 +51,9 @@ def choose(offered: list[ShippingOption], code: str) -> ShippingOption:
 
 
 def make_quote(reference: str, option: ShippingOption, parcel: Parcel, postal_code: str) -> Quote:
-    """Promise the price of `option`, which was offered for this parcel and postal code, for `SHIPPING_QUOTE_MINUTES`.
+    """Quote the price of `option`, offered for this parcel and postal code, for `SHIPPING_QUOTE_MINUTES`.
 
-    `reference` is opaque: the caller's own name for what is being shipped. One statement; only writes.
+    `reference` is opaque: the caller's name for what is shipped. One statement, an insert.
     """
     now = timezone.now()
     return Quote.objects.create(
@@ -72,9 +72,9 @@ def make_quote(reference: str, option: ShippingOption, parcel: Parcel, postal_co
 
 
 def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: datetime) -> Quote:
-    """The quote, if it holds for this parcel, this postal code and this moment. No statements.
+    """The quote, if it is valid for this parcel and postal code at `now`. No statements.
 
-    Raises ShippingRequired where there is none, ShippingQuoteExpired where it no longer holds.
+    Raises ShippingRequired if there is none, ShippingQuoteExpired if it is no longer valid.
     """
     if quote is None:
         raise ShippingRequired
@@ -88,9 +88,9 @@ def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: date
 
 
 def forget_quotes(expired_before: datetime, *, keep: QuerySet[Any, Any] | None = None, limit: int = 1000) -> int:
-    """Delete at most `limit` quotes that expired before that moment; how many went.
+    """Delete at most `limit` quotes that expired before that moment; returns how many.
 
-    `keep` selects the ids of quotes that must stay (those of orders, say). Who else points at one loses it.
+    `keep` selects ids to keep (those of orders, for example). Other references to a deleted quote are lost.
     """
     expired = Quote.objects.expired_before(expired_before)
     if keep is not None:
@@ -100,7 +100,7 @@ def forget_quotes(expired_before: datetime, *, keep: QuerySet[Any, Any] | None =
 
 @dataclass(frozen=True)
 class RatesLoaded:
-    """How many rates a load wrote, and how many were right already."""
+    """How many rates a load wrote, and how many were already up to date."""
 
     added: int
     changed: int
@@ -109,20 +109,20 @@ class RatesLoaded:
 
 
 def load_rates(methods: Iterable[MethodTariff], rows: Iterable[RateRow], currency: str) -> RatesLoaded:
-    """Make the rates of `methods` in `currency` exactly `rows`; other methods and currencies are left alone.
+    """Replace the rates of `methods` in `currency` with `rows`; other methods and currencies are untouched.
 
-    One transaction, 7 statements at most beside the methods' own, whatever the number of rows. The method rows are
-    locked, so that two loads follow each other. Methods that are there keep their name and whether they are active.
+    One transaction, at most 7 statements besides those for the methods, for any number of rows. The method rows are
+    locked, which serialises concurrent loads. Existing methods keep their name and active flag.
     """
     with transaction.atomic():
         by_code = _methods_for_update(methods)
         wanted = {_case(by_code[row.method_code].pk, row): row for row in rows}
-        on_file = ShippingRate.objects.filter(method__in=by_code.values(), currency=currency)
-        present = {_case(rate.method_id, rate): rate for rate in on_file}
+        existing = ShippingRate.objects.filter(method__in=by_code.values(), currency=currency)
+        present = {_case(rate.method_id, rate): rate for rate in existing}
         gone = [rate.pk for case, rate in present.items() if case not in wanted]
-        changed = [rate for case, rate in present.items() if case in wanted and _take_over(rate, wanted[case])]
+        changed = [rate for case, rate in present.items() if case in wanted and _apply_terms(rate, wanted[case])]
         new = [_rate(by_code[row.method_code], row, currency) for case, row in wanted.items() if case not in present]
-        # Removed first: a new rate may cover the case of an old one, and the database lets no two rates overlap.
+        # Delete first: a new rate may overlap an old one, which the exclusion constraint forbids.
         ShippingRate.objects.filter(pk__in=gone).delete()
         ShippingRate.objects.bulk_update(changed, _TERMS)
         ShippingRate.objects.bulk_create(new)
@@ -134,12 +134,12 @@ _TERMS = ("state", "price", "min_days", "max_days")
 
 
 def _case(method_id: int, rate: RateRow | ShippingRate) -> tuple[int, str, str, int, int]:
-    """What a rate is for: no two rates of the file share it."""
+    """The key of a rate: unique within the file."""
     return (method_id, rate.postal_code_from, rate.postal_code_to, rate.weight_from_grams, rate.weight_to_grams)
 
 
-def _take_over(rate: ShippingRate, row: RateRow) -> bool:
-    """Give `rate` the terms of `row`; whether that changed anything."""
+def _apply_terms(rate: ShippingRate, row: RateRow) -> bool:
+    """Set the terms of `rate` from `row`; returns whether they changed."""
     changed = any(getattr(rate, term) != getattr(row, term) for term in _TERMS)
     for term in _TERMS:
         setattr(rate, term, getattr(row, term))
@@ -153,7 +153,7 @@ def _rate(method: ShippingMethod, row: RateRow, currency: str) -> ShippingRate:
 
 
 def _methods_for_update(methods: Iterable[MethodTariff]) -> dict[str, ShippingMethod]:
-    """The methods by code, made where they are missing, their rows locked in order."""
+    """The methods by code, created if missing, rows locked in order."""
     named = {method.code: method.name for method in methods}
     ShippingMethod.objects.bulk_create(
         [ShippingMethod(code=code, name=name, position=place) for place, (code, name) in enumerate(named.items(), 1)],

@@ -1,7 +1,7 @@
 """The shop's own rate table: what `load_shipping_rates` writes to the database.
 
-Parcels leave from São Paulo. Each state lies in a zone by its distance from there, from 1 to 6; addresses outside the
-capital's postal codes cost and last one zone more. Prices are of one box in BRL, per zone and weight band.
+Parcels ship from São Paulo. Each state is in a zone from 1 to 6 by distance; addresses outside the capital's postal
+codes are priced and timed as one zone further. Prices are in BRL per box, by zone and weight band.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ CURRENCY = "BRL"
 
 @dataclass(frozen=True)
 class MethodTariff:
-    """`prices[zone - 1][band]` for the bands of BAND_GRAMS; `days[zone - 1]` is the least and the most working days."""
+    """`prices[zone - 1][band]` for the bands of BAND_GRAMS; `days[zone - 1]` is (min, max) working days."""
 
     code: str
     name: str
@@ -27,7 +27,7 @@ class MethodTariff:
 
 @dataclass(frozen=True)
 class RateRow:
-    """One line of the table, as `ShippingRate` keeps it."""
+    """One row of the table, with the columns of `ShippingRate`."""
 
     method_code: str
     state: str
@@ -42,13 +42,13 @@ class RateRow:
 
 @dataclass(frozen=True)
 class StateTariff:
-    """The zone of a state's capital, and the capital's postal codes (first five digits, both ends included)."""
+    """The zone of a state's capital, and the capital's postal codes (first five digits, inclusive)."""
 
     zone: int
     capital: tuple[tuple[int, int], ...]
 
 
-# Upper ends; a box of more than the last one does not exist, the parcel is divided.
+# Upper bounds. No box is heavier than the last one: larger parcels are split.
 BAND_GRAMS = (300, 1_000, 2_000, 5_000, 10_000, 15_000, 20_000, 30_000)
 
 STATES = {
@@ -115,12 +115,12 @@ METHODS = (
 
 
 def rows() -> Iterator[RateRow]:
-    """Every line of the table."""
-    lighter_ends = (0, *BAND_GRAMS[:-1])
-    for first, last, state, zone in stretches():
+    """All rows of the table."""
+    lower_bounds = (0, *BAND_GRAMS[:-1])
+    for first, last, state, zone in zone_ranges():
         for method in METHODS:
             prices, (min_days, max_days) = method.prices[zone - 1], method.days[zone - 1]
-            for weight_from, weight_to, price in zip(lighter_ends, BAND_GRAMS, prices, strict=True):
+            for weight_from, weight_to, price in zip(lower_bounds, BAND_GRAMS, prices, strict=True):
                 yield RateRow(
                     method_code=method.code,
                     state=state,
@@ -134,8 +134,8 @@ def rows() -> Iterator[RateRow]:
                 )
 
 
-def stretches() -> Iterator[tuple[int, int, str, int]]:
-    """Each stretch of postal codes (first five digits, both ends included) with its state and zone, in order."""
+def zone_ranges() -> Iterator[tuple[int, int, str, int]]:
+    """Each range of postal codes (first five digits, inclusive) with its state and zone, in order."""
     for first, last, state in STATE_RANGES:
         tariff = STATES[state]
         start = first

@@ -103,7 +103,7 @@ def _reset(handler: Handler) -> None:
 
 
 def _index(handler: Handler) -> None:
-    handler.send_json(200, {"name": "Esteira's sandbox payment provider", "controls": (__doc__ or "").splitlines()})
+    handler.send_json(200, {"name": "Esteira's sandbox provider", "controls": (__doc__ or "").splitlines()})
 
 
 _ROUTES: dict[tuple[str, str], Callable[[Handler], None]] = {

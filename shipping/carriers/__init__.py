@@ -1,7 +1,7 @@
-"""What the configured carrier charges: asked behind its breaker, remembered for minutes, never in the way of a sale.
+"""Rates of the configured carrier: behind a circuit breaker, cached for minutes, never blocking a sale.
 
-That a carrier was away is remembered too, for a shorter time and per parcel: whoever was offered the rate table's
-methods can still choose one of them, and one page does not wait for the same silent carrier twice.
+A failure is cached too, per parcel and for a shorter time: a shopper who was offered the rate table's methods can still
+choose one of them, and a page does not wait twice for the same unresponsive carrier.
 """
 
 import logging
@@ -12,7 +12,7 @@ from django.conf import settings
 from config.cache import cached, declare, recall
 from config.db.locks import refuse_in_transaction
 from config.resilience.breakers import BreakerOpen, breaker
-from shipping.carriers.base import Carrier, CarrierAway
+from shipping.carriers.base import Carrier, CarrierUnavailable
 from shipping.carriers.melhor_envio import MelhorEnvio
 from shipping.metrics import carrier_questions
 from shipping.options import ShippingOption
@@ -22,44 +22,44 @@ logger = logging.getLogger(__name__)
 
 CACHE_NAME = "carrier_rates"
 RATES_SECONDS = 5 * 60
-AWAY_SECONDS = 60
+UNAVAILABLE_SECONDS = 60
 
 declare(CACHE_NAME)
 
 
 def rates(parcel: Parcel, postal_code: str) -> list[ShippingOption]:
-    """The carrier's services for this parcel; empty where there is no carrier, it is away or it has nothing to offer.
+    """The carrier's options for this parcel; empty without a carrier, if it is unavailable or if it offers none.
 
-    At most one network call. Raises NetworkCallInTransaction inside a transaction, and no failure of the carrier.
+    At most one network call. Raises NetworkCallInTransaction inside a transaction, but never a carrier failure.
     """
     carrier = configured()
-    question = carrier.question(parcel, postal_code) if carrier else None
-    if carrier is None or question is None:
+    request = carrier.build_request(parcel, postal_code) if carrier else None
+    if carrier is None or request is None:
         return []
     refuse_in_transaction(f"The carrier {carrier.name}")
-    key = _key(carrier, question)
+    key = _key(carrier, request)
     try:
-        return cached(CACHE_NAME, key, RATES_SECONDS, lambda: _ask(carrier, question))
+        return cached(CACHE_NAME, key, RATES_SECONDS, lambda: _fetch(carrier, request))
     except BreakerOpen:
         carrier_questions.labels(carrier.name, "left_alone").inc()
-    except CarrierAway as error:
+    except CarrierUnavailable as error:
         carrier_questions.labels(carrier.name, "away").inc()
-        logger.warning("The rate table stands in for the carrier %s: %s", carrier.name, error)
-    return cached(CACHE_NAME, key, AWAY_SECONDS, list)
+        logger.warning("Carrier %s is unavailable, using the rate table: %s", carrier.name, error)
+    return cached(CACHE_NAME, key, UNAVAILABLE_SECONDS, list)
 
 
-def remembered_rates(parcel: Parcel, postal_code: str) -> list[ShippingOption] | None:
-    """`rates` as far as they are known without a network call; None where the carrier would have to be asked."""
+def cached_rates(parcel: Parcel, postal_code: str) -> list[ShippingOption] | None:
+    """Like `rates`, from the cache only: no network call; None on a cache miss."""
     carrier = configured()
-    question = carrier.question(parcel, postal_code) if carrier else None
-    if carrier is None or question is None:
+    request = carrier.build_request(parcel, postal_code) if carrier else None
+    if carrier is None or request is None:
         return []
-    remembered: list[ShippingOption] | None = recall(CACHE_NAME, _key(carrier, question))
-    return remembered
+    known: list[ShippingOption] | None = recall(CACHE_NAME, _key(carrier, request))
+    return known
 
 
 def configured() -> Carrier | None:
-    """The carrier that the settings name, if any."""
+    """The configured carrier, if any."""
     if not settings.MELHOR_ENVIO_API_BASE:
         return None
     return MelhorEnvio(
@@ -72,12 +72,12 @@ def configured() -> Carrier | None:
     )
 
 
-def _ask(carrier: Carrier, question: bytes) -> list[ShippingOption]:
+def _fetch(carrier: Carrier, request: bytes) -> list[ShippingOption]:
     with breaker(carrier.name).calling():
-        found = carrier.ask(question)
+        found = carrier.fetch_rates(request)
     carrier_questions.labels(carrier.name, "answered" if found else "nothing").inc()
     return found
 
 
-def _key(carrier: Carrier, question: bytes) -> str:
-    return f"{carrier.name}:{sha256(question).hexdigest()}"
+def _key(carrier: Carrier, request: bytes) -> str:
+    return f"{carrier.name}:{sha256(request).hexdigest()}"

@@ -1,4 +1,4 @@
-"""What a carrier's API has to be able to do for the shop. Caching, breaker and the way out stand in `carriers`."""
+"""The carrier protocol. Caching, circuit breaker and fallback are in `shipping.carriers`."""
 
 from typing import Protocol
 
@@ -7,25 +7,25 @@ from shipping.options import ShippingOption
 from shipping.parcels import Parcel
 
 
-class CarrierAway(ProviderFailure):
-    """The carrier did not answer, in time or at all, answered nonsense, or does not let us in."""
+class CarrierUnavailable(ProviderFailure):
+    """The carrier timed out, was unreachable, sent an invalid answer or rejected our credentials."""
 
 
 class Carrier(Protocol):
-    """One carrier, or one aggregator of carriers."""
+    """A carrier, or an aggregator of carriers."""
 
     @property
     def name(self) -> str:
-        """Names its breaker, its metrics and its keys in the cache."""
+        """Used for its circuit breaker, metrics and cache keys."""
 
-    def question(self, parcel: Parcel, postal_code: str) -> bytes | None:
-        """What would be asked: all that the price depends on, the same bytes for the same things in any order.
+    def build_request(self, parcel: Parcel, postal_code: str) -> bytes | None:
+        """The request body: everything the price depends on, identical for the same items in any order.
 
-        None where the carrier cannot carry such a parcel at all, so that there is nothing to ask.
+        None if the carrier cannot carry such a parcel at all.
         """
 
-    def ask(self, question: bytes) -> list[ShippingOption]:
-        """The services that carry it; empty where none does. One network call, over at the deadline at the latest.
+    def fetch_rates(self, request: bytes) -> list[ShippingOption]:
+        """The services offered; empty if there are none. One network call with a deadline.
 
-        Each price is above zero, in the parcel's currency. Raises CarrierAway.
+        Prices are above zero and in the parcel's currency. Raises CarrierUnavailable.
         """

@@ -1,7 +1,7 @@
 """Melhor Envio, an aggregator of Correios and private carriers: `POST /api/v2/me/shipment/calculate`.
 
-Its service 1 is our option `melhor-envio-1`, and so on: its ids are stable, its names are not. It packs by itself, so
-it is told each product's size and weight, not the parcel's.
+Its service 1 is our option `melhor-envio-1`, and so on: its ids are stable, its names are not. It does the packing, so
+we send the size and weight of each product, not of the parcel.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from config.money import round_money
 from config.resilience.http import Answered, Call, CallFailed, ask
-from shipping.carriers.base import CarrierAway
+from shipping.carriers.base import CarrierUnavailable
 from shipping.options import ShippingOption
 from shipping.parcels import Parcel, ParcelItem
 
@@ -28,13 +28,13 @@ MAX_DAYS = 365
 
 _PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,4})?", re.ASCII)
 _SERVICE_ID = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-# What its currency field may say of a price in reais.
-_OUR_CURRENCY = ("R$", CURRENCY, None)
+# Values of the currency field that mean reais.
+_REAIS = ("R$", CURRENCY, None)
 
 
 @dataclass(frozen=True)
 class MelhorEnvio:
-    """See `shipping.carriers.base.Carrier`. `services` are the ids to offer; empty: all."""
+    """See `shipping.carriers.base.Carrier`. `services`: the ids to offer; all if empty."""
 
     api_base: str
     token: str
@@ -45,7 +45,7 @@ class MelhorEnvio:
 
     name = "melhor_envio"
 
-    def question(self, parcel: Parcel, postal_code: str) -> bytes | None:
+    def build_request(self, parcel: Parcel, postal_code: str) -> bytes | None:
         if parcel.currency != CURRENCY or not parcel.items:
             return None
         products = sorted((_product(item) for item in parcel.items), key=lambda product: sorted(product.items()))
@@ -59,7 +59,7 @@ class MelhorEnvio:
             document["services"] = ",".join(sorted(self.services))
         return json.dumps(document).encode()
 
-    def ask(self, question: bytes) -> list[ShippingOption]:
+    def fetch_rates(self, request: bytes) -> list[ShippingOption]:
         call = Call(
             service=self.name,
             base=self.api_base,
@@ -73,12 +73,12 @@ class MelhorEnvio:
                 "Authorization": f"Bearer {self.token}",
                 "User-Agent": self.user_agent,
             },
-            body=question,
+            body=request,
         )
         try:
             answer = ask(call)
         except CallFailed as error:
-            raise CarrierAway(str(error)) from error
+            raise CarrierUnavailable(str(error)) from error
         options = _options_in(answer)
         return [option for option in options if not self.services or _service_id(option) in self.services]
 
@@ -95,35 +95,35 @@ def _product(item: ParcelItem) -> dict[str, float]:
 
 
 def _options_in(answer: Answered) -> list[ShippingOption]:
-    """The offers of an answer. One that refuses this very parcel offers nothing; any other refusal is a failure."""
+    """The options in an answer: none if this parcel is rejected; any other error raises CarrierUnavailable."""
     if answer.status in (400, 422):
         logger.info("Melhor Envio cannot price a parcel: status %d", answer.status)
         return []
     if answer.status in (401, 403):
-        # Nobody but us can mend that, and it will not pass by itself.
+        # Needs action on our side; retrying does not help.
         logger.error(
-            "Melhor Envio refuses our token (status %d): is it expired, or without the scope shipping-calculate?",
+            "Melhor Envio rejected our token (status %d): expired, or without the scope shipping-calculate?",
             answer.status,
         )
     if answer.status != 200:
-        raise CarrierAway(f"status {answer.status}")
+        raise CarrierUnavailable(f"status {answer.status}")
     return parse(answer.body)
 
 
 def parse(body: bytes) -> list[ShippingOption]:
-    """The services on offer, in the order of the answer; what has an error, no price or no sense is left out.
+    """The valid services in an answer, in its order; skips those with an error, no price or invalid data.
 
-    Raises CarrierAway where the body is no list of services.
+    Raises CarrierUnavailable if the body is not a list of services.
     """
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise CarrierAway("the answer is no JSON") from error
+        raise CarrierUnavailable("the answer is not JSON") from error
     if isinstance(document, dict) and "id" in document:
-        # So it answers where a single service was asked for.
+        # The answer when a single service was requested.
         document = [document]
     if not isinstance(document, list):
-        raise CarrierAway("the answer is no list of services")
+        raise CarrierUnavailable("the answer is not a list of services")
     found: dict[str, ShippingOption] = {}
     for service in document[:MAX_SERVICES]:
         option = _option(service) if isinstance(service, dict) else None
@@ -133,7 +133,7 @@ def parse(body: bytes) -> list[ShippingOption]:
 
 
 def _option(service: dict[str, Any]) -> ShippingOption | None:
-    if service.get("error") or service.get("currency") not in _OUR_CURRENCY:
+    if service.get("error") or service.get("currency") not in _REAIS:
         return None
     number, price, days = str(service.get("id")), _price(service), _days(service)
     if not _SERVICE_ID.fullmatch(number) or price is None or days is None:
@@ -153,7 +153,7 @@ def _service_id(option: ShippingOption) -> str:
 
 
 def _price(service: dict[str, Any]) -> Decimal | None:
-    """The price with what the shop has set in its panel there, else the plain one. Nothing travels for nothing."""
+    """The price adjusted by the shop's settings at Melhor Envio, else the list price. Zero is not a valid price."""
     for field in ("custom_price", "price"):
         text = service.get(field)
         if isinstance(text, str) and _PRICE.fullmatch(text):
@@ -163,23 +163,23 @@ def _price(service: dict[str, Any]) -> Decimal | None:
 
 
 def _days(service: dict[str, Any]) -> tuple[int, int] | None:
-    """Working days, at least and at most."""
+    """Minimum and maximum in working days."""
     for field in ("custom_delivery_range", "delivery_range"):
-        stretch = service.get(field)
-        days = _stretch(stretch.get("min"), stretch.get("max")) if isinstance(stretch, dict) else None
+        bounds = service.get(field)
+        days = _day_range(bounds.get("min"), bounds.get("max")) if isinstance(bounds, dict) else None
         if days is not None:
             return days
-    return _stretch(service.get("delivery_time"), service.get("delivery_time"))
+    return _day_range(service.get("delivery_time"), service.get("delivery_time"))
 
 
-def _stretch(least: object, most: object) -> tuple[int, int] | None:
-    if isinstance(least, bool) or not isinstance(least, int) or isinstance(most, bool) or not isinstance(most, int):
+def _day_range(low: object, high: object) -> tuple[int, int] | None:
+    if isinstance(low, bool) or not isinstance(low, int) or isinstance(high, bool) or not isinstance(high, int):
         return None
-    return (least, most) if 0 <= least <= most <= MAX_DAYS else None
+    return (low, high) if 0 <= low <= high <= MAX_DAYS else None
 
 
 def _name(service: dict[str, Any]) -> str:
-    """The carrier's name and the service's, on one line and of bearable length."""
+    """The names of carrier and service, on one line and of limited length."""
     company = service.get("company")
     parts = [company.get("name") if isinstance(company, dict) else None, service.get("name")]
     words = " ".join(part for part in parts if isinstance(part, str))

@@ -1,6 +1,6 @@
-"""A stand-in for Melhor Envio that runs as a server of its own: `python -m shipping.sandbox --help`.
+"""A Melhor Envio sandbox that runs as its own server: `python -m shipping.sandbox --help`.
 
-It prices parcels over the carrier's real contract, so that the code that goes live runs in the demo and in the tests,
-and it can fail on demand, by the same switches as the stand-in provider of payments. Standard library only; it knows
-nothing of Django or of the shop.
+It prices parcels through the carrier's real API, so that the demo and the tests run the production code, and it can
+fail on demand, with the same controls as the payments sandbox. Standard library only; independent of Django and the
+shop.
 """

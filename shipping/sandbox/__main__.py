@@ -1,4 +1,4 @@
-"""`python -m shipping.sandbox`: the stand-in carrier as a server of its own."""
+"""`python -m shipping.sandbox`: the sandbox carrier as its own server."""
 
 import sys
 
@@ -8,7 +8,7 @@ from shipping.sandbox.server import Application, Handler
 
 def main() -> int:
     parser = command.parser("shipping.sandbox", __doc__, port=8430)
-    parser.add_argument("--token", default="", help="the only token to accept; none: any")
+    parser.add_argument("--token", default="", help="the only token to accept; default: any")
     options = command.parse(parser)
     return command.run(Application(options.token), Handler, options)
 

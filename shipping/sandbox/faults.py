@@ -1,8 +1,8 @@
-"""Faults that can be switched on while the stand-in runs.
+"""Faults that can be switched on while the sandbox runs.
 
 Kinds: `slow` (waits `latency_ms`, then works), `error` (answers `error_status`), `hang` (holds the connection for
-`seconds` without an answer), `trickle` (answers a byte at a time for `seconds`), `garbage` (answers `body` with status
-200), `huge` (answers megabytes), `refused` (listens to nobody for `seconds`).
+`seconds` without a response), `trickle` (sends a byte at a time for `seconds`), `garbage` (answers `body` with status
+200), `huge` (answers megabytes), `refused` (refuses connections for `seconds`).
 """
 
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from typing import Any
 from config.standin import faults
 
 KINDS = frozenset({"slow", "error", "hang", "trickle", "garbage", "huge", "refused"})
-HELD_SECONDS = 60.0
+HANG_SECONDS = 60.0
 REFUSED_SECONDS = 2.0
 
 
-class Misspelt(Exception):
-    """No such switch."""
+class InvalidFault(Exception):
+    """The fault has an unknown kind or field."""
 
 
 @dataclass(slots=True)
 class Fault(faults.Fault):
     path: str = "/api/"
-    seconds: float = HELD_SECONDS
+    seconds: float = HANG_SECONDS
     body: str = "<html><body><h1>Bad gateway</h1></body></html>"
 
 
@@ -30,10 +30,10 @@ Faults = faults.Faults[Fault]
 
 
 def parse(values: dict[str, Any]) -> Fault:
-    """The fault that a JSON object tells of. Raises Misspelt."""
+    """The fault described by a JSON object. Raises InvalidFault."""
     unknown = faults.unknown_fields(Fault, values)
     if unknown or values.get("kind") not in KINDS:
-        raise Misspelt(f"Say which fault: a JSON object with a kind, one of {sorted(KINDS)}. {unknown}")
+        raise InvalidFault(f"Send a JSON object with a kind, one of {sorted(KINDS)}. {unknown}")
     if values["kind"] == "refused":
         values.setdefault("seconds", REFUSED_SECONDS)
     return Fault(**values)

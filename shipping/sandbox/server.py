@@ -1,9 +1,9 @@
-"""The HTTP server of the stand-in carrier: lets faults strike, checks who calls, answers; and its controls.
+"""The HTTP server of the sandbox carrier: faults, authentication, answers, and the controls.
 
-POST /api/v2/me/shipment/calculate   the contract
-GET, POST, DELETE /_sandbox/faults   what is on; switch one on (see `faults.py`); switch all off
-GET  /_sandbox/calls                 {"count", "last"}: how often prices were asked for, and the last question
-POST /_sandbox/reset                 forget the calls, all faults off
+POST /api/v2/me/shipment/calculate   the carrier's API
+GET, POST, DELETE /_sandbox/faults   list active faults; add one (see `faults.py`); clear all
+GET  /_sandbox/calls                 {"count", "last"}: number of price requests, and the last one
+POST /_sandbox/reset                 reset the call count, clear all faults
 """
 
 import json
@@ -13,12 +13,12 @@ from typing import Any
 
 from config.standin.server import RequestHandler, StandIn
 from shipping.sandbox import prices
-from shipping.sandbox.faults import Fault, Faults, Misspelt, parse
+from shipping.sandbox.faults import Fault, Faults, InvalidFault, parse
 
 logger = logging.getLogger(__name__)
 
 CALCULATE = "/api/v2/me/shipment/calculate"
-# Tokens that begin so are known, and may do other things only.
+# Tokens with this prefix are valid but lack the scope.
 WITHOUT_SCOPE = "unscoped"
 HUGE_BYTES = 5_000_000
 TRICKLE_SECONDS = 0.1
@@ -35,18 +35,18 @@ class Application(StandIn):
         self.last: Any = None
         self._lock = threading.Lock()
 
-    def note(self, question: Any) -> None:
+    def record_call(self, request: Any) -> None:
         with self._lock:
-            self.calls, self.last = self.calls + 1, question
+            self.calls, self.last = self.calls + 1, request
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.faults.clear()
         with self._lock:
             self.calls, self.last = 0, None
 
 
 class Handler(RequestHandler[Application]):
-    """One request a connection: so a door that is closed is closed for everybody."""
+    """One request per connection, so that the `refused` fault applies to every caller at once."""
 
     server_version = "EsteiraCarrier"
     timeout = 60
@@ -60,18 +60,18 @@ class Handler(RequestHandler[Application]):
             else:
                 self._serve_controls(path, document)
         except OSError:
-            logger.debug("The caller has hung up.")
+            logger.debug("The client disconnected.")
 
-    # --- The contract ---
+    # --- The carrier's API ---
 
     def _serve_api(self, path: str, document: Any) -> None:
         if path == CALCULATE:
-            self.application.note(document)
+            self.application.record_call(document)
         fault = self.application.faults.strike(self.command, path)
         if fault is None or not self._break(fault):
             self.send_json(*self._response(path, document))
 
-    def _response(self, path: str, question: Any) -> tuple[int, Any]:
+    def _response(self, path: str, request: Any) -> tuple[int, Any]:
         scheme, _space, token = self.headers.get("Authorization", "").partition(" ")
         contact = self.headers.get("User-Agent", "").partition("(")[2].strip(" )")
         if token.startswith(WITHOUT_SCOPE):
@@ -79,18 +79,18 @@ class Handler(RequestHandler[Application]):
         if scheme != "Bearer" or not token or (self.application.token and token != self.application.token):
             return 401, {"message": "Unauthenticated."}
         if "application/json" not in self.headers.get("Accept", "") or not contact:
-            return 400, {"message": "Say Accept: application/json, and who you are in User-Agent: Name (contact)."}
+            return 400, {"message": "Send Accept: application/json, and a contact in User-Agent: Name (contact)."}
         if (self.command, path) != ("POST", CALCULATE):
             return 404, {"message": "Not found."}
         try:
-            return 200, prices.calculate(question if isinstance(question, dict) else {})
+            return 200, prices.calculate(request if isinstance(request, dict) else {})
         except prices.Invalid as error:
             return 422, {"message": "The given data was invalid.", "errors": error.errors}
 
     def _break(self, fault: Fault) -> bool:
-        """Do what the fault does; whether that was all."""
+        """Apply the fault; returns whether the request ends here."""
         if fault.kind == "error":
-            self.send_json(fault.error_status, {"message": "A fault that was asked for."})
+            self.send_json(fault.error_status, {"message": "An injected fault."})
         elif fault.kind == "hang":
             self.application.stopping.wait(fault.seconds)
         elif fault.kind == "trickle":
@@ -111,7 +111,7 @@ class Handler(RequestHandler[Application]):
                 return
             self.wfile.write(b".")
 
-    # --- The controls ---
+    # --- Controls ---
 
     def _serve_controls(self, path: str, document: Any) -> None:
         application = self.application
@@ -124,7 +124,7 @@ class Handler(RequestHandler[Application]):
         elif path == "/_sandbox/calls":
             self.send_json(200, {"count": application.calls, "last": application.last})
         elif path == "/_sandbox/reset" and self.command == "POST":
-            application.forget()
+            application.reset()
             self.send_json(200, {})
         elif path == "":
             self.send_json(200, {"name": "Esteira's stand-in carrier", "controls": (__doc__ or "").splitlines()})
@@ -134,7 +134,7 @@ class Handler(RequestHandler[Application]):
     def _add_fault(self, document: Any) -> None:
         try:
             fault = self.application.faults.add(document if isinstance(document, dict) else {})
-        except Misspelt as error:
+        except InvalidFault as error:
             self.send_json(400, {"message": str(error)})
             return
         if fault.kind == "refused":

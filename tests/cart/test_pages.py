@@ -180,7 +180,7 @@ def test_a_way_of_delivery_that_is_none_is_refused(visitor: Visitor) -> None:
     flat_shipping()
     page = put(visitor, ProductFactory(stock=3)).send("/cart/delivery/", postal_code="01310-200")
     page = page.send("/cart/shipping/", code="by-balloon")
-    assert "does not reach your address" in page.html
+    assert "does not deliver to your address" in page.html
 
 
 def test_the_look_up_of_a_cep_answers_with_the_state(visitor: Visitor) -> None:

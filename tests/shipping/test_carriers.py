@@ -129,7 +129,7 @@ class TestRemembered:
         options(parcel(quantity=2), SAO_PAULO)
         lives = sorted(cache.ttl(key) for key in cache.iter_keys(f"{carriers.CACHE_NAME}:*"))
         assert len(lives) == 2
-        assert carriers.AWAY_SECONDS - 10 <= lives[0] <= carriers.AWAY_SECONDS * 1.2
+        assert carriers.UNAVAILABLE_SECONDS - 10 <= lives[0] <= carriers.UNAVAILABLE_SECONDS * 1.2
         assert carriers.RATES_SECONDS * 0.8 <= lives[1] <= carriers.RATES_SECONDS * 1.2
 
 
@@ -166,7 +166,7 @@ class TestAway:
         assert carrier.calls == 0
 
     def test_after_a_moment_it_is_asked_again(self, carrier: StandInCarrier, monkeypatch):
-        monkeypatch.setattr(carriers, "AWAY_SECONDS", 1)
+        monkeypatch.setattr(carriers, "UNAVAILABLE_SECONDS", 1)
         carrier.fault("error", times=1)
         assert _codes() == BY_TABLE
         time.sleep(1.3)

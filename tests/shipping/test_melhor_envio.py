@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipping.carriers.base import CarrierAway
+from shipping.carriers.base import CarrierUnavailable
 from shipping.carriers.melhor_envio import MAX_DAYS, MAX_SERVICES, parse
 
 PAC = {
@@ -102,7 +102,7 @@ def test_the_first_of_two_with_one_number_counts_and_their_number_is_bounded():
     "body", [b"", b"null", b"{}", b"7", b'"id"', b"\xff\xfe", b"[" * 100_000, b'{"message": "no"}']
 )
 def test_what_is_no_list_of_services_counts_as_being_away(body: bytes):
-    with pytest.raises(CarrierAway):
+    with pytest.raises(CarrierUnavailable):
         parse(body)
 
 
@@ -145,5 +145,5 @@ def test_whatever_it_lists_what_is_offered_can_be_promised(document: list[object
 
 @given(st.binary(max_size=200) | anything.map(lambda thing: json.dumps(thing).encode()))
 def test_whatever_it_sends_is_a_list_or_a_failure(body: bytes):
-    with suppress(CarrierAway):
+    with suppress(CarrierUnavailable):
         assert isinstance(parse(body), list)

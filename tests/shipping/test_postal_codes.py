@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shipping.exceptions import InvalidPostalCode
 from shipping.postal_codes import STATE_RANGES, display, normalise, state_names, state_of
-from shipping.tariff import stretches
+from shipping.tariff import zone_ranges
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_all_27_states_have_a_name():
 
 def test_the_rate_table_covers_each_range_once():
     """Capital and interior together are exactly the states' ranges."""
-    covered = [(first, last, state) for first, last, state, _zone in stretches()]
+    covered = [(first, last, state) for first, last, state, _zone in zone_ranges()]
     for (_, last, _), (first, _, _) in pairwise(covered):
         assert last < first
     numbers = {number: state for first, last, state in covered for number in range(first, last + 1)}
