@@ -1,4 +1,4 @@
-"""The few words that the dashboards are written in, on top of Grafana's own builders."""
+"""The panel types that the dashboards use, on top of Grafana's builders."""
 
 from grafana_foundation_sdk.builders import bargauge, common, prometheus, stat, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard, ThresholdsConfig
@@ -21,7 +21,7 @@ def board(uid: str, title: str, *panels: AnyPanel) -> Dashboard:
 
 
 def graph(title: str, unit: str, *expressions: tuple[str, str], limit: float | None = None) -> timeseries.Panel:
-    """Lines over time. Each expression comes with its legend; `limit` draws where an alert begins."""
+    """Lines over time. Each expression comes with its legend; `limit` draws an alert's threshold."""
     panel = timeseries.Panel().title(title).unit(unit).datasource(_SOURCE).span(_HALF).height(_HEIGHT).min(0)
     if limit is not None:
         panel = panel.thresholds(_red_from(limit)).thresholds_style(
@@ -33,7 +33,7 @@ def graph(title: str, unit: str, *expressions: tuple[str, str], limit: float | N
 
 
 def number(title: str, unit: str, expression: str, *, limit: float | None = None) -> stat.Panel:
-    """One number, now; red from `limit` on."""
+    """The current value; red from `limit` on."""
     panel = stat.Panel().title(title).unit(unit).datasource(_SOURCE).span(_HALF).height(_HEIGHT)
     if limit is not None:
         panel = panel.thresholds(_red_from(limit))
@@ -41,7 +41,7 @@ def number(title: str, unit: str, expression: str, *, limit: float | None = None
 
 
 def bars(title: str, unit: str, *expressions: tuple[str, str]) -> bargauge.Panel:
-    """Numbers beside each other, now."""
+    """Current values, side by side."""
     panel = bargauge.Panel().title(title).unit(unit).datasource(_SOURCE).span(_HALF).height(_HEIGHT).min(0)
     for letter, (legend, expression) in zip("ABCDEF", expressions, strict=False):
         panel = panel.with_target(_query(letter, legend, expression).instant())
