@@ -9,12 +9,12 @@ from prometheus_client import Counter, Histogram
 from config.telemetry import tracing
 from config.telemetry.request_cost import clock
 
-CALL_OUTCOMES = ("answered", "failed", "left_alone")
+CALL_OUTCOMES = ("answered", "failed", "rejected")
 
 breaker_trips = Counter("breaker_trips_total", "How often a breaker has opened after calls went through.", ["service"])
 provider_calls = Histogram(
     "provider_call_duration_seconds",
-    "Calls of outside services: answered, failed, or left_alone by an open breaker.",
+    "Calls of outside services: answered, failed, or rejected by an open circuit.",
     ["service", "outcome"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
 )
@@ -28,7 +28,7 @@ def count_from_zero(service: str) -> None:
 
 
 @contextmanager
-def calling_outside(service: str, failure: type[Exception], left_alone: type[Exception]) -> Iterator[None]:
+def calling_outside(service: str, failure: type[Exception], rejection: type[Exception]) -> Iterator[None]:
     """Time a call. An error that is neither a failure nor a refusal of the breaker's is an answer: a declined card."""
     began, outcome = time.perf_counter(), "answered"
     try:
@@ -37,8 +37,8 @@ def calling_outside(service: str, failure: type[Exception], left_alone: type[Exc
     except failure:
         outcome = "failed"
         raise
-    except left_alone:
-        outcome = "left_alone"
+    except rejection:
+        outcome = "rejected"
         raise
     finally:
         provider_calls.labels(service, outcome).observe(time.perf_counter() - began)

@@ -41,7 +41,7 @@ def rates(parcel: Parcel, postal_code: str) -> list[ShippingOption]:
     try:
         return cached(CACHE_NAME, key, RATES_SECONDS, lambda: _fetch(carrier, request))
     except BreakerOpen:
-        carrier_questions.labels(carrier.name, "left_alone").inc()
+        carrier_questions.labels(carrier.name, "rejected").inc()
     except CarrierUnavailable as error:
         carrier_questions.labels(carrier.name, "away").inc()
         logger.warning("Carrier %s is unavailable, using the rate table: %s", carrier.name, error)

@@ -107,7 +107,7 @@ def test_a_breaker_that_trips_is_counted_once() -> None:
         pass
     assert counts.grown("breaker_trips_total", service="postal_codes") == 1
     assert counts.grown("provider_call_duration_seconds_count", service="postal_codes", outcome="failed") == 5
-    assert counts.grown("provider_call_duration_seconds_count", service="postal_codes", outcome="left_alone") == 1
+    assert counts.grown("provider_call_duration_seconds_count", service="postal_codes", outcome="rejected") == 1
     breaker("postal_codes").close()
 
 

@@ -121,7 +121,7 @@ class TestCardsAlone:
             assert "instead" not in assert_problem(app.check_out(ready_cart()), 503, "payment_unavailable")
 
 
-def test_cards_go_on_while_pix_is_left_alone() -> None:
+def test_cards_go_on_while_the_circuit_of_pix_is_open() -> None:
     app, cart = App(), ready_cart()
     with opened("stripe_pix"):
         assert "instead" not in assert_problem(app.check_out(cart, "pix"), 503, "payment_unavailable")

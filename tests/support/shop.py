@@ -75,8 +75,8 @@ class Shop:
         with redis.Redis.from_url(urlsplit(self._redis_url)._replace(path=f"/{BROKER_DB}").geturl()) as client:
             return client.llen(QUEUE), client.hlen("unacked")
 
-    def is_left_alone(self, service: str) -> bool:
-        """Whether the breaker of an outside service is open, as staff are told."""
+    def is_circuit_open(self, service: str) -> bool:
+        """Whether the breaker of an outside service is open, as /health/full reports it."""
         request = urllib.request.Request(
             f"{self.url}/health/full", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}
         )

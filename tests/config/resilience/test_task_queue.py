@@ -12,7 +12,7 @@ from config.resilience import task_queue
 
 
 @pytest.fixture
-def nothing_left_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_cooldown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # Celery prefers this variable to what an application is told.
     monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
     task_queue._cooldown.end()
@@ -32,7 +32,7 @@ def task_for(address: str) -> Task:
     return work
 
 
-@pytest.mark.usefixtures("nothing_left_alone")
+@pytest.mark.usefixtures("no_cooldown")
 class TestAway:
     def test_refused(self) -> None:
         began = time.monotonic()
@@ -51,6 +51,6 @@ class TestAway:
             assert time.monotonic() - began < 0.1
 
 
-@pytest.mark.usefixtures("nothing_left_alone")
+@pytest.mark.usefixtures("no_cooldown")
 def test_a_broker_that_is_there_takes_it(settings) -> None:
     assert task_queue.enqueue(task_for(settings.CELERY_BROKER_URL))
