@@ -35,13 +35,13 @@ test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test in paralle
 	@$(BIN)/python -m tests.support.chromium
 	@$(BIN)/python -m tests.support.prometheus
 	@$(BIN)/python -m tests.cluster.programs
-	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+	@exec $(BIN)/python -m config.devstack test-stack $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
 
 # tests/faults and tests/races at full length; `make test` runs a short form. The table is written into the page.
 faults: export FAULTS = full
 faults: export FAULTS_PAGE = docs/reliability.md
 faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (11 min); a table of money and stock afterwards
-	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/races $(ARGS)
+	@exec $(BIN)/python -m config.devstack test-stack $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/races $(ARGS)
 
 # A full run writes its figures into the page.
 bench: $(INSTALLED) $(CATALOGUES) ## Load the old checkout and this one side by side (20 min); QUICK=1: 2 min
@@ -52,7 +52,7 @@ alerts: export ALERTS = full
 alerts: export ALERTS_PAGE = docs/monitoring.md
 alerts: $(INSTALLED) $(CATALOGUES) ## Trigger and clear every alert in a running shop (12 min); ends with a table
 	@$(BIN)/python -m tests.support.prometheus
-	@exec $(BIN)/python -m config.devstack trial $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
+	@exec $(BIN)/python -m config.devstack test-stack $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
 
 # The table is written into the page; OPEN=1 runs no drill and leaves the cluster open at PORT.
 cluster: export CLUSTER_PAGE = docs/cluster.md

@@ -30,16 +30,16 @@ def _parser() -> argparse.ArgumentParser:
     command("demo", "Run the whole shop (make demo).", _demo)
     command("servers", "Run the servers alone, for an engineer who runs the rest (make servers).", _servers)
     command("monitor", "Watch a running demo with Prometheus and Alertmanager (make monitor).", _monitor)
-    command("pager", "A line of the monitor's Procfile: print each alert that arrives.", _pager)
-    test_stack = command("trial", "Run a command beside fast servers of its own (make test).", _trial)
+    command("alert-receiver", "A process of the monitor's Procfile: print each alert that arrives.", _alert_receiver)
+    test_stack = command("test-stack", "Run a command beside fast servers of its own (make test).", _test_stack)
     test_stack.add_argument("command", nargs=argparse.REMAINDER)
     serve = command("serve", "A line of the Procfile: one embedded server.", _serve)
     serve.add_argument("name", choices=["postgres", "valkey"])
     become = command("become", "A line of the Procfile: hold the lease NAME and turn into a command.", _become)
-    become.add_argument("--when-open", action="store_true", help="wait until the doorman has filled the database")
+    become.add_argument("--when-open", action="store_true", help="wait until `bootstrap` has filled the database")
     become.add_argument("name")
     become.add_argument("command", nargs=argparse.REMAINDER)
-    command("open", "A line of the Procfile: fill the shop, announce it, stand by.", _open)
+    command("bootstrap", "A process of the Procfile: fill the shop, announce it, stand by.", _bootstrap)
     return parser
 
 
@@ -64,13 +64,13 @@ def _monitor(_given: argparse.Namespace) -> int:
     return monitor.run()
 
 
-def _pager(_given: argparse.Namespace) -> None:
+def _alert_receiver(_given: argparse.Namespace) -> None:
     from config.devstack import alert_receiver
 
     alert_receiver.run()
 
 
-def _trial(given: argparse.Namespace) -> int:
+def _test_stack(given: argparse.Namespace) -> int:
     from config.devstack import test_stack
 
     return test_stack.run(given.command)
@@ -88,7 +88,7 @@ def _become(given: argparse.Namespace) -> None:
     processes.become(given.name, given.command, when_open=given.when_open)
 
 
-def _open(_given: argparse.Namespace) -> None:
+def _bootstrap(_given: argparse.Namespace) -> None:
     from config.devstack import bootstrap
 
     bootstrap.open_shop()

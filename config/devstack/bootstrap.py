@@ -29,8 +29,8 @@ def open_shop() -> None:
     """
     process_locks.die_with_parent(signal.SIGTERM)
     data = DataFolder.chosen()
-    if process_locks.take(data.leases, "doorman", wait_seconds=3.0) is None:
-        raise CannotStart(f"Another doorman is at work on {data.root}.")
+    if process_locks.take(data.leases, "bootstrap", wait_seconds=3.0) is None:
+        raise CannotStart(f"Another bootstrap is running on {data.root}.")
     _end_when_make_is_interrupted()
     _wait_until(_database_answers, "The database does not answer. Its lines above say why.")
     _manage("migrate", "--no-input")

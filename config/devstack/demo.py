@@ -36,7 +36,7 @@ def run(*, servers_only: bool) -> int:
     lines = _wanted_lines(servers_only=servers_only)
     if servers_only:
         print(f"The servers' addresses are in {data.servers_env}; manage.py reads them there.", flush=True)
-    return process_group.run(lines, _line_environment(data, variables, port), data, lease, spokesman="doorman")
+    return process_group.run(lines, _line_environment(data, variables, port), data, lease, spokesman="bootstrap")
 
 
 def _wanted_lines(*, servers_only: bool) -> dict[str, str]:

@@ -52,7 +52,7 @@ def run() -> int:
     _announce(shop, at)
     lines = process_group.lines_of(_DEPLOY / "monitor.Procfile")
     with _known_to_the_shop(demo, f"http://{ports.HOST}:{at.alertmanager}"):
-        return process_group.run(lines, _line_environment(data, at), data, lease, spokesman="pager")
+        return process_group.run(lines, _line_environment(data, at), data, lease, spokesman="alert-receiver")
 
 
 def lay_down(folder: Path, shop: str, token: str, at: Addresses, *, rules: Path = RULES) -> None:

@@ -14,7 +14,7 @@ from config.devstack.valkey import Valkey
 
 SERVERS: dict[str, type[EmbeddedServer]] = {server.name: server for server in (Postgres, Valkey)}
 # Who needs the servers: they stop last, so that whoever is at work can finish.
-_CLIENTS = ("web", "worker", "beat", "doorman")
+_CLIENTS = ("web", "worker", "beat", "bootstrap")
 _SECONDS_FOR_CLIENTS = 8.0
 
 

@@ -13,6 +13,8 @@ from config.devstack.data import DataFolder
 from config.devstack.exceptions import CannotStart
 from config.devstack.processes import SERVERS
 
+_LEASE = "test-stack"
+
 # That somebody has told us to end.
 _told = threading.Event()
 
@@ -26,10 +28,10 @@ def run(command: Sequence[str]) -> int:
         process_locks.die_with_parent(signal.SIGTERM)
     data = DataFolder(DataFolder.chosen().root / "test")
     data.create()
-    lease = process_locks.take(data.root, "trial")
+    lease = process_locks.take(data.root, _LEASE)
     if lease is None:
         raise CannotStart(
-            f"Tests are already running on {data.root} (process group {process_locks.holder(data.root, 'trial')}). "
+            f"Tests are already running on {data.root} (process group {process_locks.holder(data.root, _LEASE)}). "
             "Wait for them, or give these a folder of their own: make test ESTEIRA_DATA=…"
         )
     process_locks.reclaim(data.leases)

@@ -71,7 +71,7 @@ def demo(data, port):
 
 def everything_ended(data, seconds=STOPPING_SECONDS):
     names = [path.stem for path in data.leases.glob("*.lease")]
-    assert {"postgres", "valkey", "sandbox", "carrier", "web", "worker", "beat", "doorman"} == set(names)
+    assert {"postgres", "valkey", "sandbox", "carrier", "web", "worker", "beat", "bootstrap"} == set(names)
     return process_locks.wait_until_free(data.leases, names, seconds=seconds)
 
 
@@ -203,7 +203,7 @@ def test_tests_run_beside_fast_servers_of_their_own(data):
         "assert pathlib.Path(os.environ['ESTEIRA_DATA']).name == 'test';"
         "raise SystemExit(7)"
     )
-    command = [sys.executable, "-m", "config.devstack", "trial", sys.executable, "-c", program]
+    command = [sys.executable, "-m", "config.devstack", "test-stack", sys.executable, "-c", program]
     done = subprocess.run(command, cwd=PROJECT, env=surroundings(data, 1), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
     assert process_locks.wait_until_free(data.root / "test" / "run", ["postgres", "valkey"], seconds=0)
@@ -211,7 +211,8 @@ def test_tests_run_beside_fast_servers_of_their_own(data):
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_servers_of_the_tests_end_with_them(data, sign):
-    command = [sys.executable, "-m", "config.devstack", "trial", sys.executable, "-c", "import time; time.sleep(60)"]
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    command = [sys.executable, "-m", "config.devstack", "test-stack", *sleep]
     process = subprocess.Popen(
         command, cwd=PROJECT, env=surroundings(data, 1), stderr=subprocess.DEVNULL,
         # What a shell begins in the background ignores Ctrl-C, and so would these tests' children.

@@ -69,7 +69,7 @@ def test_it_tells_what_a_demo_of_this_folder_suffers_from_and_ends_with_ctrl_c(d
         assert process.wait(30) in {0, -signal.SIGINT, 128 + signal.SIGINT}
         eventually(lambda: told_by(shop) == "")
     names = [path.stem for path in (data.root / "monitor" / "run").glob("*.lease")]
-    assert set(names) == {"prometheus", "alertmanager", "pager"}
+    assert set(names) == {"prometheus", "alertmanager", "alert-receiver"}
     assert all(process_locks.holder(data.root / "monitor" / "run", name) is None for name in names)
     assert all(ports.is_free(int(port)) for port in chosen.values())
 

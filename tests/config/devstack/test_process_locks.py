@@ -76,7 +76,7 @@ def test_a_free_lease_with_an_old_number_signals_nobody(data):
         bystander.wait()
 
 
-def test_what_waits_for_the_doorman_starts_when_he_has_opened(data):
+def test_a_process_that_waits_for_bootstrap_starts_once_it_has_opened_the_shop(data):
     become = [sys.executable, "-m", "config.devstack", "become", "--when-open", "web", sys.executable, "-c", ""]
     process = subprocess.Popen(become, env={"ESTEIRA_DATA": str(data.root)})
     with pytest.raises(subprocess.TimeoutExpired):
