@@ -1,16 +1,14 @@
 """The servers behind `make demo` and `make test`: PostgreSQL and Valkey from wheels, kept in one folder.
 
-What lies where:
+- `data`           the data folder (`.data`); ports and secrets stay the same between starts
+- `process_locks`  one file lock per process, so that a killed start never blocks the next
+- `ports`          finds free ports
+- `server`         start, wait until ready, stop: the base class of `postgres` and `valkey`
+- `environment`    the variables that point the shop to its servers; one that is already set wins
+- `process_group`  runs a Procfile's processes (`processes`) with honcho: they start and end together
+- `demo`           runs the shop's Procfile; its process `bootstrap` fills the database and announces the shop
+- `monitor`        Prometheus and Alertmanager beside a demo; `alert_receiver` prints the alerts
+- `test_stack`     the same servers without durability, around one command: the tests
 
-- `data`         the folder that holds everything (`.data`); ports and secrets stay the same between starts
-- `leases`       who is running: a file lock a process, so that a killed start leaves nothing that stops the next
-- `ports`        which ports are free
-- `server`       start, wait until ready, stop: what both servers share; `postgres` and `valkey` are the two
-- `environment`  the variables through which the shop finds its servers; one that is already set wins
-- `lineup`       the lines of a Procfile (`lines`), run by honcho, together from start to end
-- `demo`         the shop's own line-up; `doorman` opens the shop once it stands
-- `monitor`      Prometheus and Alertmanager beside a demo; `pager` prints what they tell
-- `trial`        the same servers, fast and forgetful, around one command: the tests
-
-Every name here is for engineers' machines. In production the URLs in the environment lead to real servers.
+For development machines only. In production the URLs in the environment point to real servers.
 """

@@ -1,4 +1,4 @@
-"""The command line: `python -m config.devstack demo`. The Makefile and the Procfile are its users."""
+"""The command line, `python -m config.devstack demo`: the Makefile and the Procfiles call it."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from config.devstack.exceptions import CannotStart
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; a refusal to start is a sentence on standard error and exit code 1."""
+    """Run one command. CannotStart becomes a message on standard error and exit code 1."""
     given = _parser().parse_args(arguments)
     try:
         return int(given.run(given) or 0)
@@ -28,14 +28,14 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("demo", "Run the whole shop (make demo).", _demo)
-    command("servers", "Run the servers alone, for an engineer who runs the rest (make servers).", _servers)
+    command("servers", "Run the servers only; you run the rest (make servers).", _servers)
     command("monitor", "Watch a running demo with Prometheus and Alertmanager (make monitor).", _monitor)
     command("alert-receiver", "A process of the monitor's Procfile: print each alert that arrives.", _alert_receiver)
     test_stack = command("test-stack", "Run a command beside fast servers of its own (make test).", _test_stack)
     test_stack.add_argument("command", nargs=argparse.REMAINDER)
-    serve = command("serve", "A line of the Procfile: one embedded server.", _serve)
+    serve = command("serve", "A process of the Procfile: one embedded server.", _serve)
     serve.add_argument("name", choices=["postgres", "valkey"])
-    become = command("become", "A line of the Procfile: hold the lease NAME and turn into a command.", _become)
+    become = command("become", "A process of the Procfile: take the lock NAME, then exec a command.", _become)
     become.add_argument("--when-open", action="store_true", help="wait until `bootstrap` has filled the database")
     become.add_argument("name")
     become.add_argument("command", nargs=argparse.REMAINDER)
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-# What only some commands need is imported by them: a line of the Procfile should start at once.
+# Imports are local to each command, so that the processes of the Procfile start fast.
 
 
 def _demo(_given: argparse.Namespace) -> int:

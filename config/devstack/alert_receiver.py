@@ -1,4 +1,4 @@
-"""A pager for engineers' machines: Alertmanager's webhooks arrive here, and each alert becomes one line."""
+"""Receives Alertmanager's webhooks on a development machine and prints one line per alert."""
 
 import json
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Any
 
 from config.devstack import ports
 
-# Told of each alert that arrives: who was to hear of it (pager, channel), and the alert as Alertmanager sends it.
+# Called for each alert with its receiver (pager, channel) and the alert as Alertmanager sends it.
 Listener = Callable[[str, dict[str, Any]], None]
 
 
 def server(port: int, listener: Listener) -> ThreadingHTTPServer:
-    """A server that stands on `port` (0: any) and has yet to be run by `serve_forever`."""
+    """A server bound to `port` (0: any free one). The caller runs `serve_forever`."""
 
     class Receive(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -23,18 +23,18 @@ def server(port: int, listener: Listener) -> ThreadingHTTPServer:
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """The listener says what there is to say."""
+            """Silent: the listener prints."""
 
     return ThreadingHTTPServer((ports.HOST, port), Receive)
 
 
 def line(receiver: str, alert: dict[str, Any]) -> str:
-    """What a person reads: FIRING or RESOLVED, the alert, what it says, and the page that helps."""
+    """FIRING or RESOLVED, the alert's name and receiver; while it fires, also its summary and runbook."""
     notes = alert["annotations"]
-    said = f"{alert['status'].upper():8} {alert['labels']['alertname']} (to the {receiver})"
-    return f"{said}: {notes['summary']} ({notes['runbook']})" if alert["status"] == "firing" else said
+    headline = f"{alert['status'].upper():8} {alert['labels']['alertname']} (to the {receiver})"
+    return f"{headline}: {notes['summary']} ({notes['runbook']})" if alert["status"] == "firing" else headline
 
 
 def run() -> None:
-    """Print a line for each alert, on the port in PAGER_PORT, until we are told to end."""
+    """Listen on PAGER_PORT and print a line for each alert, until terminated."""
     server(ports.chosen("PAGER_PORT", 9094), lambda receiver, alert: print(line(receiver, alert))).serve_forever()

@@ -1,4 +1,4 @@
-"""The doorman: fills an empty shop once its database stands, and says so when it is open."""
+"""Migrates and fills an empty shop once its database is up, and announces the shop when it answers."""
 
 import os
 import signal
@@ -17,30 +17,30 @@ from config.devstack import ports, process_locks
 from config.devstack.data import PROJECT, DataFolder
 from config.devstack.exceptions import CannotStart
 
-_PATIENCE_SECONDS = 120.0
+_TIMEOUT_SECONDS = 120.0
 # The staff user that `seed_demo` makes, with the password in DEMO_ADMIN_PASSWORD.
 ADMIN = "admin@esteira.example"
 
 
 def open_shop() -> None:
-    """Migrate, load the catalogue and the shipping rates on the first start, announce the shop; then stand by.
+    """Migrate, load the catalogue and shipping rates on the first start, announce the shop; then wait for a signal.
 
-    Runs as a line of the Procfile: when it ends, everything ends. Raises CannotStart where the shop does not open.
+    Runs as a process of the Procfile: when it ends, everything ends. Raises CannotStart if the shop does not open.
     """
     process_locks.die_with_parent(signal.SIGTERM)
     data = DataFolder.chosen()
     if process_locks.take(data.leases, "bootstrap", wait_seconds=3.0) is None:
         raise CannotStart(f"Another bootstrap is running on {data.root}.")
-    _end_when_make_is_interrupted()
-    _wait_until(_database_answers, "The database does not answer. Its lines above say why.")
+    _stop_when_make_is_interrupted()
+    _wait_until(_database_answers, "The database does not answer. See its output above.")
     _manage("migrate", "--no-input")
     if _is_empty():
-        # The rates come last and all at once: where they are, the first start was completed.
+        # The rates are loaded last, in one transaction: if they exist, the first start was completed.
         _manage("seed_demo")
         _manage("load_shipping_rates")
     data.opened.touch()
     address = f"http://{ports.HOST}:{os.environ['PORT']}/"
-    _wait_until(lambda: _is_served(address), f"The shop does not answer at {address}. Its lines above say why.")
+    _wait_until(lambda: _is_served(address), f"The shop does not answer at {address}. See its output above.")
     _announce(address, data)
     signal.pause()
 
@@ -61,7 +61,7 @@ def _announce(address: str, data: DataFolder) -> None:
 def _manage(*arguments: str) -> None:
     command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
     if subprocess.run(command, cwd=PROJECT, check=False).returncode:  # noqa: S603 (our own command)
-        raise CannotStart(f"manage.py {' '.join(arguments)} failed; its lines above say why.")
+        raise CannotStart(f"manage.py {' '.join(arguments)} failed. See its output above.")
 
 
 def _database_answers() -> bool:
@@ -82,24 +82,24 @@ def _is_served(address: str) -> bool:
         with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 (our own http address)
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
-        raise CannotStart(f"The shop answers {error.code} at {address}. Its lines above say why.") from error
+        raise CannotStart(f"The shop answers {error.code} at {address}. See its output above.") from error
     except OSError:
         return False
 
 
-def _wait_until(met: Callable[[], bool], complaint: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not met():
+def _wait_until(condition: Callable[[], bool], message: str) -> None:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while not condition():
         if time.monotonic() > deadline:
-            raise CannotStart(complaint)
+            raise CannotStart(message)
         time.sleep(0.1)
 
 
-def _end_when_make_is_interrupted() -> None:
-    """Heed a SIGINT that reaches make alone.
+def _stop_when_make_is_interrupted() -> None:
+    """Stop everything when make alone receives SIGINT.
 
-    Ctrl-C reaches make and us; but `kill -INT` of make by its number reaches only make, which then waits for us for
-    ever and tells us nothing. What shows is that it no longer catches the signal.
+    Ctrl-C reaches make and us, but `kill -INT` by make's process id reaches only make, which then waits for us forever
+    without passing it on. The only sign of it is that make no longer catches the signal.
     """
     make = int(os.environ.get("ESTEIRA_MAKE") or 0)
 

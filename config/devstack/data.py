@@ -1,4 +1,4 @@
-"""The data folder: everything that a demo or a test run keeps lies below it."""
+"""The data folder, where a demo or a test run keeps everything."""
 
 import json
 import os
@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file's content in one step, readable by its owner alone."""
+    """Replace the file atomically, readable by its owner only."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -22,13 +22,13 @@ def write_private(path: Path, text: str) -> None:
 
 @dataclass(frozen=True)
 class DataFolder:
-    """Where things lie. Paths are absolute; nothing exists before `create`."""
+    """The paths. They are absolute, and nothing exists before `create`."""
 
     root: Path
 
     @classmethod
     def chosen(cls) -> "DataFolder":
-        """The folder that `ESTEIRA_DATA` names, else `.data` in the checkout: the same rule as in the settings."""
+        """The folder in `ESTEIRA_DATA`, else `.data` in the checkout; the settings use the same rule."""
         return cls(Path(os.environ.get("ESTEIRA_DATA") or PROJECT / ".data").resolve())
 
     @property
@@ -45,7 +45,7 @@ class DataFolder:
 
     @property
     def opened(self) -> Path:
-        """Exists while the database is migrated and filled, so that what needs it may start."""
+        """Exists once the database is migrated and filled: processes that need it may start."""
         return self.leases / "opened"
 
     def create(self) -> None:
@@ -53,7 +53,7 @@ class DataFolder:
             folder.mkdir(parents=True, exist_ok=True)
 
     def secret(self, name: str) -> str:
-        """A random word, made up once and kept."""
+        """A random secret, generated once and kept."""
         kept = self._kept()
         if name not in kept.secrets:
             kept.secrets[name] = secrets.token_urlsafe(48)
@@ -61,11 +61,11 @@ class DataFolder:
         return kept.secrets[name]
 
     def port(self, name: str) -> int:
-        """The port kept under `name`, whether or not something listens there."""
+        """The port kept under `name`, in use or not."""
         return self._kept().ports[name]
 
     def free_port(self, name: str) -> int:
-        """The port kept under `name`, or a new one where another program sits on it. Ask before the server starts."""
+        """The port kept under `name`, or a new one if it is in use. Call this before the server starts."""
         kept = self._kept()
         if name not in kept.ports or not ports.is_free(kept.ports[name]):
             kept.ports[name] = ports.choose()

@@ -1,4 +1,4 @@
-"""The demo: the lines of the Procfile on one data folder."""
+"""The demo: the processes of the Procfile on one data folder."""
 
 import os
 import signal
@@ -12,15 +12,15 @@ _SERVERS = ("postgres", "valkey", "sandbox", "carrier")
 
 
 def run(*, servers_only: bool) -> int:
-    """Run everything, or the servers alone, until one ends or we are told to stop; the exit code.
+    """Run everything, or only the servers, until one process ends or a signal arrives. Returns the exit code.
 
-    When this returns, nothing that it started runs any more. Raises CannotStart with a sentence for the person.
+    No process that it started is left running. Raises CannotStart.
     """
     if process_locks.under_make():
         process_locks.die_with_parent(signal.SIGTERM)
     data, port = DataFolder.chosen(), ports.chosen("PORT", 8000)
     data.create()
-    lease = process_group.be_the_only(
+    lease = process_group.take_or_refuse(
         "demo", data, "Stop it first, or give this one a folder and a port of its own: make demo ESTEIRA_DATA=… PORT=…"
     )
     process_locks.reclaim(data.leases)
@@ -31,16 +31,16 @@ def run(*, servers_only: bool) -> int:
             f"Stop that, or choose another port: make demo PORT={port + 1}"
         )
     variables = environment.shop_addresses(data, os.environ, port)
-    # In the file alone: what stands in a process's environment could not be taken away when the monitor ends.
-    environment.write_servers_env(data, variables | environment.watcher(data))
+    # Only in the file: a variable in a process's environment could not be removed when the monitor ends.
+    environment.write_servers_env(data, variables | environment.alertmanager_address(data))
     lines = _wanted_lines(servers_only=servers_only)
     if servers_only:
         print(f"The servers' addresses are in {data.servers_env}; manage.py reads them there.", flush=True)
-    return process_group.run(lines, _line_environment(data, variables, port), data, lease, spokesman="bootstrap")
+    return process_group.run(lines, _line_environment(data, variables, port), data, lease, unprefixed="bootstrap")
 
 
 def _wanted_lines(*, servers_only: bool) -> dict[str, str]:
-    """The lines of the Procfile to run: not those of servers that the environment replaces."""
+    """The lines of the Procfile to run, without servers that the environment replaces."""
     needed = environment.needed_servers(os.environ)
     return {
         name: line

@@ -1,4 +1,4 @@
-"""The variables through which the shop finds its servers. One that is already set in the environment wins."""
+"""The variables that point the shop to its servers. One that is already set in the environment wins."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from config.devstack.data import DataFolder, write_private
 from config.devstack.postgres import Postgres
 from config.devstack.valkey import Valkey
 
-# An embedded server runs where one of the variables that would replace it is missing.
+# An embedded server runs unless all the variables that replace it are set.
 _REPLACED_BY = {
     "postgres": ("DATABASE_URL",),
     "valkey": ("REDIS_URL", "CELERY_BROKER_URL"),
@@ -22,15 +22,15 @@ _REPLACED_BY = {
 
 
 def needed_servers(given: Mapping[str, str]) -> list[str]:
-    """The embedded servers whose place nothing in the environment takes."""
+    """The embedded servers that the environment does not replace."""
     return [server for server, variables in _REPLACED_BY.items() if not all(map(given.get, variables))]
 
 
 def addresses(data: DataFolder, given: Mapping[str, str]) -> dict[str, str]:
-    """Where PostgreSQL and Valkey are, the broker in a database of its own; and the key that signs sessions.
+    """The URLs of PostgreSQL and Valkey, with the broker in a database of its own, and SECRET_KEY.
 
-    Chooses a port for each server that is needed: the former one, unless another program sits on it. So nothing of ours
-    may be running.
+    Chooses a port for each server that is needed: its previous one unless that is in use, so none of our servers may
+    be running yet.
     """
     needed = needed_servers(given)
     for server in needed:
@@ -40,11 +40,11 @@ def addresses(data: DataFolder, given: Mapping[str, str]) -> dict[str, str]:
         ours["DATABASE_URL"] = Postgres(data).url
     if "valkey" in needed:
         ours |= {"REDIS_URL": Valkey(data).url(0), "CELERY_BROKER_URL": Valkey(data).url(1)}
-    return _given_first(ours, given)
+    return _overridden(ours, given)
 
 
 def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dict[str, str]:
-    """`addresses`, and those of a shop on `port`: its own, its mail's, its payment provider's, its carrier's."""
+    """`addresses`, plus those of a shop on `port`: its site, mail, payment provider and carrier."""
     ours = {
         "SITE_URL": f"http://{ports.HOST}:{port}",
         "EMAIL_URL": f"filemail:///{data.mail}",
@@ -66,11 +66,11 @@ def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dic
             "MELHOR_ENVIO_TOKEN": "any",
             "MELHOR_ENVIO_CONTACT": "demo@esteira.example",
         }
-    return servers | _given_first(ours, given)
+    return servers | _overridden(ours, given)
 
 
-def watcher(data: DataFolder) -> dict[str, str]:
-    """The Alertmanager of a `make monitor` that went on while the demo was away."""
+def alertmanager_address(data: DataFolder) -> dict[str, str]:
+    """The address of Alertmanager, if `make monitor` kept running while the demo was stopped."""
     if process_locks.holder(data.root, "monitor") is None or not data.servers_env.exists():
         return {}
     known = honcho.environ.parse(data.servers_env.read_text()).get("ALERTMANAGER_URL")
@@ -78,14 +78,14 @@ def watcher(data: DataFolder) -> dict[str, str]:
 
 
 def write_servers_env(data: DataFolder, variables: Mapping[str, str]) -> None:
-    """Tell every other process of this checkout (`manage.py` in a second terminal) where the servers are."""
-    lines = ["# Written at each start of the demo: where its servers are. The environment wins over a line here."]
+    """Write the addresses for every other process of this checkout, such as `manage.py` in a second terminal."""
+    lines = ["# Written at each start of the demo. A variable in the environment wins over a line here."]
     lines += [f"{name}={value}" for name, value in variables.items()]
     write_private(data.servers_env, "\n".join(lines) + "\n")
 
 
 def process_environment(data: DataFolder, variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process that we start: ours beside the given one, and our own programs first."""
+    """The environment for a process that we start: ours added to the current one, our programs first in PATH."""
     programs = str(Path(sys.executable).parent)
     return {
         **os.environ,
@@ -96,5 +96,5 @@ def process_environment(data: DataFolder, variables: Mapping[str, str]) -> dict[
     }
 
 
-def _given_first(ours: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+def _overridden(ours: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     return {name: given.get(name) or value for name, value in ours.items()}

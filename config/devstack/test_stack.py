@@ -1,4 +1,4 @@
-"""The same servers, fast and forgetful, around one command: the tests."""
+"""The same servers without durability, around one command: the tests."""
 
 import contextlib
 import os
@@ -15,15 +15,14 @@ from config.devstack.processes import SERVERS
 
 _LEASE = "test-stack"
 
-# That somebody has told us to end.
-_told = threading.Event()
+_interrupted = threading.Event()
 
 
 def run(command: Sequence[str]) -> int:
-    """Run `command` beside servers of its own in `<data>/test`; its exit code. They stop with it, however it ends."""
+    """Run `command` with servers of its own in `<data>/test`, which stop when it ends. Returns its exit code."""
     for sign in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(sign) is not signal.SIG_IGN:
-            signal.signal(sign, _as_interrupt)
+            signal.signal(sign, _interrupt)
     if process_locks.under_make():
         process_locks.die_with_parent(signal.SIGTERM)
     data = DataFolder(DataFolder.chosen().root / "test")
@@ -45,16 +44,16 @@ def run(command: Sequence[str]) -> int:
 
 
 def _run_to_the_end(command: Sequence[str], variables: dict[str, str]) -> int:
-    """The command's exit code. Interrupted, it gets the time to clean up after itself before the servers go."""
-    process = subprocess.Popen(  # noqa: S603 (the command line of whoever called us)
+    """The command's exit code. If interrupted, the command gets time to clean up before the servers stop."""
+    process = subprocess.Popen(  # noqa: S603 (the caller's own command line)
         command, env=variables, preexec_fn=partial(process_locks.die_with_parent, signal.SIGTERM)
     )
     try:
-        if _told.is_set():
+        if _interrupted.is_set():
             raise KeyboardInterrupt
         return process.wait()
     except KeyboardInterrupt:
-        # Ctrl-C has reached it as well; a signal for us alone has not.
+        # Ctrl-C has reached it too; a signal sent to us has not.
         for seconds in (3, 20):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
@@ -66,7 +65,7 @@ def _run_to_the_end(command: Sequence[str], variables: dict[str, str]) -> int:
         process.wait()
 
 
-def _as_interrupt(_signum: int, _frame: object) -> None:
-    # Remembered too: Python drops what is raised in a finalizer, and a signal may arrive in one.
-    _told.set()
+def _interrupt(_signum: int, _frame: object) -> None:
+    # Recorded as well: a signal may arrive in a finalizer, where Python drops the exception.
+    _interrupted.set()
     raise KeyboardInterrupt

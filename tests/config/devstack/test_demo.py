@@ -230,9 +230,9 @@ def test_the_servers_of_the_tests_end_with_them(data, sign):
 
 def test_a_signal_that_python_has_dropped_ends_the_command_too(monkeypatch):
     """One that arrives in a finalizer raises nothing that anybody sees."""
-    monkeypatch.setattr(test_stack, "_told", threading.Event())
+    monkeypatch.setattr(test_stack, "_interrupted", threading.Event())
     with contextlib.suppress(KeyboardInterrupt):
-        test_stack._as_interrupt(signal.SIGTERM, None)
+        test_stack._interrupt(signal.SIGTERM, None)
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     assert test_stack._run_to_the_end(command, dict(os.environ)) == 128 + signal.SIGINT
 

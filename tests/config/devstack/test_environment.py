@@ -69,12 +69,12 @@ def test_the_settings_read_what_was_written(data):
 
 
 def test_a_monitor_that_goes_on_while_the_demo_starts_anew_stays_known(data):
-    assert environment.watcher(data) == {}
+    assert environment.alertmanager_address(data) == {}
     known = {"ALERTMANAGER_URL": "http://127.0.0.1:9093"}
     environment.write_servers_env(data, known | {"SITE_URL": "http://127.0.0.1:8000"})
-    assert environment.watcher(data) == {}, "it has ended, however it did"
+    assert environment.alertmanager_address(data) == {}, "it has ended, however it did"
     monitor = process_locks.take(data.root, "monitor")
-    assert environment.watcher(data) == known
+    assert environment.alertmanager_address(data) == known
     monitor.release()
 
 

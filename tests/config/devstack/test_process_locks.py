@@ -59,7 +59,7 @@ def test_a_child_keeps_the_lease_of_its_parent_that_was_killed(data):
 
 def test_who_does_not_end_when_asked_is_killed(data):
     process = hold(data, "web", STUBBORN)
-    process_locks.reclaim(data.leases, patience_seconds=0.3)
+    process_locks.reclaim(data.leases, grace_seconds=0.3)
     assert process.wait(5) == -signal.SIGKILL
     process.stdout.close()
 
