@@ -13,7 +13,7 @@ from django.conf import settings
 from config.cache import cached, declare
 from config.db.locks import refuse_in_transaction
 from config.resilience.breakers import BreakerOpen, ProviderFailure, breaker
-from config.resilience.http import Call, CallFailed, ask
+from config.resilience.http import Call, CallFailed, send
 from shipping.exceptions import InvalidPostalCode
 
 logger = logging.getLogger(__name__)
@@ -170,11 +170,11 @@ def _get(path: str) -> dict[str, Any]:
         base=settings.POSTAL_CODE_API_BASE,
         path=path,
         seconds=LOOKUP_SECONDS,
-        most_bytes=MAX_ANSWER_BYTES,
+        max_bytes=MAX_ANSWER_BYTES,
         headers={"Accept": "application/json"},
     )
     try:
-        answer = ask(call)
+        answer = send(call)
     except CallFailed as error:
         raise PostalCodesUnavailable(str(error)) from error
     if answer.status in (400, 404):

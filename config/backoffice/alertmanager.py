@@ -10,7 +10,7 @@ from datetime import datetime
 from django.conf import settings
 
 from config.db.locks import refuse_in_transaction
-from config.resilience.http import Call, CallFailed, ask
+from config.resilience.http import Call, CallFailed, send
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def forget() -> None:
 def _ask(url: str) -> list[Alert] | None:
     refuse_in_transaction("Alertmanager")
     try:
-        answer = ask(Call(service="alertmanager", base=url, path=_ACTIVE, seconds=SECONDS, most_bytes=MOST_BYTES))
+        answer = send(Call(service="alertmanager", base=url, path=_ACTIVE, seconds=SECONDS, max_bytes=MOST_BYTES))
         if answer.status != 200:
             raise CallFailed(f"status {answer.status}")
         return sorted((_read(told) for told in json.loads(answer.body)), key=lambda alert: alert.since)

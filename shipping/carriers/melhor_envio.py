@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from config.money import round_money
-from config.resilience.http import Answered, Call, CallFailed, ask
+from config.resilience.http import Call, CallFailed, Response, send
 from shipping.carriers.base import CarrierUnavailable
 from shipping.options import ShippingOption
 from shipping.parcels import Parcel, ParcelItem
@@ -65,7 +65,7 @@ class MelhorEnvio:
             base=self.api_base,
             path=PATH,
             seconds=self.seconds,
-            most_bytes=MAX_ANSWER_BYTES,
+            max_bytes=MAX_ANSWER_BYTES,
             method="POST",
             headers={
                 "Accept": "application/json",
@@ -76,7 +76,7 @@ class MelhorEnvio:
             body=request,
         )
         try:
-            answer = ask(call)
+            answer = send(call)
         except CallFailed as error:
             raise CarrierUnavailable(str(error)) from error
         options = _options_in(answer)
@@ -94,7 +94,7 @@ def _product(item: ParcelItem) -> dict[str, float]:
     }
 
 
-def _options_in(answer: Answered) -> list[ShippingOption]:
+def _options_in(answer: Response) -> list[ShippingOption]:
     """The options in an answer: none if this parcel is rejected; any other error raises CarrierUnavailable."""
     if answer.status in (400, 422):
         logger.info("Melhor Envio cannot price a parcel: status %d", answer.status)
