@@ -1,4 +1,4 @@
-"""What stands round every request: the probes of machines, and the measure of everything else."""
+"""The shop's middleware: health probes, the charset check, and instrumentation of every request."""
 
 import re
 import time
@@ -13,15 +13,15 @@ from django.utils.translation import gettext_lazy as _
 
 from config.telemetry import exposition, health, logs, tracing
 from config.telemetry.metrics import request_statements, web_threads_busy
-from config.telemetry.request_cost import Measure, measuring
+from config.telemetry.request_cost import RequestCost, measuring
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
-# Asked by machines, by address instead of name, over plain HTTP, many times a minute: no other middleware sees these,
-# so no host is checked, nothing redirected, no session looked at and nothing counted.
+# Load balancers and Prometheus request these by IP, over plain HTTP, many times a minute. They are answered before all
+# other middleware: no host check, no redirect, no session, no metrics.
 PROBES: dict[str, Respond] = {
     "/health/live": health.live,
     "/health/ready": health.ready,
@@ -33,7 +33,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
 class Probes:
-    """Answers the probes. Stands first."""
+    """Answers the probes. Must come first."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -49,9 +49,9 @@ class Probes:
 
 
 class OnlyUtf8:
-    """Refuses a body that claims to be in another encoding than UTF-8, form and JSON alike.
+    """Refuses a body, form or JSON, that claims any charset but UTF-8.
 
-    Stands behind the language, which its sentence needs, and before everything that reads a body.
+    Must come after LocaleMiddleware, whose language its message needs, and before everything that reads a body.
     """
 
     def __init__(self, get_response: Respond) -> None:
@@ -65,7 +65,7 @@ class OnlyUtf8:
 
 
 class Observe:
-    """Names the request, counts its statements, and tells staff where its time went (`Server-Timing`)."""
+    """Gives the request an id, counts its statements, and shows staff where its time went (`Server-Timing`)."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -77,27 +77,27 @@ class Observe:
         with (
             logs.about(request=request_id),
             web_threads_busy.track_inprogress(),
-            measuring(timed=_may_be_timed(request)) as measure,
+            measuring(timed=_may_be_timed(request)) as cost,
             tracing.span("server", request.method or "", request_id=request_id) as span,
         ):
             response = self.get_response(request)
             if span is not None:
                 _name(span, request, response)
         response["X-Request-ID"] = request_id
-        _count(request, measure)
-        if measure.timed and (settings.SERVER_TIMING or _is_staff(request)):
-            response["Server-Timing"] = measure.header((time.perf_counter() - began) * 1000)
+        _count(request, cost)
+        if cost.timed and (settings.SERVER_TIMING or _is_staff(request)):
+            response["Server-Timing"] = cost.header((time.perf_counter() - began) * 1000)
         return response
 
 
-def _count(request: HttpRequest, measure: Measure) -> None:
+def _count(request: HttpRequest, cost: RequestCost) -> None:
     view = _view(request)
     if view:
-        request_statements.labels(view).observe(measure.statements)
+        request_statements.labels(view).observe(cost.statements)
 
 
 def _view(request: HttpRequest) -> str:
-    """A name from a fixed set; empty where no address matched."""
+    """A name from a fixed set; empty if no URL matched."""
     match = request.resolver_match
     if match is None:
         return ""
@@ -105,7 +105,7 @@ def _view(request: HttpRequest) -> str:
 
 
 def _name(span: "Span", request: HttpRequest, response: HttpResponse) -> None:
-    """Once the request has been answered its view is known. Its address stays out: it may open somebody's order."""
+    """Name the span after its view, known only after the response. Never after its URL: some URLs grant access."""
     span.update_name(f"{request.method} {_view(request)}".strip())
     span.set_attribute("http.response.status_code", response.status_code)
     if response.status_code >= 500:
@@ -113,12 +113,12 @@ def _name(span: "Span", request: HttpRequest, response: HttpResponse) -> None:
 
 
 def _may_be_timed(request: HttpRequest) -> bool:
-    """Who is asking is known only later, and without a session cookie or a token it is nobody of staff."""
+    """The user is known only later, but without a session cookie or a token it cannot be staff."""
     signed_in = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
     return settings.SERVER_TIMING or signed_in
 
 
 def _is_staff(request: HttpRequest) -> bool:
-    """Whether staff asks, as far as the request has found out by itself: no statement runs to learn it."""
+    """Whether the user is staff, if the request has already loaded the user: this runs no query."""
     user = getattr(request, "_cached_user", None)
     return bool(user and user.is_active and user.is_staff)

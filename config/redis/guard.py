@@ -20,7 +20,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.sentinel import SentinelManagedConnection
 
 from config.resilience.cooldown import Cooldown
-from config.telemetry.request_cost import clock
+from config.telemetry.request_cost import time_spent
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class _Guard:
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            with clock("cache"):
+            with time_spent("cache"):
                 return super().read_response(*args, **kwargs)  # type: ignore[misc]
         except (RedisConnectionError, RedisTimeoutError):
             self._begin_cooldown()

@@ -1,7 +1,7 @@
-"""When a breaker opened and closed, and who or what did it: the last 50 changes of each, kept in Redis for 30 days.
+"""When each circuit opened and closed, and why: the last 50 changes per breaker, kept in Redis for 30 days.
 
-In Redis because the state is there too, and because a service that fails must not cost a write to the database. What
-Redis loses is history, not state; closing one by hand is also in the audit log.
+In Redis because the state is there too, and because a failing service must not cost a write to the database. If Redis
+loses it, only history is lost; closing a circuit by hand is also in the audit log.
 """
 
 import json
@@ -20,7 +20,7 @@ KEPT_FOR = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Change:
-    """`state` is what the breaker became: open or closed. `cause` is the failure that tripped it, or the reason that
+    """`state` is the new state, open or closed. `cause` is the failure that tripped the breaker, or the reason that
     `by` gave for closing it by hand."""
 
     at: float
@@ -34,14 +34,14 @@ class Change:
 
 
 def record(name: str, state: str, *, cause: str = "", by: str = "") -> None:
-    """Note that the breaker `name` became `state`, now. Lost where Redis is away."""
+    """Record that the breaker `name` is now in `state`. Does nothing if Redis is down."""
     change = json.dumps(asdict(Change(time.time(), state, cause[:200], by)))
     try:
-        asked = get_redis_connection("default").pipeline(transaction=False)
-        asked.lpush(_key(name), change)
-        asked.ltrim(_key(name), 0, KEPT - 1)
-        asked.expire(_key(name), KEPT_FOR)
-        asked.execute()
+        pipeline = get_redis_connection("default").pipeline(transaction=False)
+        pipeline.lpush(_key(name), change)
+        pipeline.ltrim(_key(name), 0, KEPT - 1)
+        pipeline.expire(_key(name), KEPT_FOR)
+        pipeline.execute()
     except RedisError:
         return
 

@@ -1,7 +1,7 @@
-"""Where a breaker's state is kept: in Redis for all processes, and in this one's memory for when Redis is away.
+"""Stores a breaker's state: in Redis for all processes, and in this process's memory for when Redis is down.
 
-Each write goes to both. What Redis does not know, because it lost it or is not there, is read from memory, so that a
-breaker neither closes because Redis was flushed nor stays closed because Redis is down.
+Every write goes to both. If Redis is down or has lost the state, it is read from memory, so that a circuit neither
+closes because Redis was flushed nor stays closed because Redis is down.
 """
 
 from collections.abc import Iterator
@@ -36,14 +36,14 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
 
     @property
     def state(self) -> str:
-        """This and the other properties answer from what was read last: see `read`."""
+        """As of the last `read`, like the other properties."""
         return self._state
 
     @state.setter
     def state(self, state: str) -> None:
-        """Counts a trip, and notes a change for the history: with `cause` and `by`, where somebody has set them before.
+        """Counts a trip, and records a change in the history with `cause` and `by` if they were set before.
 
-        A service that was tried and still fails has not tripped again.
+        From half-open back to open is not another trip.
         """
         before, self._state = self._swap(state), state
         if before != state and pybreaker.STATE_CLOSED in (before, state):
@@ -53,12 +53,12 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
         self.cause = self.by = ""
 
     def _swap(self, state: str) -> str:
-        """Write the state; what it was. One step inside Redis: of several that trip at once, one sees a change."""
+        """Write the state and return the previous one. Atomic: if several processes trip at once, one sees a change."""
         try:
-            asked = self._redis.pipeline(transaction=True)
-            asked.hget(self._key, "state")
-            asked.hset(self._key, "state", state)
-            before, _written = asked.execute()
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.hget(self._key, "state")
+            pipeline.hset(self._key, "state", state)
+            before, _written = pipeline.execute()
         except RedisError:
             return self._state
         return before.decode() if before else pybreaker.STATE_CLOSED
@@ -75,7 +75,7 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
             return
 
     def reset_counter(self) -> None:
-        """Costs nothing where there is nothing to reset, as after nearly every call."""
+        """Costs nothing if there is nothing to reset, as after nearly every call."""
         if self._failures:
             self._failures = 0
             self._write(failures=0)
@@ -101,36 +101,36 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
 
     @contextmanager
     def probe(self) -> Iterator[bool]:
-        """Whether this caller may be the one that tries the service, of all threads of all processes.
+        """Yields whether this caller may make the trial call: only one may, of all threads of all processes.
 
-        Where Redis is away, of all threads of this one.
+        If Redis is down, one thread of each process may.
         """
         if not self._probing.acquire(blocking=False):
             yield False
             return
         is_ours = False
         try:
-            is_ours = self._take_token()
+            is_ours = self._acquire_token()
             yield is_ours
         finally:
             if is_ours:
-                self._give_token_back()
+                self._release_token()
             self._probing.release()
 
-    def _take_token(self) -> bool:
+    def _acquire_token(self) -> bool:
         try:
             return bool(self._redis.set(self._probe_key, 1, nx=True, px=PROBE_SECONDS * 1000))
         except RedisError:
             return True
 
-    def _give_token_back(self) -> None:
+    def _release_token(self) -> None:
         try:
             self._redis.delete(self._probe_key)
         except RedisError:
             return
 
     def read(self) -> None:
-        """Learn all that Redis knows, in one round trip."""
+        """Read everything from Redis, in one round trip."""
         try:
             kept = self._redis.hgetall(self._key)
         except RedisError:

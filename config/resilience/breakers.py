@@ -1,8 +1,8 @@
-"""A circuit breaker round every outside service, its state shared by all processes.
+"""A circuit breaker for each outside service, its state shared by all processes.
 
-pybreaker counts and decides; this module names one breaker a service, keeps its state in Redis, lets one call at a time
-probe a service that was left alone, and translates the refusal. Only `ProviderFailure` counts: a declined card or an
-unknown postal code is an answer, not a failure.
+pybreaker counts failures and changes states. This module names one breaker per service, keeps its state in Redis, lets
+a single call through while the circuit is half-open, and raises BreakerOpen. Only `ProviderFailure` counts as a
+failure: a declined card or an unknown postal code is an answer.
 """
 
 from collections.abc import Iterator
@@ -14,28 +14,28 @@ from functools import cache as once
 import pybreaker
 
 from config.resilience.breaker_storage import SharedStorage
-from config.resilience.instrumentation import calling_outside, count_from_zero
+from config.resilience.instrumentation import initialize_series, measured_call
 
 FAILURES_BEFORE_OPENING = 5
 OPEN_SECONDS = 30
 
 
 class ProviderFailure(Exception):
-    """An outside service did not do its job: refused, timed out, broke off or answered with an error of its own."""
+    """An outside service failed: it refused the connection, timed out, hung up or answered with a server error."""
 
 
 class BreakerOpen(Exception):
-    """The service `name` has failed too often lately; ask again in `retry_after_seconds`."""
+    """The circuit of the service `name` is open: the call was not made. Retry after `retry_after_seconds`."""
 
     def __init__(self, name: str, retry_after_seconds: int) -> None:
         self.name = name
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(f"{name} is not called for the next {retry_after_seconds} s.")
+        super().__init__(f"The circuit of {name} is open for another {retry_after_seconds} s.")
 
 
 @dataclass(frozen=True)
 class BreakerStatus:
-    """What a breaker knows at this moment: `failures` in a row, and for how long it still refuses calls."""
+    """A breaker's state now, with its `failures` in a row and the seconds for which it stays open."""
 
     state: str
     failures: int
@@ -43,8 +43,8 @@ class BreakerStatus:
     seconds_left: int
 
 
-class _NoteCause(pybreaker.CircuitBreakerListener):
-    """Tells the storage which error it was, for the history of whatever comes of it."""
+class _RecordCause(pybreaker.CircuitBreakerListener):
+    """Passes the last error to the storage, for the history."""
 
     def __init__(self, storage: SharedStorage) -> None:
         self._storage = storage
@@ -54,7 +54,12 @@ class _NoteCause(pybreaker.CircuitBreakerListener):
 
 
 class Breaker:
-    """One service's breaker. Use `with breaker("stripe").calling():` round the call."""
+    """One service's circuit breaker: `with breaker("stripe").calling(): send(request)`.
+
+    - closed: calls go through. The 5th failure in a row (FAILURES_BEFORE_OPENING) opens the circuit.
+    - open: calls are rejected at once with BreakerOpen, for 30 s (OPEN_SECONDS).
+    - half-open: one trial call goes through, the others are rejected. Success closes the circuit, failure reopens it.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -62,36 +67,36 @@ class Breaker:
         self._circuit = pybreaker.CircuitBreaker(
             fail_max=FAILURES_BEFORE_OPENING,
             reset_timeout=OPEN_SECONDS,
-            exclude=[_is_no_failure],
+            exclude=[_is_answer],
             name=name,
             state_storage=self._storage,
             throw_new_error_on_trip=False,
-            listeners=[_NoteCause(self._storage)],
+            listeners=[_RecordCause(self._storage)],
         )
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Let the call through or raise BreakerOpen at once. Its time and outcome are counted.
+        """Let the call through, or raise BreakerOpen at once. Its duration and outcome are measured.
 
-        After its time the breaker lets a single call of a single process try; the others are refused until that one has
-        succeeded. pybreaker's own `calling()` is used since `call()` would let only one thread at a time through.
+        pybreaker's `calling()` is used because its `call()` would let only one thread through at a time.
         """
-        with calling_outside(self.name, ProviderFailure, BreakerOpen), self._letting_through():
+        with measured_call(self.name, ProviderFailure, BreakerOpen), self._let_through():
             yield
 
     def ensure_available(self) -> None:
-        """Raise BreakerOpen, counted as a call, where `calling` would: before anything is prepared for a call.
+        """Raise BreakerOpen, counted as a rejected call, if `calling` would: call it before preparing anything.
 
-        Nothing is read while this process knows of nothing wrong, and whoever may probe is not refused.
+        Reads nothing from Redis while the circuit is closed as far as this process knows. Does not raise while a trial
+        call is due.
         """
         if self._storage.state != pybreaker.STATE_CLOSED and self._is_still_open():
-            with calling_outside(self.name, ProviderFailure, BreakerOpen):
+            with measured_call(self.name, ProviderFailure, BreakerOpen):
                 raise BreakerOpen(self.name, self._retry_after_seconds())
 
     @contextmanager
-    def _letting_through(self) -> Iterator[None]:
+    def _let_through(self) -> Iterator[None]:
         if self.state == pybreaker.STATE_CLOSED:
-            with self._circuit_calling():
+            with self._through_circuit():
                 yield
         elif self._is_still_open():
             raise BreakerOpen(self.name, self._retry_after_seconds())
@@ -99,11 +104,11 @@ class Breaker:
             with self._storage.probe() as is_ours:
                 if not is_ours:
                     raise BreakerOpen(self.name, 1)
-                with self._circuit_calling():
+                with self._through_circuit():
                     yield
 
     @contextmanager
-    def _circuit_calling(self) -> Iterator[None]:
+    def _through_circuit(self) -> Iterator[None]:
         entered = False
         try:
             with self._circuit.calling():
@@ -116,13 +121,13 @@ class Breaker:
 
     @property
     def state(self) -> str:
-        """`closed`, `open` or `half-open`, as all processes know it at this moment."""
+        """`closed`, `open` or `half-open`, read from Redis now."""
         self._storage.read()
         return str(self._circuit.current_state)
 
     @property
-    def is_well(self) -> bool:
-        """Whether it is closed and the last call did not fail: as much as is known without a call."""
+    def is_healthy(self) -> bool:
+        """Whether the circuit is closed and the last call succeeded: the best guess without making a call."""
         return self.state == pybreaker.STATE_CLOSED and not self._storage.counter
 
     @property
@@ -132,7 +137,7 @@ class Breaker:
         )
 
     def close(self, *, by: str = "", reason: str = "") -> None:
-        """Let calls through again, as after a repair. `by` and `reason` stand in its history."""
+        """Close the circuit by hand, after a fix. `by` and `reason` go into the history."""
         if self.state != pybreaker.STATE_CLOSED:
             self._storage.by, self._storage.cause = by, reason
         self._storage.reset_counter()
@@ -151,7 +156,7 @@ class Breaker:
         return max(1, round(self._seconds_left()))
 
 
-def _is_no_failure(error: BaseException) -> bool:
+def _is_answer(error: BaseException) -> bool:
     return not isinstance(error, ProviderFailure)
 
 
@@ -159,17 +164,17 @@ _registered: set[str] = set()
 
 
 def register(name: str) -> None:
-    """Make a service known whose breaker is to be watched. Costs nothing: the breaker is built at its first use."""
+    """Register a service for metrics and the admin. Its breaker is built on first use."""
     _registered.add(name)
-    count_from_zero(name)
+    initialize_series(name)
 
 
 def names() -> list[str]:
-    """The services that are known."""
+    """The registered services."""
     return sorted(_registered)
 
 
 @once
 def breaker(name: str) -> Breaker:
-    """The breaker of the service `name`: one a process, its state the same for all of them."""
+    """The breaker of the service `name`: one object per process, one state for all processes."""
     return Breaker(name)

@@ -1,4 +1,4 @@
-"""What the broker and the breakers know, read when /metrics is asked."""
+"""Gauges of the broker and the breakers, read when /metrics is scraped."""
 
 import json
 import time
@@ -20,23 +20,23 @@ QUEUE = "celery"
 @at_scrape(seconds=5, vital=True)
 def breakers() -> Iterator[GaugeMetricFamily]:
     states = {(name,): float(STATES.get(breaker(name).state, 0)) for name in names()}
-    yield gauge("breaker_state", "0 lets calls through, 1 tries one, 2 is open.", states, ("service",))
+    yield gauge("breaker_state", "0 closed, 1 half-open, 2 open.", states, ("service",))
 
 
 @at_scrape(seconds=5, vital=True)
 def queue() -> Iterator[GaugeMetricFamily]:
-    """How many tasks wait, and how long the first has; kombu keeps the queue as a list, the oldest at its end."""
+    """How many tasks wait, and the age of the oldest. kombu keeps the queue as a list with the oldest at its end."""
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://", "sentinel://")):
         return
-    # By Celery's own connection, which knows the way to the master.
+    # Through Celery's own connection, which can find the master behind Sentinel.
     with current_app.connection_for_read() as broker:
         channel: Any = broker.default_channel
-        asked = channel.client.pipeline(transaction=False)
-        asked.llen(QUEUE)
-        asked.lindex(QUEUE, -1)
-        length, oldest = asked.execute()
+        pipeline = channel.client.pipeline(transaction=False)
+        pipeline.llen(QUEUE)
+        pipeline.lindex(QUEUE, -1)
+        length, oldest = pipeline.execute()
     yield gauge("celery_queue_length", "Tasks that no worker has taken yet.", {(): length})
-    yield gauge("celery_queue_oldest_seconds", "How long the oldest of them has waited.", {(): _age(oldest)})
+    yield gauge("celery_queue_oldest_seconds", "Age of the oldest waiting task.", {(): _age(oldest)})
 
 
 def _age(message: bytes | None) -> float:

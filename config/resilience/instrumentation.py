@@ -1,4 +1,4 @@
-"""Calls of outside services, counted and timed at the one place that all of them pass: their breaker."""
+"""Counts and times calls to outside services, in the one place that all of them pass: their breaker."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from prometheus_client import Counter, Histogram
 
 from config.telemetry import tracing
-from config.telemetry.request_cost import clock
+from config.telemetry.request_cost import time_spent
 
 CALL_OUTCOMES = ("answered", "failed", "rejected")
 
@@ -20,19 +20,20 @@ provider_calls = Histogram(
 )
 
 
-def count_from_zero(service: str) -> None:
-    """Have the service's series exist before its first call."""
+def initialize_series(service: str) -> None:
+    """Create the service's series before its first call."""
     breaker_trips.labels(service)
     for outcome in CALL_OUTCOMES:
         provider_calls.labels(service, outcome)
 
 
 @contextmanager
-def calling_outside(service: str, failure: type[Exception], rejection: type[Exception]) -> Iterator[None]:
-    """Time a call. An error that is neither a failure nor a refusal of the breaker's is an answer: a declined card."""
+def measured_call(service: str, failure: type[Exception], rejection: type[Exception]) -> Iterator[None]:
+    """Time a call and count its outcome. Any error but `failure` and `rejection` is an answer, such as a declined
+    card."""
     began, outcome = time.perf_counter(), "answered"
     try:
-        with clock("provider"), tracing.span("client", service):
+        with time_spent("provider"), tracing.span("client", service):
             yield
     except failure:
         outcome = "failed"

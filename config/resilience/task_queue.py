@@ -1,7 +1,7 @@
-"""Asking the workers for something, without ever waiting for the broker.
+"""Enqueues tasks without ever waiting for the broker.
 
-What must happen stands in Postgres (the outbox, the inbox, attempts that are not settled) and is found there by beat's
-rounds. A task that is enqueued here only makes it happen sooner, so that a broker which is away costs nothing but time.
+Whatever must happen is in Postgres (outbox, webhook inbox, unresolved attempts), where beat's periodic tasks find it. A
+task enqueued here only makes it happen sooner, so that a broker that is down costs nothing but time.
 """
 
 import logging
@@ -18,9 +18,9 @@ _cooldown = Cooldown(seconds=5.0)
 
 
 def enqueue(task: Task[[], None]) -> bool:
-    """Have a worker run `task` soon; whether the broker took it.
+    """Have a worker run `task` soon. Returns whether the broker accepted it.
 
-    Returns at once for a while after the broker has failed, otherwise within the broker's own timeouts.
+    Returns at once during the cooldown after a failure, otherwise within the broker's timeouts.
     """
     if _cooldown.is_active():
         return False
@@ -28,6 +28,6 @@ def enqueue(task: Task[[], None]) -> bool:
         task.apply_async(retry=False)
     except (OperationalError, RedisError, OSError) as error:
         _cooldown.begin()
-        logger.warning("The broker is away, %s waits for beat's next round: %s", task.name, type(error).__name__)
+        logger.warning("The broker is unavailable, %s waits for beat: %s", task.name, type(error).__name__)
         return False
     return True

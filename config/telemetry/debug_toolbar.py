@@ -1,10 +1,10 @@
-"""The developer's view: django-debug-toolbar with what helps, and with nothing that people have typed.
+"""The developer view: django-debug-toolbar without any user input.
 
-In a demo and in development staff see, on any page, that page's and any later request's statements (which ones repeat,
-which line asked for them), cache calls, templates and timings. What is kept for that lies in the cache, so that every
-process finds it. Only statements and keys are kept, no values: those of a request's body would be among them.
+In a demo and in development, staff see on any page the statements of that page's and later requests (duplicates, and
+the line that ran each), cache calls, templates and timings. The records are kept in the cache, so that every process
+finds them. They hold statements and keys only, no values: those would include what a request's body contained.
 
-The toolbar is no part of what production installs; this module is imported only where it is.
+Production does not install the toolbar; this module is imported only where it is installed.
 """
 
 import functools
@@ -24,7 +24,7 @@ from redis.client import Pipeline
 
 
 def is_for(request: HttpRequest) -> bool:
-    """Whether staff asks. Costs nothing where nobody is signed in."""
+    """Whether the user is staff. Costs nothing for anonymous requests."""
     return settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_active and request.user.is_staff
 
 
@@ -36,7 +36,7 @@ class HistoryPanel(_HistoryPanel):
 
 
 class SQLPanel(_SQLPanel):
-    """The statements, with placeholders. Which of them repeat has been found out by their values before."""
+    """The statements, with placeholders. Duplicates have already been detected by their values."""
 
     def record_stats(self, stats: dict[str, Any]) -> None:
         queries = [{**query, "sql": query["raw_sql"], "params": None} for query in stats["queries"]]
@@ -44,7 +44,7 @@ class SQLPanel(_SQLPanel):
 
 
 class CachePanel(_CachePanel):
-    """The calls, by their keys: those of Django's cache, and commands that the code sends to Redis by itself."""
+    """The calls by key: those of Django's cache, and commands that the code sends to Redis directly."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)  # type: ignore[no-untyped-call]
@@ -53,42 +53,42 @@ class CachePanel(_CachePanel):
     @classmethod
     def ready(cls) -> None:
         super().ready()  # type: ignore[no-untyped-call]
-        redis.Redis.execute_command = _noted(redis.Redis.execute_command, _command)  # type: ignore[method-assign]
-        Pipeline.execute = _noted(Pipeline.execute, _commands)  # type: ignore[method-assign]
+        redis.Redis.execute_command = _recorded(redis.Redis.execute_command, _command)  # type: ignore[method-assign]
+        Pipeline.execute = _recorded(Pipeline.execute, _commands)  # type: ignore[method-assign]
 
-    def note_redis(self, said: str, seconds: float) -> None:
-        self._store_call_info("redis", seconds, None, (said,), {}, get_stack_trace(skip=3), None, "Redis")  # type: ignore[no-untyped-call]
+    def record_redis(self, command: str, seconds: float) -> None:
+        self._store_call_info("redis", seconds, None, (command,), {}, get_stack_trace(skip=3), None, "Redis")  # type: ignore[no-untyped-call]
 
     def record_stats(self, stats: dict[str, Any]) -> None:
         calls = [{**call, "args": _keys(call["args"]), "kwargs": {}} for call in stats["calls"]]
         super().record_stats({**stats, "calls": calls})  # type: ignore[no-untyped-call]
 
 
-def _noted(method: Callable[..., Any], said: Callable[..., str]) -> Callable[..., Any]:
-    """The method, which tells the panel of the request under way."""
+def _recorded(method: Callable[..., Any], describe: Callable[..., str]) -> Callable[..., Any]:
+    """`method`, recorded in the panel of the current request."""
 
     @functools.wraps(method)
-    def noted(self: Any, *arguments: Any, **options: Any) -> Any:
+    def recorded(self: Any, *arguments: Any, **options: Any) -> Any:
         panel = _listening_panel()
         if panel is None:
             return method(self, *arguments, **options)
-        what, began = said(self, *arguments), time.perf_counter()
+        command, began = describe(self, *arguments), time.perf_counter()
         try:
             return method(self, *arguments, **options)
         finally:
-            panel.note_redis(what, time.perf_counter() - began)
+            panel.record_redis(command, time.perf_counter() - began)
 
-    return noted
+    return recorded
 
 
 def _listening_panel() -> CachePanel | None:
-    """That of the request under way; None also while Django's cache is at work, whose calls are noted as such."""
+    """The panel of the current request; None inside calls of Django's cache, which are recorded as such."""
     panel: CachePanel | None = CachePanel.current_instance()  # type: ignore[no-untyped-call]
     return panel if panel is not None and getattr(caches["default"], "_djdt_panel", None) is panel else None
 
 
 def _command(_client: Any, name: str, *arguments: Any) -> str:
-    """EVAL runs a script on some keys; every other command that we send begins with its key."""
+    """The command and its key: the third argument of EVAL, the first of every other command that we send."""
     key = arguments[2:3] if name == "EVAL" else arguments[:1]
     return " ".join(map(str, [name, *key]))
 

@@ -1,7 +1,7 @@
-"""What /metrics shows: the counts of all processes added up, and the gauges that are read at this moment.
+"""/metrics: the counters of all processes added up, and the gauges that are read at scrape time.
 
-Each process writes its counts to files in PROMETHEUS_MULTIPROC_DIR (see `config.gunicorn`); without that variable
-only the process that answers is shown. METRICS_ALSO_FROM names further such folders: a worker's on the same machine.
+Each process writes its counters to files in PROMETHEUS_MULTIPROC_DIR (see `config.gunicorn`); without that variable
+only the process that answers is shown. METRICS_ALSO_FROM adds further such folders: a worker's on the same machine.
 """
 
 import os
@@ -21,25 +21,25 @@ TRIES = 3
 
 
 class AllProcesses:
-    """The counts of every process that writes to one of `folders`."""
+    """The metrics of every process that writes to one of `folders`."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._folders = list(folders)
 
     def collect(self) -> Iterator[Metric]:
-        for left in reversed(range(TRIES)):
+        for attempts_left in reversed(range(TRIES)):
             files = [str(file) for folder in self._folders for file in folder.glob("*.db")]
             try:
                 return iter(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
             except FileNotFoundError:
-                # A process has ended, or a worker was started anew, between the list and the reading.
-                if not left:
+                # A process has ended, or a worker has restarted, between listing and reading.
+                if not attempts_left:
                     raise
         return iter(())
 
 
 def exposition(*, gauges: bool = True) -> bytes:
-    """Everything that there is to scrape, as text. `gauges` reads database, Redis and broker too."""
+    """All metrics as text. `gauges` includes those read from database, Redis and broker."""
     registry = CollectorRegistry()
     folders = _folders()
     if folders:
@@ -50,7 +50,7 @@ def exposition(*, gauges: bool = True) -> bytes:
 
 
 def counted(name: str) -> dict[tuple[str, ...], float]:
-    """What a counter stands at in all processes of this machine, by its labels' values in the order of their names."""
+    """A counter's value over all processes of this machine, by its label values in the order of the label names."""
     folders = _folders()
     families = AllProcesses(folders).collect() if folders else REGISTRY.collect()
     return {
@@ -63,17 +63,17 @@ def counted(name: str) -> dict[tuple[str, ...], float]:
 
 def _folders() -> list[Path]:
     own = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    return [Path(own), *(Path(also) for also in settings.METRICS_ALSO_FROM)] if own else []
+    return [Path(own), *map(Path, settings.METRICS_ALSO_FROM)] if own else []
 
 
-def may_look(authorization: str) -> bool:
-    """Whether a request with this `Authorization` header may see the shop's insides."""
+def is_authorized(authorization: str) -> bool:
+    """Whether this `Authorization` header has the token for metrics and health."""
     expected = f"Bearer {settings.METRICS_TOKEN}"
     return bool(settings.METRICS_TOKEN) and constant_time_compare(authorization, expected)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus. Nobody else is told that there is anything."""
-    if not may_look(request.headers.get("Authorization", "")):
+    """For Prometheus; anyone else gets a 404."""
+    if not is_authorized(request.headers.get("Authorization", "")):
         raise Http404
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

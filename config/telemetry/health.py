@@ -1,7 +1,7 @@
-"""What machines ask a web process: is it alive, should it get requests, how is everything.
+"""Health checks of a web process: liveness, readiness, and a full report.
 
-`live` touches nothing: a process that answers is alive, and restarting it would not bring a database back. `ready`
-needs the database and its migrations; Redis may be away, since no sale stops for it. `full` is for people.
+`live` checks nothing: a process that answers is alive, and restarting it would not bring a database back. `ready`
+requires the database and its migrations, but not Redis: sales go on without it. `full` is for people.
 """
 
 import logging
@@ -16,7 +16,7 @@ from django_redis import get_redis_connection
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from config.telemetry.exposition import may_look
+from config.telemetry.exposition import is_authorized
 from config.telemetry.metrics import scraped
 
 logger = logging.getLogger(__name__)
@@ -31,15 +31,15 @@ def live(_request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def ready(_request: HttpRequest) -> HttpResponse:
-    """200 where the process can serve, 503 with the reason where it cannot."""
+    """200 if the process can serve requests, else 503 with the reason."""
     problem = database_problem()
     return JsonResponse({"status": problem or "ready"}, status=503 if problem else 200)
 
 
 @never_cache
 def full(request: HttpRequest) -> HttpResponse:
-    """For staff, and for whoever has the token of the metrics."""
-    if not may_look(request.headers.get("Authorization", "")) and not _is_staff(request):
+    """For staff, and for requests with the metrics token."""
+    if not is_authorized(request.headers.get("Authorization", "")) and not _is_staff(request):
         raise Http404
     problem = database_problem()
     document: dict[str, Any] = {
@@ -53,12 +53,12 @@ def full(request: HttpRequest) -> HttpResponse:
 
 
 def database_problem() -> str | None:
-    """What keeps the database from serving: `database away`, `migrations missing`, or None."""
+    """Why the database cannot be used: `database away`, `migrations missing`, or None."""
     global _migrated
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        # Looked at until it is so: migrations are never unapplied under a running process.
+        # Checked until true, then never again: migrations are not unapplied under a running process.
         _migrated = _migrated or not _migrations_missing()
     except (Error, PoolTimeout) as error:
         logger.warning("The database does not answer: %s", type(error).__name__)

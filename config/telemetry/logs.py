@@ -1,11 +1,11 @@
-"""Log lines: which request, task, cart, order and attempt each belongs to, and nothing of anybody's person in them.
+"""Log lines with the ids of their request, task, cart, order and attempt, and without personal data.
 
-The standard library and a formatter, no structlog: Django, Celery, gunicorn and every library log by the standard
-library, so one handler reaches all of them, and what is said here reaches theirs.
+The standard library and a formatter, no structlog: Django, Celery, gunicorn and every library use the standard logging,
+so one handler covers all of them.
 
-Ids stand beside the message: `with about(order=…)` for a stretch, `remember(cart=…)` for the rest of the stretch under
-way. They cross to workers in the message's headers (`config.telemetry.tasks`). Whatever a library puts into its text is
-looked through for what must not stand in a log: addresses of carts and orders open them to whoever holds them.
+Ids are separate from the message: `with about(order=…)` adds some to a block, `remember(cart=…)` to the rest of the
+current block. They reach workers in the message headers (`config.telemetry.tasks`). Every message is redacted,
+libraries' included: the URLs of carts and orders are secrets, as they grant access.
 """
 
 import json
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-# What a line may carry beside its message and its ids. Anything else that a library adds is left out.
+# The extra fields that a line may carry. Anything else that a library adds is dropped.
 FACTS = ("method", "path", "status", "milliseconds", "bytes")
 
 _about: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
@@ -27,30 +27,30 @@ _SECRETS = re.compile(
     r"""
     [\w.+%-]+@[\w-]+(?:\.[\w-]+)+                                     # e-mail addresses
     | (?<![\w-])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{43,}               # tokens of carts and orders
-    | (?<![\w-])[0-9a-z]{1,13}-[0-9a-f]{32}(?![\w-])                  # Django's tokens for a new password
+    | (?<![\w-])[0-9a-z]{1,13}-[0-9a-f]{32}(?![\w-])                  # Django's password reset tokens
     | \b(?:pm|tok|card|src|seti|sk|rk|pk|whsec)_[A-Za-z0-9_]+         # the provider's tokens and keys
     | \bpi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+
     | (?<![\w.-])\d{5}-\d{3}(?![\w-])                                 # postal codes
     | (?<=/ws/)\d{8}
     | (?<![\w.-])(?:\d[ -]?){13,19}(?![\w-])                          # card numbers
     | (?<![\w.-])(?:\+?\d{2}[ -]?)?\(?\d{2}\)?[ -]?9?\d{4}[ -]?\d{4}(?![\w-])  # telephone numbers
-    | (?<=DETAIL:).*                                                  # a refused row, in PostgreSQL's words
+    | (?<=DETAIL:).*                                                  # the row in errors of PostgreSQL
     | (?<=Token[ ])[0-9a-f]{40} | (?<=Bearer[ ])\S+
-    | (?<=://)[^/\s@]+(?=@)                                           # passwords in addresses
-    | (?<=/)\?\S+                                                     # queries: they carry tokens
+    | (?<=://)[^/\s@]+(?=@)                                           # passwords in URLs
+    | (?<=/)\?\S+                                                     # query strings, which carry tokens
     """,
     re.VERBOSE,
 )
 
 
 def redacted(text: str) -> str:
-    """`text` without what would tell who somebody is, or open what is theirs."""
+    """`text` without personal data and secrets."""
     return _SECRETS.sub(HIDDEN, text)
 
 
 @contextmanager
 def about(**ids: object) -> Iterator[None]:
-    """Every line logged inside carries these ids, and those round it."""
+    """Lines logged inside carry these ids, in addition to those of enclosing blocks."""
     token = _about.set({**(_about.get() or {}), **_as_text(ids)})
     try:
         yield
@@ -59,14 +59,14 @@ def about(**ids: object) -> Iterator[None]:
 
 
 def remember(**ids: object) -> None:
-    """The rest of the stretch under way (`about`) carries these ids. Outside of any it does nothing."""
-    under_way = _about.get()
-    if under_way is not None:
-        under_way.update(_as_text(ids))
+    """Add these ids to the rest of the current `about` block. Does nothing outside of one."""
+    ids_now = _about.get()
+    if ids_now is not None:
+        ids_now.update(_as_text(ids))
 
 
 def current(name: str) -> str | None:
-    """An id that lines carry now."""
+    """The current value of an id, if any."""
     return (_about.get() or {}).get(name)
 
 
@@ -75,7 +75,7 @@ def _as_text(ids: dict[str, object]) -> dict[str, str]:
 
 
 class _WithIds(logging.Filter):
-    """Puts the ids of the moment on a record, in the thread that logs."""
+    """Adds the current ids to a record, in the thread that logs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.ids = dict(_about.get() or {})
@@ -83,7 +83,7 @@ class _WithIds(logging.Filter):
 
 
 class Plain(logging.Formatter):
-    """A line for a person."""
+    """One line for people."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -95,7 +95,7 @@ class Plain(logging.Formatter):
 
 
 class Json(logging.Formatter):
-    """A line for a machine: one object."""
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -117,7 +117,7 @@ def _fact(value: object) -> object:
 
 
 def configuration(*, as_json: bool, level: str) -> dict[str, Any]:
-    """For `logging.config`: everything through one handler. The web server's own logs as well."""
+    """For `logging.config`: one handler for everything, including gunicorn's logs."""
     ours = {"handlers": ["console"], "propagate": False}
     return {
         "version": 1,
@@ -127,7 +127,7 @@ def configuration(*, as_json: bool, level: str) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["ids"]}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django's own handlers: mail to admins, and a second copy of each line in development.
+            # Without Django's own handlers, which mail admins and print each line again in development.
             "django": {"handlers": [], "propagate": True},
             "gunicorn.error": {**ours, "level": level},
             "gunicorn.access": {**ours, "level": level},

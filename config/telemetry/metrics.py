@@ -1,9 +1,9 @@
-"""What is measured of any part of the shop, and the tools that an app's own `metrics.py` is made of.
+"""Metrics that every part of the shop shares, and the building blocks of each app's `metrics.py`.
 
-Names and units follow Prometheus' conventions; every label takes its values from a small, fixed set. Series that an
-alert looks for exist from the start, at zero: a series that is absent never fires.
+Names and units follow Prometheus' conventions; label values come from small, fixed sets. Series that an alert uses are
+created at startup, at zero: an absent series never fires.
 
-What a process counts itself are Counters and Histograms, each declared in the `metrics.py` of whose events it counts.
+What a process counts itself is a Counter or Histogram, declared in the `metrics.py` of the app whose events it counts.
 What only the database or the broker know is read at scrape time: see `at_scrape`.
 """
 
@@ -26,24 +26,22 @@ _TASK_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)
 _STATEMENT_BUCKETS = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30, 50, 100)
 
 request_statements = Histogram(
-    "http_request_statements", "Database statements of a request, by view.", ["view"], buckets=_STATEMENT_BUCKETS
+    "http_request_statements", "Database statements per request, by view.", ["view"], buckets=_STATEMENT_BUCKETS
 )
 statement_duration = Histogram(
-    "database_statement_duration_seconds", "Statements on every connection, waiting included.", buckets=_WAIT_BUCKETS
+    "database_statement_duration_seconds", "Database statements, waiting included.", buckets=_WAIT_BUCKETS
 )
-web_threads_busy = Gauge(
-    "web_threads_busy", "Requests that are being answered at this moment.", multiprocess_mode="livesum"
-)
-# Every lock is counted here; that the names say `checkout` is older, and dashboards and alerts rely on it.
+web_threads_busy = Gauge("web_threads_busy", "Requests being handled now.", multiprocess_mode="livesum")
+# These count every lock. The prefix `checkout` is historical; dashboards and alerts rely on it.
 lock_errors = Counter(
-    "checkout_lock_errors_total", "Locks that could not be taken, or that were lost before their release.", ["kind"]
+    "checkout_lock_errors_total", "Locks that could not be acquired, or were lost before their release.", ["kind"]
 )
-lock_contention = Counter("checkout_lock_contention_total", "Locks that somebody else held.", ["lock"])
+lock_contention = Counter("checkout_lock_contention_total", "Locks held by another request or process.", ["lock"])
 lock_wait = Histogram(
-    "checkout_lock_wait_seconds", "How long statements that lock rows took, waiting included.", buckets=_WAIT_BUCKETS
+    "checkout_lock_wait_seconds", "Duration of statements that lock rows, waiting included.", buckets=_WAIT_BUCKETS
 )
 celery_tasks = Histogram(
-    "celery_task_duration_seconds", "Tasks that workers have run.", ["task", "outcome"], buckets=_TASK_BUCKETS
+    "celery_task_duration_seconds", "Duration of tasks, by outcome.", ["task", "outcome"], buckets=_TASK_BUCKETS
 )
 read_errors = Counter("metrics_read_errors_total", "Gauges that could not be read for a scrape.", ["reader"])
 
@@ -52,7 +50,7 @@ for _kind in LOCK_ERRORS:
 
 
 def count_on_commit(counter: Counter, amount: float = 1) -> None:
-    """Count what the transaction under way does, once it has committed."""
+    """Increment the counter once the current transaction has committed."""
 
     def count() -> None:
         counter.inc(amount)
@@ -65,50 +63,50 @@ def count_on_commit(counter: Counter, amount: float = 1) -> None:
 Reader = Callable[[], Iterable[GaugeMetricFamily]]
 
 
-class _KeptReader:
-    """A reader whose answer is kept for a while, so that scrapes cannot load the database."""
+class _CachedReader:
+    """A reader whose result is cached, so that scrapes cannot load the database."""
 
     def __init__(self, read: Reader, name: str, seconds: float, vital: bool) -> None:
         self._read, self._name, self._seconds = read, name, seconds
         self.vital = vital
         self._lock = threading.Lock()
-        self._kept: list[GaugeMetricFamily] = []
-        self._until = 0.0
+        self._cached: list[GaugeMetricFamily] = []
+        self._expires_at = 0.0
         read_errors.labels(name)
 
     def families(self) -> list[GaugeMetricFamily]:
-        """What was read; nothing where it cannot be read, which is counted."""
+        """The gauges; none if reading fails, which is counted."""
         with self._lock:
-            if time.monotonic() >= self._until:
-                self._kept = self._read_now()
-                self._until = time.monotonic() + self._seconds
-            return self._kept
+            if time.monotonic() >= self._expires_at:
+                self._cached = self._read_now()
+                self._expires_at = time.monotonic() + self._seconds
+            return self._cached
 
     def forget(self) -> None:
-        self._until = 0.0
+        self._expires_at = 0.0
 
     def _read_now(self) -> list[GaugeMetricFamily]:
         try:
             return list(self._read())
-        except Exception as error:  # a scrape tells what it can
+        except Exception as error:  # one broken reader must not break the scrape
             read_errors.labels(self._name).inc()
             logger.warning("The gauges of %s cannot be read: %s", self._name, type(error).__name__)
             return []
 
 
-_readers: dict[str, _KeptReader] = {}
+_readers: dict[str, _CachedReader] = {}
 
 
 def at_scrape(*, seconds: float = 10, vital: bool = False) -> Callable[[Reader], Reader]:
-    """Have a function's gauges shown by /metrics; it runs at most every `seconds` in a process.
+    """Decorator: expose the function's gauges at /metrics. It runs at most every `seconds` in a process.
 
-    Its queries must be few, and bounded by an index. Vital are gauges by which one sees whether a shop is well: the
-    health page shows them too.
+    Its queries must be few, and bounded by an index. `vital` gauges say whether the shop is healthy: /health/full shows
+    them too.
     """
 
     def register(read: Reader) -> Reader:
         name = read.__module__.split(".")[0] + "." + read.__name__
-        _readers[name] = _KeptReader(read, name, seconds, vital)
+        _readers[name] = _CachedReader(read, name, seconds, vital)
         return read
 
     return register
@@ -117,7 +115,7 @@ def at_scrape(*, seconds: float = 10, vital: bool = False) -> Callable[[Reader],
 def gauge(
     name: str, documentation: str, values: Mapping[Any, float], labels: tuple[str, ...] = ()
 ) -> GaugeMetricFamily:
-    """A family with one sample for each tuple of label values; `{(): 3}` where there are no labels."""
+    """A family with one sample per tuple of label values; `{(): 3}` without labels."""
     family = GaugeMetricFamily(name, documentation, labels=labels)
     for label_values, value in values.items():
         family.add_metric(label_values, value)
@@ -125,7 +123,7 @@ def gauge(
 
 
 class ScrapedGauges:
-    """All that was registered by `at_scrape`, as prometheus-client wants it."""
+    """Everything registered by `at_scrape`, as a prometheus-client collector."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         for reader in list(_readers.values()):
@@ -133,7 +131,7 @@ class ScrapedGauges:
 
 
 def scraped(*, only_vital: bool = False) -> dict[str, dict[str, float]]:
-    """What the gauges say, by name and label values: `{"breaker_state": {"stripe": 0.0}}`; as old as a scrape may be.
+    """The gauges' values by name and label values: `{"breaker_state": {"stripe": 0.0}}`. Cached as for a scrape.
 
     Gauges that cannot be read are absent.
     """
@@ -146,6 +144,6 @@ def scraped(*, only_vital: bool = False) -> dict[str, dict[str, float]]:
 
 
 def forget_scraped() -> None:
-    """Have the next scrape read anew."""
+    """Make the next scrape read all gauges again."""
     for reader in _readers.values():
         reader.forget()

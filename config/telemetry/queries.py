@@ -1,4 +1,4 @@
-"""Statements, watched on every connection: how many a request runs, how long locks are waited for, which ones fail."""
+"""Instruments SQL on every connection: statements per request, lock waits, and lock errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,27 +8,27 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from config.telemetry import tracing
 from config.telemetry.metrics import lock_errors, lock_wait, statement_duration
-from config.telemetry.request_cost import Measure, under_way
+from config.telemetry.request_cost import RequestCost, current_cost
 
 _LOCK_ERRORS = {"40P01": "deadlock", "55P03": "timeout", "40001": "serialization"}
 
 
 def watch_statements(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """A receiver of `connection_created`: count and time what runs on the connection from now on."""
+    """Receiver of `connection_created`: counts and times every statement of the connection."""
     if _watch not in connection.execute_wrappers:
         connection.execute_wrappers.append(_watch)
 
 
 def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
-    measure = under_way()
-    if measure is not None:
-        measure.statements += 1
+    cost = current_cost()
+    if cost is not None:
+        cost.statements += 1
     try:
         with statement_duration.time():
             if isinstance(sql, str) and " FOR UPDATE" in sql:
                 with lock_wait.time():
-                    return _execute(measure, execute, sql, params, many, context)
-            return _execute(measure, execute, sql, params, many, context)
+                    return _execute(cost, execute, sql, params, many, context)
+            return _execute(cost, execute, sql, params, many, context)
     except OperationalError as error:
         kind = _LOCK_ERRORS.get(getattr(error.__cause__, "sqlstate", None) or "")
         if kind:
@@ -36,10 +36,10 @@ def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
         raise
 
 
-def _execute(measure: Measure | None, execute: Callable[..., Any], *statement: Any) -> Any:
-    if measure is None or not measure.timed:
+def _execute(cost: RequestCost | None, execute: Callable[..., Any], *statement: Any) -> Any:
+    if cost is None or not cost.timed:
         return _traced(execute, *statement)
-    with measure.clock("db"):
+    with cost.time_spent("db"):
         return _traced(execute, *statement)
 
 

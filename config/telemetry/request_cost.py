@@ -1,7 +1,7 @@
-"""What one request costs: its statements always, its milliseconds by kind (`db`, `cache`, `provider`, `render`) where
-asked for.
+"""What a request costs: its number of statements and, if timed, its milliseconds by kind (`db`, `cache`, `provider`,
+`render`).
 
-Where nothing keeps time, a clock costs one look at a variable.
+If nothing is timed, `time_spent` costs one lookup of a context variable.
 """
 
 import time
@@ -12,8 +12,8 @@ from contextvars import ContextVar
 KINDS = ("db", "cache", "provider", "render")
 
 
-class Measure:
-    """One request's. `timed` says whether milliseconds are kept."""
+class RequestCost:
+    """The cost of one request. `milliseconds` stays empty unless `timed`."""
 
     def __init__(self, *, timed: bool) -> None:
         self.timed = timed
@@ -22,8 +22,8 @@ class Measure:
         self._open: set[str] = set()
 
     @contextmanager
-    def clock(self, kind: str) -> Iterator[None]:
-        """Add the time spent inside to `kind`; a clock inside one of its own kind counts nothing twice."""
+    def time_spent(self, kind: str) -> Iterator[None]:
+        """Add the time spent inside to `kind`. Nested calls of the same kind count once."""
         if kind in self._open:
             yield
             return
@@ -36,38 +36,38 @@ class Measure:
             self.milliseconds[kind] = self.milliseconds.get(kind, 0.0) + (time.perf_counter() - began) * 1000
 
     def header(self, total_milliseconds: float) -> str:
-        """As a browser's developer tools draw it."""
+        """The value of the `Server-Timing` header."""
         parts = [f"{kind};dur={self.milliseconds[kind]:.1f}" for kind in KINDS if kind in self.milliseconds]
         return ", ".join(
             [*parts, f"total;dur={total_milliseconds:.1f}", f'statements;desc="{self.statements} statements"']
         )
 
 
-_measure: ContextVar[Measure | None] = ContextVar("measure", default=None)
+_cost: ContextVar[RequestCost | None] = ContextVar("request_cost", default=None)
 
 
 @contextmanager
-def measuring(*, timed: bool) -> Iterator[Measure]:
-    """Measure what this thread does meanwhile."""
-    measure = Measure(timed=timed)
-    token = _measure.set(measure)
+def measuring(*, timed: bool) -> Iterator[RequestCost]:
+    """Measure what this thread does inside."""
+    cost = RequestCost(timed=timed)
+    token = _cost.set(cost)
     try:
-        yield measure
+        yield cost
     finally:
-        _measure.reset(token)
+        _cost.reset(token)
 
 
-def under_way() -> Measure | None:
-    """The measure of the request that this thread is answering."""
-    return _measure.get()
+def current_cost() -> RequestCost | None:
+    """The cost so far of the request that this thread is handling."""
+    return _cost.get()
 
 
 @contextmanager
-def clock(kind: str) -> Iterator[None]:
-    """Add the time spent inside to the request under way, if it keeps time."""
-    measure = _measure.get()
-    if measure is None or not measure.timed:
+def time_spent(kind: str) -> Iterator[None]:
+    """Add the time spent inside to the current request, if it is timed."""
+    cost = _cost.get()
+    if cost is None or not cost.timed:
         yield
     else:
-        with measure.clock(kind):
+        with cost.time_spent(kind):
             yield

@@ -1,4 +1,4 @@
-"""Tasks, watched from outside: how long they run and how they end, when they were sent, whose ids their lines carry."""
+"""Instruments Celery tasks: duration and outcome, time of sending, and the ids of their log lines."""
 
 import time
 from contextlib import ExitStack
@@ -18,19 +18,19 @@ SENT_AT, REQUEST, TRACE = "sent_at", "shop_request", "shop_trace"
 
 @dataclass
 class _Run:
-    """A task under way: `stretch` is what is open round it."""
+    """A running task. `context` holds its log ids and its span until it ends."""
 
     began: float
-    stretch: ExitStack
+    context: ExitStack
     span: "Span | None"
 
 
-_under_way: dict[str, _Run] = {}
+_running: dict[str, _Run] = {}
 
 
 @signals.before_task_publish.connect(dispatch_uid="config.tasks_watch.stamp")
 def stamp(headers: dict[str, Any] | None = None, **_: Any) -> None:
-    """Write on a message when it was sent, for which request and in which trace; all travel to the worker."""
+    """Add the time of sending, the request's id and the trace to the message's headers, for the worker."""
     if headers is not None:
         headers[SENT_AT] = time.time()
         headers[REQUEST] = logs.current("request")
@@ -39,24 +39,24 @@ def stamp(headers: dict[str, Any] | None = None, **_: Any) -> None:
 
 @signals.task_prerun.connect(dispatch_uid="config.tasks_watch.begin")
 def begin(task: Task[Any, Any], task_id: str, **_: Any) -> None:
-    stretch = ExitStack()
-    stretch.enter_context(logs.about(request=task.request.get(REQUEST), task=task_id))
-    span = stretch.enter_context(tracing.span("consumer", task.name, parent=task.request.get(TRACE) or {}))
-    _under_way[task_id] = _Run(time.perf_counter(), stretch, span)
+    context = ExitStack()
+    context.enter_context(logs.about(request=task.request.get(REQUEST), task=task_id))
+    span = context.enter_context(tracing.span("consumer", task.name, parent=task.request.get(TRACE) or {}))
+    _running[task_id] = _Run(time.perf_counter(), context, span)
 
 
 @signals.task_postrun.connect(dispatch_uid="config.tasks_watch.end")
 def end(task: Task[Any, Any], task_id: str, state: str | None = None, **_: Any) -> None:
-    if task_id not in _under_way:
+    if task_id not in _running:
         return
-    run = _under_way.pop(task_id)
+    run = _running.pop(task_id)
     outcome = "ok" if state == "SUCCESS" else "failed"
     celery_tasks.labels(task.name, outcome).observe(time.perf_counter() - run.began)
     if outcome == "failed":
         tracing.fail(run.span, state or "unknown")
-    run.stretch.close()
+    run.context.close()
 
 
 @signals.setup_logging.connect(dispatch_uid="config.tasks_watch.keep_logging")
 def keep_logging(**_: Any) -> None:
-    """Celery leaves logging as the settings have it, where something is connected here."""
+    """Celery leaves logging to the settings if this signal has a receiver."""

@@ -1,4 +1,4 @@
-"""Django's templates, whose rendering a measured request sees (with the queries that a template sets off)."""
+"""Django's templates, with their rendering time added to the request's cost (including queries they trigger)."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from django.http import HttpRequest
 from django.template.backends.django import DjangoTemplates, Template
 from django.utils.safestring import SafeString
 
-from config.telemetry.request_cost import clock
+from config.telemetry.request_cost import time_spent
 
 
 class TimedTemplate(Template):
     def render(self, context: dict[str, Any] | None = None, request: HttpRequest | None = None) -> SafeString:
-        with clock("render"):
+        with time_spent("render"):
             return SafeString(super().render(context, request))
 
 

@@ -1,12 +1,12 @@
-"""Traces: requests, statements, calls of outside services and tasks, sent to a collector over OTLP.
+"""Traces of requests, statements, calls to outside services and tasks, sent to a collector over OTLP.
 
-OTEL_EXPORTER_OTLP_ENDPOINT (http://collector:4318) switches them on; OpenTelemetry's other variables hold too. Without
-it none of this is imported (redis-py looks for OpenTelemetry's metrics by itself). Spans leave in the background, in
-batches that are dropped where the collector does not take them: nobody waits for it. They carry names, never values: no
-address, no parameter, no text of an error.
+OTEL_EXPORTER_OTLP_ENDPOINT (http://collector:4318) switches them on; OpenTelemetry's other variables apply too. Without
+it none of this is imported (redis-py looks for OpenTelemetry's metrics on its own). Spans are sent in the background,
+in batches that are dropped if the collector does not accept them: no request waits for it. They carry names, never
+values: no URL, no parameter, no error message.
 
-The spans are few and our own, since OpenTelemetry's instrumentations of Django, psycopg and Celery are pre-releases
-still; they stand where the shop measures itself anyway.
+The spans are few and our own, as OpenTelemetry's instrumentations of Django, psycopg and Celery are still pre-releases.
+They sit where the shop is measured anyway.
 """
 
 import functools
@@ -30,9 +30,9 @@ Kind = Literal["server", "client", "consumer"]
 
 @contextmanager
 def span(kind: Kind, name: str, parent: Mapping[str, str] | None = None, **facts: str) -> Iterator["Span | None"]:
-    """Trace what is done inside; None where nothing is traced. `parent` is what `headers` gave in another process.
+    """Trace the block; yields None if tracing is off. `parent` is the result of `headers` in another process.
 
-    An error that leaves the block marks the span, by its type alone.
+    An exception that leaves the block marks the span as failed, by its type only.
     """
     if not ON:
         yield None
@@ -50,23 +50,23 @@ def span(kind: Kind, name: str, parent: Mapping[str, str] | None = None, **facts
 
 
 def fail(current: "Span | None", reason: str) -> None:
-    """Mark the span as one that went wrong."""
+    """Mark the span as failed."""
     if current is not None:
         current.set_status(StatusCode.ERROR)
         current.set_attribute("error.type", reason)
 
 
 def headers() -> dict[str, str]:
-    """What carries the trace under way to another process; empty where there is none."""
-    carried: dict[str, str] = {}
+    """The headers that carry the current trace to another process; empty if there is none."""
+    carrier: dict[str, str] = {}
     if ON:
-        propagate.inject(carried)
-    return carried
+        propagate.inject(carrier)
+    return carrier
 
 
 @functools.cache
 def _tracer() -> "Tracer":
-    """Made by the process that traces: its sender is a thread, which a fork would leave behind."""
+    """Created lazily in each process: the exporter runs in a thread, which does not survive a fork."""
     os.environ.setdefault("OTEL_SERVICE_NAME", "esteira")
     provider = TracerProvider(resource=Resource.create({"service.version": os.environ.get("RELEASE", "")}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -1,7 +1,7 @@
-"""A worker's own /metrics, for one that shares no disk with the web server: WORKER_METRICS_PORT opens it.
+"""A worker's own /metrics on WORKER_METRICS_PORT, for a worker that shares no disk with the web server.
 
-Set PROMETHEUS_MULTIPROC_DIR too: a worker's tasks run in processes of their own. What the database knows is told by the
-web server alone.
+Set PROMETHEUS_MULTIPROC_DIR too: a worker's tasks run in processes of their own. Gauges read from the database are
+exposed by the web server only.
 """
 
 import threading
@@ -13,7 +13,7 @@ from celery import signals
 from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from config.telemetry.exposition import exposition, may_look
+from config.telemetry.exposition import exposition, is_authorized
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 class _Quiet(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Scrapes are not worth a line."""
+        """Scrapes are not logged."""
 
 
 def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    if environ["PATH_INFO"] != "/metrics" or not may_look(environ.get("HTTP_AUTHORIZATION", "")):
+    if environ["PATH_INFO"] != "/metrics" or not is_authorized(environ.get("HTTP_AUTHORIZATION", "")):
         start_response("404 Not Found", [("Content-Length", "0")])
         return [b""]
     start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])

@@ -83,7 +83,7 @@ class StripeGateway:
             breaker(self._service_of(method_token)).ensure_available()
 
     def is_available(self, method_token: str) -> bool:
-        return breaker(self._service_of(method_token)).is_well
+        return breaker(self._service_of(method_token)).is_healthy
 
     @payment_call("capture")
     def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:

@@ -43,11 +43,11 @@ def test_nobody_is_asked_who_they_are_for_it(client: Client, django_assert_num_q
 
 
 def test_the_statements_are_the_requests_own() -> None:
-    with request_cost.measuring(timed=False) as measure, connection.cursor() as cursor:
+    with request_cost.measuring(timed=False) as cost, connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.execute("SELECT 1")
-    assert measure.statements == 2
-    assert measure.milliseconds == {}
+    assert cost.statements == 2
+    assert cost.milliseconds == {}
 
 
 def test_no_clock_runs_where_nobody_will_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_no_clock_runs_where_nobody_will_be_told(monkeypatch: pytest.MonkeyPatch
     with request_cost.measuring(timed=False), connection.cursor() as cursor:
         monkeypatch.setattr(request_cost.time, "perf_counter", no_clock)
         cursor.execute("SELECT 1")
-        with request_cost.clock("cache"):
+        with request_cost.time_spent("cache"):
             pass
         monkeypatch.undo()
 
