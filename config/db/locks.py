@@ -1,7 +1,7 @@
-"""Locks, and the two rules that go with them.
+"""Locks, and two rules that are enforced at run time.
 
-A row lock outside a transaction locks nothing, and a network call inside one holds locks for as long as a stranger
-likes. Both are refused here at run time. The Redis lock only saves work: Postgres decides.
+A row lock outside a transaction locks nothing, and a network call inside one holds its locks for as long as the other
+side takes. The Redis lock only saves work: Postgres decides.
 """
 
 import logging
@@ -18,36 +18,36 @@ logger = logging.getLogger(__name__)
 
 
 class LockOutsideTransaction(RuntimeError):
-    """A locking read was asked for where no transaction is open, so that it would lock nothing."""
+    """A locking read outside a transaction, which would lock nothing."""
 
 
 class NetworkCallInTransaction(RuntimeError):
-    """The network was about to be called while a transaction holds rows."""
+    """A network call inside a transaction, which would hold its locks meanwhile."""
 
 
 def require_transaction() -> None:
     """Raise LockOutsideTransaction unless a transaction is open. Every locking queryset method calls it first."""
     if not connection.in_atomic_block:
-        raise LockOutsideTransaction("Row locks need transaction.atomic() round them; call the verb in services.py.")
+        raise LockOutsideTransaction("Row locks need transaction.atomic(); call the function in services.py.")
 
 
 def refuse_in_transaction(what: str) -> None:
-    """Raise NetworkCallInTransaction where a transaction is open. Every call to a provider passes here first."""
+    """Raise NetworkCallInTransaction if a transaction is open. Every network call to an outside service checks this."""
     if _open_transactions():
         raise NetworkCallInTransaction(f"{what} must not be called while a transaction is open.")
 
 
 def _open_transactions() -> int:
-    """How many atomic blocks the code under way has opened; the one that a test wraps itself in does not count."""
+    """The number of open atomic blocks, without the one that wraps a test case."""
     return len([block for block in connection.atomic_blocks if not block._from_testcase])  # type: ignore[attr-defined]
 
 
 @contextmanager
 def redis_lock(name: str, seconds: float) -> Iterator[bool]:
-    """Hold the lock `name` for at most `seconds`; yields whether it is ours.
+    """Hold the lock `name` for at most `seconds`; yields whether we got it.
 
-    Does not wait. Yields True where Redis is away, since the lock decides nothing. It is released only by its owner:
-    one that has outlived its lease is left to whoever holds it now.
+    Does not wait. Yields True if Redis is down, since correctness does not depend on the lock. Only its owner releases
+    it: a lock that has expired meanwhile stays with its next owner.
     """
     lock = None
     try:
@@ -55,7 +55,7 @@ def redis_lock(name: str, seconds: float) -> Iterator[bool]:
         owned = bool(lock.acquire())
     except RedisError as error:
         lock_errors.labels("redis_away").inc()
-        logger.warning("Redis is away, going on without the lock %s: %s", _kind(name), type(error).__name__)
+        logger.warning("Redis is unavailable, going on without the lock %s: %s", _kind(name), type(error).__name__)
         lock, owned = None, True
     if not owned:
         lock_contention.labels(_kind(name)).inc()
@@ -71,9 +71,9 @@ def _release(lock: object, name: str) -> None:
         lock.release()  # type: ignore[attr-defined]
     except (LockError, RedisError) as error:
         lock_errors.labels("lost").inc()
-        logger.warning("The lock %s was gone before its release: %s", _kind(name), type(error).__name__)
+        logger.warning("The lock %s was lost before its release: %s", _kind(name), type(error).__name__)
 
 
 def _kind(name: str) -> str:
-    """What is locked, without which one: a cart's token opens the cart to whoever reads it."""
+    """The kind of lock, without the key: the token of a cart is a secret."""
     return name.split(":", 1)[0]

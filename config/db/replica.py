@@ -1,8 +1,8 @@
-"""Reads that may be some seconds old are asked of the standby, where there is one: `DATABASE_REPLICA_URL`.
+"""Sends reads that may be a few seconds stale to the standby in `DATABASE_REPLICA_URL`, if there is one.
 
-Only what is shown and decides nothing. What orders, carts, payments and staff read comes from the primary always. So
-does what a cache keeps for longer than the standby may lag: a value that is dropped because its row has changed would
-otherwise be filled again with the row as it was. import-linter lets nobody but the shop window in here.
+Only for data that is displayed and decides nothing. Orders, carts, payments and staff always read from the primary. So
+do values that are cached for longer than the standby may lag: after an invalidation they would be filled again with the
+old row. import-linter lets only the catalogue import this module.
 """
 
 import logging
@@ -18,17 +18,17 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 ALIAS = "standby"
-# A change that is older than this is there: a standby that lags further behind is one to be alarmed about.
+# Changes older than this are assumed to have reached the standby; a larger lag is a reason for an alert.
 LAG_SECONDS = 60
 
 _cooldown = Cooldown(seconds=30.0)
 
 
 def from_standby(read: Callable[[str], T]) -> T:
-    """What `read` finds in the database whose alias it is given.
+    """Call `read` with the alias of the database to use, and return its result.
 
-    That is the primary where there is no standby, where the standby has failed lately, and inside a transaction, whose
-    own writes the standby does not know. Where the standby fails now, `read` is called once more.
+    That is the primary if there is no standby, during the cooldown after a failure, and inside a transaction, whose own
+    writes the standby does not have. If the standby fails now, `read` is called again with the primary.
     """
     if ALIAS not in connections.databases or connection.in_atomic_block or _cooldown.is_active():
         return read(DEFAULT_DB_ALIAS)
@@ -36,6 +36,6 @@ def from_standby(read: Callable[[str], T]) -> T:
         return read(ALIAS)
     except (OperationalError, InterfaceError) as error:
         _cooldown.begin()
-        logger.warning("The standby fails and is left alone: %s", type(error.__cause__ or error).__name__)
+        logger.warning("The standby failed, reads go to the primary: %s", type(error.__cause__ or error).__name__)
         connections[ALIAS].close()
         return read(DEFAULT_DB_ALIAS)

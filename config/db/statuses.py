@@ -1,4 +1,4 @@
-"""Statuses of rows: a value for the database, a word for staff, and a tone that says at a glance how things stand."""
+"""Status enums: a database value, a label for staff, and a tone that shows the state at a glance."""
 
 from typing import Final, Literal, Self
 
@@ -7,15 +7,15 @@ from django.db import models
 Tone = Literal["good", "busy", "bad", "quiet"]
 
 GOOD: Final = "good"  # as it should be
-BUSY: Final = "busy"  # somebody or something is at work on it
-BAD: Final = "bad"  # somebody should look at it
-QUIET: Final = "quiet"  # over, or not begun
+BUSY: Final = "busy"  # in progress
+BAD: Final = "bad"  # needs attention
+QUIET: Final = "quiet"  # finished, or not started
 
 
 class StatusChoices(models.TextChoices):
-    """The base of an app's statuses, each with its tone between value and word: `PAID = "paid", GOOD, _("paid")`.
+    """The base of an app's status enums, with the tone between value and label: `PAID = "paid", GOOD, _("paid")`.
 
-    One that names no tone is quiet. A page that shows the tone as a colour shows the word beside it.
+    The default tone is quiet. A page that shows the tone as a colour shows the label too.
     """
 
     tone: Tone

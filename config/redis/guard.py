@@ -1,10 +1,11 @@
-"""A guard on the cache itself: once Redis has failed, this process leaves it alone for a moment.
+"""A cooldown for Redis: after a failure this process does not call it for a moment.
 
-Without it a server that hangs costs every look-up its whole time-out, dozens in one request. With it one look-up pays,
-and the others go straight to the database. The guard sits on the connection, so whatever uses Redis is under it.
+Without it, a Redis that hangs costs every lookup a full timeout, dozens in one request. With it, one lookup waits and
+the others go straight to the database. The guard is part of the connection class, so it covers everything that uses
+Redis.
 
-Processes leave Redis alone and come back each by itself. So whoever takes something back insists (a process that stays
-away must not leave the old value to one that is back), and `last_failure` tells which values may have missed a change.
+Each process has a cooldown of its own. So code that invalidates bypasses it: a process in its cooldown must not leave
+the old value to one that is back. And `last_failure` tells which values may have missed an invalidation.
 """
 
 import logging
@@ -31,7 +32,7 @@ _cooldown_bypassed: ContextVar[bool] = ContextVar("bypass_cooldown", default=Fal
 
 @contextmanager
 def bypass_cooldown() -> Iterator[None]:
-    """Inside, Redis is asked even while it is left alone: at worst that costs one more time-out."""
+    """Inside, Redis is called even during the cooldown: at worst that costs one more timeout."""
     token = _cooldown_bypassed.set(True)
     try:
         yield
@@ -40,13 +41,13 @@ def bypass_cooldown() -> Iterator[None]:
 
 
 def last_failure() -> float:
-    """When this process saw Redis fail last, in seconds since 1970; 0.0 where it never has. A change of that time or
-    before may not have reached what Redis keeps."""
+    """When this process last saw Redis fail, as a Unix timestamp; 0.0 if never. Invalidations up to then may not have
+    reached Redis."""
     return _last_failure
 
 
 class _Guard:
-    """Mixed into a connection class: refuses at once while its server is left alone, and notes when it fails."""
+    """Mixin for a connection class: fails at once during the cooldown, and starts it when the server fails."""
 
     def connect(self) -> None:
         self._refuse_in_cooldown()
@@ -78,11 +79,11 @@ class _Guard:
 
     def _refuse_in_cooldown(self) -> None:
         if not _cooldown_bypassed.get() and _cooldown.is_active(self._server):
-            raise RedisConnectionError("Redis failed a moment ago and is left alone.")
+            raise RedisConnectionError("Redis failed a moment ago: in cooldown.")
 
     def _begin_cooldown(self) -> None:
         global _last_failure
-        logger.warning("Redis at %s:%s failed and is left alone for %s s", *self._server, _cooldown.seconds)
+        logger.warning("Redis at %s:%s failed: not called for %s s", *self._server, _cooldown.seconds)
         _cooldown.begin(self._server)
         _last_failure = time.time()
 
@@ -96,8 +97,8 @@ class GuardedSSLConnection(_Guard, SSLConnection):
 
 
 class GuardedSentinelConnection(_Guard, SentinelManagedConnection):
-    """For a master that sentinels know by name. It is left alone under that name: after a failure nobody can tell yet
-    whether the next master is another server."""
+    """For a master that is found through Sentinel. The cooldown applies to its name, not its address: after a failure
+    it is not yet known whether the next master is another server."""
 
     @property
     def _server(self) -> tuple[Any, Any]:

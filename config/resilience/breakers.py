@@ -54,7 +54,7 @@ class _RecordCause(pybreaker.CircuitBreakerListener):
 
 
 class Breaker:
-    """One service's circuit breaker: `with breaker("stripe").calling(): send(request)`.
+    """One service's circuit breaker: `with breaker("stripe").calling(): send(call)`.
 
     - closed: calls go through. The 5th failure in a row (FAILURES_BEFORE_OPENING) opens the circuit.
     - open: calls are rejected at once with BreakerOpen, for 30 s (OPEN_SECONDS).

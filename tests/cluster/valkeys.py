@@ -14,7 +14,7 @@ from config.devstack import ports
 from config.devstack.data import DataFolder, write_private
 from config.devstack.server import EmbeddedServer
 from config.devstack.valkey import Valkey, binary
-from config.redis.sentinel import broker_url, patience
+from config.redis.sentinel import broker_url, connection_options
 from tests.cluster.configuration import filled_in
 from tests.support.waiting import eventually
 
@@ -72,7 +72,7 @@ class Watcher(EmbeddedServer):
 
     def answers(self) -> bool:
         try:
-            with redis.Redis(*self.address, **patience(1)) as client:
+            with redis.Redis(*self.address, **connection_options(1)) as client:
                 return bool(client.ping())
         except redis.exceptions.ConnectionError:
             return False
@@ -118,7 +118,7 @@ class Valkeys:
     @property
     def master(self) -> Node:
         """As the sentinels see it. Raises MasterNotFoundError while they do not agree."""
-        _host, port = Sentinel(self.sentinels, sentinel_kwargs=patience(1)).discover_master(NAME)
+        _host, port = Sentinel(self.sentinels, sentinel_kwargs=connection_options(1)).discover_master(NAME)
         return next(node for node in self.nodes if node.port == port)
 
     def kill_master(self) -> None:
@@ -151,7 +151,7 @@ class Valkeys:
 
     def _know_each_other(self) -> bool:
         for address in self.sentinels:
-            with redis.Redis(*address, **patience(1)) as client:
+            with redis.Redis(*address, **connection_options(1)) as client:
                 state = client.sentinel_master(NAME)
             if state["num-other-sentinels"] < 2 or state["num-slaves"] < 1:
                 return False

@@ -1,1 +1,1 @@
-"""The database's backend: Django's own for PostgreSQL, with a pool that asks nothing before each request."""
+"""Django's PostgreSQL backend, with a pool that does not query the server before each request."""

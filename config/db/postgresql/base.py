@@ -1,7 +1,7 @@
-"""Connections come out of the pool without a question to the server, unless the server has spoken up meanwhile.
+"""Takes connections from the pool without a round trip to the server.
 
-Django's own check sends an empty statement before each request and waits for its answer. A server that is going, or has
-gone, hangs up: that can be seen on our side of the connection, in microseconds.
+Django's own health check runs an empty statement before each request. But a server that shuts down or dies closes its
+connections: that shows as pending input on our end of the socket, in microseconds. Only then is a statement run.
 """
 
 import select
@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """As Django's; what the server has hung up on goes back to the pool, which makes a new one of it."""
+        """Like Django's, but a connection that the server has closed goes back to the pool, which replaces it."""
         while True:
             connection = super().get_new_connection(conn_params)
             if not self.pool or _is_sound(connection):
@@ -24,9 +24,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 def _is_sound(connection: psycopg.Connection[Any]) -> bool:
     try:
-        unasked = select.poll()
-        unasked.register(connection.fileno(), select.POLLIN)
-        if unasked.poll(0):
+        pending_input = select.poll()
+        pending_input.register(connection.fileno(), select.POLLIN)
+        if pending_input.poll(0):
             ConnectionPool.check_connection(connection)
     except psycopg.Error:
         return False
