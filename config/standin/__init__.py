@@ -1,4 +1,4 @@
-"""What stand-in servers share: a socket that can go away, faults that can be switched on, a command.
+"""The base of the stand-in servers: a socket that can be closed for a while, faults that can be switched on, a command.
 
-They stand in for the services of others, as processes of their own. Standard library only.
+Stand-ins replace outside services and run as processes of their own. Standard library only.
 """

@@ -1,4 +1,4 @@
-"""The command that starts a stand-in: its options, and how it ends."""
+"""The command that runs a stand-in: its options, and its shutdown."""
 
 import argparse
 import logging
@@ -12,7 +12,7 @@ from config.standin.server import RequestHandler, StandIn
 
 
 def parser(module: str, description: str | None, *, port: int) -> argparse.ArgumentParser:
-    """The options of every stand-in; one adds its own, and `parse` the rest."""
+    """The common options of stand-ins. Each adds its own; `parse` adds the rest."""
     options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=int, default=port, help="0 picks a free one; it is printed")
@@ -20,7 +20,7 @@ def parser(module: str, description: str | None, *, port: int) -> argparse.Argum
 
 
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """What the command was called with. Sets the logs up."""
+    """Parse the command line and set up logging."""
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
@@ -29,10 +29,10 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def run(stand_in: StandIn, handler: type[RequestHandler[Any]], options: argparse.Namespace) -> int:
-    """Serve until a signal, or the end of stdin where `options` say so. Returns the exit code."""
+    """Serve until a signal arrives, or stdin closes if `options` say so. Returns the exit code."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        # Not from this thread: it is the one that serves.
+        # In another thread: stopping from this one, which serves, would deadlock.
         threading.Thread(target=stand_in.stop, daemon=True).start()
 
     signal.signal(signal.SIGTERM, stop)

@@ -1,4 +1,4 @@
-"""The switches of a stand-in: what every fault has, and how the faults that are on strike and run out."""
+"""The faults of a stand-in: what they have in common, and which of them a request hits."""
 
 import random
 import threading
@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 @dataclass(slots=True)
 class Fault:
-    """One switch. `times` counts down to nothing (None: for ever); `path` is where a request's path must begin."""
+    """One fault. It hits `times` requests (None: no limit) whose path starts with `path`."""
 
     kind: str = "error"
     path: str = "/"
@@ -20,7 +20,7 @@ class Fault:
     times: int | None = None
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether this fault may strike such a request."""
+        """Whether this fault may hit such a request."""
         return path.startswith(self.path)
 
 
@@ -28,9 +28,9 @@ FaultType = TypeVar("FaultType", bound=Fault)
 
 
 class Faults(Generic[FaultType]):
-    """The switches that are on. Safe to use from several threads.
+    """The faults that are on. Thread-safe.
 
-    `parse` makes a fault of a JSON object; what it raises where that is misspelt comes out of `add`.
+    `parse` turns a JSON object into a fault; what it raises for a bad one comes out of `add`.
     """
 
     def __init__(self, parse: Callable[[dict[str, Any]], FaultType]) -> None:
@@ -40,9 +40,9 @@ class Faults(Generic[FaultType]):
         self._random = random.Random()  # noqa: S311  (decides which request fails, nothing secret)
 
     def add(self, document: dict[str, Any]) -> FaultType:
-        """Switch on; `seed` makes the choices of `probability` repeatable.
+        """Switch a fault on. `seed` makes `probability` repeatable.
 
-        `refused` is nothing that stays: the caller closes the door.
+        A fault of the kind `refused` is not kept: the caller closes the socket at once.
         """
         values = dict(document)
         seed = values.pop("seed", None)
@@ -63,12 +63,12 @@ class Faults(Generic[FaultType]):
             return [asdict(fault) for fault in self._faults]
 
     def on(self, kind: str) -> bool:
-        """Whether a switch of this kind is on. Does not count down."""
+        """Whether a fault of this kind is on. Does not count as a hit."""
         with self._lock:
             return any(fault.kind == kind for fault in self._faults)
 
     def strike(self, method: str, path: str) -> FaultType | None:
-        """The fault that hits this request, if any; counts it down."""
+        """The fault that hits this request, if any. Counts as a hit."""
         with self._lock:
             for fault in self._faults:
                 if fault.matches(method, path) and self._random.random() < fault.probability:
@@ -84,5 +84,5 @@ class Faults(Generic[FaultType]):
 
 
 def unknown_fields(kind: type[Fault], values: dict[str, Any]) -> list[str]:
-    """The names among `values` that no fault of this class has."""
+    """The names in `values` that are not fields of this class."""
     return sorted(set(values) - {field.name for field in fields(kind)})

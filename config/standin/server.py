@@ -1,4 +1,4 @@
-"""The HTTP server of a stand-in: what outlives its connections, and how a request is read and answered."""
+"""The HTTP server of a stand-in: its state across connections, and reading and answering a request."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LARGEST_BODY = 1_000_000
 
 
 class StandIn:
-    """Everything that outlives a connection, and the socket that can go away for a while."""
+    """The state across connections, and the socket, which can be closed for a while."""
 
-    # What its messages call it, such as "stand-in mail server".
+    # Its name in messages, such as "stand-in mail server".
     name: ClassVar[str]
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class StandIn:
         self._refuse_seconds = 0.0
 
     def serve(self, host: str, port: int, handler: type[RequestHandler[Any]]) -> None:
-        """Serve until `stop()`. Prints the address once it can be called."""
+        """Serve until `stop()`. Prints the URL once it accepts connections."""
         announced = False
         while not self.stopping.is_set():
             self._server = Server((host, port), self, handler)
@@ -40,7 +40,7 @@ class StandIn:
             self._refuse_seconds = 0.0
 
     def refuse(self, seconds: float) -> None:
-        """Close the door for `seconds`; nobody gets in when this returns."""
+        """Close the socket for `seconds`. New connections are refused when this returns."""
         if self._server is not None:
             self._refuse_seconds = seconds
             self._server.shutdown()
@@ -65,19 +65,19 @@ class Server(ThreadingHTTPServer, Generic[Application]):
         super().__init__(address, handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are no error."""
-        logger.debug("A connection from %s broke off.", client_address, exc_info=True)
+        """A client that disconnects is not an error."""
+        logger.debug("Lost the connection from %s.", client_address, exc_info=True)
 
 
 class RequestHandler(BaseHTTPRequestHandler, Generic[Application]):
-    """One connection: reads its requests and hands each to `answer`."""
+    """One connection: reads its requests and passes each to `answer`."""
 
     server: Server[Application]
-    # What is said to a request of more than LARGEST_BODY.
+    # The response to a request of more than LARGEST_BODY bytes.
     too_large: ClassVar[dict[str, Any]]
 
     def answer(self, path: str, body: bytes) -> None:
-        """Answer the request, whose address without the query is `path`."""
+        """Answer the request. `path` has no query string."""
         raise NotImplementedError
 
     def do_GET(self) -> None:
