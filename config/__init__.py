@@ -1,1 +1,1 @@
-"""The house that every app stands in: settings, urls, and what all of them share."""
+"""The project package: settings, URLs, and the foundation that all apps share."""

@@ -15,6 +15,6 @@ app.autodiscover_tasks()
 
 @signals.task_postrun.connect(dispatch_uid="config.celery.give_connections_back")
 def give_connections_back(task: Task[Any, Any], **_: Any) -> None:
-    """A task ends as a request does: its connections go back to the pool, or are closed where they have failed."""
+    """After a task, as after a request: return its connections to the pool, and close those that have failed."""
     if not task.request.is_eager:
         close_old_connections()

@@ -1,4 +1,4 @@
-"""The root of every refusal: something the shop will not do, said in a sentence that tells what to do instead."""
+"""The base of every refusal: something the shop will not do, with a message that says what to do instead."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +10,18 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True)
 class Fact:
-    """One of a refusal's details that clients may see: what the API's document says of it, and its type."""
+    """A detail of a refusal that clients may see: its description in the OpenAPI document, and its type."""
 
     description: str
     kind: type | GenericAlias = str  # or int, or a list of a TypedDict of these
 
 
 class Refusal(Exception):
-    """A rule said no.
+    """A rule of the shop refuses a request.
 
-    `code` is what the API shows and clients switch on; `status` is the HTTP status that goes with it; `title` says what
-    kind of problem the code stands for, and where it is empty the status' own phrase does; `message` is a translated
-    sentence for a person. `details` are extra facts for the answer (JSON-serialisable), of which clients see those in
-    `shows`.
+    `code` is for clients to switch on, `status` the HTTP status that goes with it. `title` names the kind of problem;
+    if it is empty, the status' own phrase does. `message` is a translated sentence for people. `details` are extra
+    facts (JSON-serialisable), of which clients see those in `shows`.
     """
 
     code = "invalid"
@@ -32,7 +31,7 @@ class Refusal(Exception):
     shows: Mapping[str, Fact] = {}
 
     def __init_subclass__(cls) -> None:
-        """A title belongs to its code: a subclass with a code of its own does not inherit it."""
+        """A title belongs to its code: a subclass with its own code does not inherit the title."""
         super().__init_subclass__()
         inherited = super(cls, cls).code  # type: ignore[misc]  # mypy looks above Refusal, not above cls
         if cls.code != inherited and "title" not in vars(cls):

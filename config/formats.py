@@ -1,4 +1,4 @@
-"""How money, dates, postal codes and telephone numbers read, in the reader's language."""
+"""Formats money, dates, postal codes and telephone numbers in the reader's language."""
 
 import datetime as dt
 from decimal import Decimal
@@ -10,7 +10,7 @@ from babel.numbers import format_currency
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, to_locale
 
-# A space after the symbol in every language, as Brazilians write it; it does not break at the end of a line.
+# A non-breaking space after the symbol in every language, as is usual in Brazil.
 MONEY_PATTERN = "¤\u00a0#,##0.00"
 
 
@@ -24,7 +24,7 @@ def _locale_of(language: str) -> Locale:
 
 
 def money(amount: Decimal | str | None, currency: str = "BRL") -> str:
-    """`R$ 1.234,56` in Portuguese, `R$ 1,234.56` in English; nothing where there is no amount."""
+    """`R$ 1.234,56` in Portuguese, `R$ 1,234.56` in English; empty without an amount."""
     if amount in (None, ""):
         return ""
     return _money(str(amount), currency, get_language() or "en")
@@ -36,13 +36,13 @@ def _money(amount: str, currency: str, language: str) -> str:
 
 
 def cep(postal_code: str | None) -> str:
-    """`01310200` as it is written: `01310-200`."""
+    """`01310200` as `01310-200`; anything but eight digits unchanged."""
     digits = postal_code or ""
     return f"{digits[:5]}-{digits[5:]}" if len(digits) == 8 else digits
 
 
 def phone(number: str | None) -> str:
-    """`11987654321` as it is written: `(11) 98765-4321`; anything else as it was typed."""
+    """`11987654321` as `(11) 98765-4321`; anything else unchanged."""
     digits = number or ""
     if digits.isdigit() and len(digits) in (10, 11):
         return f"({digits[:2]}) {digits[2:-4]}-{digits[-4:]}"
@@ -50,7 +50,7 @@ def phone(number: str | None) -> str:
 
 
 def add_business_days(start: dt.date, days: int) -> dt.date:
-    """The day that is `days` working days (Monday to Friday) after `start`; holidays are not counted."""
+    """The day `days` business days (Monday to Friday) after `start`. Holidays count as business days."""
     day = start
     while days > 0:
         day += dt.timedelta(days=1)
@@ -59,7 +59,7 @@ def add_business_days(start: dt.date, days: int) -> dt.date:
 
 
 def arrival(min_days: int, max_days: int, start: dt.datetime | None = None) -> str:
-    """`arrives between Dec 3 and 5`, counted in working days from `start` (now, where none is given)."""
+    """`arrives between Dec 3 and 5`, in business days from `start` (default: now)."""
     origin = timezone.localtime(start).date() if start else timezone.localdate()
     first, last = add_business_days(origin, min_days), add_business_days(origin, max_days)
     locale = _locale()
@@ -77,7 +77,7 @@ def arrival(min_days: int, max_days: int, start: dt.datetime | None = None) -> s
 
 
 def day(moment: dt.datetime | dt.date | None) -> str:
-    """A date as people say it: `3 de dezembro de 2026`, `December 3, 2026`."""
+    """A date in long form: `3 de dezembro de 2026`, `December 3, 2026`."""
     if moment is None:
         return ""
     local = timezone.localtime(moment) if isinstance(moment, dt.datetime) else moment

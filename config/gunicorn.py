@@ -1,8 +1,8 @@
 """gunicorn's configuration: `gunicorn --config python:config.gunicorn config.wsgi`.
 
-Each process counts into files of its own in PROMETHEUS_MULTIPROC_DIR, so that every scrape sees all of them, whichever
-answers. The folder is emptied at boot: counts of a former life would stand there for ever. This must run before
-anything imports prometheus_client, which looks for the variable then and only then.
+Each process writes its metrics to files of its own in PROMETHEUS_MULTIPROC_DIR, so that a scrape sees all of them,
+whichever process answers. The folder is emptied at boot: counts of an earlier run would stay forever. This must run
+before anything imports prometheus_client, which reads the variable only at import.
 """
 
 import os
@@ -29,7 +29,7 @@ def _empty_folder() -> Path:
 
 
 class AccessLog(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """One line a request, without query, address and browser of whoever asked: those are personal data or secrets."""
+    """One line per request, without query string, IP address and user agent: those are personal data or secrets."""
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         if not self.cfg.accesslog:
@@ -57,13 +57,13 @@ _as_json = os.environ.get("LOG_FORMAT", "plain" if _demo else "json") == "json"
 worker_class = "gthread"
 control_socket_disable = True
 logger_class = AccessLog
-# The demo's window is for its reader; ACCESS_LOG=1 shows each request there too.
+# Off in the demo, to keep its terminal readable; ACCESS_LOG=1 switches it on.
 accesslog = "-" if os.environ.get("ACCESS_LOG", "0" if _demo else "1") == "1" else None
 logconfig_dict = logs.configuration(as_json=_as_json, level=os.environ.get("LOG_LEVEL", "INFO"))
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Its counts stay, its gauges go."""
+    """Keep the worker's counters, drop its gauges."""
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,11 +1,11 @@
-"""No table: what staff may do with the machinery, which no model stands for."""
+"""No table, only permissions: what staff may do with the cache and the breakers."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class Machinery(models.Model):
-    """A part of it by its name ("breaker stripe"), for the audit log; bears the permissions of the pages about it."""
+    """One component by name ("breaker stripe"), for the audit log. Holds the permissions of the admin's pages."""
 
     name = models.CharField(_("name"), max_length=64, primary_key=True)
 

@@ -1,6 +1,6 @@
-"""Money: `Decimal` with two places, rounded half-up once per line; minor units only at the provider's door.
+"""Money: `Decimal` with two places, rounded half-up once per line; minor units only in calls to the provider.
 
-A currency is an ISO 4217 code and stands on the document (cart, order), not on each amount.
+A currency is an ISO 4217 code, stored on the document (cart, order), not with each amount.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 
-# ISO 4217 exponents that differ from two; the provider counts these currencies in other minor units.
+# Currencies whose ISO 4217 exponent is not two.
 _MINOR_UNIT_EXPONENT = {"CLP": 0, "JPY": 0, "KRW": 0, "PYG": 0, "VND": 0}
 
 
@@ -19,23 +19,23 @@ def round_money(amount: Decimal) -> Decimal:
 
 
 def line_total(unit_price: Decimal, quantity: int) -> Decimal:
-    """What a line costs: the only place where a line is rounded."""
+    """The total of a line: the only place where lines are rounded."""
     return round_money(unit_price * quantity)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """The sum of amounts that are already rounded, so that it is the sum of what is printed."""
+    """The sum of amounts that are already rounded, so that it matches what is displayed."""
     return sum(amounts, ZERO)
 
 
 def to_minor_units(amount: Decimal, currency: str) -> int:
-    """`amount` as the provider counts it: centavos for BRL, whole yen for JPY.
+    """`amount` in minor units, as the provider expects it: centavos for BRL, whole yen for JPY.
 
-    Raises ValueError where the amount has more places than the currency can pay.
+    Raises ValueError if the amount has more decimals than the currency.
     """
     scaled = amount.scaleb(_MINOR_UNIT_EXPONENT.get(currency.upper(), 2))
     if scaled != scaled.to_integral_value():
-        raise ValueError(f"{amount} {currency} cannot be paid: the currency has no such fraction.")
+        raise ValueError(f"{amount} {currency} has more decimals than the currency.")
     return int(scaled)
 
 

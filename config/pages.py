@@ -1,4 +1,4 @@
-"""What belongs to no app: the demo's mailbox, and what every page may know."""
+"""Pages that belong to no app: the demo's mailbox. Also the context of every page."""
 
 import email
 import email.policy
@@ -21,13 +21,13 @@ MAILS_SHOWN = 50
 
 
 def shop(request: HttpRequest) -> dict[str, object]:
-    """A context processor: what every page may know of the shop."""
+    """Context processor for every page."""
     return {"demo": settings.DEMO}
 
 
 @dataclass(frozen=True)
 class StoredMail:
-    """A mail as Django's file backend keeps it. `name` is its file's, and its place in it."""
+    """A mail stored by Django's file backend. `name` is its file's name and its position in the file."""
 
     name: str
     subject: str
@@ -55,8 +55,8 @@ def demo_mail(request: HttpRequest, name: str) -> HttpResponse:
 @xframe_options_sameorigin
 @csp({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})  # type: ignore[arg-type]
 def demo_mail_html(request: HttpRequest, name: str) -> HttpResponse:
-    """The HTML part alone, for a frame in which nothing may run; its styles are its own, as mail programs want them."""
-    # Links leave the frame: no page of the shop lets itself be framed.
+    """The HTML part, for a frame without scripts; inline styles are allowed, as mail clients need them."""
+    # Links open outside the frame: no page of the shop may be framed.
     return HttpResponse(_mail(name).html.replace("<head>", '<head><base target="_top">', 1))
 
 
@@ -68,7 +68,7 @@ def _mail(name: str) -> StoredMail:
 
 
 def _mails() -> list[StoredMail]:
-    """All mails of the demo, newest first. There are none anywhere else."""
+    """The demo's mails, newest first. Raises Http404 outside the demo."""
     if not settings.DEMO:
         raise Http404
     folder = getattr(settings, "EMAIL_FILE_PATH", None)
@@ -79,9 +79,9 @@ def _mails() -> list[StoredMail]:
 
 
 def _read(file: Path) -> list[StoredMail]:
-    """One file holds all mails of one connection, each followed by a line of dashes."""
+    """A file holds all mails of one connection, each followed by a line of dashes."""
     parts = file.read_bytes().split(b"\n" + b"-" * 79 + b"\n")
-    return [_parse(f"{file.stem}-{place}", part) for place, part in enumerate(parts) if part.strip()]
+    return [_parse(f"{file.stem}-{position}", part) for position, part in enumerate(parts) if part.strip()]
 
 
 def _parse(name: str, raw: bytes) -> StoredMail:
@@ -100,6 +100,6 @@ def _parse(name: str, raw: bytes) -> StoredMail:
 
 
 def _moment(date: str) -> datetime:
-    """A mail's date. Without a zone ("-0000") it is in UTC."""
+    """A mail's date; without a time zone ("-0000") it is in UTC."""
     moment = parsedate_to_datetime(date)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

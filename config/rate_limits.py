@@ -1,8 +1,8 @@
-"""How many requests one person may make in a while.
+"""Rate limits per user or IP address.
 
-A scope is what a view calls itself in `throttle_scope`, else `reads` or `writes` by method; its rate is
-`settings.RATE_LIMITS[scope]`, such as "20/min", or None for no limit. Counted in Redis in fixed windows; where Redis is
-away nobody is held up: SECURITY.md says which limits fail open and why.
+The scope is the view's `throttle_scope`, else `reads` or `writes` by method. Its rate is `settings.RATE_LIMITS[scope]`,
+such as "20/min", or None for no limit. Counted in Redis in fixed windows. If Redis is down, requests pass: SECURITY.md
+says which limits fail open and why.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _RATE = re.compile(r"(\d+)/(s|min|h|d)")
 
 
 def parse_rate(rate: str) -> tuple[int, int]:
-    """ "20/min" as (20, 60). Raises ValueError for anything else than a number, a slash and s, min, h or d."""
+    """ "20/min" as (20, 60). Raises ValueError for anything but a number, a slash and s, min, h or d."""
     found = _RATE.fullmatch(rate)
     if not found:
-        raise ValueError(f"{rate!r} is no rate: write it like 20/min.")
+        raise ValueError(f"{rate!r} is not a rate such as 20/min.")
     return int(found[1]), _SECONDS[found[2]]
 
 
 class RateLimit(BaseThrottle):
-    """Counts by account where there is one, else by the address that the request came from."""
+    """Counts by account if the user is signed in, else by IP address."""
 
     seconds_left: int | None = None
 
@@ -53,32 +53,33 @@ class RateLimit(BaseThrottle):
         return self.allow(request, scope)
 
     def allow(self, request: HttpRequest | Request, scope: str, subject: str = "") -> bool:
-        """Count one more try; whether it may go on. By `subject` where one is named (an account that is guessed at)."""
+        """Count a request and return whether it is allowed. A `subject`, such as the account that a sign-in names,
+        replaces the user or IP address."""
         rate = settings.RATE_LIMITS.get(scope)
         if not rate:
             return True
-        most, seconds = parse_rate(rate)
+        limit, seconds = parse_rate(rate)
         now = time.time()
         window = int(now // seconds)
         self.seconds_left = math.ceil((window + 1) * seconds - now)
-        return _count(f"rate:{scope}:{subject or self._who(request)}:{window}", seconds) <= most
+        return _count(f"rate:{scope}:{subject or self._requester(request)}:{window}", seconds) <= limit
 
     def wait(self) -> float | None:
         return self.seconds_left
 
-    def _who(self, request: HttpRequest | Request) -> str:
+    def _requester(self, request: HttpRequest | Request) -> str:
         if request.user.is_authenticated:
             return f"user-{request.user.pk}"
-        return f"from-{self.get_ident(request)}"  # type: ignore[arg-type]  # it reads META alone
+        return f"from-{self.get_ident(request)}"  # type: ignore[arg-type]  # it reads only META
 
 
 def account_subject(email: str) -> str:
-    """What tries at one account are counted under; the address itself stays out of Redis."""
+    """The key for attempts at one account: a hash, so that the e-mail address stays out of Redis."""
     return f"account-{hashlib.sha256(email.strip().casefold().encode()).hexdigest()[:32]}"
 
 
 def limit_sign_ins(name_field: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """For a view that is not ours: too many tries from one address or at one account get 429 and one sentence."""
+    """Decorator for a sign-in view that is not ours: too many attempts from one IP or at one account get a 429."""
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
@@ -99,7 +100,7 @@ def limit_sign_ins(name_field: str) -> Callable[[Callable[..., HttpResponse]], C
 
 
 def _count(key: str, seconds: int) -> int:
-    """How often `key` was counted in its window, this time included; 0 where Redis is away. One round trip."""
+    """The count of `key` in its window, including this request; 0 if Redis is down. One round trip."""
     name = cache.make_key(key)
     try:
         pipeline = get_redis_connection("default").pipeline(transaction=False)
@@ -107,5 +108,5 @@ def _count(key: str, seconds: int) -> int:
         pipeline.expire(name, seconds)
         return int(pipeline.execute()[0])
     except RedisError as error:
-        logger.warning("Redis is away, no request is counted: %s", type(error).__name__)
+        logger.warning("Redis is unavailable, rate limits are not enforced: %s", type(error).__name__)
         return 0

@@ -1,4 +1,4 @@
-"""Every address of the shop, one line an app."""
+"""The root URLconf, one line per app."""
 
 from django.conf import settings
 from django.contrib import admin

@@ -9,10 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
 class Utf8Request(WSGIRequest):
-    """Reads addresses and forms in UTF-8, whatever charset is claimed.
+    """Decodes URLs and forms as UTF-8, whatever charset the request claims.
 
-    Some of the charsets that Python knows are none (hex, zlib, rot13, idna): decoding with them fails, or takes very
-    long, and Django would do so while it makes the request, before any middleware could answer.
+    Some of Python's codecs are not charsets (hex, zlib, rot13, idna): decoding with them fails or takes very long, and
+    Django would do it while it creates the request, before any middleware can answer.
     """
 
     @property
@@ -21,7 +21,7 @@ class Utf8Request(WSGIRequest):
 
     @encoding.setter
     def encoding(self, claimed: str) -> None:
-        """`config.middleware.OnlyUtf8` refuses bodies that claim another."""
+        """Ignored: `config.middleware.OnlyUtf8` refuses bodies that claim another charset."""
 
 
 class Utf8Handler(WSGIHandler):
