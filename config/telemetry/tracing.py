@@ -58,10 +58,10 @@ def fail(current: "Span | None", reason: str) -> None:
 
 def headers() -> dict[str, str]:
     """The headers that carry the current trace to another process; empty if there is none."""
-    carrier: dict[str, str] = {}
+    context: dict[str, str] = {}
     if ON:
-        propagate.inject(carrier)
-    return carrier
+        propagate.inject(context)
+    return context
 
 
 @functools.cache
