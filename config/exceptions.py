@@ -27,7 +27,7 @@ class Refusal(Exception):
     code = "invalid"
     status = 422
     title: str | Promise = _("The request is not valid")
-    message: str | Promise = _("This cannot be done as asked.")
+    message: str | Promise = _("This request cannot be completed.")
     shows: Mapping[str, Fact] = {}
 
     def __init_subclass__(cls) -> None:

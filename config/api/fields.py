@@ -1,4 +1,4 @@
-"""What every `api.py` stands on: strict input, the forms of money and time, and answers that nobody may keep."""
+"""The basis of every `api.py`: strict input, the formats of money and time, and responses that must not be cached."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,26 +18,26 @@ from rest_framework.views import APIView
 from config.money import round_money
 
 MONEY_PATTERN = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
-# More names than this are not all repeated to whoever made them up.
-_NAMES_AT_MOST = 20
+# At most this many unknown field names are echoed to the client.
+_MAX_UNKNOWN_NAMES = 20
 
 
 # --- Input ------------------------------------------------------------------------------------------------------------
 
 
 class Input(serializers.Serializer[Any]):
-    """The body of a request. A field that nobody knows is an error: it is a typing mistake more often than not."""
+    """A request body. Unknown fields are errors: most of them are typos."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            unknown = [str(name) for name in data if name not in self.fields][:_NAMES_AT_MOST]
+            unknown = [str(name) for name in data if name not in self.fields][:_MAX_UNKNOWN_NAMES]
             if unknown:
-                raise serializers.ValidationError({name: [_("There is no such field.")] for name in unknown})
+                raise serializers.ValidationError({name: [_("Unknown field.")] for name in unknown})
         return super().to_internal_value(data)
 
 
 class Text(serializers.CharField):
-    """A JSON string on one line: no number is taken for one. Where it may be missing, null means empty."""
+    """A JSON string on one line; numbers are refused. If it may be blank, null means empty."""
 
     default_error_messages = {"control": _("Write this on one line, without control characters.")}
 
@@ -60,7 +60,7 @@ class Email(Text, serializers.EmailField):
 
 
 class WholeNumber(serializers.IntegerField):
-    """A JSON integer: neither a string nor a fraction nor a truth value."""
+    """A JSON integer; strings, fractions and booleans are refused."""
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:
@@ -70,9 +70,9 @@ class WholeNumber(serializers.IntegerField):
 
 @extend_schema_field({"type": "string", "format": "decimal", "pattern": MONEY_PATTERN, "example": "109.80"})
 class Money(serializers.RegexField):
-    """An amount as a string with two decimals; its currency stands on the document."""
+    """An amount as a string with two decimals. The document has the currency."""
 
-    default_error_messages = {"invalid": _('Send the amount as text with two decimals, like "109.80".')}
+    default_error_messages = {"invalid": _('Send the amount as a string with two decimals, such as "109.80".')}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(MONEY_PATTERN, **options)
@@ -91,7 +91,7 @@ class Money(serializers.RegexField):
 
 
 class Translated(serializers.CharField):
-    """A stored English text as the reader's language has it. Not for empty texts."""
+    """A stored English text, translated into the reader's language. Not for empty texts."""
 
     def to_representation(self, value: str) -> str:
         return gettext(value)
@@ -109,7 +109,7 @@ class Moment(serializers.Field[datetime, str, str, Any]):
 
 
 def document(form: type[serializers.BaseSerializer[Any]], value: Any) -> dict[str, Any]:
-    """`value` as `form` prints it. A form's fields are made once: to make them costs more than to print."""
+    """`value` serialized by `form`, of which one instance is kept: creating its fields costs more than using them."""
     return dict(_printer(form).to_representation(value))  # type: ignore[arg-type]  # a class can be hashed
 
 
@@ -121,8 +121,8 @@ def _printer(form: type[serializers.BaseSerializer[Any]]) -> serializers.BaseSer
 # --- Views ------------------------------------------------------------------------------------------------------------
 
 
-# A view whose answers belong to one person: no cache on the way keeps them. (A docstring would be printed at each of
-# its operations in the OpenAPI document.)
+# A view whose responses belong to one user: no cache may store them. (Not a docstring, since that would show up at each
+# of its operations in the OpenAPI document.)
 class PrivateView(APIView):
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -131,7 +131,7 @@ class PrivateView(APIView):
 
 
 def read_body(form: type[Input], request: Request) -> dict[str, Any]:
-    """The body's clean values. Raises ValidationError."""
+    """The validated values of the body. Raises ValidationError."""
     body = form(data=request.data)
     body.is_valid(raise_exception=True)
     values: dict[str, Any] = body.validated_data

@@ -1,4 +1,4 @@
-"""Reading bodies: JSON in UTF-8 and nothing else."""
+"""Parses request bodies: JSON in UTF-8 and nothing else."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Utf8JSONParser(JSONParser):
         try:
             return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise ParseError(_("The body is not JSON in UTF-8.")) from error
+            raise ParseError(_("The body is not valid JSON in UTF-8.")) from error
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,7 +1,7 @@
 """Every refusal as RFC 9457 `application/problem+json`.
 
 `{"type", "title", "status", "detail", "code", "errors"?}`: clients switch on `code`, people read `detail`, and `errors`
-maps a field (dotted where it is nested) to messages. Whatever goes wrong under `/api/` is answered from here.
+maps a field (dotted if nested) to messages. All error responses under `/api/` come from here.
 """
 
 import json
@@ -26,51 +26,51 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 API_ROOT = "/api/"
-# Field names that a client made up are repeated to it, but not at any length.
+# Unknown field names are echoed to the client, cut to this length.
 _NAME_LENGTH = 100
 
 
-# --- What the protocol refuses, before any rule of the shop is asked --------------------------------------------------
+# --- Refusals of the protocol, before any rule of the shop is checked -------------------------------------------------
 
 
 class Malformed(Refusal):
     status = 400
-    message = _("The body is not JSON in UTF-8.")
+    message = _("The body is not valid JSON in UTF-8.")
 
 
 class NotAuthenticated(Refusal):
     code = "not_authenticated"
     status = 401
     title = _("Not signed in")
-    message = _("Sign in first, or send a token that is valid.")
+    message = _("Sign in, or send a valid token.")
 
 
 class Forbidden(Refusal):
     code = "permission_denied"
     status = 403
     title = _("Not allowed")
-    message = _("You may not do this.")
+    message = _("You do not have permission to do this.")
 
 
 class MethodNotAllowed(Refusal):
     code = "method_not_allowed"
     status = 405
     title = _("Method not allowed")
-    message = _("This address does not take this method.")
+    message = _("This address does not support this method.")
 
 
 class NotAcceptable(Refusal):
     code = "not_acceptable"
     status = 406
-    title = _("No such representation")
-    message = _("Answers come as application/json only.")
+    title = _("Not available in this format")
+    message = _("Responses are available as application/json only.")
 
 
 class TooLarge(Refusal):
     code = "too_large"
     status = 413
     title = _("The request is too large")
-    message = _("The body is larger than what is read here.")
+    message = _("The request body is too large.")
 
 
 class UnsupportedMediaType(Refusal):
@@ -97,12 +97,12 @@ class InternalError(Refusal):
 
 
 class Unavailable(Refusal):
-    """The database cannot be asked: it is away, or being replaced by its standby. `retry_after` is in seconds."""
+    """The database is unreachable: down, or failing over to its standby. `retry_after` is in seconds."""
 
     code = "unavailable"
     status = 503
     title = _("Not available for a moment")
-    message = _("The shop cannot be reached for a moment. Send the same again shortly: nothing happens twice.")
+    message = _("The shop is briefly unavailable. Send the same request again shortly: nothing happens twice.")
 
     def __init__(self) -> None:
         super().__init__(retry_after=2)
@@ -123,7 +123,7 @@ _BY_STATUS: dict[int, type[Refusal]] = {
 def problem_of(refusal: Refusal, field_paths: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The problem document of a refusal, in the language of the request.
 
-    `field_paths` says under which name a request carries a field that the refusal calls otherwise.
+    `field_paths` maps the refusal's field names to those in the request, where they differ.
     """
     document: dict[str, Any] = {
         "type": f"urn:esteira:problem:{refusal.code}",
@@ -147,7 +147,7 @@ def _errors_of(refusal: Refusal, field_paths: Mapping[str, str]) -> object:
 
 
 def problem_response(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """A problem document on its way, whatever renderer the view would have used."""
+    """A problem document as a response, independent of the view's renderer."""
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
     return HttpResponse(body, content_type=CONTENT_TYPE, status=document["status"], headers=headers)
 
@@ -155,17 +155,17 @@ def problem_response(document: Mapping[str, Any], headers: Mapping[str, str] | N
 def refuse(
     refusal: Refusal, headers: Mapping[str, str] | None = None, field_paths: Mapping[str, str] | None = None
 ) -> HttpResponse:
-    """The answer to a refused request, with `Retry-After` where the refusal knows when to come back."""
+    """The response to a refused request, with `Retry-After` if the refusal has a `retry_after`."""
     retry_after = refusal.details.get("retry_after")
-    waiting = {"Retry-After": str(retry_after)} if retry_after else {}
-    return problem_response(problem_of(refusal, field_paths), {**waiting, **(headers or {})})
+    retry_header = {"Retry-After": str(retry_after)} if retry_after else {}
+    return problem_response(problem_of(refusal, field_paths), {**retry_header, **(headers or {})})
 
 
 # --- From exceptions --------------------------------------------------------------------------------------------------
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
-    """DRF's hook: the answer to what a view raised, or None for a fault of ours, which `server_error` answers."""
+    """DRF's hook: the response to an exception of a view, or None for a bug, which `server_error` handles."""
     refusal = refusal_of(error)
     if refusal is None:
         return None
@@ -175,11 +175,11 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
 
 
 def refusal_of(error: Exception) -> Refusal | None:
-    """`error` as a refusal, or None where it is none."""
+    """`error` as a refusal, or None if it is not one."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, drf.ValidationError):
-        return Refusal(_("Some of what was sent is not valid. Each field says why."), errors=_flattened(error.detail))
+        return Refusal(_("Some values are invalid. See the message for each field."), errors=_flattened(error.detail))
     if isinstance(error, drf.Throttled):
         return RateLimited(retry_after=max(1, math.ceil(getattr(error, "wait", None) or 1)))
     if isinstance(error, drf.APIException):
@@ -208,13 +208,13 @@ def _of_django_error(error: Exception) -> Refusal | None:
     if isinstance(error, (SuspiciousOperation, UnreadablePostError)):
         return Malformed(_("The request could not be read."))
     if isinstance(error, (OperationalError, InterfaceError)):
-        logger.warning("The database cannot be asked: %s", type(error.__cause__ or error).__name__)
+        logger.warning("The database is unavailable: %s", type(error.__cause__ or error).__name__)
         return Unavailable()
     return None
 
 
 def _flattened(detail: object) -> dict[str, list[str]]:
-    """DRF's tree of messages as one level: `{"address.street": ["…"]}`."""
+    """DRF's nested messages, flattened: `{"address.street": ["…"]}`."""
     errors: dict[str, list[str]] = {}
     for path, message in _leaves(detail, ()):
         errors.setdefault(".".join(path) or "non_field_errors", []).append(message)
@@ -233,7 +233,7 @@ def _leaves(detail: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
         yield path, str(detail)
 
 
-# --- Outside of any view: addresses that nobody has, faults of ours ---------------------------------------------------
+# --- Errors outside of any view ---------------------------------------------------------------------------------------
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -244,14 +244,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler404`, likewise."""
+    """`handler404`: likewise."""
     if not request.path.startswith(API_ROOT):
         return defaults.page_not_found(request, exception)
     return refuse(NotFound())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """`handler500`, likewise; says nothing of what happened, which is in the log, but for a database that is away."""
+    """`handler500`: likewise. The cause is only in the log, unless the database is unavailable, which becomes a 503."""
     error = sys.exception()
     refusal = refusal_of(error) if isinstance(error, Exception) else None
     if isinstance(refusal, Unavailable):

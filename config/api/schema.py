@@ -1,7 +1,7 @@
-"""How the OpenAPI document tells of refusals: each with its status, code and sentence, all as one `Problem` schema.
+"""Refusals in the OpenAPI document: each with its status, code and message, all in one `Problem` schema.
 
-`refusals(...)` documents the rules of the shop at a view. What any request may meet before it reaches a rule (a broken
-body, a bad token, too many requests) is added to every operation by `document_protocol`.
+`refusals(...)` documents a view's own refusals. Those that any request may get (malformed body, bad token, too many
+requests) are added to every operation by `document_protocol`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,13 @@ _FIELDS: dict[object, type[AnyField]] = {str: serializers.CharField, int: serial
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457. Switch on `code`, show `detail`. Some codes carry facts beside it."""
+    """RFC 9457. Switch on `code`, show `detail`. Some codes come with additional members."""
 
-    type = serializers.CharField(help_text="A URN that stands for the code.")
-    title = serializers.CharField(help_text="What kind of problem it is, in the language of the request.")
+    type = serializers.CharField(help_text="A URN for the code.")
+    title = serializers.CharField(help_text="The kind of problem, in the language of the request.")
     status = serializers.IntegerField(help_text="The HTTP status.")
-    detail = serializers.CharField(help_text="A sentence for a person, in the language of the request.")
-    code = serializers.CharField(help_text="What to switch on.")
+    detail = serializers.CharField(help_text="A message for people, in the language of the request.")
+    code = serializers.CharField(help_text="A stable identifier to switch on.")
     errors = serializers.DictField(  # type: ignore[assignment]  # a field, where a bound form has its errors
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
@@ -37,7 +37,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
     def get_fields(self) -> dict[str, AnyField]:
-        """The members of every problem, then the facts that some show; asked only once all apps are loaded."""
+        """The members of every problem, then the facts of some. Called only after all apps are loaded."""
         return super().get_fields() | _shown_facts()
 
 
@@ -64,14 +64,14 @@ def _field_of(by_code: Mapping[str, Fact]) -> AnyField:
 
 @cache
 def _serializer_of(typed_dict: type) -> type[serializers.Serializer[Any]]:
-    """One class for each, as drf-spectacular knows a component by its class."""
+    """One class per type, since drf-spectacular identifies components by class."""
     fields = {name: _FIELDS[kind]() for name, kind in get_type_hints(typed_dict).items()}
     body = {"__doc__": typed_dict.__doc__, **fields}
     return type(f"{typed_dict.__name__}Serializer", (serializers.Serializer,), body)
 
 
 def refusals(*kinds: type[Refusal] | Refusal) -> Responses:
-    """The responses of an operation that may refuse in these ways, to be merged into `responses`."""
+    """The responses for these refusals, to be merged into an operation's `responses`."""
     by_status: dict[int, list[Refusal]] = {}
     for kind in kinds:
         refusal = kind if isinstance(kind, Refusal) else kind()
@@ -106,7 +106,7 @@ _METHODS = {"get", "put", "post", "patch", "delete"}
 
 
 def document_protocol(result: dict[str, Any], generator: Any, **_context: Any) -> dict[str, Any]:
-    """drf-spectacular's hook: adds what any operation may answer, and which bodies take no unknown fields."""
+    """drf-spectacular's hook: adds the refusals that any operation may return, and marks strict request bodies."""
     for operation in _operations(result):
         kinds = _ANY + (_BODY if "requestBody" in operation else ())
         for kind in kinds:
@@ -141,7 +141,7 @@ def _operations(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _as_problem(status: int, response: dict[str, Any]) -> None:
     response.setdefault("content", {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}})
     if status in (429, 503):
-        seconds = {"description": "Seconds to wait before the next try.", "schema": {"type": "integer", "minimum": 1}}
+        seconds = {"description": "Seconds to wait before retrying.", "schema": {"type": "integer", "minimum": 1}}
         response.setdefault("headers", {})["Retry-After"] = seconds
     if status == 401:
         scheme = {"description": "How to sign in.", "schema": {"type": "string"}}

@@ -1,4 +1,4 @@
-"""`/api/v1/`: every address of the REST API, its OpenAPI document, and the page to try it on."""
+"""`/api/v1/`: the URLs of the REST API, its OpenAPI document, and Swagger UI."""
 
 from csp.constants import UNSAFE_INLINE
 from csp.decorators import csp_update
@@ -7,7 +7,7 @@ from django.utils.decorators import method_decorator
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 
-# Swagger UI draws with inline styles; its script has an address of its own, so that scripts stay under the shop's rule.
+# Swagger UI needs inline styles; its script has a URL of its own, so that the CSP for scripts needs no exception.
 @method_decorator(csp_update({"style-src": [UNSAFE_INLINE]}), name="dispatch")
 class Docs(SpectacularSwaggerSplitView):
     url_name = "api:schema"

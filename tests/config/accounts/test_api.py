@@ -59,7 +59,7 @@ def test_a_name_is_not_needed(app):
         ({"password": "x" * 257}, "password", "256"),
         ({"password": "x" * 20 + "\x00"}, "password", "control characters"),
         ({"full_name": "a" * 121}, "full_name", "120"),
-        ({"is_staff": True}, "is_staff", "no such field"),
+        ({"is_staff": True}, "is_staff", "Unknown field"),
     ],
 )
 def test_what_is_wrong_stands_at_its_field(app, person, change, field, words):
