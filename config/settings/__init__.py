@@ -1,7 +1,7 @@
 """Settings, read from the environment.
 
-Every server the shop talks to is one URL in the environment. Where a URL is missing, the embedded servers of
-`make demo` fill it in: they write their addresses to `<data>/servers.env`, and a variable that is already set wins.
+Each server that the shop talks to is a URL in the environment. `make demo` provides missing ones: it writes the
+addresses of its embedded servers to `<data>/servers.env`. A variable that is already set wins.
 """
 
 from config.settings.base import *

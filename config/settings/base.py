@@ -1,4 +1,4 @@
-"""What every other topic stands on, and what is installed."""
+"""The basis of the other settings modules: environment, apps, middleware, templates."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,13 +14,13 @@ env = environ.Env()
 DATA_DIR = Path(env.str("ESTEIRA_DATA", default=str(BASE_DIR / ".data"))).resolve()
 environ.Env.read_env(DATA_DIR / "servers.env")
 
-# The demo serves plain HTTP on the loopback, keeps mail in files and shows it in the browser.
+# The demo serves plain HTTP on the loopback interface, keeps mail in files and shows it in the browser.
 DEMO = env.bool("ESTEIRA_DEMO", default=False)
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Where a link in a mail leads: there is no request at hand when mail is rendered.
+# The base of links in mails, which are rendered without a request.
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 INSTALLED_APPS = [
@@ -92,12 +92,12 @@ TEMPLATES = [
     },
 ]
 
-# Staff of a demo or of an engineer's own shop look into every request with django-debug-toolbar
-# (config.telemetry.debug_toolbar). It is no part of what production installs.
+# In a demo or in development, staff can inspect every request with django-debug-toolbar
+# (config.telemetry.debug_toolbar). Production does not install it.
 DEVELOPER_VIEW = (DEMO or DEBUG) and bool(find_spec("debug_toolbar")) and env.bool("DEVELOPER_VIEW", default=True)
 if DEVELOPER_VIEW:
     INSTALLED_APPS.append("debug_toolbar")
-    # Inside the middleware that knows who asks, and the one that hands out the nonce.
+    # Inside the middleware that sets the user, and the one that sets the CSP nonce.
     _inside_csp = MIDDLEWARE.index("csp.middleware.CSPMiddleware") + 1
     MIDDLEWARE.insert(_inside_csp, "debug_toolbar.middleware.DebugToolbarMiddleware")
     DEBUG_TOOLBAR_PANELS = [

@@ -1,4 +1,4 @@
-"""Celery: its broker, how tasks are kept, and what beat starts."""
+"""Celery: its broker, task delivery, and beat's schedule."""
 
 import sys
 
@@ -6,20 +6,20 @@ from config.redis import sentinel
 from config.settings.base import env
 from config.settings.redis import REDIS_SENTINELS, REDIS_TIMEOUT_SECONDS, REDIS_URL
 
-# Behind Sentinel in the words of Celery, which reads the variable itself: sentinel://:password@host:port/1;sentinel://…
+# Celery's format for Sentinel, also in the variable: sentinel://:password@host:port/1;sentinel://…
 _broker = sentinel.broker_url(REDIS_URL, REDIS_SENTINELS) if REDIS_SENTINELS else REDIS_URL
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=_broker)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A worker that has lost its broker waits for it as long as it takes.
+# A worker that has lost its broker retries forever.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,
-    # kombu otherwise looks for lost messages only every 100 s or so.
+    # By default kombu restores lost messages only about every 100 s.
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
     "socket_timeout": 0.5,
     "socket_connect_timeout": 0.5,
-    # Publishing tries once: a request never waits for the broker. Workers reconnect by a rule of their own.
+    # Publishing tries once, so that a request never waits for the broker. Workers reconnect by other settings.
     "max_retries": 0,
 }
 if REDIS_SENTINELS:
@@ -29,8 +29,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
-# As often as one likes: otherwise Celery closes the whole pool before and after each task (its issue 10554). What a
-# task has used goes back to the pool by `config.celery`.
+# No limit: otherwise Celery closes the whole pool before and after each task (its issue 10554). `config.celery` returns
+# a task's connections to the pool.
 CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_BEAT_SCHEDULE = {
     "relay-outbox": {"task": "checkout.tasks.relay_outbox", "schedule": 10.0},

@@ -1,4 +1,4 @@
-"""Mail, and who it is from."""
+"""Mail: its server and its sender."""
 
 from config.settings.base import env
 

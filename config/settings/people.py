@@ -1,4 +1,4 @@
-"""Who signs in, and how."""
+"""Users, sign-in and passwords."""
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["config.accounts.backends.RememberingBackend"]

@@ -1,4 +1,4 @@
-"""PostgreSQL, and a standby where there is one."""
+"""PostgreSQL, and an optional standby."""
 
 from config.db import replica
 from config.settings.base import env
@@ -6,22 +6,22 @@ from config.settings.base import env
 DATABASES = {
     "default": env.db_url("DATABASE_URL", default="postgres:///esteira", engine="config.db.postgresql"),
 }
-# One connection per thread that may need it; a smaller pool answers "couldn't get a connection" under load.
+# One connection per thread that may need it; a smaller pool fails with "couldn't get a connection" under load.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=8)
-# The pool's connections are looked at by `config.db.postgresql`.
+# With a pool, `config.db.postgresql` checks the connections.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = not DATABASE_POOL_SIZE
-# Behind PgBouncer in transaction mode or RDS Proxy no statement may count on the connection of the one before.
+# Behind PgBouncer in transaction mode or RDS Proxy, consecutive transactions may use different connections.
 _behind_pooler = env.bool("DATABASE_BEHIND_POOLER", default=False)
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = _behind_pooler
 DATABASES["default"]["OPTIONS"] = {
-    **DATABASES["default"].get("OPTIONS", {}),  # what the URL says after its "?", such as sslmode
+    **DATABASES["default"].get("OPTIONS", {}),  # from the URL's query string, such as sslmode
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5} if DATABASE_POOL_SIZE else False,
-    # The server plans a statement once a connection and keeps the plan.
+    # The server plans a statement once per connection and keeps the plan.
     "server_side_binding": not _behind_pooler,
     "prepare_threshold": None if _behind_pooler else 2,
 }
 
-# A standby for reads that may be some seconds old (config.db.replica says which). Empty: the primary answers them.
+# A standby for reads that may be a few seconds stale (see config.db.replica). Empty: they go to the primary.
 if env.str("DATABASE_REPLICA_URL", default=""):
     DATABASES[replica.ALIAS] = env.db_url("DATABASE_REPLICA_URL", engine=DATABASES["default"]["ENGINE"]) | {
         "CONN_MAX_AGE": 60,

@@ -6,7 +6,7 @@ from config.settings.base import env
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 REDIS_TIMEOUT_SECONDS = 0.2
-# host:port,… of the sentinels, where there are some: the host in REDIS_URL is then the master's name among them.
+# The sentinels, if any, as host:port,… The host in REDIS_URL is then the master's name in Sentinel.
 REDIS_SENTINELS = sentinel.addresses(env.list("REDIS_SENTINELS", default=[]))
 _guarded: type = GuardedSSLConnection if REDIS_URL.startswith("rediss://") else GuardedConnection
 if REDIS_SENTINELS:

@@ -1,10 +1,10 @@
-"""The REST API: its framework, its rate limits, its document."""
+"""The REST API: DRF, rate limits, and the OpenAPI document."""
 
 from config.settings.base import DEMO, env
 
-# How often one account or address may ask, by scope: "20/min", with s, min, h or d. None is no limit. RATE_LIMITS=off
-# lifts them all, RATE_LIMIT_CHECKOUT=5/min (and so on) changes one. The demo has room for one person's hundred tabs.
-# `sign_in_account` counts tries at one account, from wherever they come; `sign_in_log` those that the audit log keeps.
+# Requests per account or IP address, by scope: "20/min", with s, min, h or d; None is no limit. RATE_LIMITS=off lifts
+# them all, RATE_LIMIT_CHECKOUT=5/min changes one. The demo allows one person with a hundred tabs.
+# `sign_in_account` counts attempts at one account from anywhere; `sign_in_log` limits those in the audit log.
 _rates = {
     "reads": "600/min",
     "writes": "120/min",
@@ -43,7 +43,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["config.rate_limits.RateLimit"],
     "DEFAULT_THROTTLE_RATES": RATE_LIMITS,
     "EXCEPTION_HANDLER": "config.api.problems.exception_handler",
-    # How many proxies stand before us and add to X-Forwarded-For; with none, that header is anybody's invention.
+    # The number of proxies in front of us that append to X-Forwarded-For; with none, the header cannot be trusted.
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -52,11 +52,10 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Esteira",
     "DESCRIPTION": (
         "Cart, shipping, payment and order for mobile apps.\n\n"
-        "Money is a string with two decimals; its currency stands once on the document. Times are RFC 3339 in UTC. "
-        "Refusals are RFC 9457 problem documents: switch on `code`, show `detail`, which follows `Accept-Language` "
-        "(pt-BR, en).\n\nA guest's cart opens to whoever has its `id`, a guest's order to whoever sends its token as "
-        "`Order-Token`. "
-        "Signed-in apps send `Authorization: Token …`."
+        "Money is a string with two decimals; the document has one currency. Times are RFC 3339 in UTC. "
+        "Errors are RFC 9457 problem documents: switch on `code`, show `detail`, which follows `Accept-Language` "
+        "(pt-BR, en).\n\nAnyone who has the `id` of a guest's cart can use it; a guest's order needs its token in "
+        "`Order-Token`. Signed-in apps send `Authorization: Token …`."
     ),
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -80,9 +79,9 @@ SPECTACULAR_SETTINGS = {
     ],
     "TAGS": [
         {"name": "products", "description": "What the shop sells."},
-        {"name": "carts", "description": "What someone wants, and where it goes."},
-        {"name": "checkout", "description": "Where a cart becomes an order."},
-        {"name": "orders", "description": "What was agreed to, and what came of its payment."},
-        {"name": "accounts", "description": "Signing up and in."},
+        {"name": "carts", "description": "Cart lines, delivery address and shipping."},
+        {"name": "checkout", "description": "Turns a cart into an order and pays for it."},
+        {"name": "orders", "description": "Orders and the state of their payments."},
+        {"name": "accounts", "description": "Signing up and signing in."},
     ],
 }

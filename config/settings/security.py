@@ -1,4 +1,4 @@
-"""HTTPS, cookies, and what a page may load."""
+"""HTTPS, cookies, and the content security policy."""
 
 from csp.constants import NONCE, NONE, SELF
 

@@ -3,16 +3,16 @@
 from config.settings.base import env
 
 SHIPPING_QUOTE_MINUTES = 30
-# Finds the street behind a postal code (https://viacep.com.br, or what speaks like it). Empty: only the state is known.
+# Looks up the street of a postal code (https://viacep.com.br, or a compatible API). Empty: only the state is known.
 POSTAL_CODE_API_BASE = env.str("POSTAL_CODE_API_BASE", default="")
-# Where parcels leave from.
+# The origin of all parcels.
 SHIPPING_FROM_POSTAL_CODE = env.str("SHIPPING_FROM_POSTAL_CODE", default="01001000")
-# The carrier whose prices replace the rate table's (https://melhorenvio.com.br, or what speaks like it). Empty: none.
+# The carrier whose prices replace the rate table's (https://melhorenvio.com.br, or a compatible API). Empty: none.
 MELHOR_ENVIO_API_BASE = env.str("MELHOR_ENVIO_API_BASE", default="")
 MELHOR_ENVIO_TOKEN = env.str("MELHOR_ENVIO_TOKEN", default="")
-# An address that its people can write to when our calls trouble them: a condition of theirs.
+# Melhor Envio requires a contact address, for problems with our calls.
 MELHOR_ENVIO_CONTACT = env.str("MELHOR_ENVIO_CONTACT", default="")
-# The ids of its services to offer: 1,2. Empty: every one that carries the parcel.
+# The ids of its services to offer: 1,2. Empty: all that take the parcel.
 MELHOR_ENVIO_SERVICES = env.list("MELHOR_ENVIO_SERVICES", default=[])
-# How long a shopper waits for a carrier, at most.
+# The longest that a shopper waits for a carrier.
 CARRIER_SECONDS = env.float("CARRIER_SECONDS", default=1.5)
