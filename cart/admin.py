@@ -61,7 +61,7 @@ class ValueFilter(ChoiceFilter):
 
 
 class AgeFilter(ChoiceFilter):
-    title = _("last touched")
+    title = _("last activity")
     parameter_name = "touched"
     choices_offered = (
         ("hour", _("within an hour")),
@@ -101,7 +101,7 @@ def abandoned_carts(request: HttpRequest) -> HttpResponse:
 class CartAdmin(PageAdmin[Cart]):
     list_display = (
         "short_token",
-        "whose",
+        "owner",
         "status_shown",
         "units_shown",
         "goods",
@@ -113,7 +113,7 @@ class CartAdmin(PageAdmin[Cart]):
     list_select_related = ("user",)
     ordering = ("-updated_at",)
     search_fields = ("token__startswith", "email__istartswith", "user__email__istartswith", "name__icontains")
-    search_help_text = _("The beginning of the e-mail or of the cart's id, or the name.")
+    search_help_text = _("The start of the e-mail or of the cart's ID, or the name.")
     page_template = "admin/cart/cart/page.html"
 
     class Media:
@@ -161,14 +161,14 @@ class CartAdmin(PageAdmin[Cart]):
             (_("place"), self.place(cart)),
             (_("CEP"), cep(cart.postal_code)),
             (_("delivery"), quote and f"{quote.name}, {quote.min_days}–{quote.max_days} {_('working days')}"),
-            (_("price holds until"), quote and moment(quote.expires_at)),
+            (_("price valid until"), quote and moment(quote.expires_at)),
         )
 
     @admin.display(description=_("cart"), ordering="pk")
     def short_token(self, cart: Cart) -> SafeString:
         return format_html("<code>{}…</code>", cart.token[:TOKEN_SHOWN])
 
-    @admin.display(description=_("whose"), ordering="email")
+    @admin.display(description=_("owner"), ordering="email")
     def whose(self, cart: Cart) -> str:
         return (cart.user.get_username() if cart.user else cart.email) or str(_("a guest"))
 

@@ -78,7 +78,7 @@ class ProductAdmin(Audited[Product]):
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("search_text",)
-    search_help_text = _("Words of the SKU, the name or the category; accents do not matter.")
+    search_help_text = _("Words from the SKU, name or category; accents are ignored.")
     prepopulated_fields = {"slug": ("name",)}
     readonly_fields = ("updated_at",)
     actions = ("put_on_sale", "take_off_sale")
@@ -151,7 +151,7 @@ class StockForm(forms.ModelForm[Stock]):
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
     on_hand = forms.IntegerField(label=_("on hand"), min_value=0)
     reason = forms.CharField(
-        label=_("reason"), max_length=200, help_text=_("Counted, delivered, broken, … It is kept in the history.")
+        label=_("reason"), max_length=200, help_text=_("Counted, delivered, broken, … Kept in the history.")
     )
 
     class Meta:
@@ -197,7 +197,7 @@ class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("product__search_text",)
-    search_help_text = _("Words of the SKU, the name or the category; accents do not matter.")
+    search_help_text = _("Words from the SKU, name or category; accents are ignored.")
     autocomplete_fields = ("product",)
     ordering = ("product__name", "warehouse__priority", "id")
 
@@ -285,7 +285,7 @@ class ReservedGoodsInline(FactsInline):
 class HoldFilter(ChoiceFilter):
     title = _("hold")
     parameter_name = "hold"
-    choices_offered = (("live", _("holds goods now")), ("expired", _("past its time")))
+    choices_offered = (("live", _("holding goods now")), ("expired", _("past its expiry")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> QuerySet[Reservation]:
         held, now = queryset.filter(status=ReservationStatus.HELD), timezone.now()
@@ -304,7 +304,7 @@ class ReservationAdmin(FactsAdmin[Reservation]):
     )
     list_filter = ("status", HoldFilter)
     search_fields = ("reference__istartswith",)
-    search_help_text = _("The order's number.")
+    search_help_text = _("The order number.")
     fields = readonly_fields = ("order", "status_shown", "created_at", "expires_at")
     inlines = (ReservedGoodsInline,)
 

@@ -106,7 +106,7 @@ class PaymentAdmin(Exported[Payment], FactsAdmin[Payment]):
     list_filter = ("status", "method", "provider")
     date_hierarchy = "created_at"
     search_fields = ("reference__istartswith", "attempts__provider_reference__startswith")
-    search_help_text = _("The order's number, or the provider's reference.")
+    search_help_text = _("The order number, or the provider's reference.")
     fields = readonly_fields = (
         "order", "status_shown", "amount_shown", "method", "provider", "created_at", "updated_at",
     )  # fmt: skip
@@ -153,7 +153,7 @@ class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
     list_select_related = ("payment",)
     date_hierarchy = "created_at"
     search_fields = ("payment__reference__istartswith", "provider_reference__startswith")
-    search_help_text = _("The order's number, or the provider's reference.")
+    search_help_text = _("The order number, or the provider's reference.")
     fields = readonly_fields = (
         "order", "status_shown", "amount_shown", "captured_shown", "method", "provider_reference", "decline_code",
         "error", "created_at", "settled_at", "expires_at",
@@ -198,7 +198,7 @@ class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
     list_select_related = ("payment",)
     date_hierarchy = "created_at"
     search_fields = ("payment__reference__istartswith", "provider_reference__startswith", "reason__icontains")
-    search_help_text = _("The order's number, the provider's reference, or words of the reason.")
+    search_help_text = _("The order number, the provider's reference, or words from the reason.")
     fields = readonly_fields = (
         "order", "status_shown", "amount_shown", "reason", "provider_reference", "error", "created_at", "settled_at",
     )  # fmt: skip
@@ -237,7 +237,7 @@ class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
 class DealtFilter(ChoiceFilter):
     title = _("state")
     parameter_name = "dealt"
-    choices_offered = (("no", _("waiting")), ("yes", _("dealt with")))
+    choices_offered = (("no", _("waiting")), ("yes", _("handled")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StrayCharge]) -> QuerySet[StrayCharge]:
         wanted = {"no": Q(dealt_at=None), "yes": Q(dealt_at__isnull=False)}.get(self.value() or "", Q())
@@ -249,7 +249,7 @@ class StrayChargeForm(forms.ModelForm[StrayCharge]):
         label=_("what was done"),
         max_length=200,
         widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
-        help_text=_("Paid back in the provider's dashboard, or whose it is. With it the charge is dealt with."),
+        help_text=_("Refunded in the provider's dashboard, or whose it is. Saving this note resolves the charge."),
     )
 
     class Meta:
@@ -297,13 +297,13 @@ class StrayChargeAdmin(Audited[StrayCharge]):
 
     @admin.display(description=_("state"), ordering="dealt_at")
     def state(self, charge: StrayCharge) -> SafeString:
-        return tag(_("dealt with"), GOOD) if charge.dealt_at else tag(_("waiting"), BAD)
+        return tag(_("handled"), GOOD) if charge.dealt_at else tag(_("waiting"), BAD)
 
 
 class HandledFilter(ChoiceFilter):
     title = _("state")
     parameter_name = "handled"
-    choices_offered = (("no", _("waiting")), ("failing", _("waiting, and failed before")), ("yes", _("dealt with")))
+    choices_offered = (("no", _("waiting")), ("failing", _("waiting, failed before")), ("yes", _("handled")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
         wanted = {
@@ -328,7 +328,7 @@ class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
     list_filter = (HandledFilter,)
     date_hierarchy = "received_at"
     search_fields = ("provider_reference__startswith", "event_id__startswith", "type__startswith")
-    search_help_text = _("The provider's reference, the event's id, or its type.")
+    search_help_text = _("The provider's reference, the event ID or its type.")
     fields = readonly_fields = (
         "provider", "event_id", "type", "order", "provider_reference", "state", "received_at", "handled_at", "tries",
         "last_error", "contents",
@@ -347,7 +347,7 @@ class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
     @admin.display(description=_("state"), ordering="handled_at")
     def state(self, event: WebhookEvent) -> SafeString:
         if event.handled_at:
-            return tag(_("dealt with"), GOOD)
+            return tag(_("handled"), GOOD)
         return tag(_("failing"), BAD) if event.tries else tag(_("waiting"), BUSY)
 
     @admin.display(description=_("contents"))

@@ -41,7 +41,7 @@ class ShippingRateAdmin(Audited[ShippingRate]):
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("postal_code_from",)
-    search_help_text = _("A CEP: the rates that reach it.")
+    search_help_text = _("A CEP, to find the rates that cover it.")
     fieldsets = (
         (None, {"fields": ("method", "state", ("postal_code_from", "postal_code_to"))}),
         (_("Box"), {"fields": (("weight_from_grams", "weight_to_grams"), ("price", "currency"))}),

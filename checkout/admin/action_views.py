@@ -73,7 +73,7 @@ class OrderActionViews(PageAdmin[Order]):
         order = self._order(request, order_id)
         known = _known_refund(order, request.POST.get("key", ""))
         if known is not None and known.settled_at:
-            self.message_user(request, _("This refund was made before; nothing was paid twice."), messages.INFO)
+            self.message_user(request, _("This refund was already made; nothing was paid twice."), messages.INFO)
             return self._to_page(order)
         again = known or _open_refund(order, request.GET.get("again", ""))
         left = order.payment.refundable + (again.amount if again else ZERO)
@@ -113,7 +113,7 @@ class OrderActionViews(PageAdmin[Order]):
             raise PermissionDenied
         known = _known_refund(order, request.POST.get("key", ""))
         if known is not None and known.settled_at:
-            self.message_user(request, _("This refund was made before; nothing was paid twice."), messages.INFO)
+            self.message_user(request, _("This refund was already made; nothing was paid twice."), messages.INFO)
             return self._to_page(order)
         form = ReasonForm(request.POST or None, initial={"key": new_key()})
         if request.method == "POST" and form.is_valid():

@@ -40,7 +40,7 @@ def deliver(order: Order, by: Actor) -> ActionResult:
 def resend(order: Order, by: Actor) -> ActionResult:
     outbox.resend(order, by=by)
     return ActionResult(
-        _("The confirmation of order %(number)s goes to %(email)s once more, within a minute.")
+        _("The confirmation of order %(number)s will be sent again to %(email)s within a minute.")
         % {"number": order.number, "email": order.email}
     )
 
@@ -60,9 +60,9 @@ def ask(order: Order, by: Actor) -> ActionResult:
     if latest is not None and latest.is_settled:
         return ActionResult(_("The provider has answered: order %(number)s is %(status)s.") % facts)
     if latest is not None and latest.status == AttemptStatus.ACTION:
-        return ActionResult(_("Order %(number)s still waits for the shopper to pay.") % facts, messages.INFO)
+        return ActionResult(_("Order %(number)s is still waiting for the shopper to pay.") % facts, messages.INFO)
     return ActionResult(
-        _("The provider gave no answer yet for order %(number)s. Ask again in a minute.") % facts, messages.WARNING
+        _("The provider has not answered yet for order %(number)s. Ask again in a minute.") % facts, messages.WARNING
     )
 
 
@@ -81,38 +81,41 @@ def cancel(order: Order, by: Actor, *, reason: str, key: str) -> ActionResult:
     facts = {"number": after.number}
     if after.status == OrderStatus.CANCELLED:
         return ActionResult(
-            _("Order %(number)s is cancelled. Nothing was charged, its goods can be sold again.") % facts
+            _("Order %(number)s is cancelled. Nothing was charged, and its goods can be sold again.") % facts
         )
     if after.status == OrderStatus.PAID:
         return ActionResult(
-            _("Order %(number)s was paid before it could be cancelled. Cancel it again to pay the money back.") % facts,
+            _("Order %(number)s was paid before it could be cancelled. Cancel it again to refund it.") % facts,
             messages.WARNING,
         )
-    return ActionResult(_("The provider gave no clear answer: order %(number)s still waits.") % facts, messages.WARNING)
+    return ActionResult(
+        _("The provider gave no clear answer: order %(number)s is still pending.") % facts, messages.WARNING
+    )
 
 
 def _tell_refund(order: Order, key: str) -> ActionResult:
     made = Refund.objects.get(payment=order.payment_id, idempotency_key=key)
     facts = {"amount": money(made.amount, order.currency), "number": order.number, "error": made.error}
     if made.status == RefundStatus.FAILED:
-        return ActionResult(_("The provider refused to pay %(amount)s back: %(error)s") % facts, messages.ERROR)
+        return ActionResult(_("The provider refused to refund %(amount)s: %(error)s") % facts, messages.ERROR)
     if made.status != RefundStatus.SUCCEEDED:
         return ActionResult(
             _(
-                "The provider has not said whether %(amount)s of order %(number)s is paid back. "
-                "The refund stays open; ask again from this page in a minute. Nothing is paid twice."
+                "The provider has not confirmed the refund of %(amount)s for order %(number)s. "
+                "It stays open; ask again from this page in a minute. Nothing is paid twice."
             )
             % facts,
             messages.WARNING,
         )
     if order.status != OrderStatus.REFUNDED:
-        return ActionResult(_("%(amount)s of order %(number)s is paid back.") % facts)
+        return ActionResult(_("%(amount)s of order %(number)s has been refunded.") % facts)
     if order.restock_on_refund:
         return ActionResult(
-            _("%(amount)s is paid back. Order %(number)s is refunded, its goods are back in stock.") % facts
+            _("%(amount)s has been refunded. Order %(number)s is fully refunded and its goods are back in stock.")
+            % facts
         )
     return ActionResult(
-        _("%(amount)s is paid back. Order %(number)s is refunded, its goods stay out of stock.") % facts
+        _("%(amount)s has been refunded. Order %(number)s is fully refunded; its goods stay out of stock.") % facts
     )
 
 

@@ -57,35 +57,35 @@ class HealthCheck:
 
 HEALTH_CHECKS = [
     HealthCheck(
-        "MoneyOutOfBalance", _("Money was captured that is no paid order's and was not paid back"),
+        "MoneyOutOfBalance", _("Money was captured without a paid order and not refunded"),
         "money_out_of_balance", 0, _how_much, "payments.view_payment", lambda: reverse("admin:money"),
     ),
     HealthCheck(
-        "PaymentOutcomeUnknown", _("Somebody waits to learn whether they have paid"),
+        "PaymentOutcomeUnknown", _("A shopper is waiting for an unknown payment outcome"),
         "payment_attempt_oldest_seconds", 300, _how_long, "payments.view_payment", lambda: reverse("admin:money"),
         labels=("unknown", "started"),
     ),
     HealthCheck(
-        "StockOversold", _("More was promised than is in stock"),
+        "StockOversold", _("More stock is reserved than is on hand"),
         "stock_oversold_rows", 0, _how_many, "inventory.view_stock",
         lambda: reverse("admin:inventory_stock_changelist"),
     ),
     HealthCheck(
-        "BreakerOpen", _("An outside service fails and is left alone"),
+        "BreakerOpen", _("A circuit is open: an outside service is failing"),
         "breaker_state", 1, _which, "config.view_machinery", lambda: reverse("admin:breakers"),
     ),
     HealthCheck(
-        "OutboxOld", _("A mail or refund does not go out"),
+        "OutboxOld", _("An e-mail or refund is stuck in the outbox"),
         "outbox_oldest_seconds", 300, _how_long, "checkout.view_outboxmessage",
         lambda: reverse("admin:checkout_outboxmessage_changelist") + "?sent=no",
     ),
     HealthCheck(
-        "WebhooksBehind", _("A message of the provider is not dealt with"),
+        "WebhooksBehind", _("A provider webhook is unhandled"),
         "webhook_oldest_seconds", 300, _how_long, "payments.view_webhookevent",
         lambda: reverse("admin:payments_webhookevent_changelist") + "?handled=no",
     ),
     HealthCheck(
-        "TasksBehind", _("Tasks wait for a worker"),
+        "TasksBehind", _("Tasks are waiting for a worker"),
         "celery_queue_oldest_seconds", 120, _how_long, "config.view_machinery", lambda: reverse("health"),
     ),
 ]  # fmt: skip
@@ -96,10 +96,10 @@ OVER_TIME = {
     "CheckoutSlow": _("One checkout in twenty takes longer than a second"),
     "CheckoutErrorBudgetBurnsFast": _("Too many checkouts fail"),
     "CheckoutErrorBudgetBurnsSlowly": _("Too many checkouts have failed for hours"),
-    "CheckoutLockErrors": _("Locks of the checkout fail"),
-    "CacheHitRateLow": _("Too few look-ups are found in the cache"),
+    "CheckoutLockErrors": _("Checkout locks are failing"),
+    "CacheHitRateLow": _("The cache hit rate is low"),
     "ShopNotMeasured": _("The shop cannot be measured: the other alerts are blind"),
-    "GaugesUnread": _("Some numbers cannot be read: what they tell is unknown"),
+    "GaugesUnread": _("Some gauges cannot be read: their values are unknown"),
 }
 
 
@@ -128,7 +128,7 @@ def active_problems(may: Callable[[str], bool]) -> list[ActiveProblem]:
     found = []
     for concern in asked:
         if concern.gauge not in gauges:
-            found.append(ActiveProblem(concern.alert, concern.text, gettext("cannot be told now"), concern.url()))
+            found.append(ActiveProblem(concern.alert, concern.text, gettext("cannot be read now"), concern.url()))
             continue
         label, value = concern.worst(gauges[concern.gauge])
         if value > concern.over:

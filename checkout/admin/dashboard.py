@@ -42,14 +42,14 @@ def _since() -> Any:
 
 QUESTIONS = [
     Question(
-        _("orders to send"),
+        _("orders to ship"),
         "checkout_order",
         "status__exact=paid",
         lambda: Order.objects.to_ship(),
         bad=False,
     ),
     Question(
-        _("payments whose end nobody knows"),
+        _("payments with unknown outcome"),
         "payments_paymentattempt",
         "status__exact=unknown",
         lambda: PaymentAttempt.objects.filter(status=AttemptStatus.UNKNOWN),
@@ -61,13 +61,13 @@ QUESTIONS = [
         lambda: Refund.objects.stale(_since()),
     ),
     Question(
-        _("mails that do not go out"),
+        _("e-mails that fail to send"),
         "checkout_outboxmessage",
         "sent=failing",
         lambda: OutboxMessage.objects.failing(),
     ),
     Question(
-        _("messages of the provider not dealt with"),
+        _("unhandled provider webhooks"),
         "payments_webhookevent",
         "handled=no",
         lambda: WebhookEvent.objects.late(_since()),
@@ -154,7 +154,7 @@ def _conversion() -> dict[str, Any]:
 
 def _steps(counted: Funnel) -> list[dict[str, Any]]:
     """Each step with its share of the carts, in percent; no share where there are no carts."""
-    steps = [(_("carts with goods"), counted.filled), (_("orders begun"), counted.begun), (_("paid"), counted.paid)]
+    steps = [(_("carts with goods"), counted.filled), (_("orders started"), counted.begun), (_("paid"), counted.paid)]
     return [
         {"text": text, "count": count, "share": round(100 * count / counted.filled) if counted.filled else None}
         for text, count in steps

@@ -26,7 +26,7 @@ class AwaitingFilter(ChoiceFilter):
 
 
 class GivenUpFilter(ChoiceFilter):
-    title = _("given up at the payment")
+    title = _("abandoned at payment")
     parameter_name = "given_up"
     choices_offered = (("hour", _("within an hour")), ("day", _("within a day")))
 
@@ -39,7 +39,7 @@ class GivenUpFilter(ChoiceFilter):
 class SentFilter(ChoiceFilter):
     title = _("state")
     parameter_name = "sent"
-    choices_offered = (("no", _("waiting")), ("failing", _("waiting, and failed before")), ("yes", _("sent")))
+    choices_offered = (("no", _("waiting")), ("failing", _("waiting, failed before")), ("yes", _("sent")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> QuerySet[OutboxMessage]:
         wanted: dict[str, dict[str, Any]] = {

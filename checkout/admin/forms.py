@@ -20,7 +20,7 @@ class ReasonForm(forms.Form):
         label=_("Reason"),
         max_length=200,
         widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
-        help_text=_("It is kept in the order's history."),
+        help_text=_("Kept in the order's history."),
     )
     key = forms.CharField(max_length=128, widget=forms.HiddenInput)
 
@@ -35,9 +35,9 @@ class RefundForm(ReasonForm):
         label=_("Amount"), min_value=CENT, max_digits=12, decimal_places=2, localize=True, help_text=""
     )
     restock = forms.BooleanField(
-        label=_("The goods go back into stock"),
+        label=_("Return the goods to stock"),
         required=False,
-        help_text=_("Only when all that is left is paid back; they can be sold again at once."),
+        help_text=_("Only when the full remaining amount is refunded; they can be sold again at once."),
     )
     field_order = ("amount", "reason", "restock", "key")
 
@@ -56,6 +56,6 @@ class RefundForm(ReasonForm):
         if amount is not None and cleaned.get("restock") and amount < self.left:
             self.add_error(
                 "restock",
-                _("The goods go back only with the last refund. Refund all that is left, or leave this empty."),
+                _("Goods return to stock only with the last refund. Refund all that remains, or leave this unticked."),
             )
         return cleaned

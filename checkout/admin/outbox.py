@@ -31,7 +31,7 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
     list_select_related = ("order",)
     ordering = (F("sent_at").desc(nulls_first=True), "-id")
     search_fields = ("order__number__istartswith", "order__email__istartswith")
-    search_help_text = _("The order's number, or the beginning of the e-mail.")
+    search_help_text = _("The order number, or the start of the e-mail.")
     actions = ("send_now",)
     fields = readonly_fields = (
         "kind", "order_shown", "email", "state", "created_at", "due_at", "sent_at", "tries", "last_error",
@@ -48,8 +48,8 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
         chosen = list(queryset.order_by().values_list("pk", flat=True))
         hastened = outbox.send_now(chosen, by=request.user)
         text = ngettext(
-            "%(count)s message goes out within a minute; those already sent are left alone.",
-            "%(count)s messages go out within a minute; those already sent are left alone.",
+            "%(count)s message will be sent within a minute; messages already sent are skipped.",
+            "%(count)s messages will be sent within a minute; messages already sent are skipped.",
             hastened,
         )
         self.message_user(request, text % {"count": hastened}, messages.SUCCESS)

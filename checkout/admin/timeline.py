@@ -78,7 +78,7 @@ def _ended(order: Order) -> Iterator[Step]:
 
 
 def _attempt(attempt: PaymentAttempt) -> Iterator[Step]:
-    yield Step(attempt.created_at, PAYMENT, _("The provider was asked for the money"))
+    yield Step(attempt.created_at, PAYMENT, _("Payment requested from the provider"))
     text = attempt.get_status_display().capitalize()
     why = attempt.decline_code or attempt.error
     if attempt.settled_at:
@@ -94,10 +94,10 @@ def _events(attempts: list[PaymentAttempt]) -> Iterator[Step]:
     for event in WebhookEvent.objects.about(references):
         url = reverse("admin:payments_webhookevent_change", args=[event.pk])
         if event.handled_at:
-            yield Step(event.received_at, PROVIDER, _("Told us by itself"), GOOD, code=event.type, url=url)
+            yield Step(event.received_at, PROVIDER, _("Webhook received"), GOOD, code=event.type, url=url)
         else:
             tone, detail = (BAD, event.last_error) if event.last_error else (BUSY, _("waiting"))
-            yield Step(event.received_at, PROVIDER, _("Told us by itself"), tone, detail, event.type, url=url)
+            yield Step(event.received_at, PROVIDER, _("Webhook received"), tone, detail, event.type, url=url)
 
 
 def _stock(order: Order) -> Iterator[Step]:
@@ -105,7 +105,7 @@ def _stock(order: Order) -> Iterator[Step]:
     if held is None:
         return
     until = _("until %(moment)s") % {"moment": moment(held.expires_at)}
-    yield Step(held.created_at, STOCK, _("Goods held"), BUSY, until)
+    yield Step(held.created_at, STOCK, _("Goods reserved"), BUSY, until)
     if held.status == ReservationStatus.COMMITTED and order.paid_at:
         yield Step(order.paid_at, STOCK, _("Goods sold"), GOOD)
     elif held.status == ReservationStatus.RELEASED:
@@ -115,7 +115,7 @@ def _stock(order: Order) -> Iterator[Step]:
 
 
 def _refund(order: Order, refund: Refund, begun_by: dict[str, str]) -> Iterator[Step]:
-    text = _("Refund of %(amount)s begun") % {"amount": money(refund.amount, order.currency)}
+    text = _("Refund of %(amount)s started") % {"amount": money(refund.amount, order.currency)}
     begun = Step(refund.created_at, PAYMENT, text, BUSY, refund.reason, by=begun_by.get(str(refund.pk), ""))
     yield begun
     outcome = refund.get_status_display().capitalize()

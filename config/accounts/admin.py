@@ -44,7 +44,7 @@ class UserAdmin(Audited[User], DjangoUserAdmin):  # type: ignore[type-arg]
     readonly_fields = ("date_joined", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "full_name", "password")}),
-        (_("What they may do"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("When"), {"fields": ("date_joined", "last_login")}),
     )
     add_fieldsets = (

@@ -20,7 +20,7 @@ def _email(autocomplete: str) -> forms.EmailField:
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": autocomplete, "inputmode": "email", "autocapitalize": "none"}),
         error_messages={
-            "required": _("Type your e-mail."),
+            "required": _("Enter your e-mail."),
             "invalid": _("This is not an e-mail address yet. It looks like name@example.com."),
         },
     )
@@ -32,7 +32,7 @@ def _password(autocomplete: str, **options: Any) -> forms.CharField:
         max_length=MAX_PASSWORD_LENGTH,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
-        error_messages={"required": _("Type a password.")},
+        error_messages={"required": _("Enter a password.")},
         **options,
     )
 
@@ -42,10 +42,10 @@ class SignUpForm(forms.Form):
         label=_("Full name"),
         max_length=120,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        error_messages={"required": _("Type your name as it should stand on the parcel.")},
+        error_messages={"required": _("Enter your name as it should appear on the parcel.")},
     )
     email = _email("email")
-    password = _password("new-password", help_text=_("At least 8 characters, and not one that is easily guessed."))
+    password = _password("new-password", help_text=_("At least 8 characters, and not easy to guess."))
 
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).lower()
@@ -99,7 +99,7 @@ class PasswordResetForm(forms.Form):
 class NewPasswordForm(forms.Form):
     """The new password of `user`, behind the link in the mail."""
 
-    password = _password("new-password", help_text=_("At least 8 characters, and not one that is easily guessed."))
+    password = _password("new-password", help_text=_("At least 8 characters, and not easy to guess."))
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         self.user = user

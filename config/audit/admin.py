@@ -49,7 +49,7 @@ class EntryAdmin(Exported[Entry], FactsAdmin[Entry]):
     list_filter = (WhoFilter, VerbFilter)
     date_hierarchy = "at"
     search_fields = ("reference__istartswith", "object_name__istartswith", "actor__istartswith", "request_id__exact")
-    search_help_text = _("The order's number, the thing's name, who did it, or the id of a request.")
+    search_help_text = _("The order number, the object's name, who did it, or a request ID.")
     fields = readonly_fields = ("at", "who", "what", "object_shown", "order", "reason", "change", "request_id")
 
     export_columns = (
@@ -70,7 +70,7 @@ class EntryAdmin(Exported[Entry], FactsAdmin[Entry]):
 
     @admin.display(description=_("who"), ordering="actor")
     def who(self, entry: Entry) -> str:
-        return entry.actor or str(_("somebody") if entry.verb == SIGN_IN_FAILED.name else _("the shop itself"))
+        return entry.actor or str(_("someone") if entry.verb == SIGN_IN_FAILED.name else _("the shop itself"))
 
     @admin.display(description=_("what"), ordering="verb")
     def what(self, entry: Entry) -> str:

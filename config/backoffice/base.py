@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 Text = Union[str, "_StrPromise"]
 
-admin.site.site_header = _("Esteira: the shop's back room")
+admin.site.site_header = _("Esteira back office")
 admin.site.site_title = "Esteira"
-admin.site.index_title = _("At work")
+admin.site.index_title = _("Dashboard")
 admin.site.empty_value_display = "–"
 
 ModelT = TypeVar("ModelT", bound=models.Model)

@@ -18,9 +18,9 @@ from config.resilience.breaker_history import Change, changes
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, OPEN_SECONDS, breaker, names
 
 _STATES = {
-    "closed": (_("closed: calls go through"), GOOD),
-    "half-open": (_("half-open: one call tries"), BUSY),
-    "open": (_("open: calls are refused"), BAD),
+    "closed": (_("closed: calls pass through"), GOOD),
+    "half-open": (_("half-open: one trial call"), BUSY),
+    "open": (_("open: calls are rejected"), BAD),
 }
 
 
@@ -29,7 +29,7 @@ class ReasonForm(forms.Form):
         label=_("Reason"),
         max_length=200,
         widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
-        help_text=_("It is kept in the audit log."),
+        help_text=_("Kept in the audit log."),
     )
 
 
@@ -52,10 +52,10 @@ def close_page(request: HttpRequest, name: str) -> HttpResponse:
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if _history(name) is None:
-            messages.error(request, gettext("Redis is away: the other processes would not learn of it."))
+            messages.error(request, gettext("Redis is unavailable: the other processes would not see the change."))
         else:
             close_breaker(name, request.user, form.cleaned_data["reason"])
-            messages.success(request, gettext("%(name)s is called again.") % {"name": name})
+            messages.success(request, gettext("The circuit of %(name)s is closed again.") % {"name": name})
         return HttpResponseRedirect(reverse("admin:breakers"))
     context = {"form": form, "name": name, "trail": [(reverse("admin:breakers"), _("Breakers"))]}
     title = gettext("Close %(name)s") % {"name": name}

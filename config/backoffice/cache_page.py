@@ -51,10 +51,10 @@ def key_page(request: HttpRequest) -> HttpResponse:
         else:
             found = look_by_handle(request.GET.get("key", ""))
     except RedisError:
-        messages.error(request, _("Redis is away."))
+        messages.error(request, _("Redis is unavailable."))
         return HttpResponseRedirect(reverse("admin:cache"))
     if found is None:
-        messages.warning(request, _("This key is not there, or no longer."))
+        messages.warning(request, _("There is no such key, or it has expired."))
         return HttpResponseRedirect(reverse("admin:cache"))
     context = {"look": found, "trail": [(reverse("admin:cache"), TITLE)]}
     return render_page(request, "admin/cache_key.html", found.key.shown, context)
@@ -77,13 +77,13 @@ def _drop(request: HttpRequest, name: Name) -> None:
     try:
         dropped = drop_from_cache(name, request.user)
     except RedisError:
-        messages.error(request, _("Redis is away: there is nothing to drop."))
+        messages.error(request, _("Redis is unavailable: there is nothing to drop."))
         return
     facts = {"name": name.name, "count": dropped.keys}
-    text = ngettext("%(count)s key of %(name)s is dropped.", "%(count)s keys of %(name)s are dropped.", dropped.keys)
+    text = ngettext("Dropped %(count)s key of %(name)s.", "Dropped %(count)s keys of %(name)s.", dropped.keys)
     messages.success(request, text % facts)
     if not dropped.is_whole:
-        messages.warning(request, _("There were too many to drop at once: drop %(name)s again.") % facts)
+        messages.warning(request, _("Too many keys to drop at once: drop %(name)s again.") % facts)
 
 
 def _rates() -> dict[str, dict[str, Any]]:

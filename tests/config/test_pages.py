@@ -54,7 +54,7 @@ def test_an_address_that_is_not_there(visitor: Visitor, settings) -> None:
     settings.DEBUG = False
     page = visitor.open("/nowhere/")
     assert page.status == 404
-    assert "This page is not here" in page.html
+    assert "Page not found" in page.html
 
 
 def test_a_form_from_a_page_left_open_too_long() -> None:
@@ -76,7 +76,7 @@ def test_our_own_failure_is_shown_without_a_database(monkeypatch) -> None:
     monkeypatch.setattr("inventory.views.catalogue_page", broken)
     answer = Client(raise_request_exception=False, headers={"accept-language": "en"}).get("/")
     assert answer.status_code == 500
-    assert b"Something broke on our side" in answer.content
+    assert b"Something went wrong on our side" in answer.content
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_an_order_is_found_and_refunded_in_three_clicks(
     page.get_by_role("button", name=clerk.words("Find"), exact=True).click()
     page.get_by_role("link", name=clerk.words("Refund…")).click()
     page.get_by_label(clerk.words("Reason")).fill("veio quebrado")
-    page.get_by_role("button", name=clerk.words("Pay back")).click()
+    page.get_by_role("button", name=clerk.words("Refund now")).click()
     expect(page.locator(".messagelist .success")).to_contain_text(made.number)
     assert Order.objects.get(pk=made.pk).status == OrderStatus.REFUNDED
 

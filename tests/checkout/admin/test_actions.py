@@ -138,7 +138,7 @@ class TestTheOutbox:
         assert outbox.relay() == 0
         chosen = list(OutboxMessage.objects.values_list("pk", flat=True))
         answer = desk.post(url, {"action": "send_now", "_selected_action": chosen}, follow=True)
-        assert told(answer)[0].startswith("1 message goes out")
+        assert told(answer)[0].startswith("1 message will be sent")
         assert outbox.relay() == 1
         assert [stuck.number in mail.subject for mail in mailoutbox] == [True]
 
@@ -159,7 +159,7 @@ class TestRefund:
         product = ProductFactory(stock=5)
         made = order_of(ready_cart([product], quantity=2))
         (message,) = told(desk.post(self.url(made), self.asked(desk, made), follow=True))
-        assert "is refunded, its goods are back in stock" in message
+        assert "is fully refunded and its goods are back in stock" in message
         assert status_of(made) == OrderStatus.REFUNDED
         assert stock_of(product) == (5, 0)
         assert sandbox.ledger()["balance"] == 0
@@ -232,13 +232,13 @@ class TestRefund:
         made = order_of(ready_cart([product]))
         sandbox.fault("lost_answer", times=1)
         (message,) = told(desk.post(self.url(made), self.asked(desk, made), follow=True))
-        assert "has not said whether" in message
+        assert "has not confirmed the refund" in message
         assert status_of(made) == OrderStatus.PAID
         refund = Refund.objects.get()
         page = desk.get(page_of(made)).content.decode()
         assert f"?again={refund.pk}" in page
         (message,) = told(desk.post(self.url(made), self.asked(desk, made, str(refund.pk)), follow=True))
-        assert "is refunded" in message
+        assert "is fully refunded" in message
         assert stock_of(product) == (5, 0)
         assert sandbox.ledger()["balance"] == 0
         assert Refund.objects.count() == 1
@@ -338,7 +338,7 @@ class TestAskTheProvider:
     def test_one_that_still_waits(self, desk: Client) -> None:
         made = order_of(ready_cart(), AUTHENTICATE)
         (message,) = press(desk, "ask", made)
-        assert "still waits for the shopper" in message
+        assert "still waiting for the shopper" in message
         assert status_of(made) == OrderStatus.AWAITING_PAYMENT
 
     def test_a_charge_whose_answer_was_lost(self, desk: Client, sandbox) -> None:
@@ -354,7 +354,7 @@ class TestAskTheProvider:
         made = order_of(ready_cart())
         sandbox.fault("error", error_status=500, times=10)
         (message,) = press(desk, "ask", made)
-        assert "no answer yet" in message
+        assert "has not answered yet" in message
         assert status_of(made) == OrderStatus.AWAITING_PAYMENT
 
     def test_one_that_is_settled(self, desk: Client) -> None:

@@ -128,13 +128,13 @@ def test_nobody_sees_what_is_not_theirs() -> None:
     assert not page.context["may_find"]
     assert "R$" not in page.content.decode()
     shipping_clerk = staff_with("checkout.view_order")
-    assert list(answers(shipping_clerk)) == ["orders to send"]
+    assert list(answers(shipping_clerk)) == ["orders to ship"]
 
 
 def test_an_attempt_that_is_settled_is_no_question(desk: Client) -> None:
     order("declined")
     assert not PaymentAttempt.objects.unsettled().exists()
-    assert answers(desk)["payments whose end nobody knows"] == (0, "good")
+    assert answers(desk)["payments with unknown outcome"] == (0, "good")
 
 
 def test_strangers_have_to_sign_in() -> None:

@@ -102,7 +102,7 @@ def test_with_nothing_loose_everything_is_green(desk: Client) -> None:
     order(), order("action"), order("declined")
     refund_of(order())
     assert listed(desk) == {}
-    assert "All money is where it belongs" in desk.get(MONEY).content.decode()
+    assert "All money is accounted for" in desk.get(MONEY).content.decode()
 
 
 @pytest.mark.parametrize(("plant", "section"), FAULTS)

@@ -36,7 +36,7 @@ def test_it_is_closed_by_hand_with_a_reason_that_is_kept(desk: Client) -> None:
     assert desk.post(CLOSE, {"reason": ""}).status_code == 200
     assert breaker("stripe").state == "open", "not without a reason"
     answer = desk.post(CLOSE, {"reason": "the provider is back"}, follow=True)
-    assert told(answer) == ["stripe is called again."]
+    assert told(answer) == ["The circuit of stripe is closed again."]
     assert breaker("stripe").state == "closed"
     entry = Entry.objects.get(verb="breaker.close")
     assert (entry.actor, entry.object_name, entry.reason) == (
@@ -62,6 +62,6 @@ def test_looking_and_closing_are_two_permissions(desk: Client) -> None:
 
 def test_without_redis_it_says_so_and_refuses(desk: Client, settings) -> None:
     settings.CACHES = {"default": {**project_settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"}}
-    assert "Redis is away" in desk.get(PAGE).content.decode()
-    assert "would not learn of it" in told(desk.post(CLOSE, {"reason": "x"}, follow=True))[0]
+    assert "Redis is unavailable" in desk.get(PAGE).content.decode()
+    assert "would not see the change" in told(desk.post(CLOSE, {"reason": "x"}, follow=True))[0]
     assert not Entry.objects.filter(verb="breaker.close").exists()
