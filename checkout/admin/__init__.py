@@ -1,4 +1,4 @@
-"""Orders and outgoing mail, as staff see them and work on them; the home page's search, and the money page."""
+"""The staff pages of checkout: orders, the outbox, the home page's search and the money page."""
 
 from checkout.admin.money_page import money_page
 from checkout.admin.orders import OrderAdmin

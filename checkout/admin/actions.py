@@ -1,6 +1,6 @@
-"""What staff do with an order, and how it is told afterwards: the services do it, these say what happened.
+"""What staff can do with an order: each action calls a service and puts the outcome into words.
 
-Each raises the service's Refusal. The audit log is the services' business.
+Each raises the service's Refusal. The services write the audit log.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from payments.models import AttemptStatus, Refund, RefundStatus
 
 @dataclass(frozen=True)
 class ActionResult:
-    """A sentence for the person who did it, and how loud it is (`messages.SUCCESS` and so on)."""
+    """The message for the user, and its level (`messages.SUCCESS` and so on)."""
 
     text: str
     level: int = messages.SUCCESS
@@ -46,7 +46,7 @@ def resend(order: Order, by: Actor) -> ActionResult:
 
 
 def ask(order: Order, by: Actor) -> ActionResult:
-    """Ask the provider about the last attempt, where its end is not known. The order must have its attempts at hand."""
+    """Ask the provider about the last attempt if it is unsettled. The order must be loaded with its attempts."""
     attempt = order.current_attempt
     if attempt is None or attempt.is_settled:
         return ActionResult(
@@ -67,17 +67,17 @@ def ask(order: Order, by: Actor) -> ActionResult:
 
 
 def refund(order: Order, by: Actor, *, amount: Decimal, reason: str, restock: bool, key: str) -> ActionResult:
-    """Pay back `amount`; the same `key` continues the same refund and never pays twice."""
+    """Refund `amount`; the same `key` continues the same refund and never pays twice."""
     after = services.refund_order(order, amount=amount, reason=reason, restock=restock, idempotency_key=key, by=by)
-    return _tell_refund(after, key)
+    return _refund_result(after, key)
 
 
 def cancel(order: Order, by: Actor, *, reason: str, key: str) -> ActionResult:
-    """Withdraw an unpaid order; pay back and restock a paid one that has not left."""
+    """Withdraw an unpaid order; refund and restock a paid one that has not been shipped."""
     was_paid = order.status == OrderStatus.PAID
     after = services.cancel_order(order, reason=reason, idempotency_key=key, by=by)
     if was_paid:
-        return _tell_refund(after, key)
+        return _refund_result(after, key)
     facts = {"number": after.number}
     if after.status == OrderStatus.CANCELLED:
         return ActionResult(
@@ -93,7 +93,7 @@ def cancel(order: Order, by: Actor, *, reason: str, key: str) -> ActionResult:
     )
 
 
-def _tell_refund(order: Order, key: str) -> ActionResult:
+def _refund_result(order: Order, key: str) -> ActionResult:
     made = Refund.objects.get(payment=order.payment_id, idempotency_key=key)
     facts = {"amount": money(made.amount, order.currency), "number": order.number, "error": made.error}
     if made.status == RefundStatus.FAILED:
@@ -121,9 +121,9 @@ def _tell_refund(order: Order, key: str) -> ActionResult:
 
 @dataclass(frozen=True)
 class OrderAction:
-    """Something done by one press of a button, by whoever has the permission (of this app).
+    """A one-click action and the permission (of this app) that it needs.
 
-    `offered` says where the button makes sense; the service decides.
+    `offered` decides whether the button is shown; the service decides whether the action is allowed.
     """
 
     permission: str
@@ -132,7 +132,7 @@ class OrderAction:
     offered: Callable[[Order], bool]
 
 
-def _waits_for_provider(order: Order) -> bool:
+def _is_unsettled(order: Order) -> bool:
     return order.current_attempt is not None and not order.current_attempt.is_settled
 
 
@@ -146,7 +146,7 @@ ORDER_ACTIONS = {
         pgettext_lazy("button", "Mark as delivered"),
         lambda order: order.status == OrderStatus.SHIPPED,
     ),
-    "ask": OrderAction("ask_provider", ask, gettext_lazy("Ask the provider now"), _waits_for_provider),
+    "ask": OrderAction("ask_provider", ask, gettext_lazy("Ask the provider now"), _is_unsettled),
     "resend": OrderAction(
         "resend_mail", resend, gettext_lazy("Send the confirmation again"), lambda order: order.paid_at is not None
     ),

@@ -1,7 +1,7 @@
-"""Is anything wrong? The questions that the alerts ask, asked of the same gauges with the same bounds.
+"""Health checks for the home page: the alerts' conditions, evaluated on the same gauges with the same thresholds.
 
-Each names the alert (deploy/prometheus/alerts.yml), who may know of it, and the page on which it can be mended. What an
-alert asks over time (rates, percentiles) only Prometheus knows: `config.backoffice.alertmanager` brings that.
+Each names its alert (deploy/prometheus/alerts.yml), the permission to see it and the page on which to fix it. Alerts on
+rates and percentiles need Prometheus: `config.backoffice.alertmanager` fetches those.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def _how_many(_label: str, value: float) -> str:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """`over` is the bound that the gauge's largest value must not pass; `labels` are those of its series that count."""
+    """Fails when the gauge's largest value exceeds `over`; `labels`, if any, limit the series considered."""
 
     alert: str
     text: str | Promise
@@ -50,9 +50,9 @@ class HealthCheck:
     labels: tuple[str, ...] = ()
 
     def worst(self, values: dict[str, float]) -> tuple[str, float]:
-        """The series that is farthest off, and its value."""
-        counted = {label: value for label, value in values.items() if not self.labels or label in self.labels}
-        return max(counted.items(), key=lambda item: item[1], default=("", 0.0))
+        """The series with the largest value, and that value."""
+        considered = {label: value for label, value in values.items() if not self.labels or label in self.labels}
+        return max(considered.items(), key=lambda item: item[1], default=("", 0.0))
 
 
 HEALTH_CHECKS = [
@@ -91,8 +91,8 @@ HEALTH_CHECKS = [
 ]  # fmt: skip
 
 
-# What only Prometheus can tell, since it is asked over time.
-OVER_TIME = {
+# Alerts that only Prometheus can evaluate, since they look at a time range.
+PROMETHEUS_ALERTS = {
     "CheckoutSlow": _("One checkout in twenty takes longer than a second"),
     "CheckoutErrorBudgetBurnsFast": _("Too many checkouts fail"),
     "CheckoutErrorBudgetBurnsSlowly": _("Too many checkouts have failed for hours"),
@@ -103,14 +103,14 @@ OVER_TIME = {
 }
 
 
-def in_words(alert: str) -> str | Promise:
-    """What the alert of this name says, in the reader's language; empty where it is not known."""
-    return {**OVER_TIME, **{concern.alert: concern.text for concern in HEALTH_CHECKS}}.get(alert, "")
+def describe_alert(alert: str) -> str | Promise:
+    """The alert's text in the reader's language; empty if the alert is unknown."""
+    return {**PROMETHEUS_ALERTS, **{check.alert: check.text for check in HEALTH_CHECKS}}.get(alert, "")
 
 
 @dataclass(frozen=True)
 class ActiveProblem:
-    """Something that is wrong: which alert tells of it, in words, how much or for how long, and where it is mended."""
+    """A failing check: its alert, the text, how much or for how long, and the page on which to fix it."""
 
     alert: str
     text: str | Promise
@@ -119,18 +119,18 @@ class ActiveProblem:
 
 
 def active_problems(may: Callable[[str], bool]) -> list[ActiveProblem]:
-    """What is wrong, of what the person may know. As old as a scrape may be: up to a minute.
+    """The failing checks that the user may see. As old as a scrape may be: up to a minute.
 
-    A gauge that cannot be read is itself something wrong.
+    A gauge that cannot be read counts as a problem.
     """
-    asked = [concern for concern in HEALTH_CHECKS if may(concern.permission)]
-    gauges = scraped() if asked else {}
-    found = []
-    for concern in asked:
-        if concern.gauge not in gauges:
-            found.append(ActiveProblem(concern.alert, concern.text, gettext("cannot be read now"), concern.url()))
+    checks = [check for check in HEALTH_CHECKS if may(check.permission)]
+    gauges = scraped() if checks else {}
+    problems = []
+    for check in checks:
+        if check.gauge not in gauges:
+            problems.append(ActiveProblem(check.alert, check.text, gettext("cannot be read now"), check.url()))
             continue
-        label, value = concern.worst(gauges[concern.gauge])
-        if value > concern.over:
-            found.append(ActiveProblem(concern.alert, concern.text, concern.detail(label, value), concern.url()))
-    return found
+        label, value = check.worst(gauges[check.gauge])
+        if value > check.over:
+            problems.append(ActiveProblem(check.alert, check.text, check.detail(label, value), check.url()))
+    return problems

@@ -1,6 +1,6 @@
-"""Money whose story is not at its end: what each section of the money page lists, and where each row is mended.
+"""Money that needs attention: what each section of the money page lists, and where to fix each row.
 
-Every section is one or two statements over an index that holds only what waits, or the newest orders; empty is good.
+Every section is one or two statements over a partial index of open rows, or over the newest orders; empty is good.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,18 +23,18 @@ from config.backoffice.base import reference_link
 from config.formats import money
 from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
-# Longer than this, nobody is working on it any more.
-PATIENCE = timedelta(minutes=5)
-# A settlement may still be under way.
+# After this long no process is working on it any more.
+OPEN_FOR = timedelta(minutes=5)
+# A younger order may still be settling.
 SETTLED_FOR = timedelta(minutes=2)
-BOOKS_OF = timedelta(days=30)
-ORDERS_AT_MOST = 20_000
-SHOWN = 50
+LOOKBACK = timedelta(days=30)
+MAX_ORDERS = 20_000
+MAX_ROWS = 50
 
 
 @dataclass(frozen=True)
 class AttentionItem:
-    """One row: a link to where it is mended, what is the matter, how much, and since when."""
+    """One row: a link to where to fix it, what is wrong, how much, and since when."""
 
     link: SafeString | str
     what: str
@@ -45,7 +45,7 @@ class AttentionItem:
 
 @dataclass(frozen=True)
 class Section:
-    """A question; `remedy` says what to do with what is listed, `list_url` leads to all of it."""
+    """One section of the page; `remedy` says what to do about its rows, `list_url` leads to the full list."""
 
     title: str | Promise
     remedy: str | Promise
@@ -55,13 +55,13 @@ class Section:
 
     def shown(self) -> tuple[list[AttentionItem], bool]:
         """The first rows, and whether there are more."""
-        rows = list(islice(self.rows(), SHOWN + 1))
-        return rows[:SHOWN], len(rows) > SHOWN
+        rows = list(islice(self.rows(), MAX_ROWS + 1))
+        return rows[:MAX_ROWS], len(rows) > MAX_ROWS
 
 
 def captured_without_order() -> Iterable[AttentionItem]:
     now = timezone.now()
-    for found in discrepancies(now - BOOKS_OF, now - SETTLED_FOR, ORDERS_AT_MOST):
+    for found in discrepancies(now - LOOKBACK, now - SETTLED_FOR, MAX_ORDERS):
         what = gettext("captured %(captured)s, paid back %(refunded)s, order %(status)s") % {
             "captured": money(found.captured, found.currency),
             "refunded": money(found.refunded, found.currency),
@@ -71,15 +71,15 @@ def captured_without_order() -> Iterable[AttentionItem]:
 
 
 def stuck_attempts() -> Iterable[AttentionItem]:
-    for attempt in PaymentAttempt.objects.stuck(timezone.now() - PATIENCE)[: SHOWN + 1]:
+    for attempt in PaymentAttempt.objects.stuck(timezone.now() - OPEN_FOR)[: MAX_ROWS + 1]:
         payment = attempt.payment
         link = reference_link(payment.reference)
         yield AttentionItem(link, attempt.get_status_display(), payment.amount, payment.currency, attempt.created_at)
 
 
 def refunds_due() -> Iterable[AttentionItem]:
-    """Promised by the outbox, begun and not answered, or refused."""
-    for message in OutboxMessage.objects.refunds_due()[: SHOWN + 1]:
+    """Due in the outbox, started but unanswered, or refused."""
+    for message in OutboxMessage.objects.refunds_due()[: MAX_ROWS + 1]:
         order = message.order
         what = message.last_error or gettext("not sent yet")
         yield AttentionItem(
@@ -89,28 +89,28 @@ def refunds_due() -> Iterable[AttentionItem]:
             order.currency,
             message.created_at,
         )
-    failed = Refund.objects.failed_for_good().order_by("created_at")[: SHOWN + 1]
-    for refund in [*Refund.objects.stale(timezone.now() - PATIENCE)[: SHOWN + 1], *failed]:
+    failed = Refund.objects.failed_for_good().order_by("created_at")[: MAX_ROWS + 1]
+    for refund in [*Refund.objects.stale(timezone.now() - OPEN_FOR)[: MAX_ROWS + 1], *failed]:
         payment = refund.payment
         what = " · ".join(part for part in (str(refund.get_status_display()), refund.error) if part)
         yield AttentionItem(reference_link(payment.reference), what, refund.amount, payment.currency, refund.created_at)
 
 
 def unmatched_charges() -> Iterable[AttentionItem]:
-    for charge in StrayCharge.objects.open()[: SHOWN + 1]:
+    for charge in StrayCharge.objects.open()[: MAX_ROWS + 1]:
         url = reverse("admin:payments_straycharge_change", args=[charge.pk])
         link = format_html('<a href="{}">{}</a>', url, charge.provider_reference)
         yield AttentionItem(link, charge.provider, charge.amount, charge.currency, charge.found_at)
 
 
 def waiting_messages() -> Iterable[AttentionItem]:
-    for message in OutboxMessage.objects.late(timezone.now() - PATIENCE)[: SHOWN + 1]:
+    for message in OutboxMessage.objects.late(timezone.now() - OPEN_FOR)[: MAX_ROWS + 1]:
         what = " · ".join(part for part in (str(message.get_kind_display()), message.last_error) if part)
         yield AttentionItem(reference_link(message.order.number), what, None, "", message.created_at)
 
 
 def waiting_events() -> Iterable[AttentionItem]:
-    for event in WebhookEvent.objects.late(timezone.now() - PATIENCE)[: SHOWN + 1]:
+    for event in WebhookEvent.objects.late(timezone.now() - OPEN_FOR)[: MAX_ROWS + 1]:
         url = reverse("admin:payments_webhookevent_change", args=[event.pk])
         link = format_html('<a href="{}">{}</a>', url, event.provider_reference or event.event_id)
         what = " · ".join(part for part in (event.type, event.last_error) if part)

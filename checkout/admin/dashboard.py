@@ -1,4 +1,4 @@
-"""What the admin's home page says before anything else: is anything wrong, what sold, what waits for somebody."""
+"""The top of the admin's home page: active problems, sales, and the work that is waiting."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from checkout.admin.active_problems import HEALTH_CHECKS, active_problems, in_words
+from checkout.admin.active_problems import HEALTH_CHECKS, active_problems, describe_alert
 from checkout.admin.sales_report import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
 from checkout.models import Order, OutboxMessage
 from config.backoffice.alertmanager import firing
@@ -20,14 +20,14 @@ from config.backoffice.charts import bars
 from config.formats import money
 from payments.models import AttemptStatus, PaymentAttempt, Refund, WebhookEvent
 
-# Longer than this, nobody is working on it any more.
-PATIENCE = timedelta(minutes=5)
+# After this long no process is working on it any more.
+OPEN_FOR = timedelta(minutes=5)
 CHART_DAYS = 14
 
 
 @dataclass(frozen=True)
-class Question:
-    """Something to count, for whoever may see it, and the list that shows which ones. `bad` where any is too many."""
+class OpenWork:
+    """A count for those who may see the model, linked to the filtered list. `bad`: even one is too many."""
 
     text: str | Promise
     model: str
@@ -37,36 +37,36 @@ class Question:
 
 
 def _since() -> Any:
-    return timezone.now() - PATIENCE
+    return timezone.now() - OPEN_FOR
 
 
-QUESTIONS = [
-    Question(
+OPEN_WORK = [
+    OpenWork(
         _("orders to ship"),
         "checkout_order",
         "status__exact=paid",
         lambda: Order.objects.to_ship(),
         bad=False,
     ),
-    Question(
+    OpenWork(
         _("payments with unknown outcome"),
         "payments_paymentattempt",
         "status__exact=unknown",
         lambda: PaymentAttempt.objects.filter(status=AttemptStatus.UNKNOWN),
     ),
-    Question(
+    OpenWork(
         _("refunds still open"),
         "payments_refund",
         "open=5",
         lambda: Refund.objects.stale(_since()),
     ),
-    Question(
+    OpenWork(
         _("e-mails that fail to send"),
         "checkout_outboxmessage",
         "sent=failing",
         lambda: OutboxMessage.objects.failing(),
     ),
-    Question(
+    OpenWork(
         _("unhandled provider webhooks"),
         "payments_webhookevent",
         "handled=no",
@@ -76,16 +76,16 @@ QUESTIONS = [
 
 
 def dashboard(user: Any) -> dict[str, Any]:
-    """What this person may see: one statement an answer, four for what sold; the gauges are read at most every 10 s."""
+    """What this user may see: one statement a count, four for sales; the gauges are read at most every 10 s."""
     answers = [
         {
-            "text": question.text,
-            "count": (count := question.rows().count()),
-            "tone": "good" if not count else "bad" if question.bad else "busy",
-            "url": f"{reverse(f'admin:{question.model}_changelist')}?{question.filters}",
+            "text": work.text,
+            "count": (count := work.rows().count()),
+            "tone": "good" if not count else "bad" if work.bad else "busy",
+            "url": f"{reverse(f'admin:{work.model}_changelist')}?{work.filters}",
         }
-        for question in QUESTIONS
-        if _may_see(user, question.model)
+        for work in OPEN_WORK
+        if _may_see(user, work.model)
     ]
     wrong = active_problems(user.has_perm)
     alerts = firing() if user.has_perm("config.view_machinery") else []
@@ -93,12 +93,12 @@ def dashboard(user: Any) -> dict[str, Any]:
         "answers": answers,
         "wrong": wrong,
         "alerts": [
-            (in_words(alert.name) or alert.summary or alert.name, alert)
+            (describe_alert(alert.name) or alert.summary or alert.name, alert)
             for alert in alerts or []
             if alert.name not in {finding.alert for finding in wrong}
         ],
         "alerts_unknown": alerts is None,
-        "is_watched": any(user.has_perm(concern.permission) for concern in HEALTH_CHECKS),
+        "is_watched": any(user.has_perm(check.permission) for check in HEALTH_CHECKS),
         "may_find": user.has_perm("checkout.view_order"),
         **(_sales() if _may_see(user, "checkout_order") else {}),
         **(_conversion() if user.has_perm("cart.view_cart") and user.has_perm("checkout.view_order") else {}),
@@ -111,7 +111,7 @@ def _may_see(user: Any, model: str) -> bool:
 
 
 def _sales() -> dict[str, Any]:
-    """Today beside yesterday and the same weekday a week ago, and two weeks as charts. Two statements."""
+    """Today compared with yesterday and the same weekday a week ago, and two weeks as charts. Two statements."""
     now = timezone.now()
     days = sold_by_day(CHART_DAYS, now)
     sold = sold_by_now(days, now)
@@ -153,7 +153,7 @@ def _conversion() -> dict[str, Any]:
 
 
 def _steps(counted: Funnel) -> list[dict[str, Any]]:
-    """Each step with its share of the carts, in percent; no share where there are no carts."""
+    """Each step with its share of the carts, in percent; None if there are no carts."""
     steps = [(_("carts with goods"), counted.filled), (_("orders started"), counted.begun), (_("paid"), counted.paid)]
     return [
         {"text": text, "count": count, "share": round(100 * count / counted.filled) if counted.filled else None}

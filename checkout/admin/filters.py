@@ -1,4 +1,4 @@
-"""The questions that staff ask of orders: how long has this been waiting, and which one does this caller mean?"""
+"""Filters of the order and outbox lists."""
 
 from datetime import timedelta
 from typing import Any, cast

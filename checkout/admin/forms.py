@@ -1,4 +1,4 @@
-"""What staff say before money moves: how much, why, and whether the goods come back."""
+"""What staff enter before money moves: amount, reason, and whether to restock."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from config.money import CENT
 
 
 def new_key() -> str:
-    """A key for one refund: the form carries it, so that sending the form twice pays once."""
+    """The idempotency key of one refund: the form carries it, so submitting twice pays once."""
     return f"staff-{uuid4()}"
 
 
@@ -26,9 +26,9 @@ class ReasonForm(forms.Form):
 
 
 class RefundForm(ReasonForm):
-    """`left` is what can be paid back; goods return to stock only with the last of it.
+    """`refundable` is the amount that can still be refunded; goods return to stock only with the last of it.
 
-    `again` asks about a refund that was begun before: how much, why, and what becomes of the goods was said then.
+    `again` retries a refund that was started before: its amount, reason and restocking are already fixed.
     """
 
     amount = forms.DecimalField(
@@ -41,9 +41,9 @@ class RefundForm(ReasonForm):
     )
     field_order = ("amount", "reason", "restock", "key")
 
-    def __init__(self, *args: Any, left: Decimal, again: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, refundable: Decimal, again: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.left = left
+        self.refundable = refundable
         if again:
             del self.fields["restock"]
             for name in ("amount", "reason"):
@@ -53,7 +53,7 @@ class RefundForm(ReasonForm):
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         amount = cleaned.get("amount")
-        if amount is not None and cleaned.get("restock") and amount < self.left:
+        if amount is not None and cleaned.get("restock") and amount < self.refundable:
             self.add_error(
                 "restock",
                 _("Goods return to stock only with the last refund. Refund all that remains, or leave this unticked."),

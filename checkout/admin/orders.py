@@ -1,4 +1,4 @@
-"""Orders: a list by which staff decide, and one page with everything that is known of an order."""
+"""Orders: the list, and one page with everything about an order."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -38,7 +38,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
     )
     list_select_related = ("payment",)
     date_hierarchy = "placed_at"
-    search_fields = ("number",)  # shows the box; what it finds is in `OrderQuerySet.search`
+    search_fields = ("number",)  # shows the search box; `OrderQuerySet.search` does the search
     search_help_text = _("Number, e-mail, name, CEP, SKU, or the provider's reference.")
     actions = ("mark_shipped", "mark_delivered", "ask_provider", "resend_confirmation")
     page_template = "admin/checkout/order/page.html"
@@ -95,7 +95,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
     def payment_shown(self, order: Order) -> SafeString:
         return format_html("{} {}", order.payment.get_method_display(), status_tag(order.payment.status, PaymentStatus))
 
-    # --- What can be done with several at once ---
+    # --- Bulk actions ---
 
     def has_ship_permission(self, request: HttpRequest) -> bool:
         return may(request, "ship_order")
@@ -125,18 +125,18 @@ class OrderAdmin(Exported[Order], OrderActionViews):
     def _each(
         self, request: HttpRequest, queryset: QuerySet[Order], do: Callable[[Order, Actor], ActionResult]
     ) -> None:
-        """One after the other; an order that is refused keeps none of the others back."""
+        """Runs the action order by order; a refusal does not stop the others."""
         done = 0
         for order in Order.objects.with_payment().filter(pk__in=queryset.values("pk")):
             try:
-                told = do(order, request.user)
+                result = do(order, request.user)
             except Refusal as refusal:
                 self.message_user(request, str(refusal), messages.ERROR)
                 continue
-            if told.level == messages.SUCCESS:
+            if result.level == messages.SUCCESS:
                 done += 1
             else:
-                self.message_user(request, told.text, told.level)
+                self.message_user(request, result.text, result.level)
         if done:
             text = ngettext("Done for %(count)s order.", "Done for %(count)s orders.", done) % {"count": done}
             self.message_user(request, text, messages.SUCCESS)
@@ -161,10 +161,10 @@ class OrderAdmin(Exported[Order], OrderActionViews):
             "may_refund": refundable and payment.refundable > money.ZERO,
             "may_continue": refundable,
             "may_cancel": order.status in CANCELLABLE and may_cancel(request, order),
-            "verbs": {
-                name: verb.label
-                for name, verb in ORDER_ACTIONS.items()
-                if verb.offered(order) and may(request, verb.permission)
+            "actions": {
+                name: action.label
+                for name, action in ORDER_ACTIONS.items()
+                if action.offered(order) and may(request, action.permission)
             },
             "shop_url": links.order_url(order) if may(request, "see_as_shopper") else "",
         }
@@ -194,12 +194,12 @@ class OrderAdmin(Exported[Order], OrderActionViews):
         )
 
     def _payment_facts(self, payment: Payment, attempts: list[PaymentAttempt], refunds: list[Refund]) -> list[Fact]:
-        back = money.total(refund.amount for refund in refunds if refund.status == RefundStatus.SUCCEEDED)
+        refunded = money.total(refund.amount for refund in refunds if refund.status == RefundStatus.SUCCEEDED)
         return facts(
             (_("status"), status_tag(payment.status, PaymentStatus)),
             (_("method"), payment.get_method_display()),
             (_("amount"), amount(payment.amount, payment.currency)),
             (_("captured"), amount(money.total(attempt.captured for attempt in attempts), payment.currency)),
-            (_("paid back"), amount(back, payment.currency) if back else ""),
+            (_("paid back"), amount(refunded, payment.currency) if refunded else ""),
             (_("provider"), payment.provider),
         )

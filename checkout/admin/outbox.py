@@ -1,4 +1,4 @@
-"""Outgoing messages: what is still to be sent stands first, with what stopped it."""
+"""Outgoing messages: unsent ones first, with their last error."""
 
 from django.contrib import admin, messages
 from django.db.models import F, QuerySet
@@ -46,13 +46,13 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
     @admin.action(description=_("Send the selected messages now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
         chosen = list(queryset.order_by().values_list("pk", flat=True))
-        hastened = outbox.send_now(chosen, by=request.user)
+        count = outbox.send_now(chosen, by=request.user)
         text = ngettext(
             "%(count)s message will be sent within a minute; messages already sent are skipped.",
             "%(count)s messages will be sent within a minute; messages already sent are skipped.",
-            hastened,
+            count,
         )
-        self.message_user(request, text % {"count": hastened}, messages.SUCCESS)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
     @admin.display(description=_("order"), ordering="order__number")
     def order_shown(self, message: OutboxMessage) -> SafeString | str:

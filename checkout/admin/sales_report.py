@@ -1,4 +1,4 @@
-"""What sold, and how many carts became orders, by the shop's own days. Few statements, each bounded by an index."""
+"""Sales and conversion, by day in the shop's time zone. Few statements, each bounded by an index."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Day:
-    """What was paid on a day; refunds are not taken off."""
+    """What was paid on a day; refunds are not subtracted."""
 
     date: date
     count: int
@@ -26,7 +26,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Sold:
-    """What was paid on a day in all, and by the time of day that it is now."""
+    """What was paid on the whole day, and up to the current time of day."""
 
     day: Day
     count_by_now: int
@@ -35,7 +35,7 @@ class Sold:
 
 @dataclass(frozen=True)
 class Funnel:
-    """Carts that were begun since a moment and have goods in them; of these, orders begun, and paid."""
+    """Non-empty carts created since a moment; of these, how many became orders, and how many were paid."""
 
     filled: int
     begun: int
@@ -43,12 +43,12 @@ class Funnel:
 
 
 def midnight(now: datetime) -> datetime:
-    """When the shop's day began."""
+    """The start of the current day in the shop's time zone."""
     return timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def sold_by_day(days: int, now: datetime) -> list[Day]:
-    """The last `days` days, the oldest first, today last; those on which nothing sold too. One statement."""
+    """The last `days` days including today, oldest first, days without sales included. One statement."""
     today = midnight(now).date()
     first = today - (days - 1) * DAY
     start = midnight(now) - (days - 1) * DAY
@@ -74,9 +74,9 @@ def sold_by_now(days: list[Day], now: datetime) -> list[Sold]:
 
 
 def funnel(since: datetime) -> Funnel:
-    """How far the carts have come that were begun since then. One statement.
+    """How far the carts created since then have come. One statement.
 
-    A cart that was begun then was also changed since then, which is what there is an index on.
+    A cart created since then was also updated since then, and the index is on `updated_at`.
     """
     orders = Order.objects.filter(cart=OuterRef("pk")).order_by()
     carts = (

@@ -1,4 +1,4 @@
-"""Finding an order from the home page: what is found alone is opened at once."""
+"""The home page's order search: a single match opens directly."""
 
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ from config.backoffice.site import page
 
 @page("find_order", permission="checkout.view_order", route="find-order/")
 def find_order(request: HttpRequest) -> HttpResponse:
-    """To the order's page where exactly one is meant, else to the list of those found."""
+    """Redirects to the order's page if exactly one matches, otherwise to the list of matches."""
     text = request.GET.get("q", "").strip()
     found = list(Order.objects.order_by().search(text).values_list("pk", flat=True)[:2]) if text else []
     if len(found) == 1:

@@ -1,7 +1,7 @@
-"""Everything that happened to an order, oldest first, from whoever wrote it down.
+"""Everything that happened to an order, oldest first, gathered from all apps.
 
-Stock has no times of its own: goods are sold, released and put back in the transactions that pay, cancel and refund the
-order, so the order's times are theirs.
+Stock has no timestamps of its own: it is committed, released and returned in the transactions that pay, cancel and
+refund the order, so it uses the order's.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ PROVIDER, MAIL, STAFF = _("provider"), _("mail"), _("staff")
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened. `code` is a provider's reference or type; `by` somebody of the staff."""
+    """One event. `code` is a provider's reference or event type; `by` is a member of staff."""
 
     at: datetime
     kind: Text
@@ -47,30 +47,30 @@ class Step:
 
 
 def timeline(order: Order) -> list[Step]:
-    """The steps of an order that was read with attempts, refunds and messages. Three statements, whatever happened."""
+    """The steps of an order that was loaded with attempts, refunds and messages. Always three statements."""
     attempts = sorted(order.payment.attempts.all(), key=lambda attempt: attempt.created_at)
     entries = [entry for entry in Entry.objects.about(order.number) if entry.actor]
-    begun_by = {entry.object_id: entry.actor for entry in entries if entry.verb == REFUND.name}
+    started_by = {entry.object_id: entry.actor for entry in entries if entry.verb == REFUND.name}
     steps = [
         *(step for attempt in attempts for step in _attempt(attempt)),
         *_events(attempts),
-        *_ended(order),
+        *_outcome(order),
         *_stock(order),
-        *(step for refund in order.payment.refunds.all() for step in _refund(order, refund, begun_by)),
+        *(step for refund in order.payment.refunds.all() for step in _refund(order, refund, started_by)),
         *(step for message in order.messages.all() for step in _message(message)),
-        *(_done(entry) for entry in entries if entry.verb != REFUND.name),
+        *(_staff_action(entry) for entry in entries if entry.verb != REFUND.name),
     ]
     return [_placed(order, steps), *sorted(steps, key=lambda step: step.at)]
 
 
 def _placed(order: Order, others: list[Step]) -> Step:
-    """First, although its transaction writes goods and payment before the order, a moment earlier."""
-    began = min([order.placed_at, *(step.at for step in others)])
+    """Always first, although its transaction writes stock and payment a moment before the order."""
+    placed_at = min([order.placed_at, *(step.at for step in others)])
     method = order.payment.get_method_display()
-    return Step(began, ORDER, _("Order placed"), detail=f"{money(order.total, order.currency)} · {method}")
+    return Step(placed_at, ORDER, _("Order placed"), detail=f"{money(order.total, order.currency)} · {method}")
 
 
-def _ended(order: Order) -> Iterator[Step]:
+def _outcome(order: Order) -> Iterator[Step]:
     if order.paid_at:
         yield Step(order.paid_at, ORDER, _("Paid"), GOOD)
     if order.closed_at:
@@ -114,10 +114,10 @@ def _stock(order: Order) -> Iterator[Step]:
         yield Step(order.closed_at, STOCK, _("Goods back in stock"), GOOD)
 
 
-def _refund(order: Order, refund: Refund, begun_by: dict[str, str]) -> Iterator[Step]:
+def _refund(order: Order, refund: Refund, started_by: dict[str, str]) -> Iterator[Step]:
     text = _("Refund of %(amount)s started") % {"amount": money(refund.amount, order.currency)}
-    begun = Step(refund.created_at, PAYMENT, text, BUSY, refund.reason, by=begun_by.get(str(refund.pk), ""))
-    yield begun
+    started = Step(refund.created_at, PAYMENT, text, BUSY, refund.reason, by=started_by.get(str(refund.pk), ""))
+    yield started
     outcome = refund.get_status_display().capitalize()
     if refund.settled_at:
         tone = GOOD if refund.status == RefundStatus.SUCCEEDED else BAD
@@ -139,6 +139,6 @@ def _message(message: OutboxMessage) -> Iterator[Step]:
         yield Step(message.created_at, MAIL, text, BUSY, _("waiting"), url=url)
 
 
-def _done(entry: Entry) -> Step:
+def _staff_action(entry: Entry) -> Step:
     words = label_for(entry.verb)
     return Step(entry.at, STAFF, words[:1].upper() + words[1:], detail=entry.reason, by=entry.actor)

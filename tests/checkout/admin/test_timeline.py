@@ -52,8 +52,8 @@ def test_of_an_order_that_was_bought_sent_and_paid_back(desk: Client, boss, mail
     ]
     moments = [step.at for step in steps(desk, made)]
     assert moments == sorted(moments)
-    begun = next(step for step in steps(desk, made) if "begun" in str(step.text))
-    assert (begun.by, begun.detail) == ("chefe@example.com", "torn")
+    started = next(step for step in steps(desk, made) if "started" in str(step.text))
+    assert (started.by, started.detail) == ("chefe@example.com", "torn")
 
 
 def test_of_one_that_was_declined(desk: Client) -> None:
