@@ -1,4 +1,4 @@
-"""People, as staff see them."""
+"""Users and groups in the admin."""
 
 from typing import ClassVar
 
@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import TokenProxy
 
 from config.accounts.models import User
-from config.audit.services import with_its_entry
+from config.audit.services import atomic_view
 from config.backoffice.base import Audited
 
-# Its list shows every app's key in clear.
+# The token list would show every key in clear text.
 admin.site.unregister(TokenProxy)
 admin.site.unregister(Group)
 
@@ -33,7 +33,7 @@ class UserCreationForm(AdminUserCreationForm[User]):
 
 @admin.register(User)
 class UserAdmin(Audited[User], DjangoUserAdmin):  # type: ignore[type-arg]
-    # Of a shopper the log says that name or address changed, not from what to what.
+    # Of a shopper's name and e-mail the log records that they changed, not the values.
     audited_values = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
     add_form = UserCreationForm
     list_display = ("email", "full_name", "is_staff", "is_active", "date_joined", "last_login")
@@ -55,7 +55,7 @@ class UserAdmin(Audited[User], DjangoUserAdmin):  # type: ignore[type-arg]
     )
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        return with_its_entry(super().user_change_password)(request, id, form_url)
+        return atomic_view(super().user_change_password)(request, id, form_url)
 
 
 @admin.register(Group)

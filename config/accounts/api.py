@@ -1,4 +1,4 @@
-"""Accounts for apps: sign up, get a token, give it back, see and change one's own name."""
+"""Accounts for apps: sign up, get and revoke a token, see and change one's own name."""
 
 from typing import Any
 
@@ -60,11 +60,11 @@ class TokenSerializer(serializers.Serializer[Any]):
 
 class MeSerializer(serializers.Serializer[User]):
     email = serializers.EmailField()
-    full_name = serializers.CharField(help_text="Empty where it was never given.")
+    full_name = serializers.CharField(help_text="Empty if it was never given.")
 
 
 class Accounts(PrivateView):
-    """Whoever signs up is nobody yet, so that an old token in the header does no harm."""
+    """No authentication, so that an old token in the header does not block a sign-up."""
 
     authentication_classes: tuple[type[BaseAuthentication], ...] = ()
     throttle_scope = "sign_up"
@@ -77,7 +77,7 @@ class Accounts(PrivateView):
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
-        """Makes an account and signs the app in. An address that has one already is `invalid`."""
+        """Creates an account and returns its token. An e-mail that is already registered is `invalid`."""
         user = services.sign_up(**read_body(SignUpInput, request))
         return Response(_token(request, user), status=status.HTTP_201_CREATED)
 
@@ -86,7 +86,7 @@ class Tokens(PrivateView):
     throttle_scope = "sign_in"
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        """None for signing in: an old token in the header must not stop anybody from getting a new one."""
+        """None when signing in: an old token in the header must not block getting a new one."""
         return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
 
     def get_permissions(self) -> list[BasePermission]:
@@ -100,12 +100,12 @@ class Tokens(PrivateView):
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
-        """The token is the person's own, the same on every device, until it is given back."""
-        given = read_body(SignInInput, request)
+        """One token per user, the same on every device, valid until it is revoked."""
+        credentials = read_body(SignInInput, request)
         limit = RateLimit()
-        if not limit.allow(request, "sign_in_account", account_subject(given["email"])):
+        if not limit.allow(request, "sign_in_account", account_subject(credentials["email"])):
             raise Throttled(wait=limit.seconds_left)
-        user = services.check_credentials(request._request, **given)
+        user = services.check_credentials(request._request, **credentials)
         return Response(_token(request, user))
 
     @extend_schema(
@@ -116,8 +116,8 @@ class Tokens(PrivateView):
         tags=["accounts"],
     )
     def delete(self, request: Request) -> Response:
-        """Gives the token back: no device is signed in with it any more."""
-        services.take_tokens_back(_user(request))
+        """Revokes the token: every device that uses it is signed out."""
+        services.revoke_tokens(_user(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -131,7 +131,7 @@ class Me(PrivateView):
         tags=["accounts"],
     )
     def get(self, request: Request) -> Response:
-        """Whom the token, or the session, belongs to."""
+        """The user that the token or session belongs to."""
         return Response(document(MeSerializer, _user(request)))
 
     @extend_schema(
@@ -142,17 +142,17 @@ class Me(PrivateView):
         tags=["accounts"],
     )
     def patch(self, request: Request) -> Response:
-        """What is not sent stays as it is."""
+        """Fields that are not sent stay unchanged."""
         user = services.rename(_user(request), **read_body(NameInput, request))
         return Response(document(MeSerializer, user))
 
 
 def _token(request: Request, user: User) -> dict[str, str]:
-    return {"token": services.give_token(request._request, user), "email": user.email}
+    return {"token": services.issue_token(request._request, user), "email": user.email}
 
 
 def _user(request: Request) -> User:
-    """The signed-in user; the permission has seen to it that there is one."""
+    """The signed-in user; IsAuthenticated guarantees that there is one."""
     user = request.user
     assert isinstance(user, User)  # noqa: S101 - narrows the type, IsAuthenticated decides
     return user

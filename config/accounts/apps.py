@@ -16,9 +16,9 @@ class AccountsConfig(AppConfig):
         user = self.get_model("User")
         post_save.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_saved")
         post_delete.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_deleted")
-        post_migrate.connect(keep_roles, sender=announced_last(), dispatch_uid="accounts.keep_roles")
+        post_migrate.connect(keep_roles, sender=last_app_with_models(), dispatch_uid="accounts.keep_roles")
 
 
-def announced_last() -> AppConfig:
-    """The app whose turn comes when every other app's permissions are written: those without models have no turn."""
+def last_app_with_models() -> AppConfig:
+    """The last app to receive post_migrate, when all permissions exist; apps without models receive none."""
     return [app for app in apps.get_app_configs() if app.models_module is not None][-1]

@@ -1,7 +1,7 @@
-"""Who is behind a session: Django's own rules, with the answer remembered for a moment.
+"""The user of a session: Django's own rules, with shoppers cached for a short time.
 
-Staff are read anew at every request, since their rights decide. A shopper's row is dropped from the cache when it
-changes; what is written past the model (or while Redis is away) shows after `USER_SECONDS`.
+Staff are loaded on every request, since they have permissions. A shopper's row is dropped from the cache when it
+changes; a write that bypasses the model (or happens while Redis is down) shows after `USER_SECONDS`.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ USER_SECONDS = 60
 
 
 class Remembered(NamedTuple):
-    """A shopper without the password, whose hash has no business in Redis; sessions are checked by `session_hash`."""
+    """A shopper without the password hash, which must not be in Redis; `session_hash` verifies the session."""
 
     fields: dict[str, Any]
     session_hash: str
@@ -28,7 +28,7 @@ class RememberingBackend(ModelBackend):
     """Signs in as Django does."""
 
     def get_user(self, user_id: Any) -> User | None:
-        """The active user with this id, or None. No statement for a shopper who was here a moment ago."""
+        """The active user with this id, or None. No statement for a shopper in the cache."""
         remembered = cached("account", str(user_id), USER_SECONDS, lambda: _remember(user_id))
         if remembered is None:
             return super().get_user(user_id)
@@ -47,5 +47,5 @@ def _remember(user_id: Any) -> Remembered | None:
 
 
 def forget_user(instance: User, **_signal: Any) -> None:
-    """Receiver: once the change has committed, the user is read anew."""
+    """Receiver: drops the cached user once the change has committed."""
     drop_on_commit("account", str(instance.pk))

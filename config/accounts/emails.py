@@ -1,4 +1,4 @@
-"""Mails about an account, in the language of whoever asked."""
+"""Account e-mails, in the language of the person who asked."""
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
@@ -14,7 +14,7 @@ from config.accounts.models import User
 
 
 def send_password_reset(email: str, language: str) -> None:
-    """Mail a link for a new password to whoever has this address; nothing happens where nobody has.
+    """Mail a password reset link to the user with this address; does nothing if there is none.
 
     Raises what the mail server raises. The link works once, and not after the next sign-in or a change of address.
     """
@@ -32,7 +32,7 @@ def send_password_reset(email: str, language: str) -> None:
 
 
 def _reset_url(user: User) -> str:
-    """From SITE_URL, not from the request: its Host header is the visitor's to choose."""
+    """Built from SITE_URL, not from the request: the client controls the Host header."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     token = default_token_generator.make_token(user)
     return f"{settings.SITE_URL}{reverse('accounts:password_reset_confirm', args=[uid, token])}"

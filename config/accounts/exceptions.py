@@ -6,7 +6,7 @@ from config.exceptions import Refusal
 
 
 class EmailTaken(Refusal):
-    """Somebody has an account with this address already."""
+    """There is already an account with this address."""
 
     code = "invalid"
     status = 422
@@ -14,10 +14,10 @@ class EmailTaken(Refusal):
 
 
 class WrongCredentials(Refusal):
-    """No active account has this address and this password; which of the two is wrong is not told."""
+    """No active account has this address and password; does not reveal which of the two is wrong."""
 
     code = "wrong_credentials"
     status = 401
     title = _("Wrong e-mail or password")
-    auth_header = "Token"  # what RFC 9110 wants beside a 401
+    auth_header = "Token"  # RFC 9110 requires a challenge with a 401
     message = _("This e-mail and password do not match. Check both, or ask for a new password.")

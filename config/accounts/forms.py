@@ -1,4 +1,4 @@
-"""What people type about themselves. A password is typed once; the page lets them look at it."""
+"""The account forms. A password is typed once; the page can reveal it."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ class SignUpForm(forms.Form):
                 self.add_error("password", weak)
 
     def save(self) -> User | None:
-        """The new user; None, with an error at the address, where somebody has it already."""
+        """The new user; None, with an error on the e-mail, if it is already registered."""
         try:
             return services.sign_up(**self.cleaned_data)
         except EmailTaken as refusal:
@@ -97,7 +97,7 @@ class PasswordResetForm(forms.Form):
 
 
 class NewPasswordForm(forms.Form):
-    """The new password of `user`, behind the link in the mail."""
+    """A new password for `user`, who followed the link in the e-mail."""
 
     password = _password("new-password", help_text=_("At least 8 characters, and not easy to guess."))
 

@@ -1,4 +1,4 @@
-"""The user: somebody known by an e-mail address."""
+"""The user, identified by e-mail address."""
 
 from typing import Any, ClassVar
 
@@ -53,7 +53,7 @@ class User(AbstractUser):
     def get_full_name(self) -> str:
         return self.full_name or self.email
 
-    # Set where the user was remembered without the password that this is made of.
+    # Set on a user from the cache, who has no password hash to derive it from.
     session_hash: str | None = None
 
     def get_session_auth_hash(self) -> str:

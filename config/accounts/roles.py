@@ -1,9 +1,9 @@
-"""What each kind of staff may do. The code decides: after each migration the groups are as the apps grant them.
+"""Staff roles. The code is authoritative: after each migration the groups match what the apps grant.
 
-Each app grants its own permissions to the roles, in its `ready`: a permission of its own for each verb, never the blunt
-"change", so who may send a mail again need not move money. Staff may be in several groups; whoever needs another
-mixture makes a group of another name, which is left alone. Dropping a name of the cache and closing a breaker are
-granted to none: they are for whoever runs the machines.
+Each app grants its own permissions to roles in its `ready`: one permission per action instead of Django's broad
+"change", so that resending a mail does not require the right to move money. Staff may be in several groups; for another
+mix, create a group with another name, which is left untouched. Dropping a cache name and closing a breaker are granted
+to no role: they are for operators.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,20 +11,20 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 
-# Permissions ("app.codename") by role, in the order in which the roles were first named.
+# Permissions ("app.codename") by role, in the order in which roles are first granted any.
 ROLES: dict[str, set[str]] = {}
 
 
 def grant(permissions: Mapping[str, Iterable[str]]) -> None:
-    """Give roles, which need not exist yet, permissions of an app. Called by its `ready`, before any migration."""
+    """Grant an app's permissions to roles, which need not exist yet. Called in its `ready`, before any migration."""
     for role, granted in permissions.items():
         ROLES.setdefault(role, set()).update(granted)
 
 
 def keep_roles(**_signal: Any) -> None:
-    """Receiver, after the last app's migrations: makes the groups, or brings them back in step. Safe to repeat.
+    """Receiver, after the last app's migrations: creates the groups or resets their permissions. Idempotent.
 
-    On the way to an older state some permissions may not exist yet; a test sees to it that in the end all do.
+    While migrating to an older state some permissions may not exist; a test checks that in the end all do.
     """
     permissions = {
         f"{app}.{name}": pk

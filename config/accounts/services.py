@@ -12,7 +12,7 @@ from config.accounts.models import User
 
 
 def sign_up(email: str, password: str, full_name: str = "") -> User:
-    """A new account. Raises EmailTaken, whatever the case of the letters; the password has been checked before."""
+    """Create an account; the caller has validated the password. Raises EmailTaken, ignoring case."""
     try:
         with transaction.atomic():
             return User.objects.create_user(email, password, full_name=full_name.strip())
@@ -26,36 +26,36 @@ def check_password(password: str, email: str, full_name: str = "") -> None:
 
 
 def check_credentials(request: HttpRequest | None, email: str, password: str) -> User:
-    """The active user with this address and password. Raises WrongCredentials, as slowly for nobody as for somebody."""
+    """The active user with this address and password. Raises WrongCredentials, as slowly if there is no account."""
     user = authenticate(request, email=email, password=password)
     if not isinstance(user, User):
         raise WrongCredentials
     return user
 
 
-def give_token(request: HttpRequest, user: User) -> str:
-    """The key an app signs its requests with, one a person for all devices. Announced as a sign-in, so carts merge."""
+def issue_token(request: HttpRequest, user: User) -> str:
+    """The user's API token, one for all devices. Sends user_logged_in, so that carts merge."""
     token, _created = Token.objects.get_or_create(user=user)
     user_logged_in.send(sender=User, request=request, user=user)
     return str(token.key)
 
 
 def rename(user: User, full_name: str | None = None) -> User:
-    """Give the person another name; None leaves it."""
+    """Change the full name; None keeps it."""
     if full_name is not None:
         user.full_name = full_name.strip()
         user.save(update_fields=["full_name"])
     return user
 
 
-def take_tokens_back(user: User) -> None:
-    """No app of this person is signed in any more."""
+def revoke_tokens(user: User) -> None:
+    """Sign the user out of every app."""
     Token.objects.filter(user=user).delete()
 
 
 def change_password(user: User, password: str) -> None:
-    """Set a new password. Whoever got in with the old one, by browser or app, is out."""
+    """Set a new password. Ends every session and token opened with the old one."""
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
-        take_tokens_back(user)
+        revoke_tokens(user)

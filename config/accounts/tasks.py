@@ -1,4 +1,4 @@
-"""Mail about accounts, sent by workers so that nobody waits for it."""
+"""Account e-mails, sent by workers so that requests do not wait."""
 
 import logging
 
@@ -12,20 +12,20 @@ logger = logging.getLogger(__name__)
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)
 def send_password_reset(email: str, language: str) -> None:
-    """A mail server that is away (every SMTP error is an OSError) is tried again for about an hour."""
+    """Retried for about an hour while the mail server is down (every SMTP error is an OSError)."""
     emails.send_password_reset(email, language)
 
 
 def send_password_reset_soon(email: str, language: str) -> None:
-    """Leave the mail to a worker, whether or not anybody has that address, so that answers take equally long.
+    """Queue the mail whether or not the address has an account, so that responses take equally long.
 
-    Where the broker is away, which shows within the socket time-outs, the mail is sent here and now. Never raises:
-    what went wrong is in the log, and the answer must not tell whether there is such an account.
+    If the broker is down, which shows within the socket timeouts, the mail is sent in the request. Never raises:
+    errors are logged, and the response must not reveal whether there is such an account.
     """
     try:
         send_password_reset.delay(email, language)
     except OperationalError as error:
-        logger.warning("The broker is away (%s): the password mail is sent in the request.", type(error).__name__)
+        logger.warning("Broker unavailable (%s): the password mail is sent in the request.", type(error).__name__)
         _send_now(email, language)
 
 
@@ -33,4 +33,4 @@ def _send_now(email: str, language: str) -> None:
     try:
         emails.send_password_reset(email, language)
     except OSError:
-        logger.exception("Neither the broker nor the mail server took a password mail.")
+        logger.exception("Neither the broker nor the mail server accepted a password reset mail.")

@@ -1,4 +1,4 @@
-"""Signing up, in and out, and a new password by mail."""
+"""Sign-up, sign-in, sign-out and password reset by e-mail."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from config.rate_limits import RateLimit, account_subject
 
 
 class NextPage(auth_views.RedirectURLMixin):
-    """Afterwards to `next` where that is a page of this shop, and none of those that led here."""
+    """Redirects to `next` if it is a page of this shop other than the sign-in, sign-up and sign-out pages."""
 
     request: HttpRequest
 
@@ -33,7 +33,7 @@ class NextPage(auth_views.RedirectURLMixin):
 
 
 class ThrottledPost(FormView[Any]):
-    """A form that one network address may not send too often."""
+    """A form with a rate limit per client address."""
 
     throttle_scope: str
 
@@ -47,11 +47,11 @@ class ThrottledPost(FormView[Any]):
         if self.allows(request, limit):
             return super().post(request, *args, **kwargs)
         messages.error(request, _("Too many tries from your connection. Wait a minute, then try again."))
-        # Unbound, so that nothing is checked, but with what was typed; password fields never show theirs.
+        # Unbound, so nothing is validated, but keeping what was typed; password fields are never filled in.
         form = self.get_form_class()(initial=request.POST.dict())
-        answer = self.render_to_response(self.get_context_data(form=form), status=429)
-        answer["Retry-After"] = str(limit.seconds_left)
-        return answer
+        response = self.render_to_response(self.get_context_data(form=form), status=429)
+        response["Retry-After"] = str(limit.seconds_left)
+        return response
 
     def allows(self, request: HttpRequest, limit: RateLimit) -> bool:
         return limit.allow(request, self.throttle_scope)
@@ -64,15 +64,15 @@ class SignIn(NextPage, ThrottledPost, auth_views.LoginView):
     throttle_scope = "sign_in"
 
     def allows(self, request: HttpRequest, limit: RateLimit) -> bool:
-        """By address, and by the account that is tried, from however many addresses."""
+        """Limited per client address, and per account across all addresses."""
         account = account_subject(request.POST.get("email", ""))
         return super().allows(request, limit) and limit.allow(request, "sign_in_account", account)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
-        answer = super().form_valid(form)
+        response = super().form_valid(form)
         if not form.cleaned_data["remember"]:
             self.request.session.set_expiry(0)  # until the browser closes
-        return answer
+        return response
 
 
 class SignUp(NextPage, ThrottledPost):
@@ -102,9 +102,9 @@ class SignOut(NextPage, auth_views.LogoutView):
     http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        answer = super().post(request, *args, **kwargs)
+        response = super().post(request, *args, **kwargs)
         messages.success(request, _("You have signed out. See you soon."))
-        return answer
+        return response
 
 
 class PasswordReset(ThrottledPost):
@@ -119,7 +119,7 @@ class PasswordReset(ThrottledPost):
 
 
 class PasswordResetDone(TemplateView):
-    """The same words whether or not there is such an account."""
+    """The same text whether or not there is such an account."""
 
     template_name = "accounts/password_reset_done.html"
 

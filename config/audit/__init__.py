@@ -1,1 +1,1 @@
-"""What staff did, kept for good: `services.record` writes, the admin reads, the database keeps."""
+"""The permanent log of staff actions: `services.record` writes, the admin reads, the database refuses changes."""

@@ -1,4 +1,4 @@
-"""The log, as staff read it: who did what, when, on which order. Nobody writes here."""
+"""The audit log in the admin, read-only: who did what, when, to which order."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the audit log can tell of, by name. Each app makes its own events; the log's page shows them by label."""
+"""Audit events by name. Each app defines its own; the log's page shows their labels."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
@@ -13,18 +13,18 @@ _known: dict[str, "AuditEvent"] = {}
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """`name` is what the log keeps (`order.ship`), `label` what it says ("marked as shipped"). Made once, at import."""
+    """`name` is stored in the log (`order.ship`), `label` is shown ("marked as shipped"). Defined once, at import."""
 
     name: str
     label: Union[str, "_StrPromise"]
 
     def __post_init__(self) -> None:
         if _known.setdefault(self.name, self) is not self:
-            raise ValueError(f"There are two events called {self.name}.")
+            raise ValueError(f"There are two audit events called {self.name}.")
 
 
 def label_for(name: str) -> str:
-    """What the event of this name says in the reader's language; one that is no longer known says its name."""
+    """The event's label in the reader's language; the name itself if the event no longer exists."""
     event = _known.get(name)
     return str(event.label) if event else name
 

@@ -1,4 +1,4 @@
-"""The log's rows. The database takes them in and gives them out; it refuses to change or remove one."""
+"""The log's rows. They are append-only: the database refuses to change or delete one."""
 
 from typing import Any, Self
 
@@ -11,15 +11,15 @@ from config.audit.events import label_for
 
 class EntryQuerySet(models.QuerySet["Entry"]):
     def about(self, reference: str) -> Self:
-        """All that was done to an order and what hangs on it, oldest first."""
+        """Everything done to an order and the rows that belong to it, oldest first."""
         return self.filter(reference=reference).order_by("id")
 
 
 class Entry(models.Model):
-    """One thing that somebody did. Names stand here as they were then; nothing points at a row that may go.
+    """One action. Names are stored as they were at the time; nothing references a row that may be deleted.
 
-    No personal data of shoppers: things are named by numbers and SKUs, and a reason is cleared of addresses,
-    telephone and card numbers before it is kept.
+    No personal data of shoppers: objects are named by number or SKU, and a reason is stripped of addresses,
+    phone and card numbers before it is stored.
     """
 
     at = models.DateTimeField(_("when"), db_default=Now(), editable=False)

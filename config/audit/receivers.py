@@ -1,4 +1,4 @@
-"""Staff who come and go, and whoever tries to, by whichever door: the admin, the shop's own page, an app."""
+"""Staff sign-ins and sign-outs, and failed sign-ins, from any entry point: the admin, the shop's page, the API."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ def signed_out(user: Any, **_signal: Any) -> None:
 
 
 def failed_to_sign_in(credentials: dict[str, Any], request: HttpRequest | None = None, **_signal: Any) -> None:
-    """Names the account that was meant, never what was typed: people type passwords there too.
+    """Records the account that was tried, never what was typed: people type passwords there too.
 
-    The log is for good, so the tries in it are counted: those at one member of staff by themselves, those at shoppers
-    and at nobody together, so that these cannot crowd out those.
+    The log is permanent, so these entries are rate limited: separately for each member of staff, and together for
+    shoppers and unknown accounts, so that those cannot crowd out the entries about staff.
     """
     typed = str(credentials.get("username") or credentials.get("email") or "")
     account = User.objects.filter(email=typed.strip().lower()).first()
-    counted_as = f"staff-{account.pk}" if account and account.is_staff else "others"
-    if RateLimit().allow(request or HttpRequest(), "sign_in_log", counted_as):
+    subject = f"staff-{account.pk}" if account and account.is_staff else "others"
+    if RateLimit().allow(request or HttpRequest(), "sign_in_log", subject):
         record(None, SIGN_IN_FAILED, account or User)

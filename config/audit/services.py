@@ -1,7 +1,8 @@
-"""The one way to write what somebody did into the log.
+"""The only way to write to the audit log.
 
-`record` is called in the transaction of the change, so that both are kept or neither is. A verb that calls a provider
-records before the call, in a transaction that is committed by then: what came of it stands in the provider's own rows.
+`record` is called in the transaction of the change, so that both commit or neither does. An action that calls a
+provider records before the call, in a transaction that has committed by then: the outcome is in the attempt's or
+refund's own row.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,10 +34,10 @@ def record(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> Entry:
-    """Write that `by` (None: the shop itself) did `verb` to `on`, a row or a whole table, under the request under way.
+    """Record that `by` (None: the shop itself) did `verb` to `on`, a row or a whole table, in the current request.
 
-    `reference` is the order's number where `on` belongs to one. `before` and `after` hold what changed, and nothing
-    that tells who a shopper is. One statement; no transaction of its own.
+    `reference` is the order's number if `on` belongs to one. `before` and `after` hold what changed, without personal
+    data of shoppers. One statement; no transaction of its own.
     """
     person = by if isinstance(by, User) else None
     return Entry.objects.create(
@@ -76,12 +77,12 @@ def _as_json(value: object) -> Any:
     return str(value)
 
 
-def with_its_entry(view: Callable[P, R]) -> Callable[P, R]:
-    """What a view of Django's own writes, and the entry that it records afterwards, are kept together or not at all."""
+def atomic_view(view: Callable[P, R]) -> Callable[P, R]:
+    """Run a Django view in one transaction, so that its writes and its audit entry commit together or not at all."""
 
     @wraps(view)
-    def together(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         with transaction.atomic():
             return view(*args, **kwargs)
 
-    return together
+    return wrapped

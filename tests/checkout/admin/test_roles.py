@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from checkout.models import Order, OrderStatus, OutboxMessage
-from config.accounts.apps import announced_last
+from config.accounts.apps import last_app_with_models
 from config.accounts.models import User
 from config.accounts.roles import ROLES, keep_roles
 from inventory.models import Product, Stock
@@ -195,7 +195,7 @@ class TestTheGroups:
     def test_are_made_whatever_app_comes_last(self, settings) -> None:
         """One without models, such as the demo's toolbar, is never announced."""
         settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django.contrib.humanize"]
-        assert announced_last().label == "forms"
+        assert last_app_with_models().label == "forms"
 
     def test_no_role_moves_money_and_goods_both(self) -> None:
         for rights in ROLES.values():
