@@ -1,4 +1,4 @@
-"""What fires in Alertmanager, for a page that must not wait for it."""
+"""The alerts firing in Alertmanager, for a page that must not wait for it."""
 
 import json
 import logging
@@ -14,10 +14,10 @@ from config.resilience.http import Call, CallFailed, send
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 0.5
-# An answer, and that there is none, is good for a while: a page pays for silence once, not at each look.
-KEPT_SECONDS = 15.0
-MOST_BYTES = 512 * 1024
+TIMEOUT_SECONDS = 0.5
+# Failures are cached too: an unreachable Alertmanager costs one timeout per period, not one per page view.
+CACHE_SECONDS = 15.0
+MAX_BYTES = 512 * 1024
 _ACTIVE = "/api/v2/alerts?active=true&silenced=false&inhibited=false"
 
 
@@ -29,8 +29,8 @@ class Alert:
     since: datetime
 
 
-class _Kept:
-    """The last answer of this process, by the address that gave it."""
+class _Cache:
+    """This process's last answer, and the URL that gave it."""
 
     lock = threading.Lock()
     url = ""
@@ -39,45 +39,49 @@ class _Kept:
 
 
 def firing() -> list[Alert] | None:
-    """The alerts that fire, the oldest first; None where Alertmanager does not answer in time. Empty where none is
-    configured. Whoever comes while somebody else is asking takes the last answer."""
+    """The firing alerts, oldest first; empty if no Alertmanager is configured, None if it does not answer in time.
+
+    Single flight: while one thread asks, the others get the last answer.
+    """
     url = settings.ALERTMANAGER_URL
     if not url:
         return []
-    is_known = _Kept.url == url
-    if is_known and time.monotonic() < _Kept.until:
-        return _Kept.alerts
-    if not _Kept.lock.acquire(blocking=False):
-        return _Kept.alerts if is_known else None
+    is_known = _Cache.url == url
+    if is_known and time.monotonic() < _Cache.until:
+        return _Cache.alerts
+    if not _Cache.lock.acquire(blocking=False):
+        return _Cache.alerts if is_known else None
     try:
-        _Kept.alerts = _ask(url)
-        _Kept.url, _Kept.until = url, time.monotonic() + KEPT_SECONDS
-        return _Kept.alerts
+        _Cache.alerts = _ask(url)
+        _Cache.url, _Cache.until = url, time.monotonic() + CACHE_SECONDS
+        return _Cache.alerts
     finally:
-        _Kept.lock.release()
+        _Cache.lock.release()
 
 
 def forget() -> None:
-    """Have the next look ask anew."""
-    _Kept.until = 0.0
+    """Expire the cached answer."""
+    _Cache.until = 0.0
 
 
 def _ask(url: str) -> list[Alert] | None:
     refuse_in_transaction("Alertmanager")
     try:
-        answer = send(Call(service="alertmanager", base=url, path=_ACTIVE, seconds=SECONDS, max_bytes=MOST_BYTES))
+        answer = send(
+            Call(service="alertmanager", base=url, path=_ACTIVE, seconds=TIMEOUT_SECONDS, max_bytes=MAX_BYTES)
+        )
         if answer.status != 200:
             raise CallFailed(f"status {answer.status}")
-        return sorted((_read(told) for told in json.loads(answer.body)), key=lambda alert: alert.since)
+        return sorted((_read(entry) for entry in json.loads(answer.body)), key=lambda alert: alert.since)
     except (CallFailed, ValueError, KeyError, TypeError) as error:
-        logger.warning("Alertmanager does not answer: %s", type(error).__name__)
+        logger.warning("Alertmanager is not responding: %s", type(error).__name__)
         return None
 
 
-def _read(told: dict[str, dict[str, str]]) -> Alert:
+def _read(entry: dict[str, dict[str, str]]) -> Alert:
     return Alert(
-        name=told["labels"]["alertname"],
-        severity=told["labels"].get("severity", ""),
-        summary=told["annotations"].get("summary", ""),
-        since=datetime.fromisoformat(str(told["startsAt"])),
+        name=entry["labels"]["alertname"],
+        severity=entry["labels"].get("severity", ""),
+        summary=entry["annotations"].get("summary", ""),
+        since=datetime.fromisoformat(str(entry["startsAt"])),
     )

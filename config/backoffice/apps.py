@@ -1,4 +1,4 @@
-"""Tells Django which admin site is the shop's."""
+"""Makes the shop's admin site Django's default."""
 
 from django.contrib.admin.apps import AdminConfig
 

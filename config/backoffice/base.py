@@ -1,5 +1,4 @@
-"""What the pages of all apps' admins share: facts that nobody edits, money, moments, tags, refusals as messages, and
-a log of what was done."""
+"""What all apps' admins share: read-only rows, money, timestamps, tags, refusals as messages, and the audit log."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -43,12 +42,12 @@ NOTHING = "–"
 
 
 def tag(text: object, tone: str = QUIET) -> SafeString:
-    """A word with a tint behind it."""
+    """Text on a tinted background."""
     return format_html('<span class="tag tag-{}">{}</span>', tone, text)
 
 
 def status_tag(status: str, statuses: type[StatusChoices]) -> SafeString:
-    """A status in its reader's language and in its own tone; one that this release does not know stands as it is."""
+    """A status in the reader's language and its own tone; a status unknown to this release is shown as it is."""
     if status not in statuses:
         return tag(status)
     known = statuses(status)
@@ -61,12 +60,12 @@ def amount(value: Decimal | None, currency: str) -> SafeString | str:
 
 
 def moment(value: datetime | None) -> str:
-    """Day and minute in the shop's time zone, in the short format of the reader's language."""
+    """Date and minute in the shop's time zone, in the short format of the reader's language."""
     return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT") if value else NOTHING
 
 
 def moment_of(field: str, title: Text) -> Callable[[Any], str]:
-    """A column for a list: the moment in `field`, short, sorted by it."""
+    """A list column: the timestamp in `field`, in short format and sortable."""
 
     @admin.display(description=title, ordering=field)
     def shown(row: Any) -> str:
@@ -80,13 +79,13 @@ _reference_page = ""
 
 
 def link_references_to(page: str) -> None:
-    """References lead to the page of this URL name, which takes one. Called by the app that gives them out."""
+    """Link references to the page with this URL name, which takes one. Called by the app that issues them."""
     global _reference_page
     _reference_page = page
 
 
 def reference_link(reference: str) -> SafeString | str:
-    """A link to what stands behind a reference that the app itself does not interpret."""
+    """A link to the page of a reference that the app itself does not interpret."""
     if not reference:
         return NOTHING
     return format_html('<a href="{}">{}</a>', reverse(_reference_page, args=[reference]), reference)
@@ -94,19 +93,19 @@ def reference_link(reference: str) -> SafeString | str:
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of a list of facts: what it is, and what it says."""
+    """One line of a fact list: its name and value."""
 
     name: Text
     value: object
 
 
 def facts(*pairs: tuple[Text, object]) -> list[Fact]:
-    """The facts that say something."""
+    """The facts that have a value."""
     return [Fact(name, value) for name, value in pairs if value not in (None, "", NOTHING)]
 
 
-class NobodyWrites(BaseModelAdmin[ModelT]):
-    """Rows that staff read and nobody edits: what happened, and what was agreed."""
+class ReadOnly(BaseModelAdmin[ModelT]):
+    """Rows that staff can view but not edit: what happened, and what was agreed."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -118,27 +117,27 @@ class NobodyWrites(BaseModelAdmin[ModelT]):
         return False
 
 
-# It would log what is then not deleted; whatever may go, goes one by one.
+# It logs deletions before they happen, even those that then fail; rows are deleted one by one.
 admin.site.disable_action("delete_selected")
 
 
 class Audited(admin.ModelAdmin[ModelT]):
-    """The base of every admin: what its forms change is written into the audit log, in the form's own transaction.
+    """The base of every admin: changes made in its forms are written to the audit log, in the form's own transaction.
 
-    `audited_values` are the fields whose contents may stand there; None is all, the others only say that they changed.
+    `audited_values` are the fields whose values may be logged (None: all); the others are only logged as changed.
     """
 
     audited_values: tuple[str, ...] | None = None
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        """What was and what is, for `log_change` and `log_addition`."""
+        """The values before and after, for `log_change` and `log_addition`."""
         names = form.changed_data
         return {
-            "before": {} if add else {name: self._may_stand(name, _initial(form, name)) for name in names},
-            "after": {name: self._may_stand(name, form.cleaned_data.get(name)) for name in names},
+            "before": {} if add else {name: self._loggable(name, _initial(form, name)) for name in names},
+            "after": {name: self._loggable(name, form.cleaned_data.get(name)) for name in names},
         }
 
-    def _may_stand(self, name: str, value: object) -> object:
+    def _loggable(self, name: str, value: object) -> object:
         return value if self.audited_values is None or name in self.audited_values else "…"
 
     def log_addition(self, request: HttpRequest, obj: ModelT, message: Any) -> Any:
@@ -151,45 +150,45 @@ class Audited(admin.ModelAdmin[ModelT]):
         return [audit.record(request.user, events.DELETE, row) for row in queryset]
 
     def _record(self, request: HttpRequest, verb: events.AuditEvent, row: ModelT, message: Any) -> Any:
-        told = message if isinstance(message, Mapping) else {"reason": str(message)}
-        return audit.record(request.user, verb, row, **told)
+        changes = message if isinstance(message, Mapping) else {"reason": str(message)}
+        return audit.record(request.user, verb, row, **changes)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """One history: the log's own list, of this row."""
+        """The audit log, filtered to this row."""
         wanted = urlencode({"object_type": self.opts.label_lower, "object_id": object_id})
         return HttpResponseRedirect(f"{reverse('admin:audit_entry_changelist')}?{wanted}")
 
 
 def _initial(form: Any, name: str) -> object:
-    """What a field held before; a row instead of its number."""
+    """A field's previous value; for a foreign key the row instead of its id."""
     value, field = form.initial.get(name), form.fields.get(name)
     if isinstance(field, ModelChoiceField) and not isinstance(field, ModelMultipleChoiceField):
         return field.queryset.filter(pk=value).first() if field.queryset is not None else value
     return value
 
 
-class FactsAdmin(NobodyWrites[ModelT], Audited[ModelT]):
-    """A read-only list. `show_full_result_count` is off, since these tables only grow."""
+class FactsAdmin(ReadOnly[ModelT], Audited[ModelT]):
+    """A read-only list. No full result count, since these tables only grow."""
 
     show_full_result_count = False
     list_per_page = 50
 
 
-class FactsInline(NobodyWrites[Any], admin.TabularInline[Any, Any]):
+class FactsInline(ReadOnly[Any], admin.TabularInline[Any, Any]):
     extra = 0
     can_delete = False
     show_change_link = False
 
 
 class PageAdmin(FactsAdmin[ModelT]):
-    """Read-only rows with a page of their own instead of a form: `page_template` and what `page_context` gives it."""
+    """Read-only rows with a page of their own instead of a form: `page_template`, rendered with `page_context`."""
 
     page_template: str
 
     def page_queryset(self, request: HttpRequest) -> models.QuerySet[ModelT]:
-        """Where the page's row is read from, with all that the page shows of it."""
+        """The queryset for the page's row, with everything that the page shows."""
         return self.get_queryset(request)
 
     def page_context(self, request: HttpRequest, row: ModelT) -> dict[str, Any]:
@@ -204,7 +203,7 @@ class PageAdmin(FactsAdmin[ModelT]):
         return self.render_page(request, row, self.page_template, self.page_context(request, row))
 
     def fetch_row(self, request: HttpRequest, object_id: str) -> ModelT | None:
-        """The row, or None where there is none. Raises PermissionDenied for whoever may not read it."""
+        """The row, or None if there is none. Raises PermissionDenied if the user may not view it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         return self.page_queryset(request).filter(pk=_number(object_id)).first()
@@ -217,7 +216,7 @@ class PageAdmin(FactsAdmin[ModelT]):
     def render_page(
         self, request: HttpRequest, row: ModelT, template: str, context: dict[str, Any], status: int = 200
     ) -> HttpResponse:
-        """`template`, a child of `admin/page.html`, with what the admin's frame needs round `context`."""
+        """Render `template`, a child of `admin/page.html`, with the admin's own context and `context`."""
         frame = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -233,7 +232,7 @@ def _number(text: str) -> int | None:
 
 
 class RefusalsAsMessages(Audited[ModelT]):
-    """A form whose verb may refuse: nothing is written then, and the reason stands at the top of the same page."""
+    """A form whose service may refuse: nothing is written then, and the page shows the reason at the top."""
 
     def changeform_view(
         self,
@@ -250,7 +249,7 @@ class RefusalsAsMessages(Audited[ModelT]):
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """A filter with fixed answers; `choices_offered` are (value in the address, text)."""
+    """A filter with fixed choices; `choices_offered` are (query parameter's value, label)."""
 
     choices_offered: Iterable[tuple[str, Text]] = ()
 
@@ -259,7 +258,7 @@ class ChoiceFilter(admin.SimpleListFilter):
 
 
 def titled(title: Text) -> type[admin.FieldListFilter]:
-    """The filter that Django would choose for a field, under another title: `("payment__status", titled(_("…")))`."""
+    """Django's default filter for a field, under another title: `("payment__status", titled(_("…")))`."""
 
     class Titled(admin.FieldListFilter):
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The breakers as staff see them: state, history, and the button that closes one by hand."""
+"""The breakers page: state, history, and a button to close one by hand."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def breakers_page(request: HttpRequest) -> HttpResponse:
 
 @page("breaker_close", permission="config.close_breaker", route="breakers/<slug:name>/close/")
 def close_page(request: HttpRequest, name: str) -> HttpResponse:
-    """Asks why, then closes. Where Redis is away only this process learns of it, so it is refused."""
+    """Asks for a reason, then closes. Refused while Redis is down, since no other process would see it."""
     if name not in names():
         raise Http404
     form = ReasonForm(request.POST or None)
@@ -68,7 +68,7 @@ def _shown(name: str) -> dict[str, Any]:
 
 
 def _history(name: str) -> list[Change] | None:
-    """None where Redis is away."""
+    """None if Redis is unavailable."""
     try:
         return changes(name)
     except RedisError:

@@ -1,7 +1,7 @@
-"""What lies in Redis: a bounded look at its keys, by name, and a look into one of them.
+"""What is in Redis: a bounded scan of its keys, grouped by name, and the details of a single key.
 
-Nothing here writes. What is about persons (carts, accounts) or opens doors (sessions, a cart's token) is shown by its
-shape alone, and its key only by its beginning. Raises RedisError where Redis is away.
+Read-only. Of personal data (carts, accounts) and secrets (sessions, cart tokens) only the structure is shown, and only
+the start of the key. Raises RedisError if Redis is unavailable.
 """
 
 import json
@@ -17,12 +17,12 @@ from django_redis import get_redis_connection
 
 from config.cache import Name, declared, match_of
 
-# However full it is, no more is looked through than this.
-KEYS_AT_MOST, A_ROUND, ROUNDS_AT_MOST = 2_000, 500, 40
-SAMPLES, KEY_SHOWN, VALUE_SHOWN = 5, 4, 4_000
+# Bounds on a scan, however full Redis is.
+MAX_KEYS, BATCH, MAX_ROUNDS = 2_000, 500, 40
+SAMPLES, KEY_PREFIX_LENGTH, MAX_VALUE_LENGTH = 5, 4, 4_000
 
-# What is no cache, by the beginning of its keys: nobody drops these.
-_OTHERS = {
+# Keys that are not cache entries, by prefix: these cannot be dropped.
+_NOT_CACHE = {
     "lease:": "leases",
     "breaker:": "breakers",
     "checkout:": "locks",
@@ -33,17 +33,17 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Key:
-    """`shown` may be read by staff, `handle` stands for the key in an address. `ms_left` is None for what stays."""
+    """`shown` is safe to display, `handle` identifies the key in URLs. `ttl_ms` is None if it does not expire."""
 
     shown: str
     handle: str
     size: int
-    ms_left: int | None
+    ttl_ms: int | None
 
 
 @dataclass
 class Group:
-    """The keys of one name, as far as they were looked at; `name` is None for what is no cache."""
+    """The scanned keys of one cache name; `name` is None for keys that are not cache entries."""
 
     title: str
     name: Name | None = None
@@ -56,26 +56,26 @@ class Group:
     def add(self, key: Key) -> None:
         self.count += 1
         self.size += key.size
-        if key.ms_left is not None:
-            self.shortest = min(key.ms_left, self.shortest if self.shortest is not None else key.ms_left)
-            self.longest = max(key.ms_left, self.longest or 0)
+        if key.ttl_ms is not None:
+            self.shortest = min(key.ttl_ms, self.shortest if self.shortest is not None else key.ttl_ms)
+            self.longest = max(key.ttl_ms, self.longest or 0)
         if len(self.samples) < SAMPLES:
             self.samples.append(key)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """`is_whole` says that all keys of the shop were looked at. `server` is what Redis tells of itself."""
+    """`is_complete`: all of the shop's keys were scanned. `server` is from Redis' INFO."""
 
     groups: list[Group]
-    looked_at: int
-    is_whole: bool
+    scanned: int
+    is_complete: bool
     server: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Look:
-    """One key from inside. `value` where it may be read, else `shape`."""
+class KeyDetails:
+    """One key with its contents: `value` if it may be displayed, else `shape`."""
 
     key: Key
     group: str
@@ -85,39 +85,39 @@ class Look:
 
 
 def survey() -> Survey:
-    """At most KEYS_AT_MOST keys, and all declared names, also those that hold nothing."""
+    """At most MAX_KEYS keys, and all declared names, including those without keys."""
     redis = get_redis_connection("default")
-    keys, is_whole = _scan(redis)
+    keys, is_complete = _scan(redis)
     groups = {name.name: Group(name.name, name) for name in declared()}
-    for key, size, ms_left in _measured(redis, keys):
+    for key, size, ttl_ms in _with_size_and_ttl(redis, keys):
         name = name_of(key)
         title = name.name if name else _kind_of(key)
-        groups.setdefault(title, Group(title)).add(_shown(key, name, size, ms_left))
-    return Survey(list(groups.values()), len(keys), is_whole, _server(redis))
+        groups.setdefault(title, Group(title)).add(_shown(key, name, size, ttl_ms))
+    return Survey(list(groups.values()), len(keys), is_complete, _server(redis))
 
 
-def look_by_handle(handle: str) -> Look | None:
-    """Into the key that `handle` stands for, if it is still among those that a survey finds."""
+def inspect_handle(handle: str) -> KeyDetails | None:
+    """The key that `handle` identifies, if a scan still finds it."""
     redis = get_redis_connection("default")
     key = next((key for key in _scan(redis)[0] if handle_of(key) == handle), None)
-    return look(key) if key is not None else None
+    return inspect_key(key) if key is not None else None
 
 
-def look(key: str) -> Look | None:
-    """Into one key, named without the shop's prefix; None where there is none."""
+def inspect_key(key: str) -> KeyDetails | None:
+    """One key, named without the shop's prefix; None if it does not exist."""
     redis = get_redis_connection("default")
     full = str(cache.make_key(key))
     kind = redis.type(full).decode()
     if kind == "none":
         return None
-    ((_key, size, ms_left),) = _measured(redis, [key])
+    ((_key, size, ttl_ms),) = _with_size_and_ttl(redis, [key])
     name = name_of(key)
     value = _read(redis.get(full)) if kind == "string" and name else None
-    return Look(
-        key=_shown(key, name, size, ms_left),
+    return KeyDetails(
+        key=_shown(key, name, size, ttl_ms),
         group=name.name if name else _kind_of(key),
         kind=kind,
-        value=pprint.pformat(value, width=100)[:VALUE_SHOWN] if name and name.is_open else "",
+        value=pprint.pformat(value, width=100)[:MAX_VALUE_LENGTH] if name and name.is_open else "",
         shape=shape_of(value) if name and not name.is_open else "",
     )
 
@@ -128,12 +128,12 @@ def name_of(key: str) -> Name | None:
 
 
 def handle_of(key: str) -> str:
-    """Stands for a key in an address, where the key itself may open a cart."""
+    """Identifies a key in URLs, where the key itself might open a cart."""
     return salted_hmac("config.cache_survey", key).hexdigest()[:20]
 
 
 def shape_of(value: object, depth: int = 3) -> str:
-    """What a value is made of, with nothing of what it says."""
+    """A value's structure, without its contents."""
     if isinstance(value, dict):
         fields = (f"{name}: {shape_of(inner, depth - 1)}" for name, inner in value.items() if isinstance(name, str))
         return "{" + ", ".join(fields) + "}" if depth else f"{{{len(value)}}}"
@@ -145,46 +145,46 @@ def shape_of(value: object, depth: int = 3) -> str:
 
 
 def _kind_of(key: str) -> str:
-    return next((kind for beginning, kind in _OTHERS.items() if key.startswith(beginning)), "others")
+    return next((kind for beginning, kind in _NOT_CACHE.items() if key.startswith(beginning)), "others")
 
 
-def _shown(key: str, name: Name | None, size: int, ms_left: int | None) -> Key:
+def _shown(key: str, name: Name | None, size: int, ttl_ms: int | None) -> Key:
     if name and name.is_open:
-        return Key(key, handle_of(key), size, ms_left)
+        return Key(key, handle_of(key), size, ttl_ms)
     beginning = name.name if name else _kind_of(key)
     rest = key.removeprefix(f"{beginning}:") if name else ""
-    return Key(f"{beginning}:{rest[:KEY_SHOWN]}…", handle_of(key), size, ms_left)
+    return Key(f"{beginning}:{rest[:KEY_PREFIX_LENGTH]}…", handle_of(key), size, ttl_ms)
 
 
 def _scan(redis: Any) -> tuple[list[str], bool]:
     """Keys without the shop's prefix, and whether these are all."""
     prefix = str(cache.make_key(""))
     cursor, found = 0, []
-    for _ in range(ROUNDS_AT_MOST):
-        cursor, some = redis.scan(cursor, match=match_of("*"), count=A_ROUND)
-        found += [key.decode(errors="replace").removeprefix(prefix) for key in some]
-        if not cursor or len(found) >= KEYS_AT_MOST:
+    for _ in range(MAX_ROUNDS):
+        cursor, batch = redis.scan(cursor, match=match_of("*"), count=BATCH)
+        found += [key.decode(errors="replace").removeprefix(prefix) for key in batch]
+        if not cursor or len(found) >= MAX_KEYS:
             break
     unique = list(dict.fromkeys(found))
-    return unique[:KEYS_AT_MOST], not cursor and len(unique) <= KEYS_AT_MOST
+    return unique[:MAX_KEYS], not cursor and len(unique) <= MAX_KEYS
 
 
-def _measured(redis: Any, keys: list[str]) -> Iterator[tuple[str, int, int | None]]:
-    """Each key that is still there with its bytes and the milliseconds that it has left."""
-    for first in range(0, len(keys), A_ROUND):
-        some = keys[first : first + A_ROUND]
-        asked = redis.pipeline(transaction=False)
-        for key in some:
-            asked.memory_usage(str(cache.make_key(key)))
-            asked.pttl(str(cache.make_key(key)))
-        answers = iter(asked.execute())
-        for key, size, ms_left in zip(some, answers, answers, strict=True):
+def _with_size_and_ttl(redis: Any, keys: list[str]) -> Iterator[tuple[str, int, int | None]]:
+    """Each key that still exists, with its size in bytes and its TTL in milliseconds."""
+    for first in range(0, len(keys), BATCH):
+        batch = keys[first : first + BATCH]
+        pipeline = redis.pipeline(transaction=False)
+        for key in batch:
+            pipeline.memory_usage(str(cache.make_key(key)))
+            pipeline.pttl(str(cache.make_key(key)))
+        answers = iter(pipeline.execute())
+        for key, size, ttl_ms in zip(batch, answers, answers, strict=True):
             if size is not None:
-                yield key, size, ms_left if ms_left >= 0 else None
+                yield key, size, ttl_ms if ttl_ms >= 0 else None
 
 
 def _read(raw: bytes | None) -> object:
-    """A declared name's value: JSON, or as the cache keeps it."""
+    """A declared name's value: JSON, or in the cache's own format."""
     try:
         return json.loads(raw or b"null")
     except ValueError:
@@ -192,9 +192,9 @@ def _read(raw: bytes | None) -> object:
 
 
 def _server(redis: Any) -> dict[str, Any]:
-    told = redis.info()
+    info = redis.info()
     wanted: Iterable[str] = (
         "used_memory", "maxmemory", "maxmemory_policy", "evicted_keys", "expired_keys", "connected_clients",
         "uptime_in_seconds",
     )  # fmt: skip
-    return {name: told.get(name) for name in wanted} | {"keys": redis.dbsize()}
+    return {name: info.get(name) for name in wanted} | {"keys": redis.dbsize()}

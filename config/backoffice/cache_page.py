@@ -1,4 +1,4 @@
-"""The cache as staff see it: each name, its hit rate and what lies under it; a look into one key; dropping a name."""
+"""The cache page: each name with its hit rate and keys, the details of one key, and dropping a name."""
 
 from collections import defaultdict
 from typing import Any
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from redis.exceptions import RedisError
 
-from config.backoffice.cache_inspection import Group, Look, Survey, look, look_by_handle, survey
+from config.backoffice.cache_inspection import Group, KeyDetails, Survey, inspect_handle, inspect_key, survey
 from config.backoffice.operations import drop_from_cache
 from config.backoffice.site import page, render_page
 from config.cache import RESULTS, Name, declared
@@ -18,12 +18,12 @@ from config.telemetry.exposition import counted
 
 TITLE = gettext_lazy("Cache")
 # Below this, the alert CacheHitRateLow fires.
-ENOUGH = 85
+GOOD_HIT_RATE = 85
 
 
 @page("cache", TITLE, permission="config.view_machinery")
 def cache_page(request: HttpRequest) -> HttpResponse:
-    """Works where Redis is away: then it tells the hit rates alone."""
+    """While Redis is down it shows the hit rates only."""
     try:
         found: Survey | None = survey()
     except RedisError:
@@ -36,33 +36,33 @@ def cache_page(request: HttpRequest) -> HttpResponse:
         "rows": sorted(rows, key=lambda row: row["group"].title),
         "others": [group for group in groups if not group.name],
         "may_drop": request.user.has_perm("config.drop_cache"),
-        "enough": ENOUGH,
+        "good_hit_rate": GOOD_HIT_RATE,
     }
     return render_page(request, "admin/cache.html", TITLE, context)
 
 
 @page("cache_key", permission="config.view_machinery", route="cache/key/")
 def key_page(request: HttpRequest) -> HttpResponse:
-    """Into one key: by the handle of a sample, or by its whole name, which is sent by POST since it may open a cart."""
-    found: Look | None = None
+    """One key: by a sample's handle, or by its full name, which is sent by POST since it may open a cart."""
+    found: KeyDetails | None = None
     try:
         if request.method == "POST":
-            found = look(request.POST.get("key", "").strip())
+            found = inspect_key(request.POST.get("key", "").strip())
         else:
-            found = look_by_handle(request.GET.get("key", ""))
+            found = inspect_handle(request.GET.get("key", ""))
     except RedisError:
         messages.error(request, _("Redis is unavailable."))
         return HttpResponseRedirect(reverse("admin:cache"))
     if found is None:
         messages.warning(request, _("There is no such key, or it has expired."))
         return HttpResponseRedirect(reverse("admin:cache"))
-    context = {"look": found, "trail": [(reverse("admin:cache"), TITLE)]}
+    context = {"details": found, "trail": [(reverse("admin:cache"), TITLE)]}
     return render_page(request, "admin/cache_key.html", found.key.shown, context)
 
 
 @page("cache_drop", permission="config.drop_cache", route="cache/<slug:name>/drop/")
 def drop_page(request: HttpRequest, name: str) -> HttpResponse:
-    """Asks, then drops."""
+    """Asks for confirmation, then drops."""
     chosen = next((each for each in declared() if each.name == name), None)
     if chosen is None:
         raise Http404
@@ -82,17 +82,17 @@ def _drop(request: HttpRequest, name: Name) -> None:
     facts = {"name": name.name, "count": dropped.keys}
     text = ngettext("Dropped %(count)s key of %(name)s.", "Dropped %(count)s keys of %(name)s.", dropped.keys)
     messages.success(request, text % facts)
-    if not dropped.is_whole:
+    if not dropped.is_complete:
         messages.warning(request, _("Too many keys to drop at once: drop %(name)s again.") % facts)
 
 
 def _rates() -> dict[str, dict[str, Any]]:
-    """By name: look-ups by result, and how many of 100 were found. All processes of this machine, since each began."""
+    """Lookups by name and result, and the hit rate in percent, in all processes on this machine since they started."""
     sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(RESULTS, 0))
     for (name, result), value in counted("cache_requests_total").items():
         sums[name][result] = int(value)
     rates: dict[str, dict[str, Any]] = defaultdict(lambda: {**dict.fromkeys(RESULTS, 0), "rate": None})
     for name, results in sums.items():
-        asked = sum(results.values())
-        rates[name] = {**results, "rate": round(100 * (asked - results["miss"]) / asked) if asked else None}
+        lookups = sum(results.values())
+        rates[name] = {**results, "rate": round(100 * (lookups - results["miss"]) / lookups) if lookups else None}
     return rates

@@ -1,8 +1,7 @@
-"""Lists as files for a spreadsheet: what the list shows under its filters, streamed, and written into the audit log.
+"""CSV exports of lists: the rows that the filters select, streamed and recorded in the audit log.
 
-UTF-8 with a mark at its beginning, without which Excel takes it for something else. Excel reads a file by the rules of
-its country: for readers of Portuguese cells end with a semicolon and decimals stand behind a comma, for others the file
-is as everywhere.
+UTF-8 with a byte order mark, without which Excel guesses another encoding. Excel parses by locale: in Portuguese, cells
+are separated by semicolons and decimals use a comma; otherwise the file is plain CSV.
 """
 
 import csv
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 EXPORT = AuditEvent("list.export", _("exported a list"))
 ROWS_AT_ONCE = 1_000
-# What a spreadsheet takes for the beginning of a formula. A quotation mark before it says that it is text.
+# What a spreadsheet takes for the start of a formula. A leading apostrophe marks the cell as text.
 FORMULA_STARTS = tuple("=+-@＝＋－＠\t\r\n")
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -38,12 +37,12 @@ Column = tuple[Union[str, "_StrPromise"], Callable[[Any], object]]
 
 
 class Exported(Audited[ModelT]):
-    """A list with a button that exports it, for whoever has the permission `export_…` of its model."""
+    """A list with an export button, for users with its model's `export_…` permission."""
 
     export_columns: Sequence[Column] = ()
 
     def export_rows(self, rows: models.QuerySet[ModelT]) -> models.QuerySet[ModelT]:
-        """The rows with whatever the columns read beyond what the list does: nothing is fetched row by row."""
+        """The rows with whatever the columns read beyond the list's own, so nothing is fetched row by row."""
         return rows
 
     def may_export(self, request: HttpRequest) -> bool:
@@ -58,14 +57,14 @@ class Exported(Audited[ModelT]):
         return super().changelist_view(request, {"export_url": export_url, **(extra_context or {})})
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The file. The entry in the log is written before the first row leaves."""
+        """The file. The audit entry is written before the first row is sent."""
         if not self.may_export(request) or not self.has_view_permission(request):
             raise PermissionDenied
         try:
             rows = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
-        # Whom somebody searched for is nobody's business later.
+        # The search text may be personal data: it is not logged.
         filters = {name: "…" if name == "q" else value for name, value in request.GET.items()}
         audit.record(request.user, EXPORT, self.model, after=filters)
         file = _file(self.export_columns, self.export_rows(rows), translation.get_language() or "")
@@ -78,7 +77,7 @@ class Exported(Audited[ModelT]):
 
 
 def _file(columns: Sequence[Column], rows: models.QuerySet[ModelT], language: str) -> Iterator[bytes]:
-    """The file in pieces, each of so many rows, read behind the last: no cursor is held, no more is in memory."""
+    """The file in batches of rows, each read by key after the last: no open cursor, one batch in memory."""
     with translation.override(language):
         yield b"\xef\xbb\xbf" + _lines([[str(title) for title, _read in columns]], language)
     rows, last = rows.order_by("pk"), None
@@ -98,7 +97,7 @@ def _lines(cells: list[list[str]], language: str) -> bytes:
 
 
 def cell(value: object, language: str) -> str:
-    """A value as a spreadsheet takes it: numbers to reckon with, times of the shop's zone, text that is never run."""
+    """A value as a spreadsheet cell: numbers, times in the shop's zone, text that never runs as a formula."""
     if value is None:
         return ""
     if isinstance(value, Decimal):

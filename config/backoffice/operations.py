@@ -1,4 +1,4 @@
-"""What staff do to the machinery by hand. Each is in the audit log before it happens."""
+"""What operators do by hand to caches and breakers. Each action is in the audit log before it happens."""
 
 import time
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from config.resilience.breakers import breaker
 CLOSE_BREAKER = AuditEvent("breaker.close", _("closed by hand"))
 DROP_CACHE = AuditEvent("cache.drop", _("dropped from the cache"))
 
-# A drop walks through all of Redis' keys: it stops after a while and says so.
-DROP_SECONDS, A_ROUND = 5.0, 1_000
+# A drop scans all keys in Redis: it stops after this long and reports that it is incomplete.
+DROP_SECONDS, BATCH = 5.0, 1_000
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """`is_whole` says that nothing was left over for another time."""
+    """`is_complete`: no key was left because time ran out."""
 
     keys: int
-    is_whole: bool
+    is_complete: bool
 
 
 def close_breaker(name: str, by: Actor, reason: str) -> None:
-    """Let calls of the service through again, in every process."""
+    """Let calls to the service through again, in every process."""
     before = breaker(name).state
     record(
         by,
@@ -43,23 +43,23 @@ def close_breaker(name: str, by: Actor, reason: str) -> None:
 
 
 def drop_from_cache(name: Name, by: Actor) -> Dropped:
-    """Forget all that is kept under a name, in bounded time; what is being loaded meanwhile is not kept either.
+    """Drop everything cached under a name, in bounded time; values being loaded meanwhile are not stored either.
 
-    Touches no key of any other name: locks, breakers and sessions stay. Raises RedisError where Redis is away.
+    Touches no other keys: locks, breakers and sessions stay. Raises RedisError if Redis is unavailable.
     """
     redis = get_redis_connection("default")
     redis.ping()
     record(by, DROP_CACHE, Machinery(f"cache {name.name}"))
-    give_up_at = time.monotonic() + DROP_SECONDS
+    deadline = time.monotonic() + DROP_SECONDS
     keys = 0
     for pattern in (*name.patterns, f"lease:{name.name}:*"):
         cursor = None
         while cursor != 0:
-            if time.monotonic() > give_up_at:
-                return Dropped(keys, is_whole=False)
-            cursor, some = redis.scan(cursor or 0, match=match_of(pattern), count=A_ROUND)
-            keys += _unlink(redis, some)
-    return Dropped(keys, is_whole=True)
+            if time.monotonic() > deadline:
+                return Dropped(keys, is_complete=False)
+            cursor, batch = redis.scan(cursor or 0, match=match_of(pattern), count=BATCH)
+            keys += _unlink(redis, batch)
+    return Dropped(keys, is_complete=True)
 
 
 def _unlink(redis: Any, keys: list[bytes]) -> int:

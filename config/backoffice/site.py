@@ -1,7 +1,7 @@
-"""The admin site: Django's, and pages that belong to no model, such as money, cache and breakers.
+"""The admin site: Django's, plus pages that belong to no model, such as money, cache and breakers.
 
-An app's `admin` declares its pages with `page`; each has a permission of its own, which is checked here, and those that
-somebody may see stand first in their menu.
+An app's `admin` declares its pages with `page`. Each has a permission of its own, which is checked here; the pages that
+a user may see come first in the menu.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ View = Callable[..., HttpResponse]
 
 @dataclass(frozen=True)
 class Page:
-    """`name` is its address and, behind `admin:`, its URL's name. One with no title is not in the menu."""
+    """`name` is its path and, after `admin:`, its URL name. A page without a title is not in the menu."""
 
     name: str
     title: Union[str, "_StrPromise"]
@@ -39,7 +39,7 @@ _pages: list[Page] = []
 def page(
     name: str, title: Union[str, "_StrPromise"] = "", *, permission: str, route: str = ""
 ) -> Callable[[View], View]:
-    """Make a view a page of the back room, for staff who have `permission`; others get a 403."""
+    """Make a view a page of the back office, for staff with `permission`; others get a 403."""
 
     def declare(view: View) -> View:
         @wraps(view)
@@ -60,7 +60,7 @@ class BackOffice(admin.AdminSite):
         return [*own, *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """With the pages that this person may see before the apps, in the form in which the menu takes apps."""
+        """The pages that the user may see, in the menu's format for apps, then the apps."""
         apps = super().get_app_list(request, app_label)
         allowed = [page for page in _pages if page.title and request.user.has_perm(page.permission)]
         shown = sorted(allowed, key=lambda page: str(page.title))
@@ -82,5 +82,5 @@ class BackOffice(admin.AdminSite):
 
 
 def render_page(request: HttpRequest, template: str, title: object, context: dict[str, Any]) -> HttpResponse:
-    """`template`, a child of `admin/overview.html`, with what the admin's frame needs round `context`."""
+    """Render `template`, a child of `admin/overview.html`, with the admin's own context and `context`."""
     return TemplateResponse(request, template, {**admin.site.each_context(request), "title": title, **context})

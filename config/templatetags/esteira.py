@@ -1,4 +1,4 @@
-"""`{% load esteira %}`: the formats, and the small pieces that every page is made of."""
+"""`{% load esteira %}`: the formats, and the small parts that every page uses."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ register.simple_tag(formats.arrival)
 
 @register.simple_tag
 def icon(name: str, variant: str = "") -> SafeString:
-    """A drawing from icons.svg; it says nothing to a screen reader, so words must stand beside it."""
+    """An icon from icons.svg, hidden from screen readers: it needs text beside it."""
     classes = f"icon icon--{variant}" if variant else "icon"
     return format_html(
         '<svg class="{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
@@ -40,13 +40,13 @@ def qr_code(text: str) -> SafeString:
 
 @register.inclusion_tag("esteira/field.html")
 def field(bound: forms.BoundField, **options: Any) -> dict[str, Any]:
-    """A form field with its label above, its hint, and its errors beside it. `optional=True` says so in the label."""
+    """A form field with label, hint and errors. `optional=True` says so in the label."""
     return {"field": bound, "optional": not bound.field.required, **options}
 
 
 @register.inclusion_tag("esteira/form_errors.html")
 def form_errors(form: forms.BaseForm) -> dict[str, Any]:
-    """What has to be mended, listed at the top with a link to each field."""
+    """The form's errors, listed at the top with a link to each field."""
     listed = [
         (form[name], message) for name, messages in form.errors.items() if name in form.fields for message in messages
     ]

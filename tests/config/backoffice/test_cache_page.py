@@ -151,10 +151,10 @@ def test_a_drop_that_takes_too_long_says_so(desk: Client, full: str, monkeypatch
 
 def test_it_looks_at_so_many_keys_and_no_more(desk: Client) -> None:
     redis = get_redis_connection("default")
-    redis.mset({cache.make_key(f"product:{number}"): "1" for number in range(cache_inspection.KEYS_AT_MOST + 300)})
+    redis.mset({cache.make_key(f"product:{number}"): "1" for number in range(cache_inspection.MAX_KEYS + 300)})
     found = desk.get(PAGE).context["survey"]
-    assert found.looked_at == cache_inspection.KEYS_AT_MOST
-    assert not found.is_whole
+    assert found.scanned == cache_inspection.MAX_KEYS
+    assert not found.is_complete
 
 
 def test_without_redis_it_says_so(desk: Client, nowhere: None) -> None:
