@@ -1,6 +1,6 @@
-"""Carts, as staff see them: read-only, with what is in them and what it costs today.
+"""Carts in the admin: read-only, with their contents at today's prices.
 
-A cart's token opens the cart, so only its first characters are shown.
+A cart's token grants access to the cart, so only its first characters are shown.
 """
 
 from datetime import timedelta
@@ -55,9 +55,9 @@ class ValueFilter(ChoiceFilter):
     choices_offered = (("100", "100"), ("300", "300"), ("1000", "1000"))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
-        least = self.value()
+        minimum = self.value()
         offered = {value for value, _text in self.choices_offered}
-        return queryset.filter(Q(subtotal__gte=Decimal(least))) if least in offered else queryset
+        return queryset.filter(Q(subtotal__gte=Decimal(minimum))) if minimum in offered else queryset
 
 
 class AgeFilter(ChoiceFilter):
@@ -93,7 +93,7 @@ class ContentsFilter(ChoiceFilter):
 
 @page("abandoned_carts", _("Abandoned carts"), permission="cart.view_cart")
 def abandoned_carts(request: HttpRequest) -> HttpResponse:
-    """A way from the menu to the list of carts, with the question asked."""
+    """A menu entry that opens the list of carts with the filter set."""
     return HttpResponseRedirect(f"{reverse('admin:cart_cart_changelist')}?abandoned=hour")
 
 

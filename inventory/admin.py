@@ -1,4 +1,4 @@
-"""The shop's goods, as staff see them: what is sold, where it lies, and who holds it."""
+"""Products and stock in the admin: what is sold, where it is stored, and which orders hold it."""
 
 from typing import Any
 
@@ -30,11 +30,11 @@ from config.db.statuses import BAD, BUSY, GOOD
 from inventory import services
 from inventory.models import Category, Product, Reservation, ReservationLine, ReservationStatus, Stock, Warehouse
 
-FEW = 5  # as many or fewer free units are worth a look
+FEW = 5  # low stock: this many available units or fewer
 
 
 def free_tag(free: int) -> SafeString:
-    """How many units can be sold, coloured where they are few or none."""
+    """How many units can be sold, coloured if few or none are left."""
     if free <= 0:
         return tag(_("sold out"), BAD)
     return tag(free, BUSY if free <= FEW else GOOD)
@@ -49,7 +49,7 @@ class CategoryAdmin(Audited[Category]):
 
 
 class FreeFilter(ChoiceFilter):
-    """Needs an annotation with the units that can be sold, named by `annotation`."""
+    """Needs an annotation, named by `annotation`, with the units that can be sold."""
 
     title = _("availability")
     parameter_name = "free"
@@ -146,7 +146,7 @@ class WarehouseAdmin(Audited[Warehouse]):
 
 
 class StockForm(forms.ModelForm[Stock]):
-    """How many there are and why. `seen` is how many there were when the form was opened."""
+    """The new quantity and the reason. `seen` is the quantity when the form was opened."""
 
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
     on_hand = forms.IntegerField(label=_("on hand"), min_value=0)
@@ -169,7 +169,7 @@ class StockFreeFilter(FreeFilter):
 
 
 def holds_on(stock: Stock) -> list[dict[str, Any]]:
-    """The holds that count in `reserved`, with the orders that they belong to; what was sold is not listed."""
+    """The holds that make up `reserved`, with their orders; committed stock is not listed."""
     return [
         {
             "order": reference_link(line.reservation.reference),
@@ -214,7 +214,7 @@ class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
         return (queryset.filter(product__in=matches) if search_term.strip() else queryset), False
 
     def has_delete_permission(self, request: HttpRequest, obj: Stock | None = None) -> bool:
-        """What was sold from a stock row hangs on it: set it to zero instead."""
+        """Past sales reference the stock row: set it to zero instead."""
         return False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -233,7 +233,7 @@ class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
         return (*facts, "reason", "seen") if self.has_change_permission(request, obj) else facts
 
     def save_model(self, request: HttpRequest, obj: Stock, form: Any, change: bool) -> None:
-        """Raises StockRefused, with nothing written: `RefusalsAsMessages` shows why."""
+        """Raises StockRefused, with nothing written; `RefusalsAsMessages` shows the reason."""
         typed = form.cleaned_data
         saved = services.set_stock(
             obj.product.sku,
@@ -246,7 +246,7 @@ class StockAdmin(Exported[Stock], RefusalsAsMessages[Stock]):
         obj.pk, obj.on_hand, obj.reserved = saved.pk, saved.on_hand, saved.reserved
 
     def log_addition(self, request: HttpRequest, obj: Stock, message: Any) -> Any:
-        """The verb has written it."""
+        """The service has already recorded it."""
 
     log_change = log_addition
 

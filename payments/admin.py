@@ -1,6 +1,6 @@
-"""Money, as staff see it: payments, each call to the provider, each refund, and what the provider told by itself.
+"""Money in the admin: payments, their attempts and refunds, unmatched charges, and the provider's webhook events.
 
-All of it is read-only: money is moved by the buttons on an order's page.
+Money is moved only by the buttons on an order's page. Here all is read-only, apart from an unmatched charge's note.
 """
 
 import json
@@ -47,7 +47,7 @@ SETTLED = moment_of("settled_at", _("settled"))
 
 
 class OpenSinceFilter(ChoiceFilter):
-    """Rows whose end is not known; `open_statuses` are the statuses that say so."""
+    """Unsettled rows; `open_statuses` are the statuses that count as open."""
 
     title = _("open for more than")
     parameter_name = "open"
@@ -145,7 +145,7 @@ class PaymentAdmin(Exported[Payment], FactsAdmin[Payment]):
 
 @admin.register(PaymentAttempt)
 class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
-    """The provider's token of the payment method is left out: nobody here needs it."""
+    """The provider's payment method token is left out: staff do not need it."""
 
     list_display = (CREATED, "order", "status_shown", "amount_shown", "method", "provider_reference", "why")
     list_display_links = (CREATED,)
@@ -234,7 +234,7 @@ class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
         return amount(refund.amount, refund.payment.currency)
 
 
-class DealtFilter(ChoiceFilter):
+class ResolvedFilter(ChoiceFilter):
     title = _("state")
     parameter_name = "dealt"
     choices_offered = (("no", _("waiting")), ("yes", _("handled")))
@@ -259,12 +259,12 @@ class StrayChargeForm(forms.ModelForm[StrayCharge]):
 
 @admin.register(StrayCharge)
 class StrayChargeAdmin(Audited[StrayCharge]):
-    """Facts, and one thing to be said of each, once: what was done about it."""
+    """Read-only, apart from one note on what was done, which can be written once."""
 
     form = StrayChargeForm
     list_display = (moment_of("found_at", _("found")), "provider_reference", "amount_shown", "state", "note")
     list_display_links = ("provider_reference",)
-    list_filter = (DealtFilter, "provider")
+    list_filter = (ResolvedFilter, "provider")
     list_per_page = 50
     show_full_result_count = False
     date_hierarchy = "found_at"
@@ -289,7 +289,7 @@ class StrayChargeAdmin(Audited[StrayCharge]):
         reconcile.resolve_unmatched(obj, by=request.user, note=form.cleaned_data["note"])
 
     def log_change(self, request: HttpRequest, obj: StrayCharge, message: Any) -> Any:
-        """The verb has written it."""
+        """The service has already recorded it."""
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, charge: StrayCharge) -> SafeString | str:

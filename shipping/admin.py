@@ -1,4 +1,4 @@
-"""What delivery costs, as staff see it."""
+"""Shipping methods, rates and quotes in the admin."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -19,7 +19,7 @@ class ShippingMethodAdmin(Audited[ShippingMethod]):
     list_editable = ("active", "position")
 
     def has_delete_permission(self, request: HttpRequest, obj: ShippingMethod | None = None) -> bool:
-        """A method goes out of use by not being active: its rates would go with it."""
+        """Methods are deactivated instead: deleting one would delete its rates."""
         return False
 
 
@@ -54,7 +54,7 @@ class ShippingRateAdmin(Audited[ShippingRate]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ShippingRate], search_term: str
     ) -> tuple[QuerySet[ShippingRate], bool]:
-        """Digits of a CEP, with or without its dash; its beginning is enough."""
+        """Digits of a CEP, with or without the dash; a prefix is enough."""
         digits = "".join(character for character in search_term if character.isdigit())[:8]
         if not search_term.strip():
             return queryset, False
@@ -93,7 +93,7 @@ class ExpiryFilter(ChoiceFilter):
 
 @admin.register(Quote)
 class QuoteAdmin(FactsAdmin[Quote]):
-    """The reference is left out: it is a cart's token, and opens that cart."""
+    """The reference is left out: it is a cart's token, which grants access to the cart."""
 
     list_display = (
         moment_of("created_at", _("created")),
