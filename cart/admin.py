@@ -169,7 +169,7 @@ class CartAdmin(PageAdmin[Cart]):
         return format_html("<code>{}…</code>", cart.token[:TOKEN_SHOWN])
 
     @admin.display(description=_("owner"), ordering="email")
-    def whose(self, cart: Cart) -> str:
+    def owner(self, cart: Cart) -> str:
         return (cart.user.get_username() if cart.user else cart.email) or str(_("a guest"))
 
     @admin.display(description=_("status"), ordering="status")

@@ -48,7 +48,7 @@ def test_an_order_is_refunded_three_clicks_from_home_on_a_phone(
     staff.page.get_by_role("link", name="Refund…").click()
     staff.page.get_by_label("Reason").fill("scratched")
     staff.page.locator("form [type=submit].button-grave, form .page-actions [type=submit]").first.click()
-    expect(staff.page.locator(".messagelist")).to_contain_text("is refunded")
+    expect(staff.page.locator(".messagelist")).to_contain_text("is fully refunded")
     assert Order.objects.get(pk=order.pk).status == OrderStatus.REFUNDED
     assert sandbox.ledger()["balance"] == 0
 

@@ -42,7 +42,7 @@ def test_signing_up_makes_an_account_and_signs_in(visitor):
     [
         ({"email": "MARIA@example.COM"}, "email", "already an account"),
         ({"email": "nobody"}, "email", "name@example.com"),
-        ({"email": ""}, "email", "Type your e-mail"),
+        ({"email": ""}, "email", "Enter your e-mail"),
         ({"full_name": ""}, "full_name", "on the parcel"),
         ({"full_name": "x" * 121}, "full_name", "120"),
         ({"password": "short"}, "password", "too short"),

@@ -73,7 +73,7 @@ def test_a_link_that_is_none_says_so(visitor, person, path):
     page = visitor.get(reverse("accounts:sign_in").replace("sign-in/", path))
     assert page.status_code == 200
     assert not page.context["validlink"]
-    assert "does not work any more" in page.text
+    assert "no longer works" in page.text
 
 
 def test_the_link_leads_to_this_shop_whatever_host_was_asked(person, mailoutbox, settings):
