@@ -1,1 +1,1 @@
-"""What the tests of several folders share. Nothing here knows those folders; `tests/conftest.py` names the fixtures."""
+"""Shared by several test folders; imports nothing from them. `tests/conftest.py` registers the fixtures."""

@@ -1,4 +1,4 @@
-"""An app as it speaks to the shop: JSON over HTTP, in English unless it says otherwise."""
+"""A client of the REST API: JSON over HTTP, in English by default."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ PROBLEM = "application/problem+json"
 
 
 class App:
-    """Calls by the path behind `/api/v1/`; `user` is signed in by token."""
+    """Paths are relative to `/api/v1/`; `user` is authenticated by token."""
 
     def __init__(self, user: User | None = None) -> None:
         self._client = Client(raise_request_exception=False)
@@ -44,7 +44,7 @@ class App:
         return self._client.generic(method, ROOT + path, body, content_type, headers=self._headers)
 
     def check_out(self, cart: Any, method: str = "pm_card_visa", key: str = "key-1", **changes: Any) -> HttpResponse:
-        """Pay for a cart (its document or snapshot) with the total that it shows."""
+        """Check out a cart (its document or snapshot) with the total it shows."""
         facts = cart if isinstance(cart, dict) else {"id": cart.id, "total": str(cart.total)}
         body = {"payment_method": method, "expected_total": facts["total"], **changes}
         return self.post(f"carts/{facts['id']}/checkout/", body, idempotency_key=key)
@@ -60,7 +60,7 @@ class App:
 
 @pytest.fixture
 def app() -> App:
-    """Somebody who is not signed in."""
+    """An anonymous client."""
     return App()
 
 
@@ -75,7 +75,7 @@ def users_app(user: User) -> App:
 
 
 def assert_problem(answer: HttpResponse, status: int, code: str, *fields: str) -> dict[str, Any]:
-    """The answer is this refusal, as RFC 9457 has it, with errors for exactly these fields."""
+    """The response is this problem document (RFC 9457), with errors for exactly these fields."""
     assert answer.headers["Content-Type"] == PROBLEM, answer.content
     problem: dict[str, Any] = answer.json()
     assert (answer.status_code, problem["status"], problem["code"]) == (status, status, code), problem

@@ -1,4 +1,4 @@
-"""Orders as staff find them, made on the checkout's own path; only the provider's answer is given, not asked for."""
+"""Orders as staff see them, placed through the real checkout; only the provider's outcome is supplied by the test."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +21,7 @@ from tests.support.factories.cart import ready_cart
 
 
 def order(outcome: str | None = "approved", products: Sequence[Product] | int = 1, **command: Any) -> Order:
-    """An order whose provider answered `outcome`; None leaves the attempt as it is when the process dies."""
+    """An order with the provider's `outcome`; None leaves the attempt as if the process had died before the answer."""
     cart = ready_cart(products)
     agreed = {"payment_method": "pm_card_visa", "expected_total": cart.total, "language": "pt-br", **command}
     made, attempt = _commit_order(PlaceOrder(cart_token=cart.id, **agreed))
@@ -50,7 +50,7 @@ def page_of(made: Order) -> str:
 
 
 def press(desk: Client, verb: str, made: Order) -> list[str]:
-    """Press a button of the order's page; what is told afterwards."""
+    """Press a button on the order's page; returns the messages shown afterwards."""
     answer = desk.post(reverse("admin:checkout_order_do", args=[made.pk, verb]), follow=True)
     assert answer.status_code == 200
     return told(answer)
@@ -58,7 +58,7 @@ def press(desk: Client, verb: str, made: Order) -> list[str]:
 
 @contextmanager
 def opened(service: str) -> Iterator[None]:
-    """With a breaker that has tripped, and is closed again afterwards."""
+    """With the circuit of `service` open; closes it afterwards."""
     for _ in range(FAILURES_BEFORE_OPENING):
         with suppress(ProviderFailure, BreakerOpen), breaker(service).calling():
             raise ProviderFailure

@@ -1,8 +1,8 @@
-"""The balance of money and stock: what must be true of the whole shop, whatever broke before.
+"""The balance of money and stock: the invariants of the whole shop, whatever failed before.
 
-Money: what the provider captured, by its own ledger, is what paid orders come to, and what went back.
-Goods: what lay on the shelves at the start is what was sold, what is held and what is free.
-One live order a cart, one mail a paid order, nobody charged for an order that is not there, none without freight.
+Money: what the provider captured, by its own ledger, equals the total of paid orders plus refunds.
+Stock: the units on hand at the start equal those sold, reserved and available.
+One live order per cart, one mail per paid order, no charge without an order, no order without freight.
 """
 
 from collections import Counter
@@ -23,13 +23,13 @@ PAID = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
 
 def shelves() -> dict[int, int]:
-    """What lies where now: units on hand by stock row. Take it before the first sale."""
+    """Units on hand by stock row, to be taken before the first sale."""
     return dict(Stock.objects.values_list("id", "on_hand"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
-    """The books of one run. Money in centavos, goods in units."""
+    """The balance of one run. Money in centavos, stock in units."""
 
     captured: int
     refunded: int
@@ -46,9 +46,9 @@ class Balance:
     def taken(
         cls, ledger: Mapping[str, Any], at_start: Mapping[int, int], mails: Counter[str], *, at_rest: bool = True
     ) -> "Balance":
-        """The balance now. `ledger` is the provider's, `at_start` what `shelves` said, `mails` counts mails by order.
+        """The balance now. `ledger` is the provider's, `at_start` comes from `shelves`, `mails` counts mails by order.
 
-        `at_rest`: nothing may be unsettled any more, except what waits for a shopper.
+        `at_rest`: nothing may be pending any more, except what waits for a shopper.
         """
         paid = sum(to_minor_units(order.total, order.currency) for order in _paid())
         return cls(
@@ -100,7 +100,7 @@ def _money(ledger: Mapping[str, Any], paid: int) -> list[str]:
 
 
 def _books(ledger: Mapping[str, Any]) -> list[str]:
-    """Our own books against the provider's, as sums and order by order."""
+    """Our payments against the provider's ledger, in total and order by order."""
     captured = PaymentAttempt.objects.aggregate(total=Sum("captured"))["total"] or Decimal(0)
     refunded = Refund.objects.filter(status=RefundStatus.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or 0
     problems = []
@@ -163,13 +163,13 @@ def _carts() -> list[str]:
         problems.append(f"carts {paid ^ ordered} are ordered without an order, or the other way round")
     if closed != waiting:
         problems.append(
-            f"carts {closed ^ waiting} are closed for a payment that nobody waits for, or the other way round"
+            f"carts {closed ^ waiting} are closed for a payment that no order waits for, or the other way round"
         )
     return problems
 
 
 def _freight() -> list[str]:
-    """Every order, whatever became of it, travels at a price that was promised to its cart and still held."""
+    """Every order, in whatever state, ships at a price quoted to its cart that had not expired."""
     problems = []
     for order in Order.objects.select_related("quote", "cart"):
         quote = order.quote
@@ -184,7 +184,7 @@ def _freight() -> list[str]:
 
 
 def _mails(mails: Counter[str], *, at_rest: bool) -> list[str]:
-    """`at_rest`: every paid order has its mail; before, a mail may still be on its way."""
+    """`at_rest`: every paid order has its mail; otherwise a mail may still be on its way."""
     wanted = Counter(order.number for order in _paid())
     refunded = set(Order.objects.filter(status=OrderStatus.REFUNDED).values_list("number", flat=True))
     problems = [f"order {number} got {count} mails" for number, count in mails.items() if count > 1]
@@ -196,7 +196,7 @@ def _mails(mails: Counter[str], *, at_rest: bool) -> list[str]:
 
 
 def _unrest() -> list[str]:
-    """What is still open although nobody has to act."""
+    """What is still pending although no one has to act."""
     open_attempts = PaymentAttempt.objects.filter(status__in=[AttemptStatus.STARTED, AttemptStatus.UNKNOWN])
     rows = {
         "attempts without a known end": open_attempts.count(),

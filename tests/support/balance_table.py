@@ -1,7 +1,7 @@
-"""The table at the end: a row a fault, with the number of runs and the balance of money and stock after them.
+"""The table at the end of a run: per fault, the number of runs and the balance of money and stock afterwards.
 
-Tests hand in rows by `record_property`, so that they also come from the processes of `pytest -n`.
-With FAULTS_PAGE set, the table of a complete green run also goes between the markers of that page.
+Tests add rows with `record_property`, so that those of `pytest -n` workers arrive as well.
+With FAULTS_PAGE set, a complete green run also writes the table between the markers of that page.
 """
 
 import os
@@ -24,7 +24,7 @@ def row_of(fault: str, runs: int, balance: Balance) -> dict[str, Any]:
 
 
 def pytest_configure() -> None:
-    """One seed for all processes of this run."""
+    """Share one seed between all processes of this run."""
     os.environ.setdefault("NOISE_SEED", str(random.SystemRandom().randrange(10**9)))
 
 
@@ -43,7 +43,7 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
 
 
 def _collect(terminalreporter: Any) -> list[dict[str, Any]]:
-    """Rows of the same fault added up, in the order of their names."""
+    """Rows summed up by fault, sorted by name."""
     sums: dict[str, dict[str, Any]] = defaultdict(lambda: dict.fromkeys(["runs", *NUMBERS], 0) | {"problems": 0})
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -74,7 +74,7 @@ def _padded(cell: str, width: int, place: int) -> str:
 
 
 def put_into(page: Path, table: str) -> None:
-    """Replace what stands between the page's markers."""
+    """Replace the text between the page's markers."""
     head, rest = page.read_text().split(BEGIN)
     tail = rest.split(END, 1)[1]
     page.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}")

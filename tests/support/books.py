@@ -1,4 +1,4 @@
-"""What every fault test stands on: the provider, a mail server, and the books that must balance at the end."""
+"""Fixtures of every fault test: the provider, a mail server, and the balance to check at the end."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,10 +14,10 @@ from tests.support.sandbox import Sandbox, close_breakers
 
 
 class Books:
-    """The whole shop's books: `open` them when the shelves are stocked, `check` them at the end."""
+    """The balance of the whole shop: `open` once the stock is in place, `check` at the end."""
 
-    def __init__(self, sandbox: Sandbox, mails: MailSink, hand_in: Callable[[str, object], None]) -> None:
-        self._sandbox, self._mails, self._hand_in = sandbox, mails, hand_in
+    def __init__(self, sandbox: Sandbox, mails: MailSink, add_row: Callable[[str, object], None]) -> None:
+        self._sandbox, self._mails, self._add_row = sandbox, mails, add_row
         self._at_start: dict[int, int] = {}
 
     def open(self) -> None:
@@ -27,9 +27,9 @@ class Books:
         return Balance.taken(self._sandbox.ledger(), self._at_start, self._mails.by_order(), at_rest=at_rest)
 
     def check(self, fault: str, runs: int, *, at_rest: bool = True) -> Balance:
-        """Assert that everything is in balance, and put a row into the table. `runs`: how often `fault` struck."""
+        """Assert that everything balances, and add a row to the table. `runs`: how often `fault` was injected."""
         books = self.taken(at_rest=at_rest)
-        self._hand_in(balance_table.ROW, balance_table.row_of(fault, runs, books))
+        self._add_row(balance_table.ROW, balance_table.row_of(fault, runs, books))
         assert books.problems == ()
         return books
 
@@ -44,7 +44,7 @@ def session_mails() -> Iterator[MailSink]:
 
 @pytest.fixture
 def mails(session_mails: MailSink, settings: Any) -> MailSink:
-    """A real mail server, empty, and the settings that lead to it."""
+    """A real mail server, empty, with the settings pointing at it."""
     session_mails.forget()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", session_mails.port
@@ -58,8 +58,8 @@ def books(sandbox: Sandbox, mails: MailSink, record_property: Callable[[str, obj
 
 @pytest.fixture
 def move_clocks(sandbox: Sandbox) -> Iterator[Callable[[float], None]]:
-    """Moves the clocks of this process and of the provider forward together, where `pass_time` is not enough: what the
-    provider has written down must age too."""
+    """Moves the clocks of this process and of the provider forward together, for tests in which the provider's records
+    must age too and `pass_time` is not enough."""
     with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
 
         def forward(seconds: float) -> None:

@@ -1,6 +1,6 @@
-"""The stand-in carrier for tests: a real process on a free port, one a test session and worker.
+"""The stand-in carrier for tests: a real process on a free port, one per test session and worker.
 
-`carrier` points the settings at it, with no faults and its breaker closed. Without it a test has no carrier.
+`carrier` points the settings at it, with no faults and its circuit closed. Tests without the fixture have no carrier.
 """
 
 import json
@@ -46,27 +46,27 @@ class StandInCarrier:
                 pipe.close()
 
     def fault(self, kind: str, **fields: Any) -> None:
-        """Switch a fault on: see shipping/sandbox/faults.py."""
+        """Inject a fault: see shipping/sandbox/faults.py."""
         self._call("POST", "faults", {"kind": kind, **fields})
 
     def no_faults(self) -> None:
         self._call("DELETE", "faults")
 
     def reset(self) -> None:
-        """No faults, no calls so far. Waits where the door is still closed."""
+        """Clear the faults and the count of calls. Waits until the port accepts connections again."""
         deadline = time.monotonic() + 10
         while True:
             try:
                 self._call("POST", "reset")
             except OSError:
-                assert time.monotonic() < deadline, "The carrier stays away."
+                assert time.monotonic() < deadline, "The carrier is still unreachable."
                 time.sleep(0.05)
             else:
                 return
 
     @property
     def calls(self) -> int:
-        """How often prices were asked for."""
+        """How often prices were requested."""
         count: int = self._call("GET", "calls")["count"]
         return count
 
@@ -85,7 +85,7 @@ class StandInCarrier:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Fail where the block takes longer."""
+    """Fail if the block takes longer."""
     started = time.monotonic()
     yield
     took = time.monotonic() - started

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
 
-# The first draws pages and nothing round them: the journeys take a quarter less time.
+# The first is headless only: the journeys take a quarter less time with it.
 _PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _ADVICE = (
     "The browser journeys need Chromium, and installing it failed (see above).\n"
@@ -18,7 +18,7 @@ _ADVICE = (
 
 
 def find() -> str | None:
-    """The path of a Chromium that is there, `CHROMIUM` first; None where there is none."""
+    """The path of an installed Chromium, `CHROMIUM` first; None if there is none."""
     named = os.environ.get("CHROMIUM")
     if named:
         return shutil.which(named)
@@ -26,7 +26,7 @@ def find() -> str | None:
 
 
 def install() -> None:
-    """Debian's package where we may, else Playwright's download. Raises nothing: what it prints tells the person."""
+    """Debian's package if we may install it, else Playwright's download. Prints errors instead of raising them."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "-qq"], check=False)
@@ -48,7 +48,7 @@ def _playwrights_own() -> str | None:
 
 
 def main() -> int:
-    """Make sure that there is one."""
+    """Make sure that one is installed."""
     if find() is None:
         print("Chromium is missing: installing it for the browser journeys.", flush=True)
         install()

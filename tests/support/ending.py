@@ -1,4 +1,4 @@
-"""Ending what a test has started, and all below it: each was started in a session of its own."""
+"""Ending the process trees that a test has started, each in a session of its own."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import subprocess
 
 
 def end(process: "subprocess.Popen[bytes]", seconds: float = 2) -> None:
-    """Ask it to stop, and kill what is left of it and its children after `seconds`."""
+    """Send SIGTERM, and kill what is left of the process and its children after `seconds`."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
@@ -15,7 +15,7 @@ def end(process: "subprocess.Popen[bytes]", seconds: float = 2) -> None:
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
-    """kill -9, the process and its children: nobody gets to clean up."""
+    """kill -9 the process and its children: nothing is cleaned up."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)

@@ -1,4 +1,4 @@
-"""Guards switched off, to show that a race is real: with them off it is lost."""
+"""Guards switched off, to show that the race they prevent is real."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ ONE_LIVE_ORDER = next(
 
 @contextmanager
 def without_one_live_order_per_cart() -> Iterator[None]:
-    """The database lets a cart have several live orders. What is left of them must be mended before it ends."""
+    """The database allows several live orders per cart. All but one per cart are cancelled afterwards."""
     with connection.schema_editor() as editor:
         editor.remove_constraint(Order, ONE_LIVE_ORDER)
     try:
@@ -33,30 +33,30 @@ def without_one_live_order_per_cart() -> Iterator[None]:
 
 @contextmanager
 def without_redis_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if Redis were away: everybody is let through, and Postgres alone decides."""
+    """As if Redis were down: every caller gets the lock, and Postgres alone decides."""
 
     @contextmanager
-    def open_door(_name: str, _seconds: float) -> Iterator[bool]:
+    def always_acquired(_name: str, _seconds: float) -> Iterator[bool]:
         yield True
 
     with monkeypatch.context() as patch:
-        patch.setattr(path, "redis_lock", open_door)
+        patch.setattr(path, "redis_lock", always_acquired)
         yield
 
 
 @contextmanager
 def without_cart_lock(monkeypatch: pytest.MonkeyPatch, callers: int) -> Iterator[None]:
-    """Everybody reads the cart as open, without its row's lock, and all of them before anybody writes."""
-    everybody_has_looked = Barrier(callers, timeout=3)
+    """Every caller reads the cart as open, without its row lock, and all of them read before any writes."""
+    all_have_read = Barrier(callers, timeout=3)
 
-    def look(self: CartQuerySet, token: str, user_id: int | None) -> Cart:
+    def read_unlocked(self: CartQuerySet, token: str, user_id: int | None) -> Cart:
         cart = CartQuerySet(Cart).fetch(token, user_id)
         cart.status = CartStatus.OPEN
-        _wait(everybody_has_looked)
+        _wait(all_have_read)
         return cart
 
     with monkeypatch.context() as patch:
-        patch.setattr(CartQuerySet, "fetch_locked", look)
+        patch.setattr(CartQuerySet, "fetch_locked", read_unlocked)
         yield
 
 

@@ -1,4 +1,4 @@
-"""The image's commands, read where they stand (Dockerfile, compose.yaml), run here outside a container."""
+"""The image's commands, read from Dockerfile and compose.yaml and run outside a container."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ def compose() -> dict[str, Any]:
 
 
 def web_command(port: int) -> list[str]:
-    """The image's own command, on a port of the loopback."""
+    """The image's own command, on a loopback port."""
     text = re.sub(r"\\\n", "", (REPOSITORY / "Dockerfile").read_text())
     command: list[str] = json.loads(re.findall(r"^CMD (\[.*\])$", text, re.MULTILINE)[-1])
     return [part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in command]
@@ -40,13 +40,13 @@ def service_command(name: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What production sets, with the servers and the database of this test."""
+    """The variables of production, with the servers and the database of this test."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR", "LANG")}
     return {
         **kept,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]]),
         "PYTHONUNBUFFERED": "1",
-        # Not the folder of a demo that may be running here, whose settings would count.
+        # Not the data folder of a demo that may be running here: its settings would apply.
         "ESTEIRA_DATA": str(settings.DATA_DIR / "none"),
         "SECRET_KEY": "only-for-a-test-of-the-image-0123456789-abcdefghijklmnop",
         "DATABASE_URL": database_url(),
@@ -65,7 +65,7 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(command: Sequence[str], variables: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The command, with its output in `log`; it is gone after the block, however that ends."""
+    """Run the command with its output in `log`; it is ended after the block in any case."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=REPOSITORY, env=variables, stdout=output, stderr=output, start_new_session=True
@@ -79,11 +79,11 @@ def running(command: Sequence[str], variables: dict[str, str], log: Path) -> Ite
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Until it listens there."""
+    """Wait until the process listens on the port."""
     for _try in range(SECONDS_TO_START * 20):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        assert process.poll() is None, f"It ended at once, with {process.returncode}."
+        assert process.poll() is None, f"It exited at once, with {process.returncode}."
         time.sleep(0.05)
     raise AssertionError(f"Nothing listens on port {port} after {SECONDS_TO_START} s.")

@@ -1,4 +1,4 @@
-"""A mail server of the tests' own: takes everything, remembers what came, and can be told to stumble."""
+"""A mail server for tests: accepts and records every message, and can be made to fail."""
 
 import re
 import socketserver
@@ -11,7 +11,7 @@ _NUMBER = re.compile(r"<order-(\w+)-confirmation@")
 
 
 class MailSink:
-    """Listens on a free port of the loopback from `start` to `stop`."""
+    """Listens on a free loopback port from `start` to `stop`."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -43,12 +43,12 @@ class MailSink:
             self.messages.append(message_from_bytes(raw))
 
     def drop_copies(self) -> None:
-        """Keep one mail of each Message-ID, as mail servers do that look at it."""
+        """Keep one mail per Message-ID, as mail servers that deduplicate do."""
         with self._lock:
             self.messages[:] = {message["Message-ID"]: message for message in self.messages}.values()
 
     def by_order(self) -> Counter[str]:
-        """How many mails came about each order, by the order's number."""
+        """The number of mails received per order number."""
         with self._lock:
             found = [_NUMBER.match(message["Message-ID"] or "") for message in self.messages]
         return Counter(match[1] for match in found if match)
@@ -62,7 +62,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Conversation(socketserver.StreamRequestHandler):
-    """As much of SMTP as smtplib speaks."""
+    """As much of SMTP as smtplib uses."""
 
     server: _Server
 
@@ -84,7 +84,7 @@ class _Conversation(socketserver.StreamRequestHandler):
                 self._say("250 fine")
 
     def _read_message(self) -> bytes | None:
-        """The message up to its final dot; None where the sender breaks off before, having sent nothing then."""
+        """The message up to its final dot; None if the sender disconnects before."""
         lines = []
         while line := self.rfile.readline():
             if line.rstrip(b"\r\n") == b".":

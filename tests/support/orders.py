@@ -1,10 +1,10 @@
-"""Steps that the checkout's tests share."""
+"""Helpers for tests that place orders."""
 
 from cart.snapshot import CartSnapshot
 from checkout.models import Order
 from checkout.place_order import PlaceOrder, place_order
 from inventory.models import Product, Stock
-from tests.support.waiting import eventually as eventually  # for all who wait for an order
+from tests.support.waiting import eventually as eventually  # for tests that wait for an order
 
 VISA = "pm_card_visa"
 DECLINED = "pm_card_chargeDeclined"
@@ -12,7 +12,7 @@ AUTHENTICATE = "pm_card_authenticationRequired"
 
 
 def order_of(cart: CartSnapshot, method: str = VISA, **changes: object) -> Order:
-    """Place an order for what the cart shows, in Portuguese unless `changes` say otherwise."""
+    """Place an order with the cart's total, in Portuguese unless `changes` override it."""
     command = {
         "cart_token": cart.id,
         "payment_method": method,
@@ -24,5 +24,5 @@ def order_of(cart: CartSnapshot, method: str = VISA, **changes: object) -> Order
 
 
 def stock_of(product: Product) -> tuple[int, int]:
-    """On hand and reserved of a product that lies in one warehouse."""
+    """Units on hand and reserved of a product in a single warehouse."""
     return Stock.objects.values_list("on_hand", "reserved").get(product=product)

@@ -1,4 +1,4 @@
-"""Programs that come with the system, not from PyPI: Debian's packages, installed where we may."""
+"""Programs that come from Debian's packages, not from PyPI; installed where we have the rights to."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 
 def missing(packages: Mapping[str, str]) -> list[str]:
-    """Those of the programs (program → package) that are not there."""
+    """The programs (of program → package) that are not installed."""
     return [program for program in packages if shutil.which(program, path=_path()) is None]
 
 
 def provide(packages: Mapping[str, str], advice: str) -> int:
-    """Make sure that the programs are there; 1, with `advice` printed, where they are not."""
+    """Make sure that the programs are installed; prints `advice` and returns 1 if they cannot be."""
     if absent := missing(packages):
         print(f"Missing: {', '.join(absent)}. Installing {', '.join(packages[name] for name in absent)}.", flush=True)
         _install([packages[name] for name in absent])
@@ -24,12 +24,12 @@ def provide(packages: Mapping[str, str], advice: str) -> int:
 
 
 def _path() -> str:
-    """Debian keeps servers where only root looks."""
+    """Debian keeps servers in folders that are on root's PATH only."""
     return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
 
 def _install(wanted: list[str]) -> None:
-    """Raises nothing: what it prints tells the person."""
+    """Prints errors instead of raising them."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return
     # Run level 1 keeps the packages from starting their servers.

@@ -1,6 +1,6 @@
-"""A person with a browser that runs no scripts: pages, the forms on them, and what happens when they are sent.
+"""A visitor whose browser runs no scripts: pages, their forms, and submitting them.
 
-Pages are tried as such a browser sees them; what scripts add is tried in the journeys. Whoever tests pages uses
+Page tests see what such a browser sees; what scripts add is tested in the journeys. Page tests use the fixture
 `static_files_from_apps`.
 """
 
@@ -56,7 +56,7 @@ class _Forms(HTMLParser):
 
 
 class Page:
-    """An answer as a person sees it."""
+    """A response as a visitor sees it."""
 
     def __init__(self, visitor: "Visitor", response: Any) -> None:
         self._visitor = visitor
@@ -70,13 +70,13 @@ class Page:
         self.forms = parser.forms
 
     def form(self, action: str) -> Form:
-        """The form that is sent to an address that begins with `action`."""
+        """The form whose action begins with `action`."""
         found = [form for form in self.forms if (form.action or self.url).startswith(action)]
         assert found, f"There is no form for {action} on {self.url}: {[form.action for form in self.forms]}"
         return found[0]
 
     def send(self, action: str, **typed: str) -> "Page":
-        """Fill in the form and send it; fields that are not typed in keep what the page put there."""
+        """Fill in the form and submit it; other fields keep the values from the page."""
         form = self.form(action)
         data = {**form.fields, **typed}
         sent = self._visitor.client.post if form.method == "post" else self._visitor.client.get
@@ -84,7 +84,7 @@ class Page:
 
 
 class Visitor:
-    """A person and their browser. `language` is what their browser asks for."""
+    """A person and their browser. `language` is the browser's Accept-Language."""
 
     def __init__(self, language: str = "en") -> None:
         self.client = Client(headers={"accept-language": language})
@@ -95,7 +95,7 @@ class Visitor:
 
 @pytest.fixture
 def static_files_from_apps(settings, tmp_path) -> None:
-    """Nobody has collected static files before a test."""
+    """Serve static files from the apps: `collectstatic` has not run before a test."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -1,4 +1,4 @@
-"""Processes of the shop beside the test's own: how they find the test's database, cache, provider and mail server."""
+"""The environment of other shop processes: the test's database, cache, provider and mail server."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def database_url() -> str:
 
 
 def environment(sandbox: Sandbox, mail_port: int, **more: str) -> dict[str, str]:
-    """The environment in which a process of the shop works on what this test works on."""
+    """Environment variables with which a process of the shop uses the servers of this test."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings",

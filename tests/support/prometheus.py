@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager, and the programs that check their rules and routes: Debian's packages."""
+"""Prometheus, Alertmanager and the tools that check their rules and routes, from Debian's packages."""
 
 import sys
 
@@ -13,7 +13,7 @@ _ADVICE = (
 
 
 def missing() -> list[str]:
-    """The programs that are not there."""
+    """The programs that are not installed."""
     return packages.missing(PACKAGES)
 
 

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server, with switches: pass on, refuse, hang, cut."""
+"""A TCP proxy in front of a server that can forward, refuse, hang or cut connections."""
 
 import contextlib
 import select
@@ -12,10 +12,10 @@ SLOW_SECONDS = 0.05
 
 
 class Proxy:
-    """Listens on a free port of the loopback and passes everything on to `target`, until it is told otherwise.
+    """Listens on a free loopback port and forwards everything to `target`, until `set` says otherwise.
 
-    `refused`: nobody listens and every connection is cut. `hanging`: connections stand, and not a byte moves.
-    `slow`: every piece of an answer is late.
+    `refused`: the port is closed and every connection is cut. `hanging`: connections stay open, but no byte moves.
+    `slow`: every chunk of a response is delayed.
     """
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -36,7 +36,7 @@ class Proxy:
         elif self._listener is None:
             self._listen()
         if was == "hanging" and mode == "open":
-            # What hung may be half-said: those who waited begin anew.
+            # A connection that hung may have sent half a message: callers have to reconnect.
             self._cut()
 
     def stop(self) -> None:
@@ -78,7 +78,7 @@ class Proxy:
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         ends = {client.fileno(): (client, server), server.fileno(): (server, client)}
-        # Not `select`: it knows no file beyond the 1,024th, and a thousand buyers may have been here before.
+        # Not `select`: it takes no file descriptor above 1,023, and tests may open a thousand connections.
         waiting = select.poll()
         for number in ends:
             waiting.register(number, select.POLLIN)

@@ -1,7 +1,7 @@
-"""The sandbox provider for tests: a real process on a free port, one a test session and worker.
+"""The sandbox provider for tests: a real process on a free port, one per test session and worker.
 
-`sandbox` points the settings at it and starts each test with empty books; `sandbox_process` starts one of a test's own,
-that can be killed and started again.
+`sandbox` points the settings at it and starts each test with an empty ledger; `sandbox_process` starts one that belongs
+to the test, which may kill and restart it.
 """
 
 import json
@@ -42,7 +42,7 @@ class Sandbox:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it, on the same port as before if there was one; it can be called when this returns."""
+        """Start it, on the same port as before if there was one. It is ready when this returns."""
         command = [
             sys.executable, "-m", "payments.sandbox", "--port", str(self._port), "--data", str(self._data),
             "--webhook-secret", WEBHOOK_SECRET, "--until-stdin-closes",
@@ -56,13 +56,13 @@ class Sandbox:
         self._port = int(line.rsplit(":", 1)[1].strip().rstrip("/"))
 
     def kill(self) -> None:
-        """End it as kill -9 does."""
+        """kill -9."""
         assert self._process is not None
         self._process.kill()
         self._end()
 
     def stop(self) -> None:
-        """End it as SIGTERM does."""
+        """SIGTERM."""
         assert self._process is not None
         self._process.terminate()
         self._end()
@@ -76,14 +76,14 @@ class Sandbox:
         self._process = None
 
     def fault(self, kind: str, **fields: Any) -> None:
-        """Switch a fault on: see payments/sandbox/faults.py."""
+        """Inject a fault: see payments/sandbox/faults.py."""
         self._call("POST", "faults", {"kind": kind, **fields})
 
     def no_faults(self) -> None:
         self._call("DELETE", "faults")
 
     def ledger(self) -> dict[str, Any]:
-        """The provider's books in minor units: captured, refunded, balance, intents by status."""
+        """The provider's ledger in minor units: captured, refunded, balance, intents by status."""
         return self._call("GET", "ledger")
 
     def events(self) -> list[dict[str, Any]]:
@@ -94,7 +94,7 @@ class Sandbox:
         self._call("POST", f"events/{event_id}/redeliver")
 
     def deliver_to(self, url: str) -> None:
-        """Send webhooks to `url` from now on; an empty one keeps them back."""
+        """Send webhooks to `url` from now on; an empty one stops delivery."""
         self._call("POST", "webhooks", {"url": url, "secret": WEBHOOK_SECRET})
 
     def advance_clock(self, seconds: float) -> None:
@@ -106,11 +106,11 @@ class Sandbox:
         self.deliver_to("")
 
     def pay_pix(self, provider_reference: str) -> bool:
-        """Pay a Pix charge in the bank's app; whether it was taken."""
+        """Pay a Pix charge in the bank's app; returns whether it was accepted."""
         return self._submit(f"pix/{provider_reference}", "answer=pay")
 
     def answer_challenge(self, provider_reference: str, *, authenticate: bool) -> str:
-        """Answer the 3-D Secure question; the address that the browser is sent to."""
+        """Answer the 3-D Secure challenge; returns the address that the browser is redirected to."""
         answer = "authenticate" if authenticate else "refuse"
         request = urllib.request.Request(
             f"{self.base_url}/_sandbox/3ds/{provider_reference}", data=f"answer={answer}".encode(), method="POST"
@@ -156,7 +156,7 @@ def session_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 
 @pytest.fixture
 def sandbox(session_sandbox: Sandbox, settings: Any) -> Sandbox:
-    """The provider with empty books, and the settings that lead to it. Its breaker is closed."""
+    """The provider with an empty ledger, the settings pointing at it, and its circuits closed."""
     session_sandbox.reset()
     use_sandbox(session_sandbox, settings)
     return session_sandbox
@@ -164,7 +164,7 @@ def sandbox(session_sandbox: Sandbox, settings: Any) -> Sandbox:
 
 @pytest.fixture
 def sandbox_process(tmp_path: Path, settings: Any) -> Iterator[Callable[[], Sandbox]]:
-    """Starts a sandbox of the test's own, with the settings that lead to it."""
+    """Starts a sandbox that belongs to the test, with the settings pointing at it."""
     started: list[Sandbox] = []
 
     def start() -> Sandbox:
@@ -189,6 +189,6 @@ def use_sandbox(running: Sandbox, settings: Any = project_settings) -> None:
 
 
 def close_breakers() -> None:
-    """As after half a minute in which all went well: cards and Pix are asked for again."""
+    """As after a cooldown and successful probes: cards and Pix are offered again."""
     for service in ("stripe", "stripe_pix"):
         breaker(service).close()

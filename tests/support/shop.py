@@ -1,7 +1,7 @@
-"""The shop as it runs in production: web server, worker and beat as processes of their own, and a Redis of its own.
+"""The shop as it runs in production: web server, worker and beat as separate processes, and its own Redis.
 
-Between them and Redis, the broker and the mail server stand proxies that can be told to refuse, hang or be slow. The
-web server's /metrics tells whoever has METRICS_TOKEN what web server and worker have counted.
+Proxies in front of Redis, the broker and the mail server can refuse, hang or slow down connections. /metrics (with
+METRICS_TOKEN) has the counters of web server and worker.
 """
 
 import contextlib
@@ -27,15 +27,15 @@ from tests.support.mail_sink import MailSink
 from tests.support.proxy import Proxy
 from tests.support.sandbox import Sandbox
 
-# The provider's deadline in these tests: shorter than in production, to save time.
+# The provider's timeout in these tests, shorter than in production to save time.
 PAYMENT_SECONDS = 2.0
-# What opens /metrics and /health/full.
+# The token for /metrics and /health/full.
 METRICS_TOKEN = "a-token-for-metrics"
 BROKER_DB = 1
 
 
 class Shop:
-    """Processes of the shop, started on demand and stopped together. `more`: what else their environment says."""
+    """Processes of the shop, started on demand and stopped together. `more`: further environment variables."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, mails: MailSink, **more: str) -> None:
         self._folder = folder
@@ -66,17 +66,17 @@ class Shop:
         return f"http://127.0.0.1:{self._port}"
 
     def flush_redis(self) -> None:
-        """Redis forgets everything, as after a restart without a disk."""
+        """Empty Redis, as after a restart without persistence."""
         with redis.Redis.from_url(self._redis_url) as client:
             client.flushall()
 
     def tasks(self) -> tuple[int, int]:
-        """How many tasks wait for a worker, and how many one has taken and not finished."""
+        """The number of tasks queued, and of those a worker has taken but not acknowledged."""
         with redis.Redis.from_url(urlsplit(self._redis_url)._replace(path=f"/{BROKER_DB}").geturl()) as client:
             return client.llen(QUEUE), client.hlen("unacked")
 
     def is_circuit_open(self, service: str) -> bool:
-        """Whether the breaker of an outside service is open, as /health/full reports it."""
+        """Whether the circuit of an outside service is open, according to /health/full."""
         request = urllib.request.Request(
             f"{self.url}/health/full", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}
         )
@@ -89,16 +89,16 @@ class Shop:
         return self._environment["CELERY_BROKER_URL"]
 
     def open(self) -> None:
-        """Start the web server; it answers when this returns."""
+        """Start the web server; it is ready when this returns."""
         self._web = self._start_web(self._port, processes.REPOSITORY)
 
     def close(self) -> None:
-        """End the web server; the others go on."""
+        """Stop the web server; the other processes keep running."""
         assert self._web is not None
         end(self._web)
 
     def open_beside(self, release: Path) -> str:
-        """Start another web server on the same servers, with the code of another release; its address."""
+        """Start a second web server on the same backends with the code of another release; returns its address."""
         port = ports.choose()
         self._start_web(port, release)
         return f"http://127.0.0.1:{port}"
@@ -128,7 +128,7 @@ class Shop:
         return server.url(0)
 
     def _start_web(self, port: int, release: Path) -> "subprocess.Popen[bytes]":
-        # Releases before the one that brought config/gunicorn.py name it otherwise.
+        # Releases without config/gunicorn.py keep it under another name.
         settings = "config.gunicorn" if (release / "config" / "gunicorn.py").exists() else "config.web_server"
         web = self._start(
             f"web-{port}", "gunicorn", "--config", f"python:{settings}", "config.wsgi", "--log-level", "error",
@@ -138,7 +138,7 @@ class Shop:
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
                 return web
-            assert time.monotonic() < deadline, "The web server does not answer."
+            assert time.monotonic() < deadline, "The web server does not respond."
             time.sleep(0.1)
 
     def _start(

@@ -1,4 +1,4 @@
-"""Simulated time: instead of waiting, everything that the shop has written down becomes older."""
+"""Simulated time: instead of waiting, make every timestamp that the shop has stored older."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +21,7 @@ MODELS: list[type[Model]] = [
 
 
 def pass_time(seconds: float, sandbox: Sandbox | None = None) -> None:
-    """Let `seconds` pass: for our rows, for the locks and breakers in Redis, and for the provider if it is given."""
+    """Let `seconds` pass for our rows, for locks and breakers in Redis, and for the provider if given."""
     for model in MODELS:
         columns = [field.name for field in model._meta.fields if isinstance(field, DateTimeField)]
         model._base_manager.update(**{name: F(name) - timedelta(seconds=seconds) for name in columns})
@@ -32,7 +32,7 @@ def pass_time(seconds: float, sandbox: Sandbox | None = None) -> None:
 
 
 def two_minutes(passing: Callable[[float], None] = pass_time) -> None:
-    """As long as anything may be out of balance: the sweep comes every 30 seconds, the relay every 10."""
+    """The longest that anything may be out of balance: the sweeper runs every 30 seconds, the relay every 10."""
     for _ in range(4):
         passing(30)
         tasks.settle_webhook_events()

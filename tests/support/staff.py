@@ -1,4 +1,4 @@
-"""Staff at their desk: whoever asks for `boss` or `desk`."""
+"""Staff users and their clients: the fixtures `boss` and `desk`."""
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -14,7 +14,7 @@ def client_of(user: User) -> Client:
 
 
 def staff_with(*permissions: str) -> Client:
-    """Somebody on the staff who may do just this: `staff_with("checkout.view_order")`."""
+    """A staff user with just these permissions: `staff_with("checkout.view_order")`."""
     user = User.objects.create(email=f"{'+'.join(permissions)}@example.com", is_staff=True)
     for permission in permissions:
         app, codename = permission.split(".")
@@ -24,11 +24,11 @@ def staff_with(*permissions: str) -> Client:
 
 @pytest.fixture
 def boss() -> User:
-    """Without a password, whose hashing takes longer than the tests."""
+    """A superuser, without a password: hashing one takes longer than the tests."""
     return User.objects.create(email="chefe@example.com", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
 def desk(boss: User) -> Client:
-    """Signed in as somebody who may do everything, in English."""
+    """Signed in as the superuser, in English."""
     return client_of(boss)

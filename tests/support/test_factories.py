@@ -1,4 +1,4 @@
-"""Carts made in bulk are what the verbs make."""
+"""Carts made in bulk equal those made by the services."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Shoppers who buy over the REST API, several at once, for as long as they are let."""
+"""Concurrent shoppers who keep buying over the REST API until they are stopped."""
 
 import itertools
 import json
@@ -20,13 +20,13 @@ ADDRESS = {
     "city": "São Paulo", "state": "SP", "postal_code": "01310200", "country": "BR",
 }  # fmt: skip
 LONGEST_SECONDS = 30
-# Every shopper lives somewhere else, so that no price is remembered from the one before.
+# Every shopper has another postal code, so that no price is cached from the one before.
 _postal_codes = itertools.count(1_310_000)
 
 
 @dataclass(frozen=True)
 class Answered:
-    """One request and its answer. A status of 0: no answer came."""
+    """One request and its response. A status of 0: no response."""
 
     step: str
     status: int
@@ -55,9 +55,9 @@ def call(method: str, url: str, document: dict[str, Any] | None = None, **header
 
 
 def buy(url: str, sku: str, method: str = VISA) -> list[Answered]:
-    """From an empty cart to the order, by the cheapest way on offer.
+    """From an empty cart to the order, with the cheapest shipping option.
 
-    The answers in their order, the checkout's last, ended by the first refusal.
+    Returns the responses in order; the last is the checkout's or the first refusal.
     """
     api = f"{url}/api/v1/carts/"
     answers = [call("POST", api, {})]
@@ -79,7 +79,7 @@ def buy(url: str, sku: str, method: str = VISA) -> list[Answered]:
 
 
 class Load:
-    """Shoppers who never stop. `wait_for` says when enough of them have come through."""
+    """Shoppers who buy until `stop`. `wait_for` waits until enough of them have finished."""
 
     def __init__(self, url: str, sku: str, shoppers: int) -> None:
         self._url, self._sku = url, sku
@@ -98,10 +98,10 @@ class Load:
             thread.join(60)
 
     def wait_for(self, more: int, seconds: float = 90) -> None:
-        """Until `more` shoppers have got their last answer, from now on."""
+        """Wait until `more` shoppers, from now on, have finished."""
         with self._news:
             wanted = len(self._bought) + more
-            assert self._news.wait_for(lambda: len(self._bought) >= wanted, seconds), "The shop stands still."
+            assert self._news.wait_for(lambda: len(self._bought) >= wanted, seconds), "The shop makes no progress."
 
     @property
     def answers(self) -> list[Answered]:

@@ -1,4 +1,4 @@
-"""A web server as it runs in production: gunicorn with two workers and the project's own configuration."""
+"""The web server as in production: gunicorn with two workers and the project's own configuration."""
 
 import contextlib
 import os
@@ -43,7 +43,7 @@ class Web:
         return self._log.read_text()
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
-        """Status and text of an answer."""
+        """Status and text of the response."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
@@ -58,7 +58,7 @@ class Web:
         assert status == 200, text
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         names = [line.rsplit(" ", 1)[0] for line in lines]
-        assert len(names) == len(set(names)), "A series stands there twice."
+        assert len(names) == len(set(names)), "A series is exported twice."
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
     def workers(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""People who can sign in."""
+"""Users who can sign in."""
 
 import factory
 from factory.django import DjangoModelFactory

@@ -1,4 +1,4 @@
-"""Carts as other suites need them, made through the cart's own verbs."""
+"""Carts for every suite, made with the cart's own services."""
 
 import uuid
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ ADDRESS = Address(
 
 
 def flat_shipping(price: str = "10.00") -> ShippingMethod:
-    """One method that brings any box up to 30 kg anywhere for `price`."""
+    """One method that ships any box up to 30 kg anywhere for `price`."""
     method = ShippingMethod.objects.filter(code="flat").first()
     if method is None:
         method = ShippingMethodFactory(code="flat", name="Flat")
@@ -54,7 +54,7 @@ def filled_cart(
 
 
 def ready_cart(products: Sequence[Product] | int = 1, *, quantity: int = 1, user_id: int | None = None) -> CartSnapshot:
-    """A filled cart with an address and a shipping quote: all that `place_order` asks for."""
+    """A filled cart with an address and a shipping quote: all that `place_order` requires."""
     flat_shipping()
     cart = filled_cart(products, quantity=quantity, user_id=user_id)
     services.set_delivery(cart.id, email="ana@example.com", phone="11987654321", address=ADDRESS, user_id=user_id)
@@ -62,8 +62,8 @@ def ready_cart(products: Sequence[Product] | int = 1, *, quantity: int = 1, user
 
 
 def ready_carts(products: Sequence[Product], number: int) -> list[CartSnapshot]:
-    """So many guests' carts as `ready_cart(products)` makes, in few statements: the verbs make the first one, the
-    others are copies of its rows."""
+    """`number` guest carts like `ready_cart(products)`, in few statements: the services make the first one, the others
+    are copies of its rows."""
     first = ready_cart(products)
     cart = Cart.objects.fetch(first.id, None)
     lines = list(cart.lines.all())
@@ -78,7 +78,7 @@ def ready_carts(products: Sequence[Product], number: int) -> list[CartSnapshot]:
 
 
 def _copy(row: Row, **changes: object) -> Row:
-    """A new row like `row`, apart from `changes`, that is not saved yet."""
+    """An unsaved copy of `row` with `changes`."""
     made = copy(row)
     for name, value in changes.items():
         setattr(made, name, value)

@@ -1,4 +1,4 @@
-"""Payments and attempts as they stand in the database, without a provider."""
+"""Payments and attempts as database rows, without a provider."""
 
 from decimal import Decimal
 

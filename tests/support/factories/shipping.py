@@ -1,4 +1,4 @@
-"""Shipping as other suites need it: the real rate table, items and parcels, quotes."""
+"""Shipping for every suite: the real rate table, items and parcels, quotes."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ MANAUS = "69005010"
 
 
 def load_rates() -> RatesLoaded:
-    """The shop's whole table: both methods, 27 states."""
+    """The shop's full rate table: both methods, 27 states."""
     return load(tariff.METHODS, tariff.rows(), tariff.CURRENCY)
 
 
