@@ -1,4 +1,4 @@
-"""Carts: one test for each row and refusal of the contract up to the checkout."""
+"""Carts: one test per row and refusal of the contract up to the checkout."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def without(document: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 class TestClaim:
-    def test_what_was_chosen_before_signing_in_comes_along(self, app: App, users_app: App, user: User) -> None:
+    def test_lines_of_the_guest_cart_are_merged(self, app: App, users_app: App, user: User) -> None:
         mine = filled_cart(1, user_id=user.pk)
         guests = filled_cart(2)
         answer = users_app.post(f"carts/{guests.id}/claim/")
@@ -45,16 +45,16 @@ class TestClaim:
         assert users_app.get(f"carts/{mine.id}/").json() == answer.json()
         assert_problem(app.post(f"carts/{guests.id}/lines/", {"sku": "x", "quantity": 1}), 404, "not_found")
 
-    def test_asking_twice_merges_once(self, users_app: App) -> None:
+    def test_a_repeated_claim_merges_once(self, users_app: App) -> None:
         guests = filled_cart(1)
         first, second = (users_app.post(f"carts/{guests.id}/claim/") for _ in range(2))
         assert second.json() == first.json()
         assert second.json()["lines"][0]["quantity"] == 1
 
-    def test_a_guest_has_nobody_to_bring_it_to(self, app: App) -> None:
+    def test_a_guest_cannot_claim(self, app: App) -> None:
         assert_problem(app.post(f"carts/{filled_cart(1).id}/claim/"), 401, "not_authenticated")
 
-    def test_nobody_takes_what_is_somebodys(self, users_app: App) -> None:
+    def test_a_cart_of_another_user_cannot_be_claimed(self, users_app: App) -> None:
         theirs = filled_cart(1, user_id=UserFactory().pk)
         assert_problem(users_app.post(f"carts/{theirs.id}/claim/"), 404, "not_found")
         assert_problem(users_app.post(f"carts/{NOWHERE}/claim/"), 404, "not_found")
@@ -62,12 +62,12 @@ class TestClaim:
     @pytest.mark.parametrize(
         ("status", "code"), [(CartStatus.CHECKING_OUT, "checkout_in_progress"), (CartStatus.ORDERED, "cart_closed")]
     )
-    def test_what_is_paid_for_stays_where_it_is(self, users_app: App, status: str, code: str) -> None:
+    def test_a_cart_in_checkout_or_ordered_is_not_merged(self, users_app: App, status: str, code: str) -> None:
         guests = filled_cart(1)
         Cart.objects.filter(token=guests.id).update(status=status)
         assert_problem(users_app.post(f"carts/{guests.id}/claim/"), 409, code)
 
-    def test_waits_while_the_persons_own_is_paid_for(self, users_app: App, user: User) -> None:
+    def test_is_refused_while_the_users_own_cart_is_being_paid(self, users_app: App, user: User) -> None:
         guests = filled_cart(1)
         Cart.objects.filter(token=filled_cart(1, user_id=user.pk).id).update(status=CartStatus.CHECKING_OUT)
         assert_problem(users_app.post(f"carts/{guests.id}/claim/"), 409, "checkout_in_progress")
@@ -86,21 +86,21 @@ class TestStart:
             "shipping": None, "subtotal": "0.00", "shipping_total": "0.00", "total": "0.00",
         }  # fmt: skip
 
-    def test_no_body_at_all_will_do(self, app: App) -> None:
+    def test_the_body_may_be_empty(self, app: App) -> None:
         assert app.raw("POST", "carts/", b"").status_code == 201
 
-    def test_each_guest_cart_is_another(self, app: App) -> None:
+    def test_each_guest_gets_a_new_cart(self, app: App) -> None:
         assert app.post("carts/").json()["id"] != app.post("carts/").json()["id"]
 
     def test_a_user_has_one_cart(self, users_app: App) -> None:
         assert users_app.post("carts/").json()["id"] == users_app.post("carts/").json()["id"]
 
-    def test_answers_are_kept_by_nobody_on_the_way(self, app: App) -> None:
+    def test_responses_are_not_cached(self, app: App) -> None:
         assert set(app.post("carts/").headers["Cache-Control"].split(", ")) == {"private", "no-store"}
 
 
 class TestRead:
-    def test_it_reads_as_it_was_left(self, app: App) -> None:
+    def test_it_reads_back_as_written(self, app: App) -> None:
         cart = ready_cart([ProductFactory(sku="MUG", name="Caneca", price="19.90", stock=5)], quantity=3)
         document = app.get(f"carts/{cart.id}/").json()
         assert document["lines"] == [
@@ -114,7 +114,7 @@ class TestRead:
         assert document["address"]["postal_code"] == "01310200"
         assert document["email"] == "ana@example.com"
 
-    def test_goods_that_went_away_are_shown(self, app: App) -> None:
+    def test_lines_no_longer_available_are_shown(self, app: App) -> None:
         product = ProductFactory(stock=1)
         cart = filled_cart([product])
         Product.objects.filter(pk=product.pk).update(active=False)
@@ -129,7 +129,7 @@ class TestRead:
         assert_problem(app.get(f"carts/{malformed}/"), 404, "not_found")
 
 
-class TestSomebodyElses:
+class TestOtherUsersCart:
     """A cart that belongs to a user answers 404 to everyone else, whatever they try."""
 
     @pytest.mark.parametrize("stranger", ["guest", "another user"])
@@ -159,7 +159,7 @@ class TestSomebodyElses:
         cart = filled_cart(user_id=user.pk)
         assert users_app.get(f"carts/{cart.id}/").json()["id"] == cart.id
 
-    def test_a_session_will_do_as_well(self, user: Any) -> None:
+    def test_a_session_is_accepted_as_well(self, user: Any) -> None:
         cart = filled_cart(user_id=user.pk)
         browser = Client()
         browser.force_login(user)
@@ -175,7 +175,7 @@ class TestAddLine:
         assert answer.json()["version"] > cart["version"]
         assert answer.json()["subtotal"] == "20.00"
 
-    def test_it_adds_to_a_line_that_is_there(self, app: App) -> None:
+    def test_it_adds_to_an_existing_line(self, app: App) -> None:
         cart = filled_cart([ProductFactory(sku="MUG", stock=9)], quantity=2)
         lines = app.post(f"carts/{cart.id}/lines/", {"sku": "MUG", "quantity": 3}).json()["lines"]
         assert [line["quantity"] for line in lines] == [5]
@@ -186,7 +186,7 @@ class TestAddLine:
         assert_problem(app.post(f"carts/{cart['id']}/lines/", {"sku": "NO", "quantity": 1}), 404, "not_found")
         assert_problem(app.post(f"carts/{NOWHERE}/lines/", {"sku": "MUG", "quantity": 1}), 404, "not_found")
 
-    def test_more_than_there_is(self, app: App) -> None:
+    def test_more_than_is_available(self, app: App) -> None:
         cart = filled_cart([ProductFactory(sku="MUG", stock=5)], quantity=2)
         problem = assert_problem(
             app.post(f"carts/{cart.id}/lines/", {"sku": "MUG", "quantity": 4}), 409, "insufficient_stock"
@@ -213,7 +213,7 @@ class TestAddLine:
         answer = app.post(f"carts/{cart['id']}/lines/", {"sku": sku, "quantity": 1})
         assert_problem(answer, 422, "invalid", "sku")
 
-    def test_what_is_missing_and_what_nobody_knows_is_named(self, app: App) -> None:
+    def test_missing_and_unknown_fields_are_named(self, app: App) -> None:
         cart = app.post("carts/").json()
         assert_problem(app.post(f"carts/{cart['id']}/lines/", {}), 422, "invalid", "sku", "quantity")
         answer = app.post(f"carts/{cart['id']}/lines/", {"sku": "MUG", "quantity": 1, "colour": "blue"})
@@ -243,7 +243,7 @@ class TestChangeLine:
         answer = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 3})
         assert (answer.status_code, answer.json()["lines"][0]["quantity"]) == (200, 3)
 
-    def test_none_removes(self, app: App) -> None:
+    def test_zero_removes_the_line(self, app: App) -> None:
         cart = filled_cart([ProductFactory(sku="MUG", stock=9)], quantity=5)
         answer = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 0})
         assert (answer.status_code, answer.json()["lines"]) == (200, [])
@@ -253,7 +253,7 @@ class TestChangeLine:
         for path in (f"carts/{cart.id}/lines/NO/", f"carts/{cart.id}/lines/a%00b/", f"carts/{NOWHERE}/lines/MUG/"):
             assert_problem(app.patch(path, {"quantity": 1}), 404, "not_found")
 
-    def test_more_than_there_is(self, app: App) -> None:
+    def test_more_than_is_available(self, app: App) -> None:
         cart = filled_cart([ProductFactory(sku="MUG", stock=5)], quantity=2)
         answer = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 6})
         problem = assert_problem(answer, 409, "insufficient_stock")
@@ -277,7 +277,7 @@ class TestChangeLine:
 
 
 class TestRemoveLine:
-    def test_it_goes(self, app: App) -> None:
+    def test_it_removes_the_line(self, app: App) -> None:
         cart = filled_cart([ProductFactory(sku="MUG", stock=9), ProductFactory(sku="POT", stock=9)])
         answer = app.delete(f"carts/{cart.id}/lines/MUG/")
         assert answer.status_code == 200
@@ -290,14 +290,14 @@ class TestRemoveLine:
 
 
 class TestDelivery:
-    def test_it_is_kept(self, app: App) -> None:
+    def test_it_is_stored(self, app: App) -> None:
         cart = filled_cart()
         answer = app.put(f"carts/{cart.id}/delivery/", DELIVERY)
         assert answer.status_code == 200
         assert answer.json()["email"] == "ana@example.com"
         assert answer.json()["address"] == ADDRESS | {"postal_code": "01310200"}
 
-    def test_what_is_optional_may_be_missing_or_null(self, app: App) -> None:
+    def test_optional_fields_may_be_missing_or_null(self, app: App) -> None:
         cart = filled_cart()
         short = {"email": "ana@example.com", "address": without(ADDRESS, "complement")}
         assert app.put(f"carts/{cart.id}/delivery/", short).json()["address"]["complement"] == ""
@@ -305,7 +305,7 @@ class TestDelivery:
         assert app.put(f"carts/{cart.id}/delivery/", nulls).status_code == 200
 
     @pytest.mark.parametrize("field", [name for name in ADDRESS if name != "complement"])
-    def test_every_other_part_of_the_address_is_asked_for(self, app: App, field: str) -> None:
+    def test_every_other_address_field_is_required(self, app: App, field: str) -> None:
         cart = filled_cart()
         body = {**DELIVERY, "address": without(ADDRESS, field)}
         assert_problem(app.put(f"carts/{cart.id}/delivery/", body), 422, "invalid", f"address.{field}")
@@ -319,7 +319,7 @@ class TestDelivery:
             ("address", [ADDRESS]),
         ],
     )  # fmt: skip
-    def test_a_contact_that_will_not_do(self, app: App, field: str, value: Any) -> None:
+    def test_an_invalid_contact(self, app: App, field: str, value: Any) -> None:
         cart = filled_cart()
         answer = app.put(f"carts/{cart.id}/delivery/", {**DELIVERY, field: value})
         assert answer.status_code == 422
@@ -334,12 +334,12 @@ class TestDelivery:
             ("country", "PT"), ("district", {"x": 1}), ("complement", "x" * 81), ("planet", "Earth"),
         ],
     )  # fmt: skip
-    def test_an_address_that_will_not_do(self, app: App, field: str, value: Any) -> None:
+    def test_an_invalid_address(self, app: App, field: str, value: Any) -> None:
         cart = filled_cart()
         body = {**DELIVERY, "address": {**ADDRESS, field: value}}
         assert_problem(app.put(f"carts/{cart.id}/delivery/", body), 422, "invalid", f"address.{field}")
 
-    def test_the_state_and_the_postal_code_have_to_agree(self, app: App) -> None:
+    def test_the_state_must_match_the_postal_code(self, app: App) -> None:
         cart = filled_cart()
         body = {**DELIVERY, "address": {**ADDRESS, "postal_code": MANAUS}}
         assert_problem(app.put(f"carts/{cart.id}/delivery/", body), 422, "invalid", "address.state")
@@ -368,7 +368,7 @@ class TestShipping:
         cart = filled_cart()
         assert_problem(app.get(f"carts/{cart.id}/shipping-options/"), 409, "address_required")
 
-    def test_the_options_of_no_cart(self, app: App) -> None:
+    def test_the_options_of_an_unknown_cart(self, app: App) -> None:
         assert_problem(app.get(f"carts/{NOWHERE}/shipping-options/"), 404, "not_found")
 
     def test_one_is_chosen(self, app: App) -> None:
@@ -386,7 +386,7 @@ class TestShipping:
         assert app.get(f"carts/{cart.id}/").json()["shipping"]["name"] == "traduzido: Flat"
 
     @pytest.mark.parametrize("code", ["teleport", "x" * 64])
-    def test_a_way_that_is_not_offered(self, app: App, code: str) -> None:
+    def test_a_method_that_is_not_offered(self, app: App, code: str) -> None:
         flat_shipping()
         cart = filled_cart()
         app.put(f"carts/{cart.id}/delivery/", DELIVERY)
@@ -406,7 +406,7 @@ class TestShipping:
         assert_problem(app.put(f"carts/{NOWHERE}/shipping/", {"code": "flat"}), 404, "not_found")
 
 
-def test_a_cart_lives_on_when_it_changes(app: App) -> None:
+def test_a_change_extends_the_carts_lifetime(app: App) -> None:
     cart = filled_cart([ProductFactory(sku="MUG", stock=9)])
     Cart.objects.filter(token=cart.id).update(expires_at=timezone.now() + timedelta(days=1))
     later = app.patch(f"carts/{cart.id}/lines/MUG/", {"quantity": 2}).json()["expires_at"]

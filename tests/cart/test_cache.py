@@ -1,4 +1,4 @@
-"""The cart's copy in Redis: read instead of Postgres, written only forward, and never missed when it is gone."""
+"""The cart's cached copy in Redis: read instead of Postgres, never overwritten by an older one, never required."""
 
 import pytest
 from django.core.cache import cache
@@ -23,17 +23,17 @@ def test_a_warm_cart_is_read_without_a_statement(django_assert_num_queries) -> N
         assert snapshot.load(cart.id, None) == cart
 
 
-def test_a_warm_cart_of_a_user_too_and_that_there_is_none(django_assert_num_queries) -> None:
-    owner, nobody = UserFactory(), UserFactory()
+def test_a_warm_cart_of_a_user_and_the_absence_of_one_too(django_assert_num_queries) -> None:
+    owner, without_cart = UserFactory(), UserFactory()
     cart = filled_cart(3, user_id=owner.pk)
-    assert snapshot.load_live(nobody.pk) is None
+    assert snapshot.load_live(without_cart.pk) is None
     with django_assert_num_queries(0):
         assert snapshot.load_live(owner.pk) == cart
         assert snapshot.load(cart.id, owner.pk) == cart
-        assert snapshot.load_live(nobody.pk) is None
+        assert snapshot.load_live(without_cart.pk) is None
 
 
-def test_the_first_cart_of_a_user_replaces_the_mark_that_there_was_none() -> None:
+def test_the_first_cart_of_a_user_replaces_the_cached_absence() -> None:
     user = UserFactory()
     assert snapshot.load_live(user.pk) is None
     cart = filled_cart(1, user_id=user.pk)
@@ -49,7 +49,7 @@ def test_it_is_kept_for_an_hour_after_its_last_use() -> None:
     assert 3590 < redis.ttl(key) <= 3600
 
 
-def test_a_slower_writer_does_not_bring_an_older_cart_back() -> None:
+def test_a_slower_writer_does_not_restore_an_older_cart() -> None:
     cart = filled_cart(1)
     slow = Cart.objects.fetch(cart.id, None)
     newer = services.set_quantity(cart.id, cart.lines[0].sku, 5)
@@ -57,7 +57,7 @@ def test_a_slower_writer_does_not_bring_an_older_cart_back() -> None:
     assert snapshot.load(cart.id, None) == newer
 
 
-def test_a_forgotten_cart_is_not_brought_back_by_a_slow_reader() -> None:
+def test_an_invalidated_cart_is_not_restored_by_a_slow_reader() -> None:
     cart = filled_cart(1)
     slow = Cart.objects.fetch(cart.id, None)
     ordered = Cart.objects.fetch(cart.id, None)
@@ -74,7 +74,7 @@ def test_losing_redis_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize("location", ["redis://127.0.0.1:1/0"])
-def test_without_redis_carts_go_on(settings, location: str) -> None:
+def test_carts_work_without_redis(settings, location: str) -> None:
     settings.CACHES = {
         **settings.CACHES,
         "default": {**settings.CACHES["default"], "LOCATION": location},
@@ -84,11 +84,11 @@ def test_without_redis_carts_go_on(settings, location: str) -> None:
     assert services.set_quantity(cart.id, cart.lines[0].sku, 3).lines[0].quantity == 3
 
 
-# --- What Redis misses while it is away, or left alone ----------------------------------------------------------------
+# --- What Redis misses while it is down or in cooldown ----------------------------------------------------------------
 
 
-def leave_redis_alone() -> GuardedConnection:
-    """As after a failure that this process has seen just now."""
+def begin_cooldown() -> GuardedConnection:
+    """As after a failure of Redis that this process has just seen."""
     pool = get_redis_connection("default").connection_pool
     connection = pool.get_connection()
     pool.release(connection)
@@ -96,29 +96,29 @@ def leave_redis_alone() -> GuardedConnection:
     return connection
 
 
-def come_back(connection: GuardedConnection) -> None:
+def end_cooldown(connection: GuardedConnection) -> None:
     guard._cooldown.end(connection._server)
 
 
 def seen_by_another_process(monkeypatch: pytest.MonkeyPatch, cart: CartSnapshot) -> CartSnapshot:
-    """The cart as shown by a process that never saw Redis fail."""
+    """The cart as read by a process that never saw Redis fail."""
     with monkeypatch.context() as patch:
         patch.setattr(guard, "_last_failure", 0.0)
         return snapshot.load(cart.id, None)
 
 
-def test_a_process_that_leaves_redis_alone_leaves_no_older_cart_to_the_others(monkeypatch) -> None:
+def test_a_process_in_cooldown_leaves_no_stale_cart_to_others(monkeypatch) -> None:
     cart = filled_cart(1)
-    connection = leave_redis_alone()
+    connection = begin_cooldown()
     newer = services.set_quantity(cart.id, cart.lines[0].sku, 5)
-    come_back(connection)
+    end_cooldown(connection)
     assert seen_by_another_process(monkeypatch, cart) == newer
 
 
-def test_a_copy_from_before_a_failure_is_not_believed(django_assert_num_queries) -> None:
-    """The change was made while Redis was really away: nobody could take the older copy back."""
+def test_a_copy_from_before_a_failure_is_not_trusted(django_assert_num_queries) -> None:
+    """The change was made while Redis was really down: no one could drop the stale copy."""
     cart = filled_cart(1)
-    come_back(leave_redis_alone())
+    end_cooldown(begin_cooldown())
     CartLine.objects.update(quantity=7)
     assert snapshot.load(cart.id, None).lines[0].quantity == 7
     with django_assert_num_queries(0):

@@ -1,4 +1,4 @@
-"""The cart's page, as a browser without scripts and as HTMX asks for it."""
+"""The cart's page, as requested by a browser without scripts and by HTMX."""
 
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ def put(visitor: Visitor, product: Product, quantity: int = 1) -> Page:
     return visitor.open(f"/products/{product.slug}/").send("/cart/add/", quantity=str(quantity))
 
 
-def test_an_empty_cart_invites(visitor: Visitor) -> None:
+def test_an_empty_cart_says_so(visitor: Visitor) -> None:
     page = visitor.open("/cart/")
     assert "Your cart is empty" in page.html
     assert COOKIE not in visitor.client.cookies
@@ -38,7 +38,7 @@ def test_adding_leads_to_the_cart_and_says_so(visitor: Visitor) -> None:
     assert "Cart, 2 items" in page.html
 
 
-def test_the_cookie_is_the_browsers_own(visitor: Visitor) -> None:
+def test_each_browser_has_its_own_cookie(visitor: Visitor) -> None:
     put(visitor, ProductFactory(stock=9))
     cookie = visitor.client.cookies[COOKIE]
     assert cookie["httponly"]
@@ -61,7 +61,7 @@ def test_with_htmx_the_products_page_stays(visitor: Visitor) -> None:
     assert b'id="cart-link"' in response.content
 
 
-def test_more_than_there_is_is_refused_with_the_number(visitor: Visitor) -> None:
+def test_more_than_is_available_is_refused_with_the_number(visitor: Visitor) -> None:
     product = ProductFactory(stock=3)
     page = put(visitor, product, 5)
     assert page.url == f"/products/{product.slug}/"
@@ -72,7 +72,7 @@ def test_more_than_there_is_is_refused_with_the_number(visitor: Visitor) -> None
 
 
 @pytest.mark.parametrize("quantity", ["0", "-1", "1000", "two", ""])
-def test_an_odd_quantity_is_refused_in_words(visitor: Visitor, quantity: str) -> None:
+def test_an_invalid_quantity_is_refused_with_a_message(visitor: Visitor, quantity: str) -> None:
     product = ProductFactory(stock=3)
     page = put(visitor, product)
     page = visitor.open(f"/products/{product.slug}/").send("/cart/add/", quantity=quantity)
@@ -80,7 +80,7 @@ def test_an_odd_quantity_is_refused_in_words(visitor: Visitor, quantity: str) ->
     assert "notice--error" in page.html
 
 
-def test_a_product_that_nobody_knows_leads_to_the_catalogue(visitor: Visitor) -> None:
+def test_an_unknown_product_leads_to_the_catalogue(visitor: Visitor) -> None:
     response = visitor.client.post("/cart/add/", {"sku": "NEVER", "quantity": "1"}, follow=True)
     assert response.request["PATH_INFO"] == "/"
     assert b"This product is not available." in response.content
@@ -98,7 +98,7 @@ def test_plus_minus_and_remove_work_without_scripts(visitor: Visitor) -> None:
     assert "Removed: " in page.html
 
 
-def test_a_typed_quantity_is_taken(visitor: Visitor) -> None:
+def test_a_typed_quantity_is_accepted(visitor: Visitor) -> None:
     product = ProductFactory(stock=9)
     page = put(visitor, product).send(f"/cart/line/{product.sku}/", quantity="7")
     assert page.form("/cart/line/").fields["quantity"] == "7"
@@ -113,7 +113,7 @@ def test_too_many_keep_the_line_and_say_why_beside_it(visitor: Visitor) -> None:
     assert "Only 3 left" in page.html
 
 
-def test_a_line_that_another_tab_took_out_is_explained(visitor: Visitor) -> None:
+def test_a_line_removed_in_another_tab_is_explained(visitor: Visitor) -> None:
     page = put(visitor, ProductFactory(sku="GONE", stock=9))
     put(visitor, ProductFactory(stock=9))
     page.send("/cart/line/GONE/", to="0")
@@ -123,7 +123,7 @@ def test_a_line_that_another_tab_took_out_is_explained(visitor: Visitor) -> None
         assert b"This product is not in the cart." in response.content
 
 
-def test_htmx_gets_the_changing_part_only(visitor: Visitor) -> None:
+def test_htmx_gets_only_the_part_that_changes(visitor: Visitor) -> None:
     product = ProductFactory(stock=9)
     put(visitor, product)
     response = visitor.client.post(f"/cart/line/{product.sku}/", {"quantity": "4"}, headers=HTMX)
@@ -133,7 +133,7 @@ def test_htmx_gets_the_changing_part_only(visitor: Visitor) -> None:
     assert "Cart, 4 items" in html
 
 
-def test_a_line_without_goods_is_marked_and_can_be_removed(visitor: Visitor) -> None:
+def test_a_sold_out_line_is_marked_and_can_be_removed(visitor: Visitor) -> None:
     product, other = ProductFactory(stock=3), ProductFactory(stock=3)
     put(visitor, product)
     put(visitor, other)
@@ -169,21 +169,21 @@ def test_freight_is_shown_in_the_cart_before_anything_else_is_typed(visitor: Vis
     assert page.form("/cart/delivery/").fields["postal_code"] == "01310-200"
 
 
-def test_a_cep_that_is_none_is_kept_and_explained(visitor: Visitor) -> None:
+def test_an_invalid_cep_is_kept_and_explained(visitor: Visitor) -> None:
     page = put(visitor, ProductFactory(stock=3)).send("/cart/delivery/", postal_code="123")
     assert page.status == 422
     assert page.form("/cart/delivery/").fields["postal_code"] == "123"
     assert "has 8 digits" in page.html
 
 
-def test_a_way_of_delivery_that_is_none_is_refused(visitor: Visitor) -> None:
+def test_an_unknown_shipping_method_is_refused(visitor: Visitor) -> None:
     flat_shipping()
     page = put(visitor, ProductFactory(stock=3)).send("/cart/delivery/", postal_code="01310-200")
     page = page.send("/cart/shipping/", code="by-balloon")
     assert "does not deliver to your address" in page.html
 
 
-def test_the_look_up_of_a_cep_answers_with_the_state(visitor: Visitor) -> None:
+def test_the_cep_lookup_returns_the_state(visitor: Visitor) -> None:
     answer = visitor.client.get("/cart/postal-code/?postal_code=20040-002")
     assert answer.json()["state"] == "RJ"
     refused = visitor.client.get("/cart/postal-code/?postal_code=20")
@@ -202,7 +202,7 @@ def test_a_users_cart_needs_no_cookie_and_takes_in_the_guests(visitor: Visitor) 
     assert "User&#x27;s" in page.html
 
 
-def test_fifty_lines_ask_no_more_than_two(visitor: Visitor) -> None:
+def test_fifty_lines_take_no_more_statements_than_two(visitor: Visitor) -> None:
     flat_shipping()
     counts = []
     for size in (2, 50):

@@ -1,4 +1,4 @@
-"""The freight of a cart where a carrier has to be asked: never under the lock, once, and never for nothing."""
+"""Quoting a cart's freight with a carrier: never under the lock, once per price, and never without need."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -35,15 +35,15 @@ def table(settings) -> None:
 
 @pytest.fixture
 def cart(carrier: StandInCarrier) -> CartSnapshot:
-    """A T-shirt or so for São Paulo; the carrier has not been asked yet."""
+    """A cart with an address in São Paulo; the carrier has not been called yet."""
     return services.set_postal_code(filled_cart(1).id, SAO_PAULO)
 
 
 @pytest.fixture
-def while_asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
-    """Does something else each time a carrier is asked on behalf of a cart."""
+def during_carrier_call(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Runs a function each time a carrier is called on behalf of a cart."""
 
-    def arrange(interfere: Callable[[], object]) -> None:
+    def set_up(interfere: Callable[[], object]) -> None:
         fetch = Freight.fetch
 
         def fetch_and_interfere(freight: Freight, needed: PriceNeeded) -> None:
@@ -54,17 +54,17 @@ def while_asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
 
         monkeypatch.setattr(Freight, "fetch", fetch_and_interfere)
 
-    return arrange
+    return set_up
 
 
 def _quote_holds(cart: CartSnapshot) -> bool:
-    """Whether the quote in the database fits the cart as it is now, as `place_order` checks it."""
+    """Whether the stored quote is valid for the cart as it is now, by the check of `place_order`."""
     kept = Cart.objects.with_lines().get(token=cart.id)
     parcel = services.parcel_of(((line.product, line.quantity) for line in kept.lines.all()), kept.currency)
     return check_quote(kept.quote, parcel, kept.postal_code, timezone.now()).price > 0
 
 
-def test_what_is_chosen_from_the_page_costs_one_question(carrier: StandInCarrier, cart: CartSnapshot):
+def test_choosing_from_the_page_takes_one_call(carrier: StandInCarrier, cart: CartSnapshot):
     offered = {option.code: option for option in services.shipping_options(cart)}
     chosen = services.choose_shipping(cart.id, PAC)
     assert chosen.shipping is not None
@@ -74,7 +74,7 @@ def test_what_is_chosen_from_the_page_costs_one_question(carrier: StandInCarrier
     assert carrier.calls == 1
 
 
-def test_an_app_that_knows_the_code_may_choose_without_looking(carrier: StandInCarrier, cart: CartSnapshot):
+def test_an_app_may_choose_without_fetching_the_options(carrier: StandInCarrier, cart: CartSnapshot):
     assert services.choose_shipping(cart.id, PAC).shipping
     assert carrier.calls == 1
 
@@ -91,13 +91,13 @@ def test_the_price_follows_every_change_of_the_cart(carrier: StandInCarrier, car
     assert _quote_holds(cart)
 
 
-def test_what_costs_no_freight_asks_nobody(carrier: StandInCarrier, cart: CartSnapshot):
+def test_changes_that_need_no_price_make_no_call(carrier: StandInCarrier, cart: CartSnapshot):
     services.set_quantity(cart.id, cart.lines[0].sku, 3)
     services.set_delivery(cart.id, email="ana@example.com", phone="", address=ADDRESS)
-    assert carrier.calls == 0, "no way of shipping is chosen yet"
+    assert carrier.calls == 0, "no shipping method is chosen yet"
     services.choose_shipping(cart.id, PAC)
     services.set_delivery(cart.id, email="other@example.com", phone="", address=ADDRESS)
-    assert carrier.calls == 1, "same parcel, same place"
+    assert carrier.calls == 1, "same parcel, same destination"
 
 
 def test_an_emptied_cart_has_no_freight(carrier: StandInCarrier, cart: CartSnapshot):
@@ -106,16 +106,16 @@ def test_an_emptied_cart_has_no_freight(carrier: StandInCarrier, cart: CartSnaps
     assert carrier.calls == 1
 
 
-class TestAway:
+class TestCarrierDown:
     @pytest.mark.parametrize("kind", ["error", "hang", "garbage"])
-    def test_a_carriers_way_is_dropped_and_no_order_goes_without(
+    def test_a_carriers_option_is_dropped_and_no_order_ships_without(
         self, carrier: StandInCarrier, cart: CartSnapshot, kind: str
     ):
         services.choose_shipping(cart.id, PAC)
         carrier.fault(kind)
         with at_most(DEADLINE + 1.0):
             changed = services.set_quantity(cart.id, cart.lines[0].sku, 2)
-        assert changed.lines[0].quantity == 2, "what the shopper did is kept"
+        assert changed.lines[0].quantity == 2, "the shopper's change is kept"
         assert changed.shipping is None
         with pytest.raises(ShippingRequired):
             _quote_holds(cart)
@@ -125,16 +125,14 @@ class TestAway:
             assert services.choose_shipping(cart.id, ECONOMY).shipping
         assert _quote_holds(cart)
 
-    def test_the_tables_price_stays_promised_when_the_carrier_is_back(
-        self, carrier: StandInCarrier, cart: CartSnapshot
-    ):
+    def test_the_tables_price_still_holds_when_the_carrier_is_back(self, carrier: StandInCarrier, cart: CartSnapshot):
         carrier.fault("error")
         promised = services.choose_shipping(cart.id, ECONOMY).shipping
         carrier.no_faults()
         assert promised
         assert promised == snapshot.load(cart.id, None).shipping
         assert _quote_holds(cart)
-        # Another parcel is the carrier's again: the table's way is not one of its.
+        # Another parcel is priced by the carrier again, which does not offer the table's method.
         assert services.set_quantity(cart.id, cart.lines[0].sku, 2).shipping is None
 
     def test_a_refusal_changes_nothing(self, carrier: StandInCarrier, cart: CartSnapshot):
@@ -144,9 +142,9 @@ class TestAway:
         assert snapshot.load(cart.id, None) == chosen
 
 
-class TestMeanwhile:
-    def test_a_cart_that_changed_while_the_carrier_was_asked_is_priced_anew(
-        self, carrier: StandInCarrier, cart: CartSnapshot, while_asked
+class TestConcurrentChange:
+    def test_a_cart_that_changed_during_the_call_is_priced_again(
+        self, carrier: StandInCarrier, cart: CartSnapshot, during_carrier_call
     ):
         asked = []
 
@@ -155,24 +153,24 @@ class TestMeanwhile:
                 services.set_quantity(cart.id, cart.lines[0].sku, 7)
             asked.append(True)
 
-        while_asked(put_more_in_once)
+        during_carrier_call(put_more_in_once)
         chosen = services.choose_shipping(cart.id, PAC)
         assert (chosen.lines[0].quantity, len(asked), carrier.calls) == (7, 2, 2)
         assert _quote_holds(cart)
 
-    def test_one_that_never_rests_is_refused_by_name_and_asked_for_a_bounded_number_of_times(
-        self, carrier: StandInCarrier, cart: CartSnapshot, while_asked
+    def test_one_that_keeps_changing_is_refused_after_a_bounded_number_of_calls(
+        self, carrier: StandInCarrier, cart: CartSnapshot, during_carrier_call
     ):
         quantities = iter(range(2, 10))
-        while_asked(lambda: services.set_quantity(cart.id, cart.lines[0].sku, next(quantities)))
+        during_carrier_call(lambda: services.set_quantity(cart.id, cart.lines[0].sku, next(quantities)))
         with pytest.raises(ShippingUnavailable) as refused:
             services.choose_shipping(cart.id, PAC)
         assert refused.value.code == "shipping_unavailable"
         assert carrier.calls == MAX_CARRIER_CALLS
         assert snapshot.load(cart.id, None).shipping is None
 
-    def test_a_change_that_cannot_be_priced_in_peace_is_made_without_its_freight(
-        self, carrier: StandInCarrier, cart: CartSnapshot, while_asked
+    def test_a_change_that_keeps_being_overtaken_is_made_without_freight(
+        self, carrier: StandInCarrier, cart: CartSnapshot, during_carrier_call
     ):
         services.choose_shipping(cart.id, PAC)
         quantities = iter(range(2, 10))
@@ -185,14 +183,14 @@ class TestMeanwhile:
             else:
                 services.set_quantity(cart.id, other.sku, next(quantities))
 
-        while_asked(put_something_in)
+        during_carrier_call(put_something_in)
         changed = services.set_quantity(cart.id, cart.lines[0].sku, 5)
         assert {line.sku: line.quantity for line in changed.lines} == {cart.lines[0].sku: 5, other.sku: 2}
         assert changed.shipping is None
 
     @pytest.mark.django_db(transaction=True)
-    def test_no_transaction_is_open_and_the_cart_is_free_while_the_carrier_is_asked(
-        self, carrier: StandInCarrier, cart: CartSnapshot, while_asked
+    def test_no_transaction_is_open_and_the_cart_is_unlocked_during_the_call(
+        self, carrier: StandInCarrier, cart: CartSnapshot, during_carrier_call
     ):
         seen = []
 
@@ -208,14 +206,14 @@ class TestMeanwhile:
             other.start()
             other.join()
 
-        while_asked(look)
+        during_carrier_call(look)
         services.choose_shipping(cart.id, PAC)
         services.set_quantity(cart.id, cart.lines[0].sku, 4)
         assert seen == [False, True] * 2
         assert _quote_holds(cart)
 
 
-def test_two_carts_become_one_and_are_priced_together(carrier: StandInCarrier, cart: CartSnapshot):
+def test_merged_carts_are_priced_together(carrier: StandInCarrier, cart: CartSnapshot):
     user = UserFactory()
     mine = services.set_postal_code(filled_cart(1, user_id=user.pk).id, SAO_PAULO, user_id=user.pk)
     before = services.choose_shipping(mine.id, PAC, user_id=user.pk).shipping
@@ -228,7 +226,7 @@ def test_two_carts_become_one_and_are_priced_together(carrier: StandInCarrier, c
 
 
 class TestPages:
-    """One request asks once, whatever it does; the next one of the same cart not at all."""
+    """One request calls the carrier at most once; the next one for the same cart not at all."""
 
     @pytest.fixture
     def shopper(self, carrier: StandInCarrier) -> Client:
@@ -236,9 +234,7 @@ class TestPages:
         client.post("/cart/add/", {"sku": ProductFactory(stock=5).sku, "quantity": "1"})
         return client
 
-    def test_a_postal_code_costs_one_question_and_the_page_behind_it_none(
-        self, carrier: StandInCarrier, shopper: Client
-    ):
+    def test_a_postal_code_takes_one_call_and_the_next_page_none(self, carrier: StandInCarrier, shopper: Client):
         page = shopper.post("/cart/delivery/", {"postal_code": "01310-200"}, follow=True)
         assert "Correios PAC" in page.content.decode()
         assert carrier.calls == 1
@@ -246,7 +242,7 @@ class TestPages:
         shopper.post("/cart/shipping/", {"code": PAC})
         assert carrier.calls == 1
 
-    def test_a_silent_carrier_costs_one_deadline_a_request(self, carrier: StandInCarrier, shopper: Client):
+    def test_a_silent_carrier_costs_one_timeout_per_request(self, carrier: StandInCarrier, shopper: Client):
         carrier.fault("hang")
         with at_most(DEADLINE + 1.0):
             page = shopper.post("/cart/delivery/", {"postal_code": "01310-200"}, follow=True)

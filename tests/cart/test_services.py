@@ -1,4 +1,4 @@
-"""What can be done to a cart, and what it refuses."""
+"""Changes to a cart, and the refusals."""
 
 from decimal import Decimal
 
@@ -43,7 +43,7 @@ def test_lines_stay_in_the_order_in_which_they_were_added() -> None:
     assert [line.sku for line in cart.lines] == [product.sku for product in products[::-1]]
 
 
-def test_more_than_is_free_is_refused_and_changes_nothing() -> None:
+def test_more_than_is_available_is_refused_and_changes_nothing() -> None:
     product = ProductFactory(stock=3)
     cart = filled_cart([product], quantity=2)
     with pytest.raises(InsufficientStock) as refusal:
@@ -53,7 +53,7 @@ def test_more_than_is_free_is_refused_and_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 100, 10**9])
-def test_a_quantity_that_nobody_can_buy_is_refused(quantity: int) -> None:
+def test_an_invalid_quantity_is_refused(quantity: int) -> None:
     product = ProductFactory(stock=500)
     cart = services.create_cart()
     with pytest.raises(InvalidQuantity):
@@ -66,7 +66,7 @@ def test_quantity_zero_removes_the_line() -> None:
     assert len(cart.lines) == 1
 
 
-def test_a_line_that_is_not_there_cannot_be_changed() -> None:
+def test_a_missing_line_cannot_be_changed() -> None:
     product = ProductFactory(stock=1)
     cart = services.create_cart()
     with pytest.raises(LineNotFound):
@@ -93,7 +93,7 @@ def test_two_currencies_do_not_mix() -> None:
         services.add_line(cart.id, ProductFactory(stock=1, currency="USD").sku, 1)
 
 
-def test_a_product_taken_off_sale_is_shown_as_gone_and_can_be_removed() -> None:
+def test_a_product_taken_off_sale_is_marked_and_can_be_removed() -> None:
     product = ProductFactory(stock=5)
     cart = filled_cart([product])
     product.active = False
@@ -103,7 +103,7 @@ def test_a_product_taken_off_sale_is_shown_as_gone_and_can_be_removed() -> None:
     assert services.remove_line(cart.id, product.sku).lines == ()
 
 
-def test_a_product_that_sold_out_is_shown_so() -> None:
+def test_a_sold_out_product_is_marked() -> None:
     product = ProductFactory(stock=5)
     cart = filled_cart([product], quantity=4)
     product.stocks.update(on_hand=2)
@@ -124,8 +124,8 @@ def test_a_new_price_shows_at_once() -> None:
     assert snapshot.load(cart.id, None).total == Decimal("12.00")
 
 
-class TestWhoMaySeeIt:
-    def test_a_users_cart_is_found_by_nobody_else(self) -> None:
+class TestAccess:
+    def test_a_users_cart_is_not_found_by_anyone_else(self) -> None:
         owner, other = UserFactory(), UserFactory()
         cart = filled_cart(1, user_id=owner.pk)
         for user_id in (None, other.pk):
@@ -135,7 +135,7 @@ class TestWhoMaySeeIt:
                 services.set_quantity(cart.id, cart.lines[0].sku, 3, user_id=user_id)
         assert snapshot.load(cart.id, owner.pk).lines[0].quantity == 1
 
-    def test_a_guests_cart_opens_to_whoever_holds_its_token(self) -> None:
+    def test_a_guest_cart_is_found_by_its_token_alone(self) -> None:
         cart = filled_cart(1)
         assert snapshot.load(cart.id, UserFactory().pk).id == cart.id
 
@@ -184,7 +184,7 @@ class TestClosedCarts:
         ("status", "refusal"),
         [(CartStatus.CHECKING_OUT, CheckoutInProgress), (CartStatus.ORDERED, CartClosed)],
     )
-    def test_what_is_being_paid_or_was_ordered_does_not_change(self, status: str, refusal: type[Refusal]) -> None:
+    def test_a_cart_in_checkout_or_ordered_cannot_be_changed(self, status: str, refusal: type[Refusal]) -> None:
         cart = filled_cart(1)
         Cart.objects.filter(token=cart.id).update(status=status)
         with pytest.raises(refusal):
@@ -194,7 +194,7 @@ class TestClosedCarts:
 
 
 class TestMerge:
-    def test_quantities_are_added_up_to_the_most_a_line_holds(self) -> None:
+    def test_quantities_are_added_up_to_the_limit_of_a_line(self) -> None:
         user = UserFactory()
         shared, own, guests = (ProductFactory(stock=200) for _ in range(3))
         mine = filled_cart([shared, own], quantity=60, user_id=user.pk)
@@ -204,7 +204,7 @@ class TestMerge:
         assert {line.sku: line.quantity for line in merged.lines} == {shared.sku: 99, own.sku: 60, guests.sku: 50}
         assert Cart.objects.get(token=guest.id).status == CartStatus.MERGED
 
-    def test_the_guests_address_comes_along_where_the_user_has_none(self) -> None:
+    def test_the_guests_address_is_kept_if_the_user_has_none(self) -> None:
         user = UserFactory()
         guest = ready_cart(1)
         services.merge_carts(guest.id, user.pk)
@@ -219,7 +219,7 @@ class TestMerge:
         merged = snapshot.load_live(user.pk)
         assert merged and [line.quantity for line in merged.lines] == [2]
 
-    def test_a_cart_being_paid_is_left_alone(self) -> None:
+    def test_a_cart_being_paid_is_not_merged(self) -> None:
         user = UserFactory()
         guest = filled_cart(1)
         Cart.objects.filter(token=guest.id).update(status=CartStatus.CHECKING_OUT)
@@ -227,7 +227,7 @@ class TestMerge:
         assert Cart.objects.get(token=guest.id).status == CartStatus.CHECKING_OUT
 
 
-class TestTheDatabaseItself:
+class TestDatabaseConstraints:
     def test_holds_one_live_cart_per_user(self) -> None:
         user = UserFactory()
         filled_cart(1, user_id=user.pk)
