@@ -1,4 +1,4 @@
-"""Products and stock at the staff's desk."""
+"""Products and stock in the back office."""
 
 import pytest
 from django.test import Client
@@ -27,7 +27,7 @@ class TestProducts:
         assert names(desk, q="ceramica") == {"Caneca de cerâmica"}
         assert names(desk, q="red-01") == {"Rede de algodão"}
 
-    def test_are_filtered_by_what_can_be_sold(self, desk: Client) -> None:
+    def test_are_filtered_by_availability(self, desk: Client) -> None:
         for name, stock in (("none", 0), ("few", 5), ("many", 6)):
             ProductFactory(name=name, stock=stock)
         ProductFactory(name="nowhere")
@@ -35,12 +35,12 @@ class TestProducts:
         assert names(desk, free="few") == {"few"}
         assert names(desk, free="some") == {"few", "many"}
 
-    def test_a_held_unit_cannot_be_sold(self, desk: Client) -> None:
+    def test_a_reserved_unit_is_not_available(self, desk: Client) -> None:
         product = ProductFactory(name="last one", stock=1)
         order("action", [product])
         assert names(desk, free="none") == {"last one"}
 
-    def test_are_taken_off_sale_and_put_back_each_with_its_history(self, desk: Client) -> None:
+    def test_taking_off_sale_and_putting_back_is_logged_for_each(self, desk: Client) -> None:
         on, off = ProductFactory(), ProductFactory(active=False)
         answer = desk.post(
             reverse(PRODUCTS), {"action": "take_off_sale", "_selected_action": [on.pk, off.pk]}, follow=True
@@ -51,7 +51,7 @@ class TestProducts:
         desk.post(reverse(PRODUCTS), {"action": "put_on_sale", "_selected_action": [on.pk, off.pk]})
         assert Product.objects.active().count() == 2
 
-    def test_a_change_of_the_name_is_found_at_once(self, desk: Client) -> None:
+    def test_a_renamed_product_is_found_at_once(self, desk: Client) -> None:
         product = ProductFactory(name="Before", category=CategoryFactory())
         url = reverse("admin:inventory_product_change", args=[product.pk])
         form = desk.get(url).context["adminform"].form
@@ -70,7 +70,7 @@ class TestStock:
         url = reverse("admin:inventory_stock_change", args=[stock.pk])
         return told(desk.post(url, {"on_hand": quantity, "reason": reason}, follow=True))
 
-    def test_is_counted_anew_with_the_reason_in_its_history(self, desk: Client) -> None:
+    def test_a_recount_is_logged_with_its_reason(self, desk: Client) -> None:
         stock = StockFactory(on_hand=5)
         self.count(desk, stock, 8, "delivery of Monday")
         stock.refresh_from_db()
@@ -79,7 +79,7 @@ class TestStock:
         assert (entry.actor, entry.reason) == ("chefe@example.com", "delivery of Monday")
         assert (entry.before, entry.after) == ({"on_hand": 5}, {"on_hand": 8})
 
-    def test_is_not_overwritten_where_it_moved_on_meanwhile(self, desk: Client) -> None:
+    def test_a_concurrent_change_is_not_overwritten(self, desk: Client) -> None:
         stock = StockFactory(on_hand=5)
         url = reverse("admin:inventory_stock_change", args=[stock.pk])
         seen = desk.get(url).context["adminform"].form["seen"].value()
@@ -89,7 +89,7 @@ class TestStock:
         stock.refresh_from_db()
         assert stock.on_hand == 4
 
-    def test_never_falls_below_what_is_promised(self, desk: Client) -> None:
+    def test_never_falls_below_what_is_reserved(self, desk: Client) -> None:
         product = ProductFactory(stock=3)
         held = order("action", [product])
         stock = Stock.objects.get(product=product)
@@ -100,20 +100,20 @@ class TestStock:
         assert not Entry.objects.filter(verb="stock.adjust").exists()
         assert held.number in desk.get(reverse("admin:inventory_stock_change", args=[stock.pk])).content.decode()
 
-    def test_wants_a_reason(self, desk: Client) -> None:
+    def test_requires_a_reason(self, desk: Client) -> None:
         stock = StockFactory(on_hand=5)
         self.count(desk, stock, 8, "")
         stock.refresh_from_db()
         assert stock.on_hand == 5
 
-    def test_reserved_cannot_be_typed(self, desk: Client) -> None:
+    def test_reserved_cannot_be_edited(self, desk: Client) -> None:
         stock = StockFactory(on_hand=5)
         url = reverse("admin:inventory_stock_change", args=[stock.pk])
         desk.post(url, {"on_hand": 5, "reason": "x", "reserved": 4})
         stock.refresh_from_db()
         assert stock.reserved == 0
 
-    def test_begins_in_another_warehouse(self, desk: Client) -> None:
+    def test_can_be_added_in_another_warehouse(self, desk: Client) -> None:
         product, recife = ProductFactory(stock=1), WarehouseFactory(code="recife")
         answer = desk.post(
             reverse("admin:inventory_stock_add"),
@@ -122,7 +122,7 @@ class TestStock:
         assert answer.status_code == 302
         assert Stock.objects.get(product=product, warehouse=recife).on_hand == 7
 
-    def test_can_be_read_by_whoever_may_not_change_it(self) -> None:
+    def test_is_readable_without_permission_to_change_it(self) -> None:
         stock = StockFactory(on_hand=5)
         url = reverse("admin:inventory_stock_change", args=[stock.pk])
         reader = staff_with("inventory.view_stock")
@@ -144,7 +144,7 @@ class TestStock:
 
 
 class TestRates:
-    def test_are_found_by_the_postal_code_that_they_reach(self, desk: Client) -> None:
+    def test_are_found_by_a_postal_code_they_cover(self, desk: Client) -> None:
         from tests.support.factories.shipping import ShippingRateFactory
 
         sao_paulo = ShippingRateFactory(postal_code_from="01000000", postal_code_to="05999999")

@@ -12,7 +12,7 @@ from tests.support.factories.inventory import ProductFactory
 pytestmark = pytest.mark.django_db
 
 
-def test_a_product_as_the_contract_prints_it(app: App) -> None:
+def test_a_product_as_in_the_contract(app: App) -> None:
     product = ProductFactory(sku="REDE-AZUL", slug="rede-azul", name="Rede de dormir", price=Decimal("89.9"), stock=3)
     answer = app.get("products/REDE-AZUL/")
     assert answer.status_code == 200
@@ -30,7 +30,7 @@ def test_a_product_as_the_contract_prints_it(app: App) -> None:
     }
 
 
-def test_what_is_sold_out_is_not_available(app: App) -> None:
+def test_a_sold_out_product_is_not_available(app: App) -> None:
     ProductFactory(sku="NONE-LEFT", stock=0)
     assert app.get("products/NONE-LEFT/").json()["available"] is False
 
@@ -46,12 +46,12 @@ def test_a_withdrawn_product_is_not_found(app: App) -> None:
 
 
 @pytest.mark.parametrize("sku", ["A/B", "50 % off", "ação"])
-def test_a_sku_may_hold_any_sign(app: App, sku: str) -> None:
+def test_a_sku_may_contain_any_character(app: App, sku: str) -> None:
     ProductFactory(sku=sku, stock=1)
     assert app.get(f"products/{quote(sku)}/").json()["sku"] == sku
 
 
-def test_the_list_is_paged(app: App) -> None:
+def test_the_list_is_paginated(app: App) -> None:
     for _ in range(PAGE_SIZE + 1):
         ProductFactory(stock=1)
     first = app.get("products/").json()
@@ -87,16 +87,16 @@ def test_an_empty_list_is_a_list(app: App) -> None:
 
 
 @pytest.mark.parametrize("number", ["2", "0", "-1", "one", "1.5", "9" * 30, "1\0"])
-def test_a_page_that_is_not_there_is_not_found(app: App, number: str) -> None:
+def test_a_missing_page_is_not_found(app: App, number: str) -> None:
     ProductFactory(stock=1)
     assert_problem(app.get("products/", {"page": number}), 404, "not_found")
 
 
-def test_no_page_is_the_first(app: App) -> None:
+def test_the_page_defaults_to_the_first(app: App) -> None:
     ProductFactory(stock=1)
     assert app.get("products/", {"page": ""}).json() == app.get("products/").json()
 
 
-def test_a_search_has_a_length(app: App) -> None:
+def test_a_search_has_a_maximum_length(app: App) -> None:
     assert_problem(app.get("products/", {"search": "x" * 201}), 422, "invalid", "search")
     assert_problem(app.get("products/", {"search": "a\0b"}), 422, "invalid", "search")

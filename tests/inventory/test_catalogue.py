@@ -1,4 +1,4 @@
-"""What the shop shows: facts, pages, search, availability; where they come from, and when they are read anew."""
+"""What the shop shows: product facts, pages, search, availability; how each is cached and invalidated."""
 
 import json
 import pickle
@@ -16,7 +16,7 @@ from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product
 from tests.support.factories.inventory import CategoryFactory, ProductFactory, WarehouseFactory
 
-# Real commits: what is cached is dropped after them.
+# Real commits: the cache is invalidated after them.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -58,7 +58,7 @@ def test_a_product_is_found_by_its_names_and_warm_without_a_query(find, django_a
 
 
 @pytest.mark.parametrize("name", ["missing", "parado", "nul\0", "", "x" * 5000])
-def test_what_is_not_for_sale_is_not_found(name):
+def test_a_product_not_for_sale_is_not_found(name):
     ProductFactory(sku="parado", slug="parado", active=False)
     for find in (catalogue.product_by_slug, catalogue.product_by_sku):
         with pytest.raises(ProductNotFound):
@@ -80,7 +80,7 @@ def test_a_changed_product_shows_at_once():
     assert catalogue.product_by_slug("antigo").id == other.id
 
 
-def test_a_change_that_is_rolled_back_drops_nothing(django_assert_num_queries):
+def test_a_rolled_back_change_invalidates_nothing(django_assert_num_queries):
     product = ProductFactory()
     catalogue.products_by_id([product.id])
     with transaction.atomic():
@@ -137,14 +137,14 @@ def test_newest_first_and_only_what_is_for_sale():
     "text",
     ["café", "CAFE", "Ágata cafe", "caf-250", "caf 250", "esp", "especial", "bebidas", "g", "  ", ""],
 )
-def test_search_forgives_accents_case_and_signs(text):
+def test_search_ignores_accents_case_and_punctuation(text):
     category = CategoryFactory(name="Bebidas quentes")
     ProductFactory(sku="CAF-250-G", name="Café Especial da Ágata", category=category)
     assert found(text) == {"Café Especial da Ágata"}
 
 
 @pytest.mark.parametrize("text", ["chá", "café chá", "%", "_", "50", "ecial especialissimo", "\0", "💥", "' OR 1=1"])
-def test_search_finds_only_what_holds_every_word(text):
+def test_search_requires_every_word(text):
     ProductFactory(sku="CAF-250-G", name="Café Especial")
     assert found(text) == set()
 
@@ -168,7 +168,7 @@ def test_search_uses_its_index():
         assert "product_search" in plan
 
 
-def test_what_takes_or_frees_goods_shows_at_once(django_assert_num_queries):
+def test_changes_of_availability_show_at_once(django_assert_num_queries):
     product, without = ProductFactory(stock=5), ProductFactory()
     ids = [product.id, without.id]
 
@@ -214,8 +214,8 @@ def test_a_deleted_category_leaves_the_list():
     assert catalogue.categories() == ()
 
 
-def test_a_version_that_an_older_release_kept_tells_no_time_and_is_good_all_the_same():
-    """They share one Redis while a deployment is under way; theirs is 32 hexadecimal digits."""
+def test_a_version_cached_by_an_older_release_has_no_time_and_is_accepted():
+    """Both releases share one Redis during a deployment; the older one's version is 32 hexadecimal digits."""
     product = ProductFactory(name="Rede")
     cached("catalogue_page", "version", 60, lambda: "d41d8cd98f00b204e9800998ecf8427e")
     assert names() == [product.name]

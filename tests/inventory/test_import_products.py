@@ -58,7 +58,7 @@ def state():
     return [list(model.objects.order_by("id").values()) for model in (Product, Stock, Category)]
 
 
-def test_variants_become_products_that_can_be_bought(capsys):
+def test_variants_become_products_for_sale(capsys):
     out = import_file(SAMPLE, capsys)
     assert "6 created, 0 changed, 0 unchanged, 6 stock entries set." in out
     assert "6 of 6 products" in out
@@ -120,7 +120,7 @@ def test_a_changed_row_changes_its_product_and_what_the_shop_shows(sheet):
     assert Product.objects.count() == 2
 
 
-def test_stock_that_is_there_stays_unless_it_is_asked_for(sheet, capsys):
+def test_existing_stock_stays_unless_asked_otherwise(sheet, capsys):
     def imported(quantity, **options):
         return import_file(sheet(row(**{"Variant Inventory Qty": quantity})), capsys, **options)
 
@@ -142,7 +142,7 @@ def test_stock_that_is_there_stays_unless_it_is_asked_for(sheet, capsys):
     assert on_hand() == 6
 
 
-def test_goods_lie_where_it_is_said(sheet):
+def test_stock_goes_to_the_given_warehouse(sheet):
     WarehouseFactory(code="recife", priority=5)
     import_file(sheet(row(**{"Variant Inventory Qty": "2"})), warehouse="recife")
     assert Stock.objects.get().warehouse.code == "recife"
@@ -172,7 +172,7 @@ def test_goods_lie_where_it_is_said(sheet):
         (row("bom", "Bom de novo"), "the SKU BOM is already used on line 2"),
     ],
 )
-def test_a_bad_row_is_named_with_its_line_and_the_good_ones_are_imported(bad, reason, sheet, capsys):
+def test_a_bad_row_is_reported_with_its_line_and_the_good_ones_are_imported(bad, reason, sheet, capsys):
     with pytest.raises(CommandError, match="1 of 3 rows were skipped"):
         import_file(sheet(row("bom", "Bom\ncom quebra"), bad, row("outro", "Outro")))
     reported = capsys.readouterr().err
@@ -181,7 +181,7 @@ def test_a_bad_row_is_named_with_its_line_and_the_good_ones_are_imported(bad, re
     assert set(Product.objects.values_list("sku", flat=True)) == {"BOM", "OUTRO"}
 
 
-def test_a_bad_variant_does_not_take_its_siblings_with_it(sheet):
+def test_a_bad_variant_does_not_affect_its_siblings(sheet):
     with pytest.raises(CommandError):
         import_file(
             sheet(
@@ -210,7 +210,7 @@ HEAD = b"Handle,Title,Variant Price\n"
         (HEAD + b"vaso," + b"x" * 200_000 + b",10\n", "not well-formed CSV near line 2"),
     ],
 )
-def test_a_file_that_cannot_be_read_gets_a_sentence_and_changes_nothing(content, sentence, tmp_path):
+def test_an_unreadable_file_is_reported_and_changes_nothing(content, sentence, tmp_path):
     path = tmp_path / "products.csv"
     path.write_bytes(content)
     before = state()
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_read_gets_a_sentence_and_changes_nothing(content,
     assert state() == before
 
 
-def test_a_file_that_is_not_there_gets_a_sentence(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(CommandError, match="File not found"):
         import_file(tmp_path / "nowhere.csv")
     with pytest.raises(CommandError, match="cannot be read"):
@@ -245,7 +245,7 @@ def test_a_surplus_cell_is_a_bad_row(tmp_path, capsys):
     assert "Line 2: it has more cells" in capsys.readouterr().err
 
 
-def test_another_products_address_is_not_taken_away(sheet):
+def test_the_slug_of_another_product_is_not_taken(sheet):
     ProductFactory(slug="vaso", sku="OUTRO")
     import_file(sheet(row()))
     import_file(sheet(row()))

@@ -41,7 +41,7 @@ def test_the_switch_changes_the_language_and_stays_on_the_page(visitor: Visitor)
     assert "Pôr no carrinho" in page.html
 
 
-def test_search_finds_and_says_what_it_looked_for(visitor: Visitor) -> None:
+def test_search_finds_and_repeats_the_search_text(visitor: Visitor) -> None:
     ProductFactory(name="Panela de barro", stock=1)
     ProductFactory(name="Toalha", stock=1)
     page = visitor.open("/?search=<panela>")
@@ -50,7 +50,7 @@ def test_search_finds_and_says_what_it_looked_for(visitor: Visitor) -> None:
     assert "&lt;panela&gt;" in page.html
 
 
-def test_nothing_found_says_what_to_do(visitor: Visitor) -> None:
+def test_an_empty_result_says_what_to_do(visitor: Visitor) -> None:
     assert "No results" in visitor.open("/?search=xyzxyz").html
 
 
@@ -74,11 +74,13 @@ def test_pages_follow_each_other(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("query", ["page=0", "page=abc", "page=99999999999", "category=../etc", "search=" + "x" * 500])
-def test_odd_addresses_show_the_catalogue(visitor: Visitor, query: str) -> None:
+def test_odd_query_strings_show_the_catalogue(visitor: Visitor, query: str) -> None:
     assert visitor.open(f"/?{query}").status == 200
 
 
-def test_the_catalogue_asks_as_much_for_many_products_as_for_two(visitor: Visitor, django_assert_num_queries) -> None:
+def test_the_catalogue_takes_as_many_statements_for_many_products_as_for_two(
+    visitor: Visitor, django_assert_num_queries
+) -> None:
     ProductFactory.create_batch(2, stock=1)
     with CaptureQueriesContext(connection) as few:
         visitor.open("/?search=produto")
@@ -112,12 +114,12 @@ def test_a_product_that_is_gone_is_not_found(visitor: Visitor) -> None:
     assert visitor.open("/products/never-was/").status == 404
 
 
-def test_a_description_cannot_bring_markup(visitor: Visitor) -> None:
+def test_a_description_is_escaped(visitor: Visitor) -> None:
     product = ProductFactory(description="<script>alert(1)</script>", stock=1)
     assert "<script>alert" not in visitor.open(f"/products/{product.slug}/").html
 
 
-def test_pictures_are_kept_for_ever_and_cost_no_query(visitor: Visitor, django_assert_num_queries) -> None:
+def test_pictures_are_cached_for_ever_and_cost_no_query(visitor: Visitor, django_assert_num_queries) -> None:
     with django_assert_num_queries(0):
         response = visitor.client.get("/pictures/cozinha/CANECA-001.svg")
     assert response["Content-Type"] == "image/svg+xml"

@@ -1,4 +1,4 @@
-"""Several connections want the same goods at the same moment, on real PostgreSQL."""
+"""Several connections compete for the same stock on real PostgreSQL."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +31,7 @@ def hold(reference, demand, expires_at=None, replacing=None):
 
 
 def sell(reference, demand):
-    """One buyer: holds, then buys. Returns whether it got the goods."""
+    """One buyer: reserves, then commits. Returns whether it got the stock."""
     try:
         hold(reference, demand)
     except InsufficientStock:
@@ -42,7 +42,7 @@ def sell(reference, demand):
 
 
 def at_once(*calls):
-    """Runs each call in a thread, on a connection of its own, all starting together; returns results or exceptions."""
+    """Runs each call in a thread with its own connection, all started together; returns results or exceptions."""
     start = threading.Barrier(len(calls))
 
     def run(call):
@@ -67,8 +67,8 @@ def assert_balanced():
 
 
 @contextmanager
-def everybody_reads_before_anybody_writes(readers, *, lock):
-    """Makes the race certain: whoever has read stock waits until all have. With the lock on, nobody else can have."""
+def all_read_before_any_writes(readers, *, lock):
+    """Forces the race: each reader waits until all have read. With the lock on, no second one can."""
     together = threading.Barrier(readers)
     locked = StockQuerySet.locked
 
@@ -84,19 +84,19 @@ def everybody_reads_before_anybody_writes(readers, *, lock):
         yield
 
 
-def test_two_connections_want_the_last_unit_and_one_gets_it():
+def test_one_of_two_connections_gets_the_last_unit():
     product = ProductFactory(stock=1)
-    with everybody_reads_before_anybody_writes(2, lock=True):
+    with all_read_before_any_writes(2, lock=True):
         results = at_once(lambda: hold("a", {product.id: 1}), lambda: hold("b", {product.id: 1}))
     assert {type(result) for result in results} == {InsufficientStock, type(None)}
     assert Reservation.objects.count() == 1
     assert_balanced()
 
 
-def test_without_the_lock_both_believe_to_have_it():
-    """The control: the race without the lock. Only the database's constraint stands between it and a double sale."""
+def test_without_the_lock_both_would_sell_it():
+    """The control: the race without the lock. Only the database's constraint prevents a double sale."""
     product = ProductFactory(stock=1)
-    with everybody_reads_before_anybody_writes(2, lock=False):
+    with all_read_before_any_writes(2, lock=False):
         results = at_once(lambda: hold("a", {product.id: 1}), lambda: hold("b", {product.id: 1}))
     (error,) = [result for result in results if result is not None]
     assert "stock_reserved_within_on_hand" in str(error)
@@ -105,7 +105,7 @@ def test_without_the_lock_both_believe_to_have_it():
         cursor.execute("ALTER TABLE inventory_stock DROP CONSTRAINT stock_reserved_within_on_hand")
     try:
         Stock.objects.update(on_hand=1, reserved=0)
-        with everybody_reads_before_anybody_writes(2, lock=False):
+        with all_read_before_any_writes(2, lock=False):
             results = at_once(lambda: hold("c", {product.id: 1}), lambda: hold("d", {product.id: 1}))
         assert results == [None, None]
         assert Stock.objects.get().reserved == 2
@@ -119,7 +119,7 @@ def test_without_the_lock_both_believe_to_have_it():
             )
 
 
-def test_many_buyers_with_lines_in_opposite_order_sell_what_is_there_and_nobody_deadlocks():
+def test_many_buyers_with_lines_in_opposite_order_sell_the_stock_without_deadlock():
     WarehouseFactory(code="primeiro", priority=1)
     WarehouseFactory(code="segundo", priority=2)
     products = [ProductFactory(stock={"segundo": 4, "primeiro": 6}) for _ in range(5)]
@@ -143,7 +143,7 @@ def test_buyers_who_reclaim_each_others_expired_holds_do_not_deadlock():
         hold(f"late-{number}", dict.fromkeys(ids, 1), expires_at=timezone.now() - timedelta(seconds=1))
 
     def buyer(number):
-        # Different stock rows, the same expired reservations.
+        # Different stock rows, but the same expired reservations.
         return lambda: sell(f"buyer-{number}", {ids[number % 4]: 1})
 
     results = at_once(
@@ -158,11 +158,11 @@ def test_buyers_who_reclaim_each_others_expired_holds_do_not_deadlock():
 
 @contextmanager
 def holding_the_lock_of(product):
-    """A thread of its own keeps the product's stock rows locked; `let_go(action)` runs `action` there and commits."""
+    """A thread locks the product's stock rows; `commit_after(action)` runs `action` in its transaction and commits."""
     locked, finish = threading.Event(), threading.Event()
     actions = []
 
-    def keep():
+    def hold_lock():
         try:
             with transaction.atomic():
                 Stock.objects.filter(product=product).locked()
@@ -174,15 +174,15 @@ def holding_the_lock_of(product):
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(keep)
+        future = pool.submit(hold_lock)
         assert locked.wait(PATIENCE_SECONDS)
 
-        def let_go(action):
+        def commit_after(action):
             actions.append(action)
             finish.set()
             future.result(PATIENCE_SECONDS)
 
-        yield let_go
+        yield commit_after
 
 
 def wait_until_blocked(count=1):
@@ -194,7 +194,7 @@ def wait_until_blocked(count=1):
             if cursor.fetchone()[0] >= count:
                 return
         threading.Event().wait(0.02)
-    raise AssertionError("nobody waits for a lock")
+    raise AssertionError("no connection waits for a lock")
 
 
 def in_thread(pool, call):
@@ -208,13 +208,13 @@ def in_thread(pool, call):
     return pool.submit(run)
 
 
-def test_a_sale_that_waited_while_its_hold_was_reclaimed_is_refused():
+def test_a_commit_that_waited_while_its_hold_was_reclaimed_is_refused():
     product = ProductFactory(stock=1)
     hold("late", {product.id: 1}, expires_at=timezone.now() - timedelta(seconds=1))
-    with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as let_go:
+    with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as commit_after:
         sale = in_thread(pool, lambda: reservations.commit("late"))
         wait_until_blocked()
-        let_go(lambda: reservations.reserve("next", {product.id: 1}, expires_at=soon()))
+        commit_after(lambda: reservations.reserve("next", {product.id: 1}, expires_at=soon()))
         with pytest.raises(ReservationExpired):
             sale.result(PATIENCE_SECONDS)
     stock = Stock.objects.get()
@@ -223,20 +223,20 @@ def test_a_sale_that_waited_while_its_hold_was_reclaimed_is_refused():
 
 
 @pytest.mark.parametrize("verb", [reservations.commit, reservations.release])
-def test_a_verb_that_waited_works_on_the_numbers_of_after_the_wait(verb):
+def test_a_service_that_waited_for_the_lock_uses_the_new_numbers(verb):
     product = ProductFactory(stock=10)
     hold("mine", {product.id: 2})
-    with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as let_go:
+    with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as commit_after:
         waiting = in_thread(pool, lambda: verb("mine"))
         wait_until_blocked()
-        let_go(lambda: reservations.reserve("theirs", {product.id: 3}, expires_at=soon()))
+        commit_after(lambda: reservations.reserve("theirs", {product.id: 3}, expires_at=soon()))
         waiting.result(PATIENCE_SECONDS)
     stock = Stock.objects.get()
     assert (stock.on_hand, stock.reserved) == ((8, 3) if verb is reservations.commit else (10, 3))
     assert_balanced()
 
 
-def test_selling_and_releasing_the_same_hold_at_once_does_one_of_them():
+def test_concurrent_commit_and_release_of_a_hold_do_one_of_them():
     product = ProductFactory(stock=10)
 
     def in_transaction(verb, reference):

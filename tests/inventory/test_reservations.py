@@ -1,4 +1,4 @@
-"""Holding, letting go, selling and taking back."""
+"""Reserve, release, commit and restock."""
 
 from datetime import timedelta
 
@@ -61,12 +61,12 @@ def test_all_or_nothing_and_every_shortage_is_named():
 
 
 @pytest.mark.parametrize("demand", [{}, {1: 0}, {1: -2}])
-def test_a_demand_for_nothing_is_a_mistake(demand):
+def test_an_empty_demand_is_an_error(demand):
     with pytest.raises(ValueError, match="at least one"):
         hold("a", demand)
 
 
-def test_goods_leave_the_first_warehouse_first_and_the_next_gives_the_rest():
+def test_stock_is_taken_from_the_first_warehouse_first_and_the_rest_from_the_next():
     WarehouseFactory(code="segundo", priority=2)
     WarehouseFactory(code="primeiro", priority=1)
     product = ProductFactory(stock={"segundo": 5, "primeiro": 2})
@@ -90,7 +90,7 @@ def test_an_expired_hold_is_free_without_any_job_and_is_reclaimed_by_the_next_bu
     hold("next", {product.id: 1})
     assert numbers(product) == [(1, 1)]
     assert Reservation.objects.get(reference="late").status == "released"
-    # Nobody touched the other row; it is free all the same, and its next buyer gets it.
+    # The other row was not touched; its unit is available all the same, and the next buyer gets it.
     assert available(other) == 1
     hold("other", {other.id: 1})
     assert numbers(other) == [(1, 1)]
@@ -105,7 +105,7 @@ def test_a_reclaimed_hold_cannot_be_sold_any_more():
     assert numbers(product) == [(1, 1)]
 
 
-def test_an_expired_hold_that_nobody_wanted_can_still_be_sold():
+def test_an_expired_hold_that_was_not_reclaimed_can_still_be_sold():
     product = ProductFactory(stock=1)
     hold("late", {product.id: 1}, expires_at=past())
     with transaction.atomic():
@@ -113,7 +113,7 @@ def test_an_expired_hold_that_nobody_wanted_can_still_be_sold():
     assert numbers(product) == [(0, 0)]
 
 
-def test_ones_own_earlier_hold_is_not_in_the_way():
+def test_a_replaced_hold_does_not_block():
     product, dropped = ProductFactory(stock=2), ProductFactory(stock=1)
     hold("first", {product.id: 2, dropped.id: 1})
     hold("second", {product.id: 2}, replacing="first")
@@ -122,7 +122,7 @@ def test_ones_own_earlier_hold_is_not_in_the_way():
     assert Reservation.objects.get(reference="first").status == "released"
 
 
-def test_anothers_hold_is_in_the_way():
+def test_the_hold_of_another_blocks():
     product = ProductFactory(stock=2)
     hold("theirs", {product.id: 1})
     with pytest.raises(InsufficientStock):
@@ -141,7 +141,7 @@ def test_a_reference_can_hold_again_after_its_release():
 
 
 @pytest.mark.parametrize("wanted", [["kept"], ["kept", "lost"], ["other"]])
-def test_a_reference_whose_hold_was_reclaimed_in_part_starts_afresh(wanted):
+def test_a_reference_whose_hold_was_partly_reclaimed_starts_over(wanted):
     products = {name: ProductFactory(stock=2) for name in ("kept", "lost", "other")}
     hold("late", {products["kept"].id: 1, products["lost"].id: 1}, expires_at=past())
     hold("next", {products["lost"].id: 2})
@@ -155,14 +155,14 @@ def test_a_reference_whose_hold_was_reclaimed_in_part_starts_afresh(wanted):
     }
 
 
-def test_a_reference_that_holds_changes_its_mind():
+def test_a_second_reserve_replaces_the_hold():
     product = ProductFactory(stock=3)
     hold("a", {product.id: 3})
     hold("a", {product.id: 1})
     assert numbers(product) == [(3, 1)]
 
 
-def test_what_was_sold_is_not_reserved_again_under_its_reference():
+def test_a_committed_reference_cannot_reserve_again():
     product = ProductFactory(stock=3)
     hold("a", {product.id: 1})
     with transaction.atomic():
@@ -184,7 +184,7 @@ def test_release_gives_everything_back_once():
         reservations.release("unknown")
 
 
-def test_commit_takes_the_goods_once_and_release_does_not_bring_them_back():
+def test_commit_takes_stock_once_and_release_does_not_return_it():
     product = ProductFactory(stock=5)
     hold("a", {product.id: 2})
     for _repeat in range(2):
@@ -196,7 +196,7 @@ def test_commit_takes_the_goods_once_and_release_does_not_bring_them_back():
     assert Reservation.objects.get(reference="a").status == "committed"
 
 
-def test_what_was_never_held_or_was_let_go_cannot_be_sold():
+def test_a_missing_or_released_hold_cannot_be_committed():
     product = ProductFactory(stock=5)
     hold("let-go", {product.id: 1})
     with transaction.atomic():
@@ -207,7 +207,7 @@ def test_what_was_never_held_or_was_let_go_cannot_be_sold():
     assert numbers(product) == [(5, 0)]
 
 
-def test_restock_brings_back_all_that_is_still_out_once():
+def test_restock_returns_everything_still_out_once():
     product, other = ProductFactory(stock=5), ProductFactory(stock=1)
     hold("a", {product.id: 3, other.id: 1})
     with transaction.atomic():
@@ -221,7 +221,7 @@ def test_restock_brings_back_all_that_is_still_out_once():
     assert (numbers(product), numbers(other)) == ([(5, 0)], [(1, 0)])
 
 
-def test_no_more_comes_back_than_went_out():
+def test_no_more_is_restocked_than_was_sold():
     product, stranger = ProductFactory(stock=5), ProductFactory(stock=5)
     hold("a", {product.id: 2})
     with transaction.atomic():
@@ -240,7 +240,7 @@ def test_a_hold_is_not_restocked():
     assert numbers(product) == [(5, 2)]
 
 
-def test_a_split_line_comes_back_to_the_warehouses_it_left():
+def test_a_split_line_is_restocked_where_it_came_from():
     WarehouseFactory(code="primeiro", priority=1)
     WarehouseFactory(code="segundo", priority=2)
     product = ProductFactory(stock={"primeiro": 2, "segundo": 2})
@@ -251,7 +251,7 @@ def test_a_split_line_comes_back_to_the_warehouses_it_left():
     assert numbers(product) == [(2, 0), (2, 0)]
 
 
-def test_reclaiming_ends_expired_holds_and_only_these():
+def test_reclaiming_ends_only_expired_holds():
     product, other = ProductFactory(stock=5), ProductFactory(stock=5)
     hold("live", {product.id: 1})
     hold("late", {product.id: 2, other.id: 1}, expires_at=past())
@@ -271,13 +271,13 @@ def test_reclaiming_ends_expired_holds_and_only_these():
         lambda: reservations.restock("a", None),
     ],
 )
-def test_every_verb_refuses_to_lock_outside_a_transaction(verb):
+def test_every_service_refuses_to_lock_outside_a_transaction(verb):
     with pytest.raises(LockOutsideTransaction):
         verb()
 
 
 @pytest.mark.parametrize("bad", [{"on_hand": 1, "reserved": 2}, {"on_hand": -1}, {"reserved": -1}])
-def test_the_database_itself_keeps_the_stock_balance(bad):
+def test_constraints_keep_the_stock_balance(bad):
     stock = ProductFactory(stock=5).stocks.get()
     with pytest.raises(IntegrityError), transaction.atomic():
         Stock.objects.filter(id=stock.id).update(**bad)

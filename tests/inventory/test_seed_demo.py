@@ -63,7 +63,7 @@ def test_a_second_run_changes_nothing(capsys):
     assert state() == before
 
 
-def test_what_was_sold_is_not_brought_back_by_a_second_run(capsys):
+def test_a_second_run_does_not_restore_sold_stock(capsys):
     seed(capsys)
     Stock.objects.filter(product__sku="CAFE-ESPECIAL-250").update(on_hand=1)
     seed(capsys)

@@ -1,4 +1,4 @@
-"""Any sequence of what can happen to stock keeps its balance: tried by a machine against a model of dictionaries."""
+"""Any sequence of stock operations keeps the balance: a Hypothesis state machine against a model of dictionaries."""
 
 from datetime import UTC, datetime, timedelta
 from unittest import mock
@@ -37,7 +37,7 @@ HOLD = timedelta(minutes=10)
 
 
 class StockMachine(RuleBasedStateMachine):
-    """The model: units on hand by product, demands that are held with their end, demands that were sold and are out."""
+    """The model: units on hand by product, reserved demands with their expiry, and demands sold and not returned."""
 
     @initialize()
     def open_the_shop(self):
@@ -106,7 +106,7 @@ class StockMachine(RuleBasedStateMachine):
             return
         if reference in self.out:
             return
-        # Sold from a live hold, or from one past its time whose goods nobody else had taken.
+        # Committed from a live hold, or from an expired one that had not been reclaimed.
         demand, _ends = self.held.pop(reference)
         self.out[reference] = dict(demand)
         for product, quantity in demand.items():
