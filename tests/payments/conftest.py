@@ -1,4 +1,4 @@
-"""A shop that takes webhooks, for the tests of payments alone."""
+"""A server that receives webhooks, for the tests of payments."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 
 class Shop(HTTPServer):
-    """Takes webhooks and answers with the next of `statuses`, then with 200."""
+    """Receives webhooks and responds with the next of `statuses`, then with 200."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Webhook)
@@ -21,7 +21,7 @@ class Shop(HTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/webhooks/stripe/"
 
     def wait_for(self, number: int) -> list[tuple[bytes, str]]:
-        """The messages, once there are `number`."""
+        """The messages, once `number` have arrived."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.received) >= number, timeout=10), self.received
             return list(self.received)

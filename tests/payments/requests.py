@@ -1,4 +1,4 @@
-"""Charges to ask a gateway for."""
+"""Requests to a gateway."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Steps that the tests of payments share."""
+"""Helpers that the tests of payments share."""
 
 import threading
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def charged(sandbox: Sandbox, token: str = "pm_card_visa", amount: str = "109.80
 
 
 def at_once(work: Callable[[int], None], workers: int) -> None:
-    """Run `work` in so many threads that all begin together, each told its number."""
+    """Run `work` in that many threads, started together, each with its number."""
     barrier = threading.Barrier(workers)
 
     def run(number: int) -> None:

@@ -1,4 +1,4 @@
-"""Settings with which money would go wrong are told."""
+"""System checks of settings that would put money at risk."""
 
 from io import StringIO
 from typing import Any
@@ -11,7 +11,7 @@ from payments.checks import KEYS
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_a_missing_key_stops_a_deployment(settings: Any, name: str) -> None:
+def test_a_missing_key_fails_the_deployment_check(settings: Any, name: str) -> None:
     for key in KEYS:
         setattr(settings, key, "set")
     setattr(settings, name, "")

@@ -1,4 +1,4 @@
-"""The stand-in for the provider's script, in a real browser, under the content security policy of the shop's pages."""
+"""The stand-in for the provider's script, in a real browser, under the shop's content security policy."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +31,7 @@ document.querySelector("button").addEventListener("click", async () => {
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
-    """A person's browser says which language it reads; Chromium without its windows says none."""
+    """Headless Chromium sends no Accept-Language, unlike a shopper's browser."""
     return {**browser_context_args, "locale": "en-US"}
 
 
@@ -62,7 +62,7 @@ def checkout(page: Page, sandbox: Sandbox) -> Any:
         def log_message(self, *_args: object) -> None:
             pass
 
-    # On the loopback like the sandbox: browsers keep pages of other hosts from reaching into it.
+    # On the loopback like the sandbox: browsers keep pages of other hosts from accessing it.
     server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -103,7 +103,7 @@ def test_a_card_becomes_a_token(page: Page, checkout: Any, sandbox: Sandbox, loc
     ("locale", "labels", "message"),
     [("en", EN, "This card number is not valid."), ("pt-BR", PT, "Esse número de cartão não existe.")],
 )
-def test_a_mistyped_number_is_told_at_its_field(
+def test_a_mistyped_number_is_reported_at_its_field(
     page: Page, checkout: Any, locale: str, labels: Any, message: str
 ) -> None:
     fields = checkout(locale)
@@ -128,7 +128,7 @@ def test_the_fields_fit_a_phone_and_are_accessible(page: Page, checkout: Any, sc
     assert frame.bounding_box()["height"] >= inner - 1
     assert violations(page) == []
     page.goto(frame.get_attribute("src"))
-    # A frame needs no heading of its own; seen alone it lacks the dark page that it lies on.
+    # A frame needs no heading of its own; opened alone it lacks the dark page behind it.
     allowed = {"page-has-heading-one"} | ({"color-contrast"} if scheme == "dark" else set())
     assert set(violations(page)) <= allowed
 
@@ -137,7 +137,7 @@ def violations(page: Page) -> list[str]:
     return [violation["id"] for violation in Axe().run(page).response["violations"]]
 
 
-def test_the_bank_asks_and_sends_back(page: Page, sandbox: Sandbox) -> None:
+def test_the_bank_challenges_and_redirects_back(page: Page, sandbox: Sandbox) -> None:
     outcome = gateway().authorize(a_charge("pm_card_authenticationRequired", return_url=f"{sandbox.base_url}/v3/"))
     assert outcome.action is not None
     page.goto(outcome.action.url)

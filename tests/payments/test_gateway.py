@@ -1,4 +1,4 @@
-"""What the Stripe gateway makes of answers, and of their absence. Every call goes to the sandbox over HTTP."""
+"""How the Stripe gateway maps answers, and missing ones, to outcomes. Every call goes to the sandbox over HTTP."""
 
 import logging
 import time
@@ -37,7 +37,7 @@ def test_an_approved_card_is_captured(sandbox: Sandbox) -> None:
         ("pm_card_chargeDeclinedExpiredCard", "expired_card"),
     ],
 )
-def test_a_declined_card_tells_why(sandbox: Sandbox, token: str, code: str) -> None:
+def test_a_declined_card_has_a_reason(sandbox: Sandbox, token: str, code: str) -> None:
     outcome = gateway().authorize(a_charge(token))
 
     assert (outcome.kind, outcome.decline_code) == ("declined", code)
@@ -47,7 +47,7 @@ def test_a_declined_card_tells_why(sandbox: Sandbox, token: str, code: str) -> N
     assert sandbox.ledger()["captured"] == 0
 
 
-def test_a_token_that_does_not_exist_is_declined_not_an_error(sandbox: Sandbox) -> None:
+def test_an_unknown_token_is_declined_not_an_error(sandbox: Sandbox) -> None:
     outcome = gateway().authorize(a_charge("pm_1NoSuchThing"))
 
     assert (outcome.kind, outcome.decline_code) == ("declined", "invalid_payment_method")
@@ -71,7 +71,7 @@ def test_3d_secure_is_a_redirect(sandbox: Sandbox, authenticate: bool, kind: str
     assert gateway().retrieve(outcome.provider_reference).kind == kind
 
 
-def test_a_challenge_that_is_passed_may_still_be_declined(sandbox: Sandbox) -> None:
+def test_a_passed_challenge_may_still_be_declined(sandbox: Sandbox) -> None:
     outcome = gateway().authorize(a_charge("pm_card_threeDSecureRequiredChargeDeclined"))
     sandbox.answer_challenge(outcome.provider_reference, authenticate=True)
 
@@ -94,7 +94,7 @@ def test_pix_waits_for_the_bank_and_is_paid_there(sandbox: Sandbox) -> None:
     assert sandbox.ledger()["captured"] == 10980
 
 
-def test_an_expired_pix_is_not_taken_unless_the_bank_is_late(sandbox: Sandbox) -> None:
+def test_an_expired_pix_is_refused_unless_the_bank_settles_late(sandbox: Sandbox) -> None:
     outcome = gateway().authorize(a_charge("pix"))
     sandbox.advance_clock(31 * 60)
 
@@ -114,7 +114,7 @@ def test_authorized_money_is_captured_later(sandbox: Sandbox) -> None:
     assert (captured.kind, captured.captured) == ("approved", Decimal("100.00"))
 
 
-def test_voiding_what_is_paid_tells_the_truth(sandbox: Sandbox) -> None:
+def test_voiding_a_captured_charge_reports_the_capture(sandbox: Sandbox) -> None:
     waiting = gateway().authorize(a_charge("pix"))
     paid = gateway().authorize(a_charge("pm_card_visa"))
 
@@ -147,7 +147,7 @@ def test_a_lost_decline_is_found_as_a_decline(sandbox: Sandbox) -> None:
     assert gateway().search(lost(request)).decline_code == "generic_decline"
 
 
-def test_a_search_reads_on_over_pages(sandbox: Sandbox) -> None:
+def test_a_search_reads_all_pages(sandbox: Sandbox) -> None:
     sandbox.fault("lost_answer", times=1)
     request = a_charge()
     gateway().authorize(request)
@@ -157,7 +157,7 @@ def test_a_search_reads_on_over_pages(sandbox: Sandbox) -> None:
     assert gateway().search(lost(request)).kind == "approved"
 
 
-def test_what_never_arrived_can_never_arrive_after_it_was_searched_for(sandbox: Sandbox) -> None:
+def test_a_call_that_never_arrived_cannot_arrive_after_the_search(sandbox: Sandbox) -> None:
     request = a_charge()
 
     assert gateway().search(lost(request)).kind == "cancelled"
@@ -178,7 +178,7 @@ def test_an_error_of_the_provider_is_unknown(sandbox: Sandbox, status: int, afte
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_provider_that_hangs_costs_the_deadline_and_no_more(sandbox: Sandbox, settings, after: bool) -> None:
+def test_a_hanging_provider_costs_no_more_than_the_timeout(sandbox: Sandbox, settings, after: bool) -> None:
     settings.PAYMENT_TIMEOUT_SECONDS = 0.6
     sandbox.fault("hang", times=1, after=after, seconds=5)
     request = a_charge()
@@ -189,7 +189,7 @@ def test_a_provider_that_hangs_costs_the_deadline_and_no_more(sandbox: Sandbox, 
     assert sandbox.ledger()["captured"] == (10980 if after else 0)
 
 
-def test_a_refused_connection_surely_did_nothing(sandbox: Sandbox) -> None:
+def test_a_refused_connection_had_no_effect(sandbox: Sandbox) -> None:
     gateway().authorize(a_charge())
     sandbox.fault("refused", seconds=0.7)
 
@@ -202,7 +202,7 @@ def test_a_refused_connection_surely_did_nothing(sandbox: Sandbox) -> None:
 
 
 def test_an_older_refused_connection_does_not_hide_a_lost_answer(sandbox: Sandbox) -> None:
-    """The error under way when the call began must not be taken for the call's own."""
+    """An exception being handled when the call began must not be taken for the call's own."""
     sandbox.fault("lost_answer", times=1)
     sandbox.fault("refused", seconds=0.5)
     try:
@@ -214,9 +214,7 @@ def test_an_older_refused_connection_does_not_hide_a_lost_answer(sandbox: Sandbo
 
 
 @pytest.mark.parametrize("status", [401, 403, 429])
-def test_a_call_that_is_turned_away_surely_did_nothing(
-    sandbox: Sandbox, status: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_rejected_call_had_no_effect(sandbox: Sandbox, status: int, caplog: pytest.LogCaptureFixture) -> None:
     sandbox.fault("error", error_status=status, times=1)
 
     with caplog.at_level(logging.INFO), pytest.raises(PaymentUnavailable):
@@ -233,7 +231,7 @@ def test_a_key_in_flight_is_unknown(sandbox: Sandbox) -> None:
     assert gateway().authorize(a_charge()).kind == "unknown"
 
 
-def test_the_breaker_opens_on_failures_and_then_answers_at_once(sandbox: Sandbox) -> None:
+def test_the_breaker_opens_on_failures_and_then_fails_fast(sandbox: Sandbox) -> None:
     sandbox.fault("error", error_status=500)
     for _ in range(FAILURES_BEFORE_OPENING):
         assert gateway().authorize(a_charge()).kind == "unknown"
@@ -267,7 +265,7 @@ def test_the_network_is_not_called_inside_a_transaction(sandbox: Sandbox) -> Non
     assert sandbox.ledger()["intents"] == {}
 
 
-def test_the_sdk_does_not_retry_by_itself(sandbox: Sandbox) -> None:
+def test_the_sdk_does_not_retry(sandbox: Sandbox) -> None:
     sandbox.fault("error", error_status=500, times=1)
 
     assert gateway().authorize(a_charge()).kind == "unknown"
@@ -281,7 +279,7 @@ def a_refund(reference: str, amount: str) -> RefundRequest:
     return RefundRequest(refund_id=uuid4(), provider_reference=reference, amount=Decimal(amount), currency="BRL")
 
 
-def test_refunds_in_parts_and_never_more_than_was_paid(sandbox: Sandbox) -> None:
+def test_partial_refunds_never_exceed_the_payment(sandbox: Sandbox) -> None:
     reference = gateway().authorize(a_charge()).provider_reference
 
     assert gateway().refund(a_refund(reference, "9.80")).kind == "succeeded"
@@ -291,7 +289,7 @@ def test_refunds_in_parts_and_never_more_than_was_paid(sandbox: Sandbox) -> None
     assert sandbox.ledger()["balance"] == 0
 
 
-def test_a_refund_is_paid_once_also_when_its_answer_was_lost_and_its_key_forgotten(sandbox: Sandbox) -> None:
+def test_a_refund_is_paid_once_even_if_its_answer_and_its_key_are_lost(sandbox: Sandbox) -> None:
     reference = gateway().authorize(a_charge()).provider_reference
     refund = a_refund(reference, "50.00")
     sandbox.fault("lost_answer", path="/v1/refunds", method="POST", times=1)

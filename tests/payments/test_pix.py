@@ -1,4 +1,4 @@
-"""The BR Code of the sandbox is one that a bank's app can read."""
+"""The sandbox's BR Code can be read by a bank's app."""
 
 from decimal import Decimal
 
@@ -44,5 +44,5 @@ def test_a_br_code_can_be_read_back(centavos: int, url: str, name: str, city: st
 
 
 @given(centavos=CENTAVOS, currency=st.sampled_from(["BRL", "USD", "JPY"]))
-def test_minor_units_survive_the_way_to_the_provider_and_back(centavos: int, currency: str) -> None:
+def test_minor_units_survive_the_round_trip_to_the_provider(centavos: int, currency: str) -> None:
     assert to_minor_units(from_minor_units(centavos, currency), currency) == centavos

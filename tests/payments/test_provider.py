@@ -1,4 +1,4 @@
-"""What the provider is asked: for money, for the truth, and to forget it."""
+"""Calls to the provider: charge, look up, void."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ def test_a_charge_from_end_to_end(sandbox: Sandbox, token: str, status: str) -> 
     assert provider.ask(attempt).kind == status
 
 
-def test_a_lost_answer_is_settled_by_asking(sandbox: Sandbox) -> None:
+def test_a_lost_answer_is_resolved_by_a_lookup(sandbox: Sandbox) -> None:
     sandbox.fault("lost_answer", times=1)
     attempt = charged(sandbox)
     assert attempt.status == "unknown"
@@ -36,7 +36,7 @@ def test_a_lost_answer_is_settled_by_asking(sandbox: Sandbox) -> None:
     assert sandbox.ledger()["captured"] == 10980
 
 
-def test_nobody_asks_about_a_call_that_may_be_under_way(sandbox: Sandbox) -> None:
+def test_a_call_that_may_be_in_flight_is_not_looked_up(sandbox: Sandbox) -> None:
     attempt = opened()
     assert provider.ask(attempt).kind == "unknown"
 
@@ -46,7 +46,7 @@ def test_nobody_asks_about_a_call_that_may_be_under_way(sandbox: Sandbox) -> Non
     assert sandbox.ledger()["captured"] == 0
 
 
-def test_asking_while_the_provider_is_away_leaves_it_unknown(sandbox: Sandbox) -> None:
+def test_a_lookup_while_the_provider_is_down_leaves_it_unknown(sandbox: Sandbox) -> None:
     waiting = charged(sandbox, "pix")
     sandbox.fault("error", error_status=429)
 
@@ -55,7 +55,7 @@ def test_asking_while_the_provider_is_away_leaves_it_unknown(sandbox: Sandbox) -
         provider.void(waiting)
 
 
-def test_giving_up_what_waits(sandbox: Sandbox) -> None:
+def test_voiding_a_pending_charge(sandbox: Sandbox) -> None:
     waiting = charged(sandbox, "pix")
     assert recorded(waiting, provider.void(waiting)).status == "cancelled"
 

@@ -1,4 +1,4 @@
-"""Money that goes back: in parts, once, and never more than was taken."""
+"""Refunds: partial, paid once, and never more than was captured."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -32,14 +32,14 @@ def test_a_payment_is_refunded_in_parts(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "109.81"])
-def test_refunds_that_make_no_sense(sandbox: Sandbox, amount: str) -> None:
+def test_invalid_refund_amounts(sandbox: Sandbox, amount: str) -> None:
     payment = charged(sandbox).payment
     with pytest.raises(RefundRefused):
         refunds.refund(payment.pk, Decimal(amount), "", idempotency_key="1")
     assert not Refund.objects.exists()
 
 
-def test_nothing_captured_nothing_refunded(sandbox: Sandbox) -> None:
+def test_nothing_is_refunded_without_a_capture(sandbox: Sandbox) -> None:
     with pytest.raises(RefundRefused):
         refunds.refund(charged(sandbox, "pix").payment.pk, Decimal("1.00"), "", idempotency_key="1")
 
@@ -58,7 +58,7 @@ def test_the_same_refund_is_paid_once(sandbox: Sandbox) -> None:
         refunds.refund(payment.pk, Decimal("11.00"), "", idempotency_key="1")
 
 
-def test_a_refund_goes_on_when_the_provider_is_back(sandbox: Sandbox) -> None:
+def test_a_refund_is_resumed_when_the_provider_is_back(sandbox: Sandbox) -> None:
     payment = charged(sandbox).payment
     sandbox.fault("error", error_status=429, times=1)
     with pytest.raises(PaymentUnavailable):
@@ -97,7 +97,7 @@ def test_simultaneous_refunds_never_exceed_what_was_captured(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_refunds_and_repeated_outcomes_do_not_wait_for_each_other_in_a_ring(sandbox: Sandbox) -> None:
+def test_refunds_and_repeated_outcomes_do_not_deadlock(sandbox: Sandbox) -> None:
     attempt = charged(sandbox)
     outcome = Outcome(kind="approved", provider_reference=attempt.provider_reference, captured=attempt.captured)
     failures: list[Exception] = []

@@ -97,7 +97,7 @@ def test_simultaneous_requests_with_one_key_charge_once(sandbox: Sandbox) -> Non
 
 
 @pytest.mark.parametrize("key", ["sk_live_wrong_kind_of_key"[3:], "pk_test_sandbox"])
-def test_a_wrong_key_is_turned_away(sandbox: Sandbox, key: str) -> None:
+def test_a_wrong_key_is_rejected(sandbox: Sandbox, key: str) -> None:
     with pytest.raises(stripe.AuthenticationError):
         client(sandbox, key).v1.payment_intents.retrieve("pi_1")
 
@@ -144,7 +144,7 @@ def test_the_list_pages_backwards_and_filters_by_time(sandbox: Sandbox) -> None:
     assert len(intents.list({"created": {"lte": now + 60, "gt": now - 60}}).data) == 5
 
 
-def test_a_card_is_kept_as_a_token_without_its_number(sandbox: Sandbox) -> None:
+def test_a_card_is_stored_as_a_token_without_its_number(sandbox: Sandbox) -> None:
     form = {
         "type": "card",
         "card[number]": "4242 4242 4242 4242",
@@ -218,7 +218,7 @@ def test_faults_strike_as_often_as_asked(sandbox: Sandbox) -> None:
     assert [post(sandbox, "/v1/payment_intents", CHARGE)[0] for _ in range(3)] == [503, 503, 200]
 
 
-def test_random_faults_repeat_with_their_seed(sandbox: Sandbox) -> None:
+def test_random_faults_are_reproducible_by_seed(sandbox: Sandbox) -> None:
     runs = []
     for _ in range(2):
         sandbox.no_faults()
@@ -238,7 +238,7 @@ def test_a_misspelt_fault_is_refused(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("language", "words"), [("pt-BR,pt;q=0.9", "Confirme a compra"), ("en-US", "Confirm the purchase")]
 )
-def test_the_3d_secure_page_speaks_the_shoppers_language(sandbox: Sandbox, language: str, words: str) -> None:
+def test_the_3d_secure_page_is_in_the_shoppers_language(sandbox: Sandbox, language: str, words: str) -> None:
     charge = {**CHARGE, "payment_method": "pm_card_authenticationRequired", "return_url": "https://shop.example/"}
     intent = post(sandbox, "/v1/payment_intents", charge)[2]
     connection = http.client.HTTPConnection(sandbox.base_url.removeprefix("http://"), timeout=10)

@@ -1,4 +1,4 @@
-"""What is written of a payment, and what is refused."""
+"""What is stored of a payment, and what is refused."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -54,7 +54,7 @@ pytestmark = pytest.mark.django_db
         ),
     ],
 )
-def test_the_database_holds_what_must_be_true(break_it: Callable[[], object]) -> None:
+def test_constraints_enforce_the_invariants(break_it: Callable[[], object]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         break_it()
 
@@ -101,7 +101,7 @@ def test_only_tokens_are_stored(token: str) -> None:
         ("unknown", "pending", False),
     ],
 )
-def test_an_outcome_is_written_once_and_may_be_repeated(kind: str, payment_status: str, settled: bool) -> None:
+def test_recording_an_outcome_is_idempotent(kind: str, payment_status: str, settled: bool) -> None:
     attempt = opened()
     for _ in range(2):
         attempt = recorded(attempt, OUTCOMES[kind])
@@ -133,7 +133,7 @@ def test_an_outcome_is_written_once_and_may_be_repeated(kind: str, payment_statu
         ("action", "cancelled", "cancelled"),
     ],
 )
-def test_in_whatever_order_outcomes_come_money_is_never_forgotten(before: str, after: str, ends: str) -> None:
+def test_captured_money_is_never_lost_in_any_order_of_outcomes(before: str, after: str, ends: str) -> None:
     attempt = opened()
     recorded(attempt, OUTCOMES[before])
 
@@ -141,7 +141,7 @@ def test_in_whatever_order_outcomes_come_money_is_never_forgotten(before: str, a
 
 
 def test_the_payment_is_locked_first_and_both_before_they_are_written() -> None:
-    """The order matters: whoever refunds holds the payment and then refers to the attempt."""
+    """The order matters: a refund locks the payment first and then references the attempt."""
     attempt = opened()
     with CaptureQueriesContext(connection) as queries:
         recorded(attempt, APPROVED)

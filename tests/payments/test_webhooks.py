@@ -1,4 +1,4 @@
-"""Messages of the provider: delivered until taken, verified on the raw body, stored once and without secrets."""
+"""Webhooks: redelivered until accepted, verified on the raw body, stored once and without secrets."""
 
 import json
 import time
@@ -30,7 +30,7 @@ def an_event(sandbox: Sandbox, token: str = "pm_card_visa") -> str:
     return json.dumps({key: value for key, value in event.items() if key not in {"tries", "delivered"}}, indent=2)
 
 
-def test_events_reach_the_shop_signed_and_again_until_they_are_taken(sandbox: Sandbox, shop: Shop) -> None:
+def test_events_are_signed_and_redelivered_until_accepted(sandbox: Sandbox, shop: Shop) -> None:
     shop.statuses = [500, 404]
     sandbox.deliver_to(shop.url)
     gateway().authorize(a_charge())
@@ -39,10 +39,10 @@ def test_events_reach_the_shop_signed_and_again_until_they_are_taken(sandbox: Sa
 
     assert len({body for body, _signature in messages}) == 1
     body, signature = messages[-1]
-    told = gateway().parse_webhook(body, signature)
-    assert told.type == "payment_intent.succeeded"
-    assert told.outcome is not None
-    assert told.outcome.kind == "approved"
+    parsed = gateway().parse_webhook(body, signature)
+    assert parsed.type == "payment_intent.succeeded"
+    assert parsed.outcome is not None
+    assert parsed.outcome.kind == "approved"
 
 
 def test_events_survive_kill_9_of_the_provider(sandbox_process: Callable[[], Sandbox], shop: Shop) -> None:
@@ -56,7 +56,7 @@ def test_events_survive_kill_9_of_the_provider(sandbox_process: Callable[[], San
     assert json.loads(body)["type"] == "payment_intent.succeeded"
 
 
-def test_events_are_held_doubled_and_delivered_once_more(sandbox: Sandbox, shop: Shop) -> None:
+def test_events_can_be_delayed_duplicated_and_redelivered(sandbox: Sandbox, shop: Shop) -> None:
     sandbox.fault("webhooks_held")
     sandbox.deliver_to(shop.url)
     gateway().authorize(a_charge())
@@ -81,18 +81,18 @@ def test_events_are_held_doubled_and_delivered_once_more(sandbox: Sandbox, shop:
         ("pix", "payment_intent.requires_action", "action"),
     ],
 )
-def test_a_stored_event_tells_its_attempt_and_outcome(sandbox: Sandbox, token: str, type_: str, kind: str) -> None:
+def test_a_stored_event_yields_its_attempt_and_outcome(sandbox: Sandbox, token: str, type_: str, kind: str) -> None:
     attempt = PaymentAttemptFactory()
     gateway().authorize(a_charge(token, attempt_id=attempt.pk))
     body = json.dumps(sandbox.events()[-1])
 
     event = webhook_inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
-    told = webhook_inbox.read_event(WebhookEvent.objects.get(pk=event.pk))
+    parsed = webhook_inbox.read_event(WebhookEvent.objects.get(pk=event.pk))
 
     assert event.type == type_
-    assert told.outcome is not None
-    assert told.outcome.kind == kind
-    assert webhook_inbox.attempt_of_event(told) == attempt
+    assert parsed.outcome is not None
+    assert parsed.outcome.kind == kind
+    assert webhook_inbox.attempt_of_event(parsed) == attempt
 
 
 def test_a_snapshot_of_creation_decides_nothing(sandbox: Sandbox) -> None:
@@ -102,7 +102,7 @@ def test_a_snapshot_of_creation_decides_nothing(sandbox: Sandbox) -> None:
     assert gateway().read_event(document).outcome is None
 
 
-def test_the_placeholder_of_a_lost_attempt_tells_nothing(sandbox: Sandbox) -> None:
+def test_the_placeholder_of_a_lost_attempt_decides_nothing(sandbox: Sandbox) -> None:
     assert gateway().search(lost(a_charge())).kind == "cancelled"
 
     [event] = sandbox.events()
@@ -172,7 +172,7 @@ def test_the_address_answers_after_storing_and_refuses_forgeries(sandbox: Sandbo
     assert client.get("/webhooks/stripe/").status_code == 405
 
 
-def test_waiting_events_those_tried_least_first() -> None:
+def test_pending_events_come_least_tried_first() -> None:
     events = [
         WebhookEvent.objects.create(provider="stripe", event_id=f"evt_{n}", type="x", payload={}) for n in range(3)
     ]

@@ -1,4 +1,4 @@
-"""Forms with bracketed keys, as Stripe's SDKs send them, and as nobody should."""
+"""Forms with bracketed keys: as Stripe's SDKs send them, and malformed ones."""
 
 import contextlib
 from typing import Any
