@@ -1,4 +1,4 @@
-"""A carrier's prices, asked of a real process: used where it answers, done without where it does not."""
+"""A carrier's prices, from a real process: used if it answers, replaced by the rate table if it does not."""
 
 import socket
 import time
@@ -22,7 +22,7 @@ from tests.support.factories.shipping import MANAUS, SAO_PAULO, ParcelItemFactor
 pytestmark = pytest.mark.django_db
 
 BY_TABLE = ["economica", "expressa"]
-# The deadline of a call, and what a loaded machine may add.
+# The timeout of a call, and what a busy machine may add.
 DEADLINE = 0.4
 WITHIN_DEADLINE = DEADLINE + 0.8
 
@@ -41,7 +41,7 @@ def _codes(goods: Parcel | None = None, postal_code: str = SAO_PAULO) -> list[st
     return [option.code for option in options(goods or parcel(), postal_code)]
 
 
-class TestAsked:
+class TestQuoting:
     def test_its_services_replace_the_table_cheapest_first(self, carrier: StandInCarrier):
         found = options(parcel(), SAO_PAULO)
         assert {option.code for option in found} >= {"melhor-envio-1", "melhor-envio-2"}
@@ -51,11 +51,11 @@ class TestAsked:
         assert (sedex.name, sedex.currency, sedex.min_days, sedex.max_days) == ("Correios SEDEX", "BRL", 1, 1)
         assert sedex.price == Decimal("18.68")
 
-    def test_names_are_the_carriers_own_in_any_language(self, carrier: StandInCarrier):
+    def test_services_keep_the_carriers_names_in_any_language(self, carrier: StandInCarrier):
         with translation.override("en"):
             assert "Jadlog .Package" in [option.name for option in options(parcel(), SAO_PAULO)]
 
-    def test_what_it_is_told(self, carrier: StandInCarrier, settings):
+    def test_the_request_to_the_carrier(self, carrier: StandInCarrier, settings):
         settings.SHIPPING_FROM_POSTAL_CODE = "80010000"
         goods = Parcel.of([ParcelItemFactory(quantity=3), ParcelItemFactory(weight_grams=1_250, length_cm=31)])
         shirt = {"width": 25, "height": 2, "insurance_value": 79.9}
@@ -80,23 +80,23 @@ class TestAsked:
         assert _codes() == ["melhor-envio-2"]
         assert carrier.last_question["services"] == "2"
 
-    def test_a_parcel_that_no_service_takes_goes_by_the_table(self, carrier: StandInCarrier):
+    def test_a_parcel_no_service_carries_is_priced_by_the_table(self, carrier: StandInCarrier):
         assert _codes(parcel(length_cm=120, height_cm=1)) == BY_TABLE
         assert carrier.calls == 1
 
-    def test_without_a_carrier_nobody_is_asked(self, session_carrier: StandInCarrier):
+    def test_without_a_carrier_no_call_is_made(self, session_carrier: StandInCarrier):
         session_carrier.reset()
         assert _codes() == BY_TABLE
         assert session_carrier.calls == 0
 
-    def test_nothing_and_other_currencies_are_not_asked_for(self, carrier: StandInCarrier):
+    def test_empty_parcels_and_other_currencies_make_no_call(self, carrier: StandInCarrier):
         assert options(Parcel.of([]), SAO_PAULO) == []
         assert options(Parcel.of([ParcelItemFactory()], "USD"), SAO_PAULO) == []
         assert carrier.calls == 0
 
 
-class TestRemembered:
-    def test_the_same_parcel_is_asked_for_once(self, carrier: StandInCarrier, django_assert_num_queries):
+class TestCaching:
+    def test_the_same_parcel_is_requested_once(self, carrier: StandInCarrier, django_assert_num_queries):
         first, second = ParcelItemFactory(), ParcelItemFactory(weight_grams=900)
         there = options(Parcel.of([first, second]), SAO_PAULO)
         with django_assert_num_queries(0):
@@ -104,7 +104,7 @@ class TestRemembered:
         assert carrier.calls == 1
 
     @pytest.mark.parametrize("change", ["weight_grams", "length_cm", "quantity", "unit_value", "postal_code"])
-    def test_all_that_changes_the_price_is_asked_for_anew(self, carrier: StandInCarrier, change: str):
+    def test_every_change_of_the_price_makes_a_new_call(self, carrier: StandInCarrier, change: str):
         options(parcel(), SAO_PAULO)
         if change == "postal_code":
             options(parcel(), "01310201")
@@ -112,18 +112,18 @@ class TestRemembered:
             options(parcel(**{change: 31}), SAO_PAULO)
         assert carrier.calls == 2
 
-    def test_under_a_lock_only_what_is_known(self, carrier: StandInCarrier):
+    def test_under_a_lock_only_cached_prices_are_used(self, carrier: StandInCarrier):
         assert known_options(parcel(), SAO_PAULO) is None
         there = options(parcel(), SAO_PAULO)
         assert known_options(parcel(), SAO_PAULO) == there
         assert carrier.calls == 1
 
-    def test_without_a_carrier_the_table_is_always_known(self):
+    def test_without_a_carrier_the_table_is_always_available(self):
         found = known_options(parcel(), SAO_PAULO)
         assert found is not None
         assert [option.code for option in found] == BY_TABLE
 
-    def test_a_lifetime_of_minutes_and_a_shorter_one_for_silence(self, carrier: StandInCarrier):
+    def test_prices_live_for_minutes_and_failures_shorter(self, carrier: StandInCarrier):
         options(parcel(), SAO_PAULO)
         carrier.fault("error")
         options(parcel(quantity=2), SAO_PAULO)
@@ -152,20 +152,20 @@ FAULTS = {
 }
 
 
-class TestAway:
+class TestCarrierDown:
     @pytest.mark.parametrize("fault", FAULTS)
-    def test_the_table_stands_in_within_the_deadline_and_is_kept_to(self, carrier: StandInCarrier, fault: str):
+    def test_the_table_is_used_within_the_timeout_and_its_offer_holds(self, carrier: StandInCarrier, fault: str):
         kind, fields = FAULTS[fault]
         carrier.fault(kind, **fields)
         with at_most(WITHIN_DEADLINE):
             assert _codes() == BY_TABLE
-        # Whoever was offered the table can choose from it: at once, without another call, though the carrier is back.
+        # A shopper who was offered the table can choose from it without another call, though the carrier is back.
         carrier.reset()
         with at_most(DEADLINE * 0.75):
             assert choose(options(parcel(), SAO_PAULO), "economica").price == Decimal("12.90")
         assert carrier.calls == 0
 
-    def test_after_a_moment_it_is_asked_again(self, carrier: StandInCarrier, monkeypatch):
+    def test_it_is_called_again_after_a_moment(self, carrier: StandInCarrier, monkeypatch):
         monkeypatch.setattr(carriers, "UNAVAILABLE_SECONDS", 1)
         carrier.fault("error", times=1)
         assert _codes() == BY_TABLE
@@ -173,7 +173,7 @@ class TestAway:
         assert "melhor-envio-1" in _codes()
 
     @pytest.mark.parametrize(("token", "status"), [("wrong", 401), ("unscoped-token", 403)])
-    def test_a_token_that_it_refuses_is_said_loudly_and_not_shown(
+    def test_a_refused_token_is_logged_as_an_error_without_its_value(
         self, carrier: StandInCarrier, settings, caplog, token: str, status: int
     ):
         settings.MELHOR_ENVIO_TOKEN = token
@@ -183,7 +183,7 @@ class TestAway:
         assert str(status) in errors[0]
         assert token not in caplog.text
 
-    def test_a_token_that_cannot_be_sent_stops_no_sale(self, carrier: StandInCarrier, settings):
+    def test_a_token_that_cannot_be_sent_does_not_stop_a_sale(self, carrier: StandInCarrier, settings):
         settings.MELHOR_ENVIO_TOKEN = "two\nlines"
         assert _codes() == BY_TABLE
 
@@ -192,7 +192,7 @@ class TestAway:
         assert _codes() == BY_TABLE
 
     @pytest.mark.parametrize("kind", ["error", "hang"])
-    def test_soon_nobody_waits_for_it(self, carrier: StandInCarrier, kind: str):
+    def test_the_circuit_opens(self, carrier: StandInCarrier, kind: str):
         carrier.fault(kind)
         for quantity in range(1, FAILURES_BEFORE_OPENING + 1):
             assert _codes(parcel(quantity=quantity)) == BY_TABLE
@@ -201,16 +201,16 @@ class TestAway:
             assert _codes(parcel(quantity=9)) == BY_TABLE
         assert carrier.calls == FAILURES_BEFORE_OPENING
 
-    def test_a_parcel_that_it_will_not_price_is_no_failure(self, carrier: StandInCarrier):
+    def test_a_parcel_it_refuses_to_price_is_not_a_failure(self, carrier: StandInCarrier):
         carrier.fault("error", error_status=422)
         for quantity in range(1, FAILURES_BEFORE_OPENING + 2):
             assert _codes(parcel(quantity=quantity)) == BY_TABLE
         assert breaker("melhor_envio").state == "closed"
-        # That is an answer, and remembered like one.
+        # That is an answer, and cached like one.
         _codes(parcel(quantity=1))
         assert carrier.calls == FAILURES_BEFORE_OPENING + 1
 
-    def test_trickling_answers_keep_no_thread(self, carrier: StandInCarrier):
+    def test_trickling_answers_hold_no_thread(self, carrier: StandInCarrier):
         carrier.fault("trickle")
         with ThreadPoolExecutor(4) as shoppers, at_most(WITHIN_DEADLINE + 0.5):
             list(shoppers.map(lambda quantity: carriers.rates(parcel(quantity=quantity), SAO_PAULO), range(2, 6)))
@@ -230,8 +230,8 @@ class TestAway:
         assert known_options(parcel(), SAO_PAULO) is None
 
 
-class TestPromised:
-    def test_a_service_is_promised_at_its_price(self, carrier: StandInCarrier):
+class TestQuotes:
+    def test_a_service_is_quoted_at_its_price(self, carrier: StandInCarrier):
         option = choose(options(parcel(), SAO_PAULO), "melhor-envio-1")
         quote = make_quote("cart-1", option, parcel(), SAO_PAULO)
         quote.refresh_from_db()
@@ -239,10 +239,10 @@ class TestPromised:
         assert quote.price > 0
 
     @pytest.mark.parametrize(
-        ("away", "code"), [(True, "melhor-envio-1"), (False, "economica"), (False, "melhor-envio-999"), (False, "")]
+        ("down", "code"), [(True, "melhor-envio-1"), (False, "economica"), (False, "melhor-envio-999"), (False, "")]
     )
-    def test_what_is_not_offered_now_is_refused_by_name(self, carrier: StandInCarrier, away: bool, code: str):
-        if away:
+    def test_an_unavailable_option_is_refused_by_name(self, carrier: StandInCarrier, down: bool, code: str):
+        if down:
             carrier.fault("error")
         with pytest.raises(ShippingUnavailable) as refused:
             choose(options(parcel(), SAO_PAULO), code)

@@ -1,4 +1,4 @@
-"""Settings that cannot work are said at start-up."""
+"""System checks of settings that cannot work."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from shipping.checks import check_carrier, check_postal_code_service
 
 
 @pytest.mark.parametrize("base", ["", "https://viacep.com.br", "http://127.0.0.1:9000/mirror"])
-def test_an_address_or_nothing_is_fine(base, settings):
+def test_a_url_or_nothing_is_fine(base, settings):
     settings.POSTAL_CODE_API_BASE = base
     assert check_postal_code_service(None) == []
 
@@ -33,7 +33,7 @@ def _carrier_errors(settings, **changes: str) -> list[str | None]:
     return [found.id for found in check_carrier(None)]
 
 
-def test_no_carrier_or_one_with_all_that_it_wants_is_fine(settings):
+def test_no_carrier_or_a_complete_one_is_fine(settings):
     assert _carrier_errors(settings) == []
     assert _carrier_errors(settings, MELHOR_ENVIO_API_BASE="", MELHOR_ENVIO_TOKEN="") == []
 
@@ -49,10 +49,10 @@ def test_no_carrier_or_one_with_all_that_it_wants_is_fine(settings):
         ("SHIPPING_FROM_POSTAL_CODE", "01001-000", "shipping.E004"),
     ],
 )
-def test_a_carrier_that_could_not_be_asked_is_an_error(settings, name: str, value: str, error: str):
+def test_an_unusable_carrier_is_an_error(settings, name: str, value: str, error: str):
     assert _carrier_errors(settings, **{name: value}) == [error]
 
 
-def test_the_token_is_not_said(settings):
+def test_the_token_is_not_printed(settings):
     settings.MELHOR_ENVIO_API_BASE, settings.MELHOR_ENVIO_TOKEN = "https://melhorenvio.com.br", "sec\tret"
     assert not [found for found in check_carrier(None) if "ret" in found.msg]

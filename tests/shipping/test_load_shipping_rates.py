@@ -1,4 +1,4 @@
-"""`manage.py load_shipping_rates`: the whole country, and nothing changed the second time."""
+"""`manage.py load_shipping_rates`: covers the whole country, and is idempotent."""
 
 import threading
 from decimal import Decimal
@@ -25,7 +25,7 @@ def _run() -> str:
     return out.getvalue()
 
 
-def test_two_methods_reach_all_27_states():
+def test_two_methods_cover_all_27_states():
     _run()
     for code in ("economica", "expressa"):
         states = set(ShippingRate.objects.filter(method__code=code).values_list("state", flat=True))
@@ -41,7 +41,7 @@ def test_a_second_run_changes_nothing():
     assert list(ShippingRate.objects.order_by("pk").values()) == before
 
 
-def test_a_run_repairs_what_differs_and_leaves_the_rest():
+def test_a_run_updates_only_what_differs():
     load_rates()
     total = ShippingRate.objects.count()
     changed, removed = ShippingRate.objects.order_by("pk")[:2]
@@ -55,16 +55,16 @@ def test_a_run_repairs_what_differs_and_leaves_the_rest():
     assert ShippingRate.objects.filter(pk=of_another_method.pk).exists()
 
 
-def test_rates_that_left_the_file_go_even_where_new_ones_cover_them():
+def test_rates_dropped_from_the_file_are_deleted_even_if_new_ones_overlap():
     ShippingMethod.objects.create(code="economica", name="PAC", active=False)
     method = ShippingMethod.objects.get(code="economica")
-    ShippingRateFactory(method=method)  # anywhere, any weight: in the way of every new rate
+    ShippingRateFactory(method=method)  # anywhere, any weight: overlaps every new rate
 
     done = load_rates()
 
     assert (done.removed, done.changed) == (1, 0)
     method.refresh_from_db()
-    assert (method.name, method.active) == ("PAC", False), "staff named and switched it; a load respects that"
+    assert (method.name, method.active) == ("PAC", False), "staff renamed and deactivated it; a load keeps that"
 
 
 def test_statements_do_not_grow_with_the_table():

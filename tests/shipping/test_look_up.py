@@ -1,4 +1,4 @@
-"""The street behind a postal code: asked over real HTTP, and never in the way of a sale."""
+"""The lookup of a postal code's street: over real HTTP, and never an obstacle to a sale."""
 
 import json
 import socket
@@ -29,7 +29,7 @@ ONLY_STATE = AddressHint("01310200", "SP")
 
 
 class Service(ThreadingHTTPServer):
-    """Speaks ViaCEP's contract; `status`, `body`, `seconds` and `trickle` are what goes wrong."""
+    """Implements ViaCEP's API; `status`, `body`, `seconds` and `trickle` inject faults."""
 
     daemon_threads = True
     status = 200
@@ -42,7 +42,7 @@ class Service(ThreadingHTTPServer):
         self.asked: list[str] = []
 
     def handle_error(self, request, client_address) -> None:
-        """The other side hung up, which is what some of these tests are about."""
+        """Ignore that the client disconnected: some of these tests are about that."""
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -85,7 +85,7 @@ def service(settings) -> Iterator[Service]:
     thread.join()
 
 
-def test_the_service_fills_in_the_address_and_is_asked_once_a_day(service):
+def test_the_service_fills_in_the_address_and_is_called_once_a_day(service):
     assert look_up("01310200") == KNOWN
     assert look_up("01310200") == KNOWN
     assert service.asked == ["/ws/01310200/json/"]
@@ -97,13 +97,13 @@ def test_a_base_with_a_path_is_kept(service, settings):
     assert service.asked == ["/mirror/ws/01310200/json/"]
 
 
-def test_without_a_service_only_the_state_is_known(settings):
+def test_without_a_service_only_the_state_is_filled_in(settings):
     settings.POSTAL_CODE_API_BASE = ""
     assert look_up("01310200") == ONLY_STATE
     assert look_up("78950000") == AddressHint("78950000")
 
 
-def test_a_code_of_no_state_is_not_asked_for(service):
+def test_a_code_of_no_state_is_not_looked_up(service):
     assert look_up("78950000") == AddressHint("78950000")
     assert service.asked == []
 
@@ -111,7 +111,7 @@ def test_a_code_of_no_state_is_not_asked_for(service):
 @pytest.mark.parametrize(
     ("status", "body"), [(200, b'{"erro": "true"}'), (200, b'{"erro": true}'), (404, b""), (400, b"<h1>Bad</h1>")]
 )
-def test_an_unknown_code_is_an_answer_and_is_remembered(service, status, body):
+def test_an_unknown_code_is_an_answer_and_is_cached(service, status, body):
     service.status, service.body = status, body
     assert look_up("01310200") == ONLY_STATE
     assert look_up("01310200") == ONLY_STATE
@@ -131,14 +131,14 @@ def test_an_unknown_code_is_an_answer_and_is_remembered(service, status, body):
         (200, b'{"logradouro": "' + b"a" * MAX_ANSWER_BYTES + b'"}'),
     ],
 )
-def test_a_broken_answer_leaves_the_state_and_is_not_remembered(service, status, body):
+def test_a_broken_answer_yields_the_state_and_is_not_cached(service, status, body):
     service.status, service.body = status, body
     assert look_up("01310200") == ONLY_STATE
     service.status, service.body = 200, Service.body
     assert look_up("01310200") == KNOWN
 
 
-def test_what_the_service_says_is_cleaned(service):
+def test_the_services_texts_are_cleaned(service):
     service.body = json.dumps({"localidade": "São\x00 Paulo\n", "bairro": 7, "logradouro": "x" * 999}).encode()
     hint = look_up("01310200")
     assert (hint.city, hint.district, len(hint.street or "")) == ("São Paulo", None, 120)
@@ -149,13 +149,13 @@ def test_the_range_decides_the_state_whatever_the_service_says(service):
     assert look_up("01310200").state == "SP"
 
 
-def test_a_silent_service_costs_a_second(service):
+def test_a_silent_service_times_out_after_a_second(service):
     service.seconds = 1.8
     with at_most(1.3):
         assert look_up("01310200") == ONLY_STATE
 
 
-def test_a_trickling_service_costs_a_second_and_no_thread(service):
+def test_a_trickling_service_times_out_and_holds_no_thread(service):
     service.trickle = True
     with at_most(1.3):
         assert look_up("01310200") == ONLY_STATE
@@ -164,7 +164,7 @@ def test_a_trickling_service_costs_a_second_and_no_thread(service):
         assert look_up("01310100").city == "São Paulo"
 
 
-def test_a_refused_connection_costs_nothing_and_soon_nobody_asks(settings):
+def test_a_refused_connection_costs_nothing_and_the_circuit_opens(settings):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         settings.POSTAL_CODE_API_BASE = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -175,7 +175,7 @@ def test_a_refused_connection_costs_nothing_and_soon_nobody_asks(settings):
             assert look_up("01310200") == ONLY_STATE
 
 
-def test_a_host_that_does_not_exist_is_like_a_service_that_is_away(settings):
+def test_an_unknown_host_is_like_a_service_that_is_down(settings):
     settings.POSTAL_CODE_API_BASE = "http://nobody.invalid"
     assert look_up("01310200") == ONLY_STATE
 
@@ -188,7 +188,7 @@ def test_the_network_is_not_called_inside_a_transaction(service):
 
 
 @pytest.mark.django_db
-def test_freight_needs_no_look_up(service):
+def test_freight_needs_no_lookup(service):
     service.status = 500
     load_rates()
     assert options(parcel(), "01310200")

@@ -1,4 +1,4 @@
-"""Reading what a carrier says: nothing that it sends can break a page or become a wrong price."""
+"""Parsing a carrier's response: nothing it sends can break a page or become a wrong price."""
 
 import json
 from contextlib import suppress
@@ -29,7 +29,7 @@ def _parsed(*services: Any) -> list[tuple[str, str, Decimal, int, int]]:
     return [(option.code, option.method_name, option.price, option.min_days, option.max_days) for option in options]
 
 
-def test_the_price_that_the_shop_set_there_comes_first():
+def test_the_shops_custom_price_comes_first():
     assert _parsed(PAC) == [("melhor-envio-1", "Correios PAC", Decimal("39.90"), 5, 6)]
     assert _parsed({**PAC, "custom_price": None})[0][2] == Decimal("41.44")
 
@@ -38,7 +38,7 @@ def test_a_single_service_comes_without_a_list():
     assert len(parse(json.dumps(PAC).encode())) == 1
 
 
-def test_errors_stand_among_the_services_and_are_left_out():
+def test_services_with_an_error_are_left_out():
     assert [code for code, *_ in _parsed({"id": 2, "name": "SEDEX", "error": "Não atende."}, PAC)] == ["melhor-envio-1"]
     assert _parsed({**PAC, "error": "Serviço indisponível."}) == []
 
@@ -48,7 +48,7 @@ def test_errors_stand_among_the_services_and_are_left_out():
     ["0.00", "0", "-1.00", "0.004", "NaN", "Infinity", "1e3", "12,90", "R$ 12.90", " 12.90", "1_0.00", "١٢",
      "99999999.00", "", None, True, 12.9, 12, [], {}],
 )  # fmt: skip
-def test_what_is_no_price_is_not_offered_and_nothing_is_free(price: object):
+def test_an_invalid_price_is_not_offered_and_nothing_is_free(price: object):
     assert _parsed({**PAC, "custom_price": price, "price": price}) == []
 
 
@@ -77,7 +77,7 @@ def test_without_days_nothing_is_offered(days: object):
 
 
 @pytest.mark.parametrize("number", [0, -1, None, True, "x", "1; DROP", 10**12, 1.0])
-def test_what_has_no_number_cannot_be_chosen(number: object):
+def test_a_service_without_an_id_is_not_offered(number: object):
     assert _parsed({**PAC, "id": number}) == []
 
 
@@ -88,12 +88,12 @@ def test_names_are_cleaned_and_never_empty():
     assert _parsed({**PAC, "name": "\u200b", "company": {"name": 7}})[0][1] == "Melhor Envio 1"
 
 
-def test_other_currencies_are_not_ours():
+def test_other_currencies_are_not_offered():
     assert _parsed({**PAC, "currency": "US$"}) == []
     assert len(_parsed({**PAC, "currency": None}, {**PAC, "id": 2, "currency": "BRL"})) == 2
 
 
-def test_the_first_of_two_with_one_number_counts_and_their_number_is_bounded():
+def test_of_two_with_the_same_id_the_first_counts_and_the_list_is_bounded():
     assert [price for _, _, price, *_ in _parsed(PAC, {**PAC, "custom_price": "1.00"})] == [Decimal("39.90")]
     assert len(_parsed(*({**PAC, "id": number} for number in range(1, 1000)))) == MAX_SERVICES
 
@@ -101,7 +101,7 @@ def test_the_first_of_two_with_one_number_counts_and_their_number_is_bounded():
 @pytest.mark.parametrize(
     "body", [b"", b"null", b"{}", b"7", b'"id"', b"\xff\xfe", b"[" * 100_000, b'{"message": "no"}']
 )
-def test_what_is_no_list_of_services_counts_as_being_away(body: bytes):
+def test_an_unreadable_response_counts_as_unavailable(body: bytes):
     with pytest.raises(CarrierUnavailable):
         parse(body)
 
@@ -131,7 +131,7 @@ services = st.fixed_dictionaries(
 
 
 @given(st.lists(services | anything, max_size=8))
-def test_whatever_it_lists_what_is_offered_can_be_promised(document: list[object]):
+def test_every_offered_service_can_be_quoted(document: list[object]):
     options = parse(json.dumps(document).encode())
     assert len({option.code for option in options}) == len(options) <= len(document)
     for option in options:
@@ -144,6 +144,6 @@ def test_whatever_it_lists_what_is_offered_can_be_promised(document: list[object
 
 
 @given(st.binary(max_size=200) | anything.map(lambda thing: json.dumps(thing).encode()))
-def test_whatever_it_sends_is_a_list_or_a_failure(body: bytes):
+def test_any_response_is_a_list_or_a_failure(body: bytes):
     with suppress(CarrierUnavailable):
         assert isinstance(parse(body), list)

@@ -1,4 +1,4 @@
-"""What may be chosen for a parcel, and what finding that out costs."""
+"""The shipping options of a parcel, and the statements they cost."""
 
 from decimal import Decimal
 
@@ -28,12 +28,12 @@ pytestmark = pytest.mark.django_db
 
 
 def _prices(weight_grams: int, postal_code: str = SAO_PAULO) -> dict[str, Decimal]:
-    """The price by method of something small and heavy."""
+    """The price by method of a small, heavy parcel."""
     goods = parcel(weight_grams=weight_grams, length_cm=1, width_cm=1, height_cm=1)
     return {option.code: option.price for option in options(goods, postal_code)}
 
 
-def test_cheapest_first_and_the_dearer_one_is_faster():
+def test_cheapest_first_and_the_more_expensive_is_faster():
     load_rates()
     economy, express = options(parcel(), SAO_PAULO)
     assert (economy.code, economy.price, economy.min_days, economy.max_days) == ("economica", Decimal("12.90"), 2, 4)
@@ -60,7 +60,7 @@ def test_the_capital_is_cheaper_than_the_interior_and_near_than_far():
 )
 def test_a_band_holds_up_to_its_end_and_more_than_the_last_goes_as_several_boxes(grams, price):
     load_rates()
-    # In units of at most 30 kg: one unit has to fit into one box.
+    # In units of at most 30 kg, since a unit has to fit into one box.
     goods = Parcel.of(
         [
             ParcelItemFactory(weight_grams=unit, length_cm=1, width_cm=1, height_cm=1)
@@ -71,18 +71,18 @@ def test_a_band_holds_up_to_its_end_and_more_than_the_last_goes_as_several_boxes
     assert options(goods, SAO_PAULO)[0].price == Decimal(price)
 
 
-def test_fifty_lines_travel():
+def test_fifty_lines_can_be_shipped():
     load_rates()
     assert len(options(Parcel.of([ParcelItemFactory(quantity=99) for _ in range(50)]), MANAUS)) == 2
 
 
-def test_what_fits_in_no_box_is_not_carried():
+def test_a_unit_that_fits_no_box_has_no_options():
     load_rates()
     assert options(parcel(weight_grams=30_001), SAO_PAULO) == []
     assert options(parcel(length_cm=100, width_cm=100, height_cm=100), SAO_PAULO) == []
 
 
-def test_nothing_to_carry_nothing_to_choose():
+def test_an_empty_parcel_has_no_options():
     load_rates()
     assert options(Parcel.of([]), SAO_PAULO) == []
 
@@ -118,7 +118,7 @@ def test_two_statements_cold_and_none_warm_for_any_parcel(lines, django_assert_n
     with django_assert_num_queries(0):
         assert options(goods, SAO_PAULO) == cold
     with django_assert_num_queries(0):
-        assert options(parcel(weight_grams=9_000), "01001000"), "same stretch, other weight: already known"
+        assert options(parcel(weight_grams=9_000), "01001000"), "same range, other weight: already cached"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -174,12 +174,12 @@ def test_heavier_never_costs_less(django_db_blocker):
     check()
 
 
-def test_the_database_refuses_two_prices_for_one_case():
+def test_the_database_refuses_overlapping_rates():
     rate = ShippingRateFactory(postal_code_from="01000000", postal_code_to="01999999", weight_to_grams=1_000)
     overlapping = {"method": rate.method, "postal_code_from": "01999999", "weight_from_grams": 999}
     with pytest.raises(ValidationError):
         ShippingRateFactory.build(**overlapping).full_clean()
-    # What only touches is fine: the next postal code, or the next gram.
+    # Adjacent ranges are fine: the next postal code, or the next gram.
     ShippingRateFactory(method=rate.method, postal_code_from="02000000", weight_to_grams=1_000)
     ShippingRateFactory(method=rate.method, weight_from_grams=1_000)
     with pytest.raises(IntegrityError, match="shipping_rate_one_price_per_case"):

@@ -20,11 +20,11 @@ items = st.builds(
 )
 
 
-def test_a_large_light_thing_counts_by_its_room():
+def test_a_large_light_item_counts_by_volume():
     assert Parcel.of([ParcelItemFactory(length_cm=60, width_cm=50, height_cm=40)]).billable_grams == 20_000
 
 
-def test_a_small_heavy_thing_counts_by_its_weight():
+def test_a_small_heavy_item_counts_by_weight():
     assert Parcel.of([ParcelItemFactory(weight_grams=900, quantity=3)]).billable_grams == 2_700
 
 
@@ -41,13 +41,13 @@ def test_billable_weight_is_the_larger_of_both_rounded_up(goods):
 
 
 @given(st.lists(items, min_size=1, max_size=8), st.randoms())
-def test_the_fingerprint_knows_no_order(goods, random: Random):
+def test_the_fingerprint_does_not_depend_on_the_order(goods, random: Random):
     shuffled = random.sample(goods, len(goods))
     assert Parcel.of(goods).fingerprint == Parcel.of(shuffled).fingerprint
 
 
 @given(items, st.sampled_from(["weight_grams", "length_cm", "width_cm", "height_cm", "quantity"]))
-def test_the_fingerprint_sees_every_fact_that_changes_the_price(item, fact):
+def test_the_fingerprint_covers_every_fact_that_changes_the_price(item, fact):
     changed = ParcelItem(**{**vars(item), fact: getattr(item, fact) + 1})
     assert Parcel.of([item]).fingerprint != Parcel.of([changed]).fingerprint
 

@@ -24,7 +24,7 @@ from shipping.tariff import zone_ranges
         "０１３１０－２００",
     ],
 )
-def test_typed_in_any_way(typed):
+def test_any_usual_notation_is_accepted(typed):
     assert normalise(typed) == "01310200"
 
 
@@ -43,7 +43,7 @@ def test_typed_in_any_way(typed):
         "0131020²x",
     ],
 )
-def test_anything_else_is_refused_with_a_sentence(typed):
+def test_anything_else_is_refused_with_a_message(typed):
     with pytest.raises(InvalidPostalCode) as refused:
         normalise(typed)
     assert (refused.value.code, refused.value.status) == ("invalid", 422)
@@ -67,7 +67,7 @@ def test_any_text_is_eight_digits_or_refused(text):
 
 
 @given(st.integers(0, 99_999_999))
-def test_shown_and_typed_again(number):
+def test_formatting_can_be_parsed_back(number):
     assert normalise(display(f"{number:08d}")) == f"{number:08d}"
 
 
@@ -86,7 +86,7 @@ def test_every_code_belongs_to_one_state_or_to_none(number):
     assert owners or 78_900_000 <= number <= 78_999_999
 
 
-def test_below_the_first_range_is_nobodys():
+def test_codes_below_the_first_range_belong_to_no_state():
     assert state_of("00999999") == ""
 
 
@@ -106,7 +106,7 @@ def test_below_the_first_range_is_nobodys():
         ("78005000", "MT"),
     ],
 )
-def test_states_that_lie_in_several_pieces(postal_code, state):
+def test_states_with_several_ranges(postal_code, state):
     assert state_of(postal_code) == state
 
 

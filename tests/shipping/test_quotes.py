@@ -1,4 +1,4 @@
-"""A quote is a promise for one parcel, one postal code and half an hour."""
+"""A quote is valid for one parcel, one postal code and half an hour."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ def _quote(code: str, goods: Parcel, postal_code: str) -> Quote:
     return make_quote("cart-1", choose(options(goods, postal_code), code), goods, postal_code)
 
 
-def test_a_quote_keeps_what_was_promised():
+def test_a_quote_stores_the_offer():
     load_rates()
     before = timezone.now()
     quote = _quote("expressa", parcel(), SAO_PAULO)
@@ -38,7 +38,7 @@ def test_a_quote_keeps_what_was_promised():
     check_quote(quote, parcel(), SAO_PAULO, before)
 
 
-def test_the_quotes_name_follows_the_reader():
+def test_the_quotes_name_is_in_the_readers_language():
     load_rates()
     with translation.override("pt-br"):
         quote = _quote("expressa", parcel(), SAO_PAULO)
@@ -62,7 +62,7 @@ def test_what_cannot_be_shipped_is_refused_by_name(code, goods, postal_code):
     assert not Quote.objects.exists()
 
 
-def test_no_quote_no_order():
+def test_a_missing_quote_is_refused():
     with pytest.raises(ShippingRequired) as refused:
         check_quote(None, parcel(), SAO_PAULO, timezone.now())
     assert (refused.value.code, refused.value.status) == ("shipping_required", 409)
@@ -77,7 +77,7 @@ def test_no_quote_no_order():
         ({"currency": "USD"}, "cart_changed"),
     ],
 )
-def test_a_quote_that_no_longer_holds_is_refused(change, reason, django_assert_num_queries):
+def test_an_invalid_quote_is_refused(change, reason, django_assert_num_queries):
     quote = QuoteFactory()
     goods = Parcel.of([ParcelItemFactory(**change.get("goods", {}))], change.get("currency", "BRL"))
     now = quote.created_at + timedelta(minutes=change.get("minutes", 0))
@@ -87,7 +87,7 @@ def test_a_quote_that_no_longer_holds_is_refused(change, reason, django_assert_n
     assert (refused.value.code, refused.value.status) == ("shipping_quote_expired", 409)
 
 
-def test_a_quote_holds_to_its_last_moment():
+def test_a_quote_is_valid_to_its_last_moment():
     quote = QuoteFactory()
     check_quote(quote, parcel(), SAO_PAULO, quote.expires_at - timedelta(microseconds=1))
 
@@ -104,7 +104,7 @@ def test_statements_do_not_grow_with_the_lines(lines, django_assert_num_queries)
         _quote("economica", goods, SAO_PAULO)
 
 
-def test_every_option_can_be_promised_at_its_price():
+def test_every_option_can_be_quoted_at_its_price():
     load_rates()
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -126,7 +126,7 @@ def test_every_option_can_be_promised_at_its_price():
     check()
 
 
-def test_old_quotes_are_forgotten_in_bounded_steps():
+def test_old_quotes_are_deleted_in_bounded_batches():
     now = timezone.now()
     old = QuoteFactory.create_batch(3, created_at=now - timedelta(days=2))
     live = QuoteFactory()

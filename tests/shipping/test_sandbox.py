@@ -1,4 +1,4 @@
-"""The stand-in carrier keeps to the contract, so that what works against it works against the real one."""
+"""The stand-in carrier follows the real one's contract."""
 
 import json
 import urllib.error
@@ -38,7 +38,7 @@ def _ask(carrier: StandInCarrier, question: Any = QUESTION, **headers: str) -> t
             return error.code, json.load(error)
 
 
-def test_prices_are_text_and_refusals_stand_among_them(carrier: StandInCarrier):
+def test_prices_are_strings_and_refusals_are_listed_with_them(carrier: StandInCarrier):
     status, services = _ask(carrier)
     assert status == 200
     assert [(service["id"], service.get("price"), service.get("delivery_range")) for service in services[:2]] == [
@@ -48,7 +48,7 @@ def test_prices_are_text_and_refusals_stand_among_them(carrier: StandInCarrier):
     assert [service["id"] for service in services if "error" in service] == [31]
 
 
-def test_the_wanted_services_alone(carrier: StandInCarrier):
+def test_only_the_requested_services(carrier: StandInCarrier):
     assert [service["id"] for service in _ask(carrier, {**QUESTION, "services": "2, 17"})[1]] == [2, 17]
 
 
@@ -62,7 +62,7 @@ def test_the_wanted_services_alone(carrier: StandInCarrier):
         ({"Accept": "text/html"}, 400),
     ],
 )
-def test_it_wants_to_know_who_calls(carrier: StandInCarrier, headers: dict[str, str], status: int):
+def test_headers_are_required(carrier: StandInCarrier, headers: dict[str, str], status: int):
     assert _ask(carrier, **headers)[0] == status
 
 
@@ -76,13 +76,13 @@ def test_it_wants_to_know_who_calls(carrier: StandInCarrier, headers: dict[str, 
         ({"products": [{**QUESTION["products"][0], "height": -1}]}, "products.0.height"),  # type: ignore[index]
     ],
 )
-def test_what_is_not_as_agreed_is_named(carrier: StandInCarrier, change: dict[str, Any], field: str):
+def test_an_invalid_field_is_named(carrier: StandInCarrier, change: dict[str, Any], field: str):
     status, answer = _ask(carrier, {**QUESTION, **change})
     assert (status, list(answer["errors"])) == (422, [field])
     assert _ask(carrier, ["no object"])[0] == 422
 
 
-def test_a_fault_strikes_as_often_as_it_was_asked_to(carrier: StandInCarrier):
+def test_a_fault_strikes_as_often_as_requested(carrier: StandInCarrier):
     carrier.fault("error", error_status=429, times=2)
     assert [_ask(carrier)[0] for _ in range(3)] == [429, 429, 200]
     assert carrier.calls == 3
@@ -96,9 +96,9 @@ def test_a_misspelt_fault_is_refused(carrier: StandInCarrier):
             assert refused.value.code == 400
 
 
-def test_a_closed_door_opens_again(carrier: StandInCarrier):
+def test_a_closed_port_opens_again(carrier: StandInCarrier):
     carrier.fault("refused", seconds=0.5)
-    # A connection that stood in the queue when the door closed is reset; later ones are refused.
+    # A connection in the backlog when the port closed is reset; later ones are refused.
     with pytest.raises((urllib.error.URLError, ConnectionError)):
         _ask(carrier)
     eventually(lambda: _answers(carrier))
