@@ -1,6 +1,6 @@
-"""One process of buyers: `python -m tests.races.buyers THREADS` buys the carts that it reads, many at once.
+"""One process of buyers: `python -m tests.races.buyers THREADS` checks out carts concurrently.
 
-Reads one JSON document: [[cart's token, total], …]. Prints how often each answer came.
+Reads one JSON document from stdin: [[cart's token, total], …]. Prints the number of each outcome.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Many callers at once: started together, each with a connection of its own, their answers collected."""
+"""Concurrent callers, started together, each with its own connection; their answers are collected."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ Answer = TypeVar("Answer")
 
 
 def all_at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer | Refusal]:
-    """Run the calls in as many threads, started together. A refusal is an answer; any other error is raised."""
+    """Run each call in its own thread, started together. Refusals are returned; any other error is raised."""
     start = Barrier(len(calls))
 
     def run(call: Callable[[], Answer]) -> Answer | Refusal:
@@ -30,7 +30,7 @@ def all_at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer | Refusal]
 
 
 def deadlocks() -> int:
-    """How many deadlocks the database has seen."""
+    """The number of deadlocks that the database has counted."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")

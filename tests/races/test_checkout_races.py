@@ -1,4 +1,4 @@
-"""Many at once: one cart, one order; never more sold than there is; and what happens where the guard is off."""
+"""Concurrent checkouts: one order per cart, no overselling, and what happens with the guards off."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def at_once(*calls: Callable[[], Order]) -> Counter[str]:
-    """Run the calls in as many threads, started together; count the codes of what they answered."""
+    """Run each call in its own thread, started together; count their outcomes."""
     start = Barrier(len(calls))
 
     def run(call: Callable[[], Order]) -> str:
@@ -42,14 +42,14 @@ def at_once(*calls: Callable[[], Order]) -> Counter[str]:
 
 @contextmanager
 def no_redis_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if Redis were away: everybody is let through, and Postgres alone decides."""
+    """As if Redis were down: every caller gets the lock, and Postgres alone decides."""
 
     @contextmanager
-    def open_door(_name: str, _seconds: float) -> Iterator[bool]:
+    def always_acquired(_name: str, _seconds: float) -> Iterator[bool]:
         yield True
 
     with monkeypatch.context() as patch:
-        patch.setattr(path, "redis_lock", open_door)
+        patch.setattr(path, "redis_lock", always_acquired)
         yield
 
 
@@ -62,7 +62,7 @@ def test_ten_tabs_make_one_order_and_one_charge(sandbox) -> None:
     assert sandbox.ledger()["captured"] == int(cart.total * 100)
 
 
-def test_also_when_redis_guards_nothing(sandbox, monkeypatch) -> None:
+def test_also_without_redis_locks(sandbox, monkeypatch) -> None:
     cart = ready_cart()
     with no_redis_lock(monkeypatch):
         answers = at_once(*[lambda: order_of(cart)] * 10)
@@ -79,18 +79,18 @@ def test_twenty_buyers_of_five_units_in_opposite_order_buy_five(sandbox) -> None
     assert sandbox.ledger()["captured"] == 5 * int(carts[0].total * 100)
 
 
-def test_without_the_row_lock_more_would_be_promised_than_there_is(monkeypatch) -> None:
-    """The control: the same race with the guard off is lost, and only the database's own constraint stops it."""
+def test_without_the_row_lock_stock_would_be_oversold(monkeypatch) -> None:
+    """The control: with the guard off the race happens, and only the database's constraint stops it."""
     product = ProductFactory(stock=1)
     carts = [ready_cart([product]) for _ in range(8)]
-    everybody_has_looked = Barrier(len(carts), timeout=10)
+    all_have_read = Barrier(len(carts), timeout=10)
 
-    def look_without_locking(self: StockQuerySet, **_: object) -> list[Stock]:
+    def read_unlocked(self: StockQuerySet, **_: object) -> list[Stock]:
         rows = list(self.select_related("product", "warehouse").order_by("id"))
-        everybody_has_looked.wait()
+        all_have_read.wait()
         return rows
 
-    monkeypatch.setattr(StockQuerySet, "locked", look_without_locking)
+    monkeypatch.setattr(StockQuerySet, "locked", read_unlocked)
 
     def attempt(cart) -> str:
         try:

@@ -1,4 +1,4 @@
-"""More buyers than units, with lines in opposite order: exactly what is there is sold, and nobody deadlocks."""
+"""More buyers than units, with lines in opposite order: exactly the stock is sold, without a deadlock."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ PROCESSES, THREADS = (4, 8) if FULL else (2, 6)
 
 
 def buy_all(carts: list[CartSnapshot], sandbox: Sandbox, mails: MailSink) -> Counter[str]:
-    """Processes of threads, each with its share of the carts; how often each answer came."""
+    """Buy in several processes of several threads; returns the number of each outcome."""
     running = [
         subprocess.Popen(
             [*processes.PYTHON, "-m", "tests.races.buyers", str(THREADS)],
@@ -48,7 +48,7 @@ def buy_all(carts: list[CartSnapshot], sandbox: Sandbox, mails: MailSink) -> Cou
         return sum((Counter(json.loads(text)) for text in printed), Counter())
 
 
-def test_exactly_what_is_there_is_sold(sandbox: Sandbox, books: Books, mails: MailSink) -> None:
+def test_exactly_the_stock_is_sold(sandbox: Sandbox, books: Books, mails: MailSink) -> None:
     goods = [ProductFactory(stock=UNITS) for _ in range(3)]
     pairs = zip(ready_carts(goods, BUYERS // 2), ready_carts(goods[::-1], BUYERS // 2), strict=True)
     carts = list(chain.from_iterable(pairs))

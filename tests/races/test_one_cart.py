@@ -1,4 +1,4 @@
-"""Fifty callers of all kinds on one cart: two tabs, an app that repeats itself, other apps, webhooks, the sweeper."""
+"""Fifty concurrent callers on one cart: two tabs, an app that retries, other apps, webhooks, the sweeper."""
 
 import json
 import re
@@ -35,7 +35,7 @@ REFUSED = {402, 409, 503}
 
 
 def app(cart: CartSnapshot, key: str) -> str:
-    """An app's request; the number of the order that it is told of, or nothing."""
+    """An app's request; returns the order number in the response, or an empty string."""
     answer = Client(raise_request_exception=True).post(
         f"/api/v1/carts/{cart.id}/checkout/",
         json.dumps({"payment_method": VISA, "expected_total": str(cart.total)}),
@@ -47,7 +47,7 @@ def app(cart: CartSnapshot, key: str) -> str:
 
 
 def tab(cart: CartSnapshot, key: str) -> str:
-    """A browser's request from the checkout page; the number of the order whose page it is sent to, or nothing."""
+    """A browser's request from the checkout page; returns the number of the order it leads to, or an empty string."""
     client = Client(raise_request_exception=True)
     client.cookies[COOKIE] = get_cookie_signer(COOKIE + SALT).sign(cart.id)
     form = {"cart": cart.id, "expected_total": str(cart.total), "method": "card", "payment_method": VISA}
@@ -59,7 +59,7 @@ def tab(cart: CartSnapshot, key: str) -> str:
 
 @pytest.fixture(autouse=True, scope="module")
 def a_first_request() -> None:
-    """A process loads its middleware at its first request, and django-prometheus must not do that in two threads."""
+    """The first request loads the middleware, and django-prometheus does not support that in two threads at once."""
     Client().get("/health/live")
 
 
@@ -99,7 +99,7 @@ def test_fifty_mixed_callers_make_one_order(sandbox: Sandbox, books: Books) -> N
     books.check("race: 50 mixed callers of one cart", 1)
 
 
-def test_also_where_redis_guards_nothing(sandbox: Sandbox, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_also_without_redis_locks(sandbox: Sandbox, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     cart = ready_cart([ProductFactory(stock=50)])
     books.open()
     with without_redis_lock(monkeypatch):
@@ -110,7 +110,7 @@ def test_also_where_redis_guards_nothing(sandbox: Sandbox, books: Books, monkeyp
 
 
 class TestWithTheGuardsOff:
-    """The race is real: without the cart's lock only the database's constraint stops it, and without that nothing."""
+    """The race is real: without the cart's lock only the constraint stops it, and without that nothing does."""
 
     CALLERS = 6
 
@@ -120,7 +120,7 @@ class TestWithTheGuardsOff:
                 return order_of(cart).status
             except IntegrityError as error:
                 return "stopped" if "order_one_live_order_per_cart" in str(error) else str(error)
-            except OperationalError as error:  # nobody keeps the order of locks any more
+            except OperationalError as error:  # without the cart's lock there is no lock order
                 return "deadlock" if "deadlock" in str(error) else str(error)
 
         with without_redis_lock(monkeypatch), without_cart_lock(monkeypatch, self.CALLERS):
@@ -143,7 +143,7 @@ class TestWithTheGuardsOff:
 
 
 def test_repeats_of_a_request_that_is_refused_are_refused_too(sandbox: Sandbox) -> None:
-    """Its key is freed at the moment at which they look for it: no repeat may stumble over that."""
+    """Its key may be released just as a repeat looks it up: no repeat may fail because of that."""
     product = ProductFactory(stock=5)
     cart = ready_cart([product])
     Stock.objects.update(on_hand=0)

@@ -1,4 +1,4 @@
-"""One user on twenty devices at once: one cart, nothing lost of what each put in, one order."""
+"""One user on twenty devices at once: one cart, no lost update, one order."""
 
 import pytest
 
@@ -21,7 +21,7 @@ DEVICES = 20
 
 
 def test_twenty_carts_of_one_user_become_one_order(sandbox: Sandbox, books: Books) -> None:
-    """Each device asks for a cart, puts a unit in, says where to and buys."""
+    """Each device creates a cart, adds a unit, sets the address and buys."""
     flat_shipping()
     user, product = UserFactory(), ProductFactory(stock=90)
     books.open()
@@ -40,7 +40,7 @@ def test_twenty_carts_of_one_user_become_one_order(sandbox: Sandbox, books: Book
     books.check("race: 20 devices of one user", DEVICES)
 
 
-def test_twenty_guest_carts_are_taken_in_at_once() -> None:
+def test_twenty_guest_carts_are_merged_concurrently() -> None:
     user, product = UserFactory(), ProductFactory(stock=90)
     guests = [filled_cart([product]) for _ in range(DEVICES)]
     before = deadlocks()
@@ -50,7 +50,7 @@ def test_twenty_guest_carts_are_taken_in_at_once() -> None:
 
 
 def test_without_the_carts_lock_units_would_be_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: the same race with the row's lock off forgets what others have put in."""
+    """The control: with the row lock off the same race loses units that others have added."""
     product = ProductFactory(stock=90)
     token = filled_cart([product]).id
     with without_cart_lock(monkeypatch, DEVICES):
