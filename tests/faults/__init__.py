@@ -1,4 +1,4 @@
-"""What breaks, and what must be true afterwards. `make faults` runs it in full and prints a table."""
+"""Faults, and the balance afterwards. `make faults` runs the full form and prints a table."""
 
 import os
 

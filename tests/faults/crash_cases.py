@@ -1,4 +1,4 @@
-"""What is under way when the process is killed: each scenario says how a case begins and what the child does."""
+"""What the process is doing when it is killed: each scenario sets up a case and returns the child's command."""
 
 import json
 from collections.abc import Callable
@@ -23,14 +23,14 @@ Command = dict[str, Any]
 
 @dataclass
 class Case:
-    """One cart on its way, in one shop."""
+    """One cart, from checkout to the final state of its order."""
 
     cart: CartSnapshot
     sandbox: Sandbox
     method: str = VISA
 
     def order(self) -> Order:
-        """Place the order here, in the test's process; whatever it answers."""
+        """Place the order in the test's process, whatever the outcome."""
         with suppress(Refusal):
             order_of(self.cart, self.method)
         return self.orders().latest("placed_at")
@@ -40,9 +40,9 @@ class Case:
 
     @property
     def reference(self) -> str:
-        """The provider's name for the latest charge that it knows of.
+        """The provider's reference of the cart's latest charge.
 
-        The shop was told it, or its answer got lost: then it stands in one of all the events that there ever were.
+        If the answer was lost, the shop does not have it: then it is taken from the provider's events.
         """
         attempts = PaymentAttempt.objects.filter(payment__in=self.orders().values("payment")).order_by("-created_at")
         return attempts.values_list("provider_reference", flat=True).first() or self._reference_by_events()
@@ -53,8 +53,8 @@ class Case:
         return next((charge["id"] for charge in charges if charge.get("metadata", {}).get("order") in numbers), "")
 
 
-def asked(case: Case, key: str = "first") -> Command:
-    """The app's request to buy the cart."""
+def checkout_request(case: Case, key: str = "first") -> Command:
+    """The app's checkout request."""
     return {
         "work": "post",
         "arguments": {
@@ -65,19 +65,19 @@ def asked(case: Case, key: str = "first") -> Command:
     }
 
 
-def running(name: str) -> Command:
+def run_task(name: str) -> Command:
     return {"work": "task", "arguments": {"name": name}}
 
 
-def told(body: dict[str, Any], sandbox: Sandbox) -> Command:
-    """The provider's webhook."""
+def webhook_request(body: dict[str, Any], sandbox: Sandbox) -> Command:
+    """The provider's webhook request."""
     raw = json.dumps(body)
     headers = {"Stripe-Signature": sign(raw, sandbox.webhook_secret)}
     return {"work": "post", "arguments": {"path": "/webhooks/stripe/", "body": raw, "headers": headers}}
 
 
 def deliver_webhooks(sandbox: Sandbox) -> None:
-    """The provider delivers all that it ever told, once more: it cannot know what was stored."""
+    """The provider redelivers all its events: it cannot know which were stored."""
     for event in sandbox.events():
         raw = json.dumps({name: value for name, value in event.items() if name not in {"tries", "delivered"}})
         webhook_inbox.store_webhook("stripe", raw.encode(), sign(raw, sandbox.webhook_secret))
@@ -99,21 +99,21 @@ def pays_pix(case: Case) -> None:
         case.sandbox.pay_pix(reference)
 
 
-# --- How a case begins; answers with what the child is to do ----------------------------------------------------------
+# --- How a case begins; each returns the child's command --------------------------------------------------------------
 
 
 def shopper_buys(case: Case) -> Command:
-    return asked(case)
+    return checkout_request(case)
 
 
 def answer_gets_lost(case: Case) -> Command:
     case.sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
-    return asked(case)
+    return checkout_request(case)
 
 
 def provider_turns_away(case: Case) -> Command:
     case.sandbox.fault("error", error_status=429, path="/v1/payment_intents", method="POST", times=1)
-    return asked(case)
+    return checkout_request(case)
 
 
 def sweeper_asks(case: Case) -> Command:
@@ -122,7 +122,7 @@ def sweeper_asks(case: Case) -> Command:
     case.sandbox.no_faults()
     close_breakers()
     pass_time(70)
-    return running("sweep")
+    return run_task("sweep")
 
 
 def sweeper_finds_nothing(case: Case) -> Command:
@@ -132,35 +132,35 @@ def sweeper_finds_nothing(case: Case) -> Command:
     case.sandbox.no_faults()
     close_breakers()
     pass_time(70)
-    return running("sweep")
+    return run_task("sweep")
 
 
 def sweeper_withdraws(case: Case) -> Command:
     case.order()
     pass_time(31 * 60)
-    return running("sweep")
+    return run_task("sweep")
 
 
 def webhook_is_stored(case: Case) -> Command:
     case.order()
     authenticates(case)
-    return told(_last_event(case.sandbox), case.sandbox)
+    return webhook_request(_last_event(case.sandbox), case.sandbox)
 
 
 def webhook_is_settled(case: Case) -> Command:
     case.order()
     authenticates(case)
     deliver_webhooks(case.sandbox)
-    return running("settle_webhook_events")
+    return run_task("settle_webhook_events")
 
 
 def mail_is_sent(case: Case) -> Command:
     case.order()
-    return running("relay_outbox")
+    return run_task("relay_outbox")
 
 
 def late_money_goes_back(case: Case) -> Command:
-    """Paid a moment after the order was given up; the webhook has told, the refund is due."""
+    """Paid a moment after the order was cancelled; the webhook has arrived and the refund is due."""
     case.order()
     case.sandbox.fault("late_pix")
     pass_time(31 * 60)
@@ -169,7 +169,7 @@ def late_money_goes_back(case: Case) -> Command:
     case.sandbox.no_faults()
     deliver_webhooks(case.sandbox)
     tasks.settle_webhook_events()
-    return running("relay_outbox")
+    return run_task("relay_outbox")
 
 
 def refunds_answer_gets_lost(case: Case) -> Command:
@@ -185,7 +185,7 @@ def _last_event(sandbox: Sandbox) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`ends`: how a cart ends whose buyer goes on asking: `paid`, `open` or `refunded`."""
+    """`ends`: the final state of a cart whose buyer keeps retrying: `paid`, `open` or `refunded`."""
 
     name: str
     begin: Callable[[Case], Command]
@@ -199,7 +199,7 @@ class Scenario:
 
     @property
     def is_request(self) -> bool:
-        """Whether the child is a shopper's request, which may be repeated, or work in the background."""
+        """Whether the child runs a shopper's request, which may be repeated, or a background task."""
         return self.begin in {shopper_buys, answer_gets_lost, provider_turns_away}
 
 

@@ -1,11 +1,11 @@
 """A process that is killed at a chosen step: `python -m tests.faults.crashing`.
 
-It loads the shop once and then reads commands, one JSON document a line. For each it forks a child that does the work
-and, at the boundary of the step with the number `die_at`, kills itself with SIGKILL: nothing is cleaned up, as when the
-machine goes. The boundaries are laid round the shop's own code from out here, by wrapping every commit, every write
-outside a transaction, every call of the provider, every mail and every message to the broker.
+It loads the shop once and then reads commands, one JSON document per line. For each it forks a child that does the work
+and kills itself with SIGKILL at boundary number `die_at`: nothing is cleaned up, as when the machine fails. The
+boundaries are set from outside the shop's code, by wrapping every commit, every write outside a transaction, every
+provider call, every mail and every message to the broker.
 
-Answers one JSON document a line: {"boundaries": [names passed], "killed": bool, "status": HTTP status, "body": …}.
+Writes one JSON document per line: {"boundaries": [names passed], "killed": bool, "status": HTTP status, "body": …}.
 """
 
 import json
@@ -23,7 +23,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 
 
 class Boundaries:
-    """Counts the boundaries that are passed, tells their names through `pipe`, and dies at the one it is told."""
+    """Counts the boundaries passed, writes their names to `pipe`, and kills the process at number `die_at`."""
 
     def __init__(self, pipe: int, die_at: int | None) -> None:
         self._pipe, self._die_at, self._passed = pipe, die_at, 0
@@ -64,8 +64,8 @@ def _table(sql: str) -> str:
     return next((word.strip('"') for word in sql.split() if word.startswith('"')), "")
 
 
-def lay(boundaries: Boundaries) -> None:
-    """Put the boundaries where the shop's steps end."""
+def install(boundaries: Boundaries) -> None:
+    """Set a boundary where each of the shop's steps ends."""
     from django.core.mail import EmailMultiAlternatives
     from django.db import connections
 
@@ -80,7 +80,7 @@ def lay(boundaries: Boundaries) -> None:
     connection.execute_wrappers.append(boundaries.write)
 
 
-# --- What can be asked of the child -----------------------------------------------------------------------------------
+# --- What the child can do --------------------------------------------------------------------------------------------
 
 
 def post(path: str, body: str, headers: dict[str, str]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
 
 def _work(command: dict[str, Any], boundaries: Boundaries, answer_in: int) -> None:
     try:
-        lay(boundaries)
+        install(boundaries)
         answer = WORK[command["work"]](**command["arguments"])
         os.write(answer_in, json.dumps(answer).encode())
         os._exit(0)
@@ -139,8 +139,8 @@ def main() -> None:
     from django.test import Client
     from django.urls import get_resolver
 
-    # What every child would load anew is loaded before the first fork: views, what stands before them, the broker's
-    # transport. Nothing is connected to.
+    # Load what every child needs before the first fork: views, middleware, the broker's transport. No connection is
+    # opened.
     get_resolver().url_patterns  # noqa: B018
     Client(headers={"host": "127.0.0.1"}).get("/health/live")
     import_module("kombu.transport.redis")

@@ -1,4 +1,4 @@
-"""The shop's Celery application for workers that take over a dead one's tasks after seconds, not minutes.
+"""The shop's Celery application with a visibility timeout of seconds: a dead worker's tasks are redelivered quickly.
 
 celery -A tests.faults.impatient worker
 """

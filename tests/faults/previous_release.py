@@ -1,4 +1,4 @@
-"""The code that runs in production at the moment when the newest migration is applied."""
+"""The code that runs in production when the newest migration is applied."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ MIGRATIONS = ":(glob)**/migrations/0*.py"
 
 
 def export(folder: Path) -> Path:
-    """Its files, under `folder`. Fails the test where the history does not reach so far back."""
+    """Export its files to `folder`. Fails the test if the git history does not reach back far enough."""
     archive = subprocess.Popen(["git", "archive", _revision()], cwd=REPOSITORY, stdout=subprocess.PIPE)
     subprocess.run(["tar", "--extract", "--directory", folder], stdin=archive.stdout, check=True)
     assert archive.wait() == 0
@@ -19,8 +19,7 @@ def export(folder: Path) -> Path:
 
 
 def _revision() -> str:
-    """What is committed, where a migration is still being written; else the parent of the commit that brought the
-    newest one."""
+    """HEAD while a new migration is not committed yet; else the parent of the commit that added the newest one."""
     if _git("status", "--porcelain", "--", MIGRATIONS):
         return "HEAD"
     newest = _git("log", "-1", "--diff-filter=A", "--format=%H", "--", MIGRATIONS)

@@ -1,4 +1,4 @@
-"""`order_placed` is sent once the order is committed: whoever hears it finds it, and a rollback is never announced."""
+"""`order_placed` is sent after the commit: receivers find the order, and a rolled-back one is never announced."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,40 +19,40 @@ from tests.support.sandbox import Sandbox
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Cut(Exception):
-    """Something goes wrong at the last moment."""
+class LateFailure(Exception):
+    """An error at the last moment."""
 
 
 @pytest.fixture
-def heard() -> Iterator[list[tuple[str, bool]]]:
-    """The orders that were announced, and whether a transaction was still open then."""
+def announced() -> Iterator[list[tuple[str, bool]]]:
+    """Each announced order, and whether a transaction was still open at that time."""
     announced: list[tuple[str, bool]] = []
 
-    def hear(order: Order, **_: Any) -> None:
+    def receive(order: Order, **_: Any) -> None:
         announced.append((order.number, connection.in_atomic_block))
 
-    order_placed.connect(hear, weak=False)
+    order_placed.connect(receive, weak=False)
     yield announced
-    order_placed.disconnect(hear)
+    order_placed.disconnect(receive)
 
 
-def test_a_paid_order_is_announced_after_its_commit(sandbox: Sandbox, heard: list[tuple[str, bool]]) -> None:
+def test_a_paid_order_is_announced_after_its_commit(sandbox: Sandbox, announced: list[tuple[str, bool]]) -> None:
     order = order_of(ready_cart())
-    assert heard == [(order.number, False)]
+    assert announced == [(order.number, False)]
 
 
-def test_what_is_rolled_back_or_not_paid_is_not(sandbox: Sandbox, heard: list[tuple[str, bool]]) -> None:
+def test_a_rolled_back_or_unpaid_order_is_not_announced(sandbox: Sandbox, announced: list[tuple[str, bool]]) -> None:
     with pytest.raises(PaymentDeclined):
         order_of(ready_cart(), DECLINED)
     order = order_of(ready_cart(), AUTHENTICATE)
     attempt = PaymentAttempt.objects.with_payment().get(payment=order.payment_id)
     sandbox.answer_challenge(attempt.provider_reference, authenticate=True)
     truth = provider.ask(attempt)
-    with pytest.raises(Cut), transaction.atomic():
+    with pytest.raises(LateFailure), transaction.atomic():
         settle(attempt.pk, truth)
-        raise Cut
-    assert heard == []
+        raise LateFailure
+    assert announced == []
     assert not OutboxMessage.objects.exists()
     settle(attempt.pk, truth)
     settle(attempt.pk, truth)
-    assert heard == [(order.number, False)]
+    assert announced == [(order.number, False)]

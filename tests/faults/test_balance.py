@@ -1,4 +1,4 @@
-"""The balance sees what it is there to see: each imbalance is planted by hand and must be found."""
+"""The balance check detects every imbalance: each is planted by hand and must be found."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def sold(books: Books) -> Order:
-    """A shop that has sold, declined and held something, and whose books balance."""
+    """A shop with a paid, a declined and a pending order, in balance."""
     product = ProductFactory(stock=9)
     carts = [ready_cart([product], quantity=2) for _ in range(3)]
     books.open()
@@ -43,11 +43,11 @@ def sold(books: Books) -> Order:
     return paid
 
 
-def sold_without_a_shelf(order: Order) -> None:
+def units_from_nowhere(order: Order) -> None:
     Stock.objects.update(on_hand=F("on_hand") + 1)
 
 
-def held_by_nobody(order: Order) -> None:
+def reserved_without_a_reservation(order: Order) -> None:
     Stock.objects.update(reserved=F("reserved") + 1)
 
 
@@ -55,7 +55,7 @@ def hold_that_outlived_its_order(order: Order) -> None:
     Order.objects.filter(status=OrderStatus.AWAITING_PAYMENT).update(status=OrderStatus.CANCELLED)
 
 
-def order_that_nobody_paid(order: Order) -> None:
+def order_without_a_payment(order: Order) -> None:
     Order.objects.filter(status=OrderStatus.AWAITING_PAYMENT).update(status=OrderStatus.PAID, paid_at=timezone.now())
 
 
@@ -63,7 +63,7 @@ def money_without_an_order(order: Order) -> None:
     Order.objects.filter(pk=order.pk).update(status=OrderStatus.CANCELLED)
 
 
-def money_that_our_books_forgot(order: Order) -> None:
+def charge_missing_in_our_books(order: Order) -> None:
     PaymentAttempt.objects.filter(payment=order.payment_id).update(captured=0)
 
 
@@ -71,7 +71,7 @@ def more_charged_than_agreed(order: Order) -> None:
     Order.objects.filter(pk=order.pk).update(total=F("total") - 1, subtotal=F("subtotal") - 1)
 
 
-def goods_that_left_without_an_order(order: Order) -> None:
+def stock_sold_without_an_order(order: Order) -> None:
     ReservationLine.objects.filter(held=False).update(quantity=F("quantity") + 1)
     Stock.objects.update(on_hand=F("on_hand") - 1)
 
@@ -84,11 +84,11 @@ def paid_cart_that_is_open(order: Order) -> None:
     Cart.objects.filter(pk=order.cart_id).update(status=CartStatus.OPEN)
 
 
-def attempt_without_an_end(order: Order) -> None:
+def attempt_never_resolved(order: Order) -> None:
     PaymentAttempt.objects.filter(status=AttemptStatus.ACTION).update(status=AttemptStatus.UNKNOWN)
 
 
-def message_that_waits(order: Order) -> None:
+def message_still_pending(order: Order) -> None:
     OutboxMessage.objects.update(sent_at=None)
 
 
@@ -98,14 +98,14 @@ def refund_in_our_books_alone(order: Order) -> None:
 
 
 PLANTED = [
-    sold_without_a_shelf, held_by_nobody, hold_that_outlived_its_order, order_that_nobody_paid, money_without_an_order,
-    money_that_our_books_forgot, more_charged_than_agreed, goods_that_left_without_an_order, closed_cart,
-    paid_cart_that_is_open, attempt_without_an_end, message_that_waits, refund_in_our_books_alone,
+    units_from_nowhere, reserved_without_a_reservation, hold_that_outlived_its_order, order_without_a_payment,
+    money_without_an_order, charge_missing_in_our_books, more_charged_than_agreed, stock_sold_without_an_order,
+    closed_cart, paid_cart_that_is_open, attempt_never_resolved, message_still_pending, refund_in_our_books_alone,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
-def test_it_finds_what_was_planted(sold: Order, books: Books, plant: Callable[[Order], None]) -> None:
+def test_it_finds_each_imbalance(sold: Order, books: Books, plant: Callable[[Order], None]) -> None:
     plant(sold)
     assert books.taken().problems != ()
 
@@ -126,7 +126,7 @@ def freight_of_another_cart(order: Order) -> None:
     Quote.objects.filter(pk=order.quote_id).update(reference="another")
 
 
-def freight_promised_too_long_ago(order: Order) -> None:
+def freight_from_an_expired_quote(order: Order) -> None:
     Quote.objects.filter(pk=order.quote_id).update(
         created_at=order.placed_at - timedelta(hours=2), expires_at=order.placed_at - timedelta(hours=1)
     )
@@ -136,11 +136,11 @@ def freight_promised_too_long_ago(order: Order) -> None:
     "plant",
     [
         no_freight, freight_of_another_price, freight_to_another_place, freight_of_another_cart,
-        freight_promised_too_long_ago,
+        freight_from_an_expired_quote,
     ],
     ids=lambda plant: plant.__name__,
 )  # fmt: skip
-def test_it_finds_an_order_without_the_freight_that_was_promised(
+def test_it_finds_an_order_without_the_quoted_freight(
     sold: Order, books: Books, plant: Callable[[Order], None]
 ) -> None:
     plant(sold)
@@ -174,7 +174,7 @@ def test_it_finds_a_second_live_order(sold: Order, books: Books) -> None:
         Order.objects.filter(pk=waiting.pk).update(cart=waiting.cart_id)
 
 
-def test_it_finds_mails_that_are_missing_doubled_or_strange(sold: Order, books: Books, mails: MailSink) -> None:
+def test_it_finds_missing_duplicate_and_unexpected_mails(sold: Order, books: Books, mails: MailSink) -> None:
     (message,) = mails.messages
     mails.messages.append(message)
     assert any("got 2 mails" in problem for problem in books.taken().problems)

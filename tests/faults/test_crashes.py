@@ -1,4 +1,4 @@
-"""The process is killed at every boundary of every step; two simulated minutes later everything is in balance."""
+"""The process is killed at every boundary; two simulated minutes later everything is in balance."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from checkout.models import LIVE
 from tests.faults import FULL
-from tests.faults.crash_cases import SCENARIOS, Case, Command, Scenario, asked, deliver_webhooks
+from tests.faults.crash_cases import SCENARIOS, Case, Command, Scenario, checkout_request, deliver_webhooks
 from tests.support import processes
 from tests.support.books import Books
 from tests.support.factories.cart import ready_cart, ready_carts
@@ -20,7 +20,7 @@ from tests.support.simulated_time import pass_time, two_minutes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# What the app does that got no answer.
+# What an app does that got no response.
 REPEATS = ["gives up", "repeats with the same key", "repeats with another key"]
 REFUSALS = {402, 409, 503}
 
@@ -43,7 +43,7 @@ class Crasher:
         self._process.stdin.write(json.dumps({**command, "die_at": die_at}) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline() or "{}")
-        assert answer, "The child could not do its work; its traceback stands above."
+        assert answer, "The child failed; its traceback is above."
         return answer
 
     def stop(self) -> None:
@@ -77,10 +77,10 @@ def crash(crasher: Crasher, case: Case, command: Command, die_at: int | None) ->
 
 
 def ask_again(crasher: Crasher, case: Case, repeat: str) -> str | None:
-    """The app repeats its request; the number of the order that it is told of."""
+    """The app repeats its request; returns the order number in the response."""
     if repeat == "gives up":
         return None
-    answer = crasher.run(asked(case, "first" if "same" in repeat else "second"))
+    answer = crasher.run(checkout_request(case, "first" if "same" in repeat else "second"))
     assert answer["status"] in {201, 202, *REFUSALS}, answer
     return answer["body"].get("number")
 
@@ -124,15 +124,17 @@ def test_a_request_that_is_killed(scenario: Scenario, crasher: Crasher, sandbox:
         allowed = {scenario.ends} if repeat != "gives up" else {scenario.ends, "open"}
         assert ended(case) in allowed, repeat
         if repeat == "repeats with the same key" and scenario.ends == "paid":
-            told = ask_again(crasher, case, repeat)
-            assert told == case.orders().get(status__in=LIVE).number, "who repeats a lost request learns of the order"
+            number_shown = ask_again(crasher, case, repeat)
+            assert number_shown == case.orders().get(status__in=LIVE).number, (
+                "a repeat of a lost request returns the order"
+            )
         if repeat == "repeats with the same key":
             assert case.orders().filter(payment__attempts__status="declined").count() <= 1, "the bank is asked once"
     books.check(f"killed while {scenario.name}", len(cases))
 
 
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if not s.is_request], ids=str)
-def test_work_in_the_background_that_is_killed(
+def test_a_background_task_that_is_killed(
     scenario: Scenario, crasher: Crasher, sandbox: Sandbox, books: Books, mails: MailSink
 ) -> None:
     product = ProductFactory(stock=1000)
@@ -151,8 +153,8 @@ def test_work_in_the_background_that_is_killed(
 
 
 def assert_one_mail(case: Case, mails: MailSink, *, sent_before: bool) -> None:
-    """A relay that dies after the mail server took the mail, and before it could note that, sends it once more: under
-    the same Message-ID, by which a mail server that knows it drops the copy. So does this one."""
+    """A relay that dies between sending a mail and recording that sends it again, with the same Message-ID: a mail
+    server that deduplicates drops the copy. So does this one."""
     for number in {order.number for order in case.orders()}:
         count = mails.by_order()[number]
         assert count <= (2 if sent_before else 1)

@@ -1,7 +1,7 @@
-"""While a deployment is under way, two releases serve the same shoppers on the new schema; so they do after going back.
+"""During a deployment, and after a rollback, two releases serve the same shoppers on the new schema.
 
-Both are real processes on one database, one Redis and one broker. A shopper's requests go to the one and to the
-other in turn, as behind a load balancer, so that what either of them writes or caches must suit the other.
+Both are real processes on one database, one Redis and one broker. A shopper's requests alternate between them, as
+behind a load balancer, so each has to understand what the other writes and caches.
 """
 
 import itertools
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def buy_over(servers: list[str], product: Product) -> str:
-    """The number of an order whose every request went to the next of `servers`; its page is then read at each."""
+    """Buy with each request sent to the next of `servers`, then read the order's page from each; returns its number."""
     turns = itertools.cycle(servers)
 
     def ask(method: str, path: str, document: dict | None = None, **headers: str) -> dict:
@@ -37,7 +37,7 @@ def buy_over(servers: list[str], product: Product) -> str:
         return answer.document
 
     for search, _server in zip(["", product.sku], servers, strict=False):
-        # Each loads a page of its own, under the version of the catalogue that the first of them began.
+        # Each caches a page of its own, under the catalogue version that the first one started.
         assert ask("GET", f"products/?search={search}")["count"] == 1
     for _server in servers:
         assert ask("GET", f"products/{product.sku}/")["available"]
@@ -70,7 +70,7 @@ def test_the_previous_release_serves_beside_this_one(
         numbers = {buy_over([old, new], product), buy_over([new, old], product), buy_over([old], product)}
         shop.start_worker(release)
         numbers.add(buy_over([new], product))
-        # Nobody nudges the old worker about the first three: its beat, or the next order, does.
+        # Nothing nudges the old worker about the first three: its beat or the next order has to.
         eventually(lambda: set(mails.by_order()) == numbers, 30)
     order = Order.objects.get(number=numbers.pop())
     refund_order(order, amount=order.total, reason="damaged", restock=True, idempotency_key="once")

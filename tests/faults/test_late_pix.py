@@ -1,4 +1,4 @@
-"""Pix by the clock: whenever it is paid, however often and however much, there is one defined end."""
+"""Late Pix payments: whenever, however often and however much is paid, the final state is defined."""
 
 import json
 from decimal import Decimal
@@ -39,12 +39,12 @@ def product(books: Books) -> Product:
 
 @pytest.fixture
 def waiting(product: Product) -> Order:
-    """An order that waits for its Pix."""
+    """An order waiting for its Pix payment."""
     return order_of(ready_cart([product]), "pix")
 
 
 def lifetime(order: Order) -> float:
-    """How long the code can be paid, in seconds from now."""
+    """Seconds for which the code can be paid."""
     attempt = PaymentAttempt.objects.get(payment=order.payment_id)
     assert attempt.expires_at is not None
     return (attempt.expires_at - attempt.created_at).total_seconds()
@@ -54,27 +54,27 @@ def pay(order: Order, sandbox: Sandbox) -> bool:
     return sandbox.pay_pix(PaymentAttempt.objects.get(payment=order.payment_id).provider_reference)
 
 
-def told(sandbox: Sandbox) -> None:
+def deliver_and_settle(sandbox: Sandbox) -> None:
     deliver_webhooks(sandbox)
     two_minutes()
 
 
-def test_a_second_before_the_end_it_is_paid(waiting: Order, product: Product, sandbox: Sandbox, books: Books) -> None:
+def test_paid_a_second_before_expiry(waiting: Order, product: Product, sandbox: Sandbox, books: Books) -> None:
     pass_time(lifetime(waiting) - 5, sandbox)
     assert pay(waiting, sandbox)
-    told(sandbox)
+    deliver_and_settle(sandbox)
     waiting.refresh_from_db()
     assert waiting.status == OrderStatus.PAID
     assert stock_of(product) == (4, 0)
     books.check(FAULT, 1)
 
 
-def test_a_second_after_the_end_the_bank_refuses_and_the_cart_is_open(
+def test_a_second_after_expiry_the_bank_refuses_and_the_cart_is_open(
     waiting: Order, product: Product, sandbox: Sandbox, books: Books
 ) -> None:
     pass_time(lifetime(waiting) + 1, sandbox)
     assert not pay(waiting, sandbox)
-    told(sandbox)
+    deliver_and_settle(sandbox)
     waiting.refresh_from_db()
     assert waiting.status == OrderStatus.CANCELLED
     assert stock_of(product) == (5, 0)
@@ -82,15 +82,15 @@ def test_a_second_after_the_end_the_bank_refuses_and_the_cart_is_open(
 
 
 @pytest.mark.parametrize("seconds", [1, DAY], ids=["a second", "a day"])
-def test_money_that_arrives_after_the_order_was_given_up_goes_back(
+def test_a_payment_after_the_order_was_cancelled_is_refunded(
     waiting: Order, product: Product, sandbox: Sandbox, books: Books, seconds: int
 ) -> None:
-    """Banks settle late: the provider takes it although the code is over."""
+    """Banks settle late: the provider accepts it although the code has expired."""
     pass_time(lifetime(waiting) + seconds)
     tasks.sweep()
     sandbox.fault("late_pix")
     assert pay(waiting, sandbox)
-    told(sandbox)
+    deliver_and_settle(sandbox)
     waiting.refresh_from_db()
     assert waiting.status == OrderStatus.CANCELLED
     assert Payment.objects.get(pk=waiting.payment_id).status == PaymentStatus.REFUNDED
@@ -98,58 +98,56 @@ def test_money_that_arrives_after_the_order_was_given_up_goes_back(
     assert books.check(FAULT, 1).refunded == to_minor_units(waiting.total, "BRL")
 
 
-def test_money_that_overtakes_the_sweeper_buys_the_goods_where_they_are_still_there(
+def test_a_late_payment_before_the_sweep_is_accepted_if_stock_is_left(
     waiting: Order, product: Product, sandbox: Sandbox, books: Books
 ) -> None:
-    """A day late, and nobody has given the order up meanwhile: the hold is over, the goods are there."""
+    """A day late, and no sweep has cancelled the order: the hold has expired, but the stock is available."""
     sandbox.fault("late_pix")
     assert pay(waiting, sandbox)
     pass_time(lifetime(waiting) + DAY)
     reservations.reclaim_expired()
     assert stock_of(product) == (5, 0)
-    told(sandbox)
+    deliver_and_settle(sandbox)
     waiting.refresh_from_db()
     assert waiting.status == OrderStatus.PAID
     assert stock_of(product) == (4, 0)
     books.check(FAULT, 1)
 
 
-def test_and_goes_back_where_somebody_else_has_bought_them(
+def test_a_late_payment_is_refunded_if_the_stock_is_sold(
     waiting: Order, product: Product, sandbox: Sandbox, books: Books
 ) -> None:
     sandbox.fault("late_pix")
     assert pay(waiting, sandbox)
     pass_time(lifetime(waiting) + DAY)
     others = order_of(ready_cart([product], quantity=5))
-    told(sandbox)
+    deliver_and_settle(sandbox)
     waiting.refresh_from_db()
     assert (others.status, waiting.status) == (OrderStatus.PAID, OrderStatus.CANCELLED)
     assert stock_of(product) == (0, 0)
     assert books.check(FAULT, 1).refunded == to_minor_units(waiting.total, "BRL")
 
 
-def test_two_codes_of_one_cart_both_paid_buy_once(
-    waiting: Order, product: Product, sandbox: Sandbox, books: Books
-) -> None:
-    """The shopper went back, asked for a second code, and paid the first one too."""
+def test_two_paid_codes_of_one_cart_buy_once(waiting: Order, product: Product, sandbox: Sandbox, books: Books) -> None:
+    """The shopper went back, requested a second code, and paid the first one too."""
     cancel_pending_payment(waiting.cart.token, waiting.cart.user_id)
     second = order_of(snapshot.of_cart(waiting.cart), "pix")
     sandbox.fault("late_pix")
     assert pay(second, sandbox)
     assert pay(waiting, sandbox)
-    assert not pay(second, sandbox), "a bank pays a code once"
-    told(sandbox)
-    told(sandbox)
+    assert not pay(second, sandbox), "a bank accepts a code once"
+    deliver_and_settle(sandbox)
+    deliver_and_settle(sandbox)
     assert list(Order.objects.filter(status__in=LIVE)) == [second]
     assert stock_of(product) == (4, 0)
     assert books.check(FAULT, 1).refunded == to_minor_units(waiting.total, "BRL")
 
 
 @pytest.mark.parametrize("centavos", [-100, +100], ids=["too little", "too much"])
-def test_another_amount_than_agreed_is_no_payment_of_the_order(
+def test_a_payment_of_another_amount_does_not_pay_the_order(
     waiting: Order, product: Product, sandbox: Sandbox, centavos: int
 ) -> None:
-    """No Pix code takes another amount; should a provider ever tell so, the goods stay and the money goes back."""
+    """A Pix code accepts no other amount; should a provider report one, nothing is sold and it is refunded."""
     attempt = PaymentAttempt.objects.get(payment=waiting.payment_id)
     received = to_minor_units(waiting.total, "BRL") + centavos
     store(event_of(sandbox, attempt, received))
@@ -163,7 +161,7 @@ def test_another_amount_than_agreed_is_no_payment_of_the_order(
 
 
 def event_of(sandbox: Sandbox, attempt: PaymentAttempt, received: int) -> dict[str, Any]:
-    """The provider's own last event about the attempt, made to tell of `received` centavos."""
+    """The provider's last event about the attempt, changed to report `received` centavos."""
     event = next(
         event for event in reversed(sandbox.events()) if event["data"]["object"]["id"] == attempt.provider_reference
     )

@@ -1,4 +1,4 @@
-"""What Postgres owns survives a Redis that forgets everything: keys of requests, carts, locks, breakers."""
+"""Losing all of Redis loses nothing that matters: idempotency keys, carts, locks, breakers."""
 
 import json
 from typing import Any
@@ -18,8 +18,8 @@ from tests.support.simulated_time import two_minutes
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def forget_everything() -> None:
-    """As FLUSHALL, for the keys that are this test's."""
+def flush_redis() -> None:
+    """Like FLUSHALL, but for this test's keys only."""
     cache.delete_pattern("*")
 
 
@@ -37,7 +37,7 @@ def test_a_key_replays_after_redis_was_flushed(books: Books) -> None:
     books.open()
     first = buy(cart, "one")
     assert first.status_code == 201
-    forget_everything()
+    flush_redis()
     again = buy(cart, "one")
     assert (again.status_code, again.json()) == (201, first.json())
     assert again["Idempotent-Replayed"] == "true"
@@ -51,7 +51,7 @@ def test_a_declined_card_stays_declined_under_its_key(books: Books) -> None:
     cart = ready_cart([ProductFactory(stock=5)])
     books.open()
     assert buy(cart, "one", DECLINED).status_code == 402
-    forget_everything()
+    flush_redis()
     assert buy(cart, "one", DECLINED)["Idempotent-Replayed"] == "true"
     assert buy(cart, "two").status_code == 201
     two_minutes()

@@ -1,7 +1,7 @@
-"""Checkouts while the provider fails at random, one call in five: in balance at the end.
+"""Checkouts while one provider call in five fails at random: in balance at the end.
 
-No webhook ever arrives: the sweeper alone brings the truth. The seed is printed, and NOISE_SEED=… replays what the
-shoppers do and which faults strike; NOISE=… sets how many check out.
+No webhook ever arrives: the sweeper alone resolves outcomes. The seed is printed; NOISE_SEED=… replays the shoppers'
+choices and the faults, NOISE=… sets the number of checkouts.
 """
 
 import os
@@ -25,12 +25,12 @@ from tests.support.simulated_time import two_minutes
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CHECKOUTS = int(os.environ.get("NOISE", 10_000 if FULL else 150))
-# So many shops side by side, each with its share and a seed of its own.
+# The number of parallel shops, each with its share of the checkouts and its own seed.
 SHOPS = 8 if FULL else 2
-# As many checkouts between two looks of the sweeper.
+# Checkouts between two runs of the sweeper.
 ROUND = 50
 CALLS_THAT_FAIL = 0.2
-# In which a payment that waits for its shopper is over.
+# Long enough for a payment that waits for its shopper to expire.
 HALF_AN_HOUR = 31 * 60
 
 FAULTS = [
@@ -54,7 +54,7 @@ WAYS: list[tuple[str, Callable[[Case], None]]] = [
 
 
 def strike(sandbox: Sandbox, chance: random.Random) -> None:
-    """From now on every call fails with this probability, each time in another way."""
+    """From now on calls fail at random, in different ways."""
     sandbox.no_faults()
     left = 1.0
     for fault in FAULTS:
@@ -64,7 +64,7 @@ def strike(sandbox: Sandbox, chance: random.Random) -> None:
 
 
 def check_out(cart: CartSnapshot, sandbox: Sandbox, chance: random.Random) -> str:
-    """One shopper, who tries another card once where the first try did not work."""
+    """One shopper, who tries another card once if the first attempt fails."""
     method, act = chance.choice(WAYS)
     for way in [method, VISA]:
         try:
@@ -90,7 +90,7 @@ def test_noise(shop: int, sandbox: Sandbox, books: Books, move_clocks: Callable[
             answers[check_out(cart, sandbox, chance)] += 1
             close_breakers()
         two_minutes(move_clocks)
-        # What nobody has finished by now is given up, under faults as well.
+        # What is still pending by now is cancelled, under faults as well.
         move_clocks(HALF_AN_HOUR)
         two_minutes(move_clocks)
     sandbox.no_faults()

@@ -1,4 +1,4 @@
-"""Servers go away while people buy, through the real web server, worker and beat: nothing optional stops a sale."""
+"""Outages under load, with the real web server, worker and beat: no optional server stops a sale."""
 
 import time
 from collections import Counter
@@ -35,9 +35,9 @@ from tests.support.traffic import Load, buy, call, under_load
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# How many shoppers come through before, during and after the outage.
+# How many shoppers finish before, during and after the outage.
 SHOPPERS = 60 if FULL else 8
-# Two looks at a Redis that hangs, at 0.2 s each, and a busy machine.
+# Two timeouts of a Redis that hangs, 0.2 s each, on a busy machine.
 LONGEST_SECONDS = 5.0
 
 
@@ -56,7 +56,7 @@ def shop(tmp_path: Path, sandbox: Sandbox, mails: MailSink, product: Product) ->
         yield opened
 
 
-def everybody_bought(load: Load, longest: float = LONGEST_SECONDS) -> None:
+def assert_all_bought(load: Load, longest: float = LONGEST_SECONDS) -> None:
     assert {status for _step, status in load.statuses()} <= {200, 201}, load.statuses()
     assert max(answer.seconds for answer in load.answers) < longest
 
@@ -65,25 +65,25 @@ def everybody_bought(load: Load, longest: float = LONGEST_SECONDS) -> None:
 
 
 @pytest.mark.parametrize("mode", ["refused", "hanging", *(["slow"] if FULL else [])])
-def test_redis_is_away(mode: Mode, shop: Shop, product: Product, books: Books) -> None:
+def test_redis_down(mode: Mode, shop: Shop, product: Product, books: Books) -> None:
     with under_load(shop.url, product.sku) as load:
         load.wait_for(SHOPPERS)
         shop.redis.set(mode)
         load.wait_for(SHOPPERS)
         shop.redis.set("open")
         load.wait_for(SHOPPERS)
-    everybody_bought(load)
+    assert_all_bought(load)
     two_minutes()
     books.check(f"Redis {mode} under load", len(load.checkouts))
 
 
-def test_redis_is_flushed_midway(shop: Shop, product: Product, books: Books) -> None:
+def test_redis_flushed_midway(shop: Shop, product: Product, books: Books) -> None:
     with under_load(shop.url, product.sku) as load:
         for _ in range(6 if FULL else 3):
             load.wait_for(SHOPPERS // 2)
             shop.flush_redis()
         load.wait_for(SHOPPERS)
-    everybody_bought(load)
+    assert_all_bought(load)
     two_minutes()
     books.check("Redis flushed under load", len(load.checkouts))
 
@@ -95,8 +95,8 @@ def mails_for_all(mails: MailSink) -> bool:
     return len(mails.by_order()) == Order.objects.filter(status="paid").count()
 
 
-def next_try(shop: Shop, product: Product) -> bool:
-    """The back-off is over, and the next order nudges the relay."""
+def next_attempt(shop: Shop, product: Product) -> bool:
+    """The backoff has passed, and the next order nudges the relay."""
     pass_time(60)
     bought = buy(shop.url, product.sku)[-1].status == 201
     time.sleep(1)
@@ -104,8 +104,8 @@ def next_try(shop: Shop, product: Product) -> bool:
 
 
 @pytest.mark.parametrize("mode", ["refused", *(["hanging"] if FULL else [])])
-def test_broker_is_away(mode: Mode, shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
-    """No request waits for it, and mail goes out when it is back."""
+def test_broker_down(mode: Mode, shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
+    """No request waits for it, and mail is sent when it is back."""
     shop.start_worker()
     shop.start_beat()
     eventually(lambda: mails_for_all(mails), 60)
@@ -113,7 +113,7 @@ def test_broker_is_away(mode: Mode, shop: Shop, product: Product, books: Books, 
     before = mails.by_order().total()
     with under_load(shop.url, product.sku) as load:
         load.wait_for(SHOPPERS)
-    everybody_bought(load)
+    assert_all_bought(load)
     assert mails.by_order().total() == before
     shop.broker.set("open")
     eventually(lambda: mails_for_all(mails), 90)
@@ -122,25 +122,25 @@ def test_broker_is_away(mode: Mode, shop: Shop, product: Product, books: Books, 
 
 
 @pytest.mark.parametrize("mode", ["refused", *(["hanging"] if FULL else [])])
-def test_mail_server_is_away(mode: Mode, shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
-    """Staff see what is wrong; the mail is tried again later, and comes once."""
+def test_mail_server_down(mode: Mode, shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
+    """Staff see the error; the mail is retried later, and arrives once."""
     shop.start_worker()
     eventually(lambda: mails_for_all(mails), 60)
     shop.mail.set(mode)
     with under_load(shop.url, product.sku) as load:
         load.wait_for(SHOPPERS)
-    everybody_bought(load)
+    assert_all_bought(load)
     waiting = OutboxMessage.objects.unsent().exclude(last_error="")
     eventually(lambda: waiting.exists(), 30)
     assert waiting[0].due_at > timezone.now() + timedelta(seconds=20)
     shop.mail.set("open")
-    eventually(lambda: next_try(shop, product) and mails_for_all(mails), 90)
+    eventually(lambda: next_attempt(shop, product) and mails_for_all(mails), 90)
     two_minutes()
     books.check(f"mail server {mode} under load", len(load.checkouts))
 
 
-def test_worker_is_killed_while_it_sends(shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
-    """Its task runs again, in another worker, and the mail comes once."""
+def test_worker_killed_while_it_sends(shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
+    """Its task is redelivered to another worker, and the mail arrives once."""
     worker = shop.start_worker()
     eventually(lambda: mails_for_all(mails), 60)
     kills = 3 if FULL else 1
@@ -154,33 +154,33 @@ def test_worker_is_killed_while_it_sends(shop: Shop, product: Product, books: Bo
         shop.mail.set("open")
         assert number not in mails.by_order()
         worker = shop.start_worker()
-        eventually(lambda number=number: next_try(shop, product) and number in mails.by_order(), 60)
+        eventually(lambda number=number: next_attempt(shop, product) and number in mails.by_order(), 60)
     eventually(lambda: mails_for_all(mails), 30)
     eventually(lambda: not OutboxMessage.objects.unsent().exists())
     books.check("worker killed while it sends", kills)
 
 
 @contextmanager
-def outbox_out_of_reach() -> Iterator[None]:
+def outbox_locked() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE checkout_outboxmessage IN ACCESS EXCLUSIVE MODE")
         yield
 
 
-def somebody_waits_for_the_outbox() -> bool:
+def is_outbox_awaited() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_locks WHERE relation = 'checkout_outboxmessage'::regclass AND NOT granted")
         return cursor.fetchone() is not None
 
 
-def test_task_of_a_killed_worker_is_run_by_another(shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
-    """By Celery alone: nobody nudges again, there is no beat, and the outbox was not touched yet."""
+def test_task_of_a_killed_worker_is_redelivered(shop: Shop, product: Product, books: Books, mails: MailSink) -> None:
+    """By Celery alone: there is no second nudge and no beat, and the outbox has not been touched yet."""
     eventually(lambda: shop.tasks() == (1, 0))
     kills = 3 if FULL else 1
     for _ in range(kills):
-        with outbox_out_of_reach():
+        with outbox_locked():
             worker = shop.start_worker(application="tests.faults.impatient")
-            eventually(somebody_waits_for_the_outbox, 30)
+            eventually(is_outbox_awaited, 30)
             assert shop.tasks() == (0, 1)
             kill(worker)
         assert mails.by_order().total() == 0
@@ -192,7 +192,7 @@ def test_task_of_a_killed_worker_is_run_by_another(shop: Shop, product: Product,
 
 # --- The carrier ------------------------------------------------------------------------------------------------------
 
-# The carrier's deadline in these tests, and what a busy machine may add.
+# The carrier's timeout in these tests, and what a busy machine may add.
 CARRIER_SECONDS = 1.0
 MARGIN_SECONDS = 2.0
 
@@ -231,13 +231,13 @@ def break_carrier(how: str, carrier: StandInCarrier, line: Proxy) -> None:
             carrier.fault("slow", latency_ms=1000 * (CARRIER_SECONDS + 1))
 
 
-def mend_carrier(carrier: StandInCarrier, line: Proxy) -> None:
+def restore_carrier(carrier: StandInCarrier, line: Proxy) -> None:
     line.set("open")
     carrier.no_faults()
 
 
-def promised(product: Product) -> Counter[str]:
-    """How many orders travel by which way; each at the price that this way has for its parcel and its place."""
+def orders_by_rate(product: Product) -> Counter[str]:
+    """Orders by source of their freight; each must have that source's price for its parcel and destination."""
     parcel = parcel_of([(product, 1)], "BRL")
     orders = Order.objects.select_related("quote")
     for order in orders:
@@ -247,7 +247,7 @@ def promised(product: Product) -> Counter[str]:
     return Counter("table" if order.quote.method_code == "flat" else "carrier" for order in orders)
 
 
-def goes_by_carrier(shop: Shop, product: Product) -> bool:
+def is_quoted_by_carrier(shop: Shop, product: Product) -> bool:
     number = buy(shop.url, product.sku)[-1].document["number"]
     return Order.objects.select_related("quote").get(number=number).quote.method_code != "flat"
 
@@ -255,40 +255,40 @@ def goes_by_carrier(shop: Shop, product: Product) -> bool:
 @pytest.mark.parametrize(
     "how", ["hanging", "answers 500", *(["refused", "answers nonsense", "too slow"] if FULL else [])]
 )
-def test_carrier_is_away(
+def test_carrier_down(
     how: str, shop_with_carrier: Shop, product: Product, books: Books, carrier: StandInCarrier, line_to_carrier: Proxy
 ) -> None:
-    """Freight is then the rate table's, never none: each answer within the carrier's deadline, and soon at once."""
+    """Freight comes from the rate table, never none: within the timeout, and at once when the circuit opens."""
     shop = shop_with_carrier
     with under_load(shop.url, product.sku) as before:
         before.wait_for(SHOPPERS // 4)
-    everybody_bought(before, CARRIER_SECONDS + MARGIN_SECONDS)
-    at_first = promised(product)
+    assert_all_bought(before, CARRIER_SECONDS + MARGIN_SECONDS)
+    at_first = orders_by_rate(product)
     assert at_first["carrier"] > at_first["table"]
     break_carrier(how, carrier, line_to_carrier)
     with under_load(shop.url, product.sku) as during:
         during.wait_for(FAILURES_BEFORE_OPENING + SHOPPERS)
-    everybody_bought(during, CARRIER_SECONDS + MARGIN_SECONDS)
+    assert_all_bought(during, CARRIER_SECONDS + MARGIN_SECONDS)
     assert shop.is_circuit_open("melhor_envio")
     waits = sorted(answer.seconds for answer in during.answers if answer.step == "shipping-options")
     assert waits[len(waits) // 2] < CARRIER_SECONDS / 2
-    mend_carrier(carrier, line_to_carrier)
-    assert promised(product)["table"] - at_first["table"] == len(during.checkouts)
+    restore_carrier(carrier, line_to_carrier)
+    assert orders_by_rate(product)["table"] - at_first["table"] == len(during.checkouts)
     if how == "refused":
-        # Half a minute that once is enough for.
-        eventually(lambda: goes_by_carrier(shop, product), OPEN_SECONDS + 15)
+        # A cooldown of half a minute, once.
+        eventually(lambda: is_quoted_by_carrier(shop, product), OPEN_SECONDS + 15)
     two_minutes()
     books.check(f"carrier {how} under load", len(before.checkouts) + len(during.checkouts))
 
 
-def test_carrier_is_slow(shop_with_carrier: Shop, product: Product, books: Books, carrier: StandInCarrier) -> None:
-    """Late, but in time: its prices count."""
+def test_carrier_slow(shop_with_carrier: Shop, product: Product, books: Books, carrier: StandInCarrier) -> None:
+    """Slow, but within the timeout: its prices are used."""
     carrier.fault("slow", latency_ms=CARRIER_SECONDS * 400)
     with under_load(shop_with_carrier.url, product.sku) as load:
         load.wait_for(SHOPPERS)
-    everybody_bought(load, CARRIER_SECONDS + MARGIN_SECONDS)
+    assert_all_bought(load, CARRIER_SECONDS + MARGIN_SECONDS)
     carrier.no_faults()
-    ways = promised(product)
+    ways = orders_by_rate(product)
     assert ways["carrier"] > ways["table"]
     two_minutes()
     books.check("carrier slow under load", len(load.checkouts))
@@ -297,8 +297,8 @@ def test_carrier_is_slow(shop_with_carrier: Shop, product: Product, books: Books
 # --- The payment provider ---------------------------------------------------------------------------------------------
 
 
-def cart_is_kept(shop: Shop, product: Product) -> None:
-    """Whoever is refused finds the cart as it was, and is told when to come back."""
+def assert_cart_kept(shop: Shop, product: Product) -> None:
+    """A refused shopper finds the cart unchanged, and the response says when to retry."""
     api = f"{shop.url}/api/v1/carts/"
     answers = buy(shop.url, product.sku)
     cart, refused = answers[-2].document, answers[-1]
@@ -317,8 +317,8 @@ PROVIDER = {
 
 
 @pytest.mark.parametrize("how", PROVIDER if FULL else ["hanging", "answers 500"])
-def test_provider_is_away(how: str, shop: Shop, product: Product, books: Books, sandbox: Sandbox) -> None:
-    """Clean refusals within the deadline; then the breaker refuses at once and keeps the cart."""
+def test_provider_down(how: str, shop: Shop, product: Product, books: Books, sandbox: Sandbox) -> None:
+    """Clean refusals within the timeout; then the circuit opens: refused at once, and the cart is kept."""
     fault = PROVIDER[how] | ({"seconds": 20} if how == "refused" else {})
     sandbox.fault(**fault)
     down_since = time.monotonic()
@@ -331,9 +331,9 @@ def test_provider_is_away(how: str, shop: Shop, product: Product, books: Books, 
     refused = [answer for answer in load.checkouts if answer.status == 503]
     assert len(refused) >= SHOPPERS
     assert all(int(answer.retry_after) >= 1 for answer in refused)
-    # At once: a busy machine is as slow with whatever else the shop answers.
+    # "At once" on a busy machine: as slow as the shop's other responses.
     assert median(answer.seconds for answer in refused) < 3 * median(answer.seconds for answer in others)
-    cart_is_kept(shop, product)
+    assert_cart_kept(shop, product)
     if how == "refused":
         time.sleep(max(0.0, down_since + 21 - time.monotonic()))
     else:
@@ -345,10 +345,10 @@ def test_provider_is_away(how: str, shop: Shop, product: Product, books: Books, 
     books.check(f"provider {how} under load", len(load.checkouts))
 
 
-def test_provider_is_slow(shop: Shop, product: Product, books: Books, sandbox: Sandbox) -> None:
+def test_provider_slow(shop: Shop, product: Product, books: Books, sandbox: Sandbox) -> None:
     sandbox.fault("slow", latency_ms=500)
     with under_load(shop.url, product.sku) as load:
         load.wait_for(SHOPPERS)
-    everybody_bought(load, PAYMENT_SECONDS + 2)
+    assert_all_bought(load, PAYMENT_SECONDS + 2)
     two_minutes()
     books.check("provider slow under load", len(load.checkouts))

@@ -1,4 +1,4 @@
-"""Webhooks in any order, any number of times, before the order exists or days late: the same final state."""
+"""Webhooks in any order, duplicated, before the attempt is committed or days late: the same final state."""
 
 import json
 import random
@@ -71,8 +71,8 @@ def test_shuffled_and_repeated(way: str, seed: int, sandbox: Sandbox, books: Boo
     books.check("webhooks shuffled and repeated", 1)
 
 
-def test_before_anybody_here_knows_the_attempt(sandbox: Sandbox, books: Books) -> None:
-    """The provider tells of a charge that stands in no row yet: the event waits in the inbox until it does."""
+def test_before_the_attempt_is_committed(sandbox: Sandbox, books: Books) -> None:
+    """The event is about a charge whose attempt has no row yet: it waits in the inbox until there is one."""
     product: Product = ProductFactory(stock=5)
     cart = ready_cart([product])
     books.open()
@@ -91,7 +91,7 @@ def test_before_anybody_here_knows_the_attempt(sandbox: Sandbox, books: Books) -
 
 @contextmanager
 def hidden(attempt: PaymentAttempt) -> Iterator[None]:
-    """As long as it lasts, the attempt's row is not there, as before its transaction commits."""
+    """Within the block the attempt's row is missing, as before its transaction commits."""
     PaymentAttempt.objects.filter(pk=attempt.pk).delete()
     try:
         yield
@@ -101,7 +101,7 @@ def hidden(attempt: PaymentAttempt) -> Iterator[None]:
 
 @pytest.mark.parametrize("way", ["3-D Secure", "Pix"])
 def test_days_late(way: str, sandbox: Sandbox, books: Books) -> None:
-    """The sweeper has found out long before; what arrives then changes nothing."""
+    """The sweeper has resolved it long before; a late webhook changes nothing."""
     case = Case(ready_cart([ProductFactory(stock=5)]), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
     books.open()
     order = case.order()
@@ -119,7 +119,7 @@ def test_days_late(way: str, sandbox: Sandbox, books: Books) -> None:
 
 @pytest.mark.parametrize("way", ["3-D Secure", "Pix"])
 def test_never(way: str, sandbox: Sandbox, books: Books, move_clocks: Callable[[float], None]) -> None:
-    """The shopper paid and closed the tab, and no webhook ever comes: the provider's books tell."""
+    """The shopper paid and closed the tab, and no webhook ever arrives: a lookup at the provider resolves it."""
     case = Case(ready_cart([ProductFactory(stock=5)]), sandbox, "pix" if way == "Pix" else AUTHENTICATE)
     books.open()
     order = case.order()
