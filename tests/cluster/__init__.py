@@ -1,1 +1,1 @@
-"""The shop on several servers: `make cluster` runs the whole of it, `make test` the parts that have a test here."""
+"""The shop on several servers: `make cluster` runs the full drill, `make test` the tests in this folder."""

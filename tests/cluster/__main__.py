@@ -1,6 +1,6 @@
-"""`make cluster`: the shop on real servers, which die one after the other while people buy.
+"""`make cluster`: the shop on real servers, which are killed one after the other under load.
 
-OPEN=1 leaves it open to look at instead. The exit code tells whether everything was kept.
+OPEN=1 leaves it running for inspection instead. The exit code is 0 if nothing was lost.
 """
 
 import os
@@ -26,7 +26,7 @@ def main() -> int:
     with stack.running(folder, port) as cluster:
         os.environ.update(cluster.variables)
         django.setup()
-        # What imports models has to wait until here.
+        # These import models, which needs the setup above.
         from tests.cluster import drill
 
         if os.environ.get("OPEN") == "1":

@@ -1,4 +1,4 @@
-"""Apps that buy as a good app does: what gets no answer, or a 5xx, is sent again until it does, with the same key."""
+"""Well-behaved apps: a request without a response, or with a 5xx, is retried with the same key."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ PAUSE_SECONDS = 0.3
 
 @dataclass
 class Purchase:
-    """One order from the cart on. Moments are of the monotonic clock; `number` is there once the app was told of it."""
+    """One purchase, starting with its cart. Times are monotonic; `number` is set once the app got it in a response."""
 
     began: float
     number: str = ""
@@ -31,7 +31,7 @@ class Purchase:
 
 
 class GaveUp(Exception):
-    """No answer that one can go on with; the message is the last one that came."""
+    """No usable response; the message is the last one received."""
 
 
 class App:
@@ -67,7 +67,7 @@ class App:
         return str(number)
 
     def _add_line(self, cart: str) -> Answered:
-        """Adding twice would buy two: an app that lost the answer looks first."""
+        """Adding twice would buy two: after a lost response the app reads the cart first."""
         now = call("GET", cart)
         if now.status != 200 or now.document["lines"]:
             return now
@@ -88,7 +88,7 @@ class App:
 
 
 class Crowd:
-    """Apps that never stop buying, until they are told to."""
+    """Apps that keep buying until `stop`."""
 
     def __init__(self, url: str, sku: str, apps: int) -> None:
         self._app = App(url, sku)
@@ -102,7 +102,7 @@ class Crowd:
             thread.start()
 
     def stop(self) -> None:
-        """Those that are buying finish."""
+        """Let purchases in progress finish."""
         self._enough.set()
         for thread in self._threads:
             thread.join(2 * PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""The files in deploy/cluster, filled in for this machine: what is tried here is what operators are given."""
+"""The files in deploy/cluster, filled in for this machine: the tests use what operators get."""
 
 from pathlib import Path
 from string import Template
@@ -7,5 +7,5 @@ GIVEN = Path(__file__).resolve().parents[2] / "deploy" / "cluster"
 
 
 def filled_in(name: str, **values: object) -> str:
-    """The file with its ${…} replaced. Raises KeyError where one of them is not given."""
+    """The file with its ${…} replaced. Raises KeyError if a value is missing."""
     return Template((GIVEN / name).read_text()).substitute({key: str(value) for key, value in values.items()})

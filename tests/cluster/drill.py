@@ -1,4 +1,4 @@
-"""The drill: something dies while apps buy; then nothing may be lost, and all books balance."""
+"""The drill: servers are killed under load; no order may be lost, and everything has to balance."""
 
 import contextlib
 import os
@@ -28,26 +28,26 @@ from tests.support.sandbox import Sandbox
 from tests.support.waiting import eventually
 
 ORDERS = 30
-# What is promised, and as long again for a busy machine.
+# The promised time, doubled for a busy machine.
 SECONDS_TO_REST = 240
-# How often the watch asks a silent primary, a second apart, before it calls it dead.
+# How many failed checks, a second apart, before a server counts as dead.
 SILENT_TIMES = 3
 
 
 @dataclass
 class Shop:
-    """The cluster with everything outside of it, and what was told to apps so far."""
+    """The cluster with everything outside of it, and the order numbers that apps have received."""
 
     cluster: Stack
     sandbox: Sandbox
     mails: MailSink
     sku: str
     at_start: dict[int, int]
-    told: set[str]
+    confirmed: set[str]
 
 
 def run(cluster: Stack, folder: Path) -> int:
-    """Every fault in turn; the table is printed, and written into the page that CLUSTER_PAGE names."""
+    """Run every fault in turn; print the table, and write it to the page that CLUSTER_PAGE names."""
     with _open(cluster, folder) as shop:
         rows = [_strike(shop, name, strike) for name, strike in FAULTS.items()]
     for line in table.aligned(rows):
@@ -62,7 +62,7 @@ def run(cluster: Stack, folder: Path) -> int:
 
 
 def stay_open(cluster: Stack, folder: Path) -> int:
-    """Until Ctrl-C."""
+    """Keep running until Ctrl-C."""
     with _open(cluster, folder) as shop:
         password = secrets.token_urlsafe(9)
         User.objects.create_superuser(ADMIN, password)
@@ -100,18 +100,18 @@ def _open(cluster: Stack, folder: Path) -> Iterator[Shop]:
         with buying(cluster.haproxy.url, product.sku, 2) as crowd:
             began = time.monotonic()
             eventually(lambda: crowd.done_since(began) > 5, 90)
-        shop.told |= {purchase.number for purchase in crowd.purchases if purchase.number}
+        shop.confirmed |= {purchase.number for purchase in crowd.purchases if purchase.number}
         yield shop
     finally:
         sandbox.stop()
         mails.stop()
 
 
-# --- What dies --------------------------------------------------------------------------------------------------------
+# --- The faults -------------------------------------------------------------------------------------------------------
 
 
 def _nothing(_shop: Shop) -> None:
-    """For comparison."""
+    """The baseline."""
 
 
 def _kill_web(shop: Shop) -> None:
@@ -128,20 +128,20 @@ def _kill_valkey(shop: Shop) -> None:
 
 
 def _kill_primary(shop: Shop) -> None:
-    """The watch notices, then does the operator's step."""
+    """Checks confirm that it is dead; then the operator's step promotes the standby."""
     shop.cluster.postgreses.kill_primary()
-    _be_sure_of_silence(shop.cluster.postgreses.primary)
+    _wait_until_dead(shop.cluster.postgreses.primary)
     shop.cluster.pgbouncer.promote_standby()
 
 
 def _kill_standby(shop: Shop) -> None:
-    """Likewise: commits wait for it until somebody decides to go on without."""
+    """Commits wait for it until an operator decides to continue without."""
     shop.cluster.postgreses.kill_standby()
-    _be_sure_of_silence(shop.cluster.postgreses.standby)
+    _wait_until_dead(shop.cluster.postgreses.standby)
     shop.cluster.postgreses.go_on_alone()
 
 
-def _be_sure_of_silence(server: Node) -> None:
+def _wait_until_dead(server: Node) -> None:
     silent = 0
     while silent < SILENT_TIMES:
         time.sleep(1)
@@ -151,7 +151,7 @@ def _be_sure_of_silence(server: Node) -> None:
             silent += 1
 
 
-def _nothing_to_mend(_shop: Shop) -> None:
+def _nothing_to_restore(_shop: Shop) -> None:
     pass
 
 
@@ -174,7 +174,7 @@ def _rejoin_standby(shop: Shop) -> None:
 
 Step = Callable[[Shop], None]
 FAULTS: dict[str, tuple[Step, Step]] = {
-    "nothing": (_nothing, _nothing_to_mend),
+    "nothing": (_nothing, _nothing_to_restore),
     "a web server": (_kill_web, _restart_web),
     "a worker": (_kill_worker, _restart_worker),
     "Valkey's master": (_kill_valkey, _restart_valkey),
@@ -184,21 +184,21 @@ FAULTS: dict[str, tuple[Step, Step]] = {
 
 
 def _strike(shop: Shop, name: str, steps: tuple[Step, Step]) -> Row:
-    kill, mend = steps
+    kill, restore = steps
     print(f"Killing {name}…", flush=True)
     with buying(shop.cluster.haproxy.url, shop.sku) as crowd:
         _wait_for(crowd, ORDERS)
         struck = time.monotonic()
         kill(shop)
         _wait_for(crowd, ORDERS)
-        # What was killed comes back while people buy: that must not be felt either.
-        mended = time.monotonic()
-        mend(shop)
+        # It comes back under load, which must not be noticeable either.
+        restored = time.monotonic()
+        restore(shop)
         _wait_for(crowd, ORDERS)
     calm = time.monotonic()
-    shop.told |= {purchase.number for purchase in crowd.purchases if purchase.number}
+    shop.confirmed |= {purchase.number for purchase in crowd.purchases if purchase.number}
     books = _books_at_rest(shop)
-    row = Row.of(name, crowd.purchases, struck, mended, time.monotonic() - calm)
+    row = Row.of(name, crowd.purchases, struck, restored, time.monotonic() - calm)
     return row.with_problems([*books.problems, *_lost(shop)])
 
 
@@ -208,7 +208,7 @@ def _wait_for(crowd: Crowd, more: int) -> None:
 
 
 def _books_at_rest(shop: Shop) -> Balance:
-    """The balance, once nothing is on its way any more; or as it is when that takes too long."""
+    """The balance once nothing is pending any more, or as it is after a time limit."""
     deadline = time.monotonic() + SECONDS_TO_REST
     while True:
         with contextlib.suppress(OperationalError):
@@ -221,7 +221,7 @@ def _books_at_rest(shop: Shop) -> Balance:
 
 
 def _lost(shop: Shop) -> list[str]:
-    """Orders that an app was told of and that the database does not know as paid."""
-    kept = set(Order.objects.filter(number__in=shop.told, status__in=PAID).values_list("number", flat=True))
+    """Orders confirmed to an app that are not paid in the database."""
+    kept = set(Order.objects.filter(number__in=shop.confirmed, status__in=PAID).values_list("number", flat=True))
     connection.close()
-    return [f"order {number} was confirmed and is lost" for number in sorted(shop.told - kept)]
+    return [f"order {number} was confirmed and is lost" for number in sorted(shop.confirmed - kept)]

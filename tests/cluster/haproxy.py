@@ -1,4 +1,4 @@
-"""Debian's HAProxy, with the configuration that operators are given."""
+"""Debian's HAProxy, with the configuration that operators get."""
 
 import shutil
 import signal
@@ -13,7 +13,7 @@ from tests.cluster.configuration import GIVEN
 
 
 class HAProxy(EmbeddedServer):
-    """In front of web servers on `web_ports`, two of them."""
+    """HAProxy in front of two web servers on `web_ports`."""
 
     name = "haproxy"
     stop_signal = signal.SIGTERM
@@ -33,7 +33,7 @@ class HAProxy(EmbeddedServer):
         return f"http://{ports.HOST}:{self.port}"
 
     def prepare(self) -> None:
-        """Nothing: the file stands where operators take it from."""
+        """Nothing to do: the configuration file is the operators'."""
 
     def command(self) -> list[str]:
         first, second = self._web_ports
@@ -49,7 +49,7 @@ class HAProxy(EmbeddedServer):
         ]
 
     def answers(self) -> bool:
-        """Whether it listens, with web servers behind it or without."""
+        """Whether it accepts connections, even if no web server is up."""
         try:
             urllib.request.urlopen(f"{self.url}/health/live", timeout=5).close()
         except urllib.error.HTTPError:

@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode, before the primary and the standby; and the operator's step that turns it round."""
+"""PgBouncer in transaction mode in front of primary and standby, and the operator's promotion step."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tests.cluster.postgreses import DATABASE, Postgreses, programs
 
 
 class PgBouncer(EmbeddedServer):
-    """Debian's PgBouncer. `url` leads to what decides, `standby_url` to what may lag."""
+    """Debian's PgBouncer. `url` leads to the primary, `standby_url` to the standby, which may lag."""
 
     name = "pgbouncer"
 
@@ -44,7 +44,7 @@ class PgBouncer(EmbeddedServer):
         self._write_databases()
 
     def look_again(self) -> None:
-        """Have it read where primary and standby are now, as after a new standby has joined."""
+        """Reload the addresses of primary and standby, as after a new standby has joined."""
         self._write_databases()
         with psycopg.connect(self._url("pgbouncer"), autocommit=True) as console:
             console.execute("RELOAD")
@@ -70,7 +70,7 @@ class PgBouncer(EmbeddedServer):
         return True
 
     def promote_standby(self) -> str:
-        """Run deploy/cluster/promote; what it says. Raises CalledProcessError where it refuses."""
+        """Run deploy/cluster/promote; returns its output. Fails if it refuses."""
         primary, standby = self._postgreses.primary, self._postgreses.standby
         done = subprocess.run(
             [GIVEN / "promote"],

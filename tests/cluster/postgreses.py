@@ -1,4 +1,4 @@
-"""PostgreSQL as it stands in production: a primary, and a standby for which each commit waits."""
+"""PostgreSQL as in production: a primary, and a synchronous standby."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ DATABASE = "esteira"
 
 
 class Node(Postgres):
-    """A PostgreSQL with the others' password. One that is a copy of another finds its files made already."""
+    """A PostgreSQL server of the cluster. `is_copy`: its data folder is already made, as a copy of another's."""
 
     def __init__(self, data: DataFolder, password: str, *, is_copy: bool) -> None:
         super().__init__(data)
@@ -33,11 +33,11 @@ class Node(Postgres):
 
     @property
     def address(self) -> str:
-        """Without a password, and of the database that is always there: what operators' scripts are given."""
+        """The address for operators' scripts: without a password, of the database that always exists."""
         return f"postgres://{DATABASE}@{ports.HOST}:{self.port}/postgres"
 
     def answers(self) -> bool:
-        """Whether it can be asked. Only where it is no copy the shop's database may have to be made."""
+        """Whether it answers queries. Creates the shop's database unless this is a copy."""
         if not self._is_copy:
             return super().answers()
         try:
@@ -47,21 +47,21 @@ class Node(Postgres):
         return True
 
     def ask(self, statement: str) -> Any:
-        """The first value of the first row. Raises psycopg.OperationalError where it is away."""
+        """The first value of the first row. Raises psycopg.OperationalError if the server is down."""
         with psycopg.connect(self.url, autocommit=True, connect_timeout=2) as connection:
             cursor = connection.execute(statement)
             row = cursor.fetchone() if cursor.description else None
             return row and row[0]
 
     def make_folder(self) -> None:
-        """An empty one for its files, of the user who will run it."""
+        """Make an empty data folder, owned by the user who will run the server."""
         self.cluster.mkdir(mode=0o700)
         if user := server_user():
             os.chown(self.cluster, user.pw_uid, user.pw_gid)
 
 
 class Postgreses:
-    """A primary and its standby, in folders below `folder`."""
+    """A primary and its standby, with data folders in `folder`."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._stack = contextlib.ExitStack()
@@ -71,7 +71,7 @@ class Postgreses:
         self.standby: Node
 
     def start(self) -> None:
-        """Both; from here on a commit waits for the standby."""
+        """Start both; from here on commits wait for the standby."""
         self._run(self.primary)
         self.add_standby()
 
@@ -96,20 +96,20 @@ class Postgreses:
         eventually(lambda: self.primary.ask("SELECT sync_state FROM pg_stat_replication") == "sync", 10)
 
     def kill_primary(self) -> None:
-        """As when its machine loses its power."""
+        """As if its machine lost power."""
         self._kill(self.primary)
 
     def kill_standby(self) -> None:
-        """Likewise. Commits wait for it from now on."""
+        """As if its machine lost power. Commits wait from now on."""
         self._kill(self.standby)
 
     def go_on_alone(self) -> None:
-        """What an operator may decide: commits wait for no standby any more."""
+        """The operator's decision: commits no longer wait for a standby."""
         self.primary.ask("ALTER SYSTEM RESET synchronous_standby_names")
         self.primary.ask("SELECT pg_reload_conf()")
 
     def was_promoted(self) -> None:
-        """The standby has become the primary; there is no standby any more."""
+        """Record that the standby has become the primary and there is no standby."""
         self.primary = self.standby
 
     def _new(self, *, is_copy: bool) -> Node:
@@ -120,7 +120,7 @@ class Postgreses:
         return Node(data, self._password, is_copy=is_copy)
 
     def _kill(self, node: Node) -> None:
-        """kill -9 of all of it at once."""
+        """kill -9 all of its processes at once."""
         process = self._processes[node.port]
         tree = psutil.Process(process.pid)
         for each in [tree, *tree.children(recursive=True)]:
@@ -134,7 +134,7 @@ class Postgreses:
 
 
 def programs() -> str:
-    """A PATH on which psql and pg_isready are."""
+    """A PATH with psql and pg_isready."""
     return os.pathsep.join([str(binary("psql").parent), os.environ.get("PATH", os.defpath)])
 
 

@@ -1,7 +1,7 @@
-"""All of it: two web servers and two workers behind HAProxy, PgBouncer, PostgreSQL twice, Valkey twice, sentinels.
+"""The whole cluster: HAProxy, two web servers, two workers, PgBouncer, two PostgreSQLs, two Valkeys, three sentinels.
 
-Each process is one of those that stand on servers of their own in production. Nothing here needs Django: what the
-shop's processes are told is in `variables`.
+In production each process has a server of its own. Nothing here needs Django: the configuration of the shop's processes
+is in `variables`.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class Stack:
         self.haproxy = HAProxy(DataFolder(folder / "haproxy"), list(self.web_ports.values()), port)
         self.variables = {
             "DJANGO_SETTINGS_MODULE": "config.settings",
-            # Plain HTTP; and not the folder of a demo whose settings would count.
+            # Plain HTTP; and not the data folder of a demo, whose settings would apply.
             "ESTEIRA_DEMO": "1",
             "ESTEIRA_DATA": str(folder / "none"),
             "SECRET_KEY": secrets.token_urlsafe(48),
@@ -67,7 +67,7 @@ class Stack:
         }
 
     def migrate(self) -> None:
-        """Past the pooler: a migration holds locks that belong to its session."""
+        """Migrate without the pooler, since a migration holds session locks."""
         past = {"DATABASE_URL": self.postgreses.primary.url, "DATABASE_BEHIND_POOLER": "0", "DATABASE_REPLICA_URL": ""}
         command = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
         subprocess.run(command, cwd=PROJECT, env={**os.environ, **self.variables, **past}, check=True)
@@ -77,7 +77,7 @@ class Stack:
             self.start(name)
 
     def start(self, name: str) -> None:
-        """Start `web-1`, `web-2`, `worker-1`, `worker-2` or `beat`, for the first time or again."""
+        """Start or restart `web-1`, `web-2`, `worker-1`, `worker-2` or `beat`."""
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", *self._line(name)],
             cwd=PROJECT, env={**os.environ, **self.variables}, stdout=self._log(name), stderr=subprocess.STDOUT,
@@ -87,7 +87,7 @@ class Stack:
         self._stack.callback(end, process, 5)
 
     def kill(self, name: str) -> None:
-        """kill -9, the process and its children: nobody gets to clean up."""
+        """kill -9 the process and its children: nothing is cleaned up."""
         kill(self._processes[name])
 
     def stop(self) -> None:
@@ -111,7 +111,7 @@ class Stack:
 
 @contextlib.contextmanager
 def running(folder: Path, port: int | None = None) -> Iterator[Stack]:
-    """The servers, with an empty, migrated database; the shop itself is yet to start."""
+    """The servers with an empty, migrated database; the shop's processes are not started yet."""
     stack = Stack(folder, port)
     try:
         stack.start_servers()

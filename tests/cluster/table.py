@@ -1,4 +1,4 @@
-"""The table of the drill: a row for each server that was killed."""
+"""The table of the drill: a row per server killed."""
 
 import os
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ HEADINGS = [
 
 @dataclass(frozen=True)
 class Row:
-    """What apps saw. Seconds; `pause` is the longest stretch without an order from the kill on, `back` the same from
-    the moment on at which what was killed came back."""
+    """What apps saw. In seconds: `pause` is the longest time without an order after the kill, `back` the same after
+    the restart."""
 
     killed: str
     orders: int
@@ -32,7 +32,7 @@ class Row:
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, killed: str, purchases: Sequence[Purchase], struck: float, mended: float, rest: float) -> "Row":
+    def of(cls, killed: str, purchases: Sequence[Purchase], struck: float, restored: float, rest: float) -> "Row":
         felt = [purchase for purchase in purchases if purchase.ended > struck]
         bought = [purchase for purchase in felt if purchase.number]
         return cls(
@@ -40,9 +40,9 @@ class Row:
             orders=len(bought),
             repeated=sum(1 for purchase in bought if purchase.repeats),
             given_up=len(felt) - len(bought),
-            pause=_longest_pause([struck, *(each.ended for each in bought if each.ended < mended), mended]),
+            pause=_longest_pause([struck, *(each.ended for each in bought if each.ended < restored), restored]),
             slowest=max(purchase.seconds for purchase in felt),
-            back=_longest_pause([mended, *(each.ended for each in bought if each.ended >= mended)]),
+            back=_longest_pause([restored, *(each.ended for each in bought if each.ended >= restored)]),
             rest=rest,
             problems=tuple(f"{killed}: gave up: {each.refusal}" for each in felt if not each.number),
         )
@@ -70,7 +70,7 @@ def aligned(rows: Sequence[Row]) -> list[str]:
 
 
 def write(page: Path, rows: Sequence[Row]) -> None:
-    """Put the table between the page's markers."""
+    """Write the table between the page's markers."""
     head, rest = page.read_text().split(BEGIN)
     tail = rest.split(END, 1)[1]
     lines = [HEADINGS, ["---", *["---:"] * (len(HEADINGS) - 2), "---"], *(_cells(row) for row in rows)]

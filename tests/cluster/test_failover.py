@@ -1,4 +1,4 @@
-"""The primary dies: apps are told to come back, the operator's step promotes the standby, and no order is missing."""
+"""The primary dies: apps get a 503 with Retry-After, the operator promotes the standby, and no order is lost."""
 
 import subprocess
 import sys

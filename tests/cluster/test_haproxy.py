@@ -1,4 +1,4 @@
-"""What HAProxy repeats and what it does not, with the configuration that operators are given."""
+"""Which requests HAProxy retries, with the configuration that operators get."""
 
 import contextlib
 import threading
@@ -16,7 +16,7 @@ from tests.support.waiting import eventually
 
 
 class Web(ThreadingHTTPServer):
-    """As much of a web server as HAProxy sees. One that `dies` takes a request and breaks off without an answer."""
+    """A minimal web server. With `dies` it reads a request and closes the connection without a response."""
 
     daemon_threads = True
 
@@ -57,7 +57,7 @@ class Conversation(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, *_arguments: object) -> None:
-        """Not worth a line."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -79,23 +79,23 @@ def shop(tmp_path: Path, webs: list[Web]) -> Iterator[str]:
         yield haproxy.url
 
 
-def test_what_was_sent_is_repeated_only_where_it_changes_nothing(shop: str, webs: list[Web]) -> None:
+def test_a_request_that_was_sent_is_retried_only_if_it_is_safe(shop: str, webs: list[Web]) -> None:
     webs[0].dies = True
     assert {call("GET", f"{shop}/api/").status for _ in range(8)} == {200}
     assert webs[0].got["GET"] > 0
     answers = Counter(call("POST", f"{shop}/api/", {}).status for _ in range(8))
-    # Each POST reached one server, once: what the dying one took is told to the app, who repeats it.
+    # Each POST reached one server, once: the app gets an error for what the dying one took, and retries.
     assert answers == {200: webs[1].got["POST"], 502: webs[0].got["POST"]}
     assert answers[502] > 0
     assert answers.total() == 8
 
 
-def test_what_was_never_sent_goes_to_the_other_server(shop: str, webs: list[Web]) -> None:
+def test_a_request_that_was_never_sent_goes_to_the_other_server(shop: str, webs: list[Web]) -> None:
     webs[0].end()
     assert {call("POST", f"{shop}/api/", {}).status for _ in range(8)} == {200}
 
 
-def test_while_no_server_is_ready_apps_are_told_when_to_come_back(shop: str, webs: list[Web]) -> None:
+def test_while_no_server_is_ready_apps_get_retry_after(shop: str, webs: list[Web]) -> None:
     for web in webs:
         web.unready = True
     eventually(lambda: call("POST", f"{shop}/api/", {}).status == 503, 10)

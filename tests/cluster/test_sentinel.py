@@ -1,4 +1,4 @@
-"""The master of Redis dies: cache, locks, breakers and broker do without it, then find the next one by themselves."""
+"""The Redis master dies: cache, locks, breakers and broker cope without it, then find the new one."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from tests.cluster.valkeys import Valkeys
 from tests.support.image import REPOSITORY, environment
 from tests.support.waiting import eventually
 
-# A process of the shop that does as it is told, a word a line, and answers with how it went and how long it took.
+# A process of the shop that reads one action per line and prints its result and duration.
 PROGRAM = """
 import json, sys, time, django
 django.setup()
@@ -42,7 +42,7 @@ for line in sys.stdin:
 
 
 class Process:
-    """The program above, under way."""
+    """The program above, running."""
 
     def __init__(self, variables: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -87,15 +87,15 @@ def test_what_uses_redis_follows_the_sentinels(servers: Valkeys, process: Proces
     assert process.ask("queue") == [1]
     was, process.longest = servers.master, 0.0
     servers.kill_master()
-    # Nobody is master: what decides nothing is done without.
+    # There is no master: what is optional is skipped.
     assert (process.ask("read"), process.ask("lock"), process.ask("state")) == (None, [True, True], "open")
     eventually(servers.has_master, 30)
     assert servers.master is not was
     eventually(lambda: process.ask("lock") == [True, False], 10)
     assert process.ask("read") == "kept"
     assert process.ask("state") == "open"
-    # The broker was left alone for some seconds after the failure; the message that it had is still there.
+    # The broker is in cooldown for some seconds after the failure; the message it had is still there.
     eventually(lambda: process.ask("enqueue"), 15)
     assert process.ask("queue") == [2]
-    # Nobody waited much longer than the time-outs, whatever state the servers were in.
+    # No action took much longer than the timeouts, whatever state the servers were in.
     assert process.longest < 3

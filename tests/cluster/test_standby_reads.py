@@ -1,4 +1,4 @@
-"""What may lag is read from the standby; what decides never is, and nobody notices when the standby is away."""
+"""Reads that may lag use the standby, decisions never do, and an outage of the standby goes unnoticed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", repli
 
 @pytest.fixture(scope="module", autouse=True)
 def a_standby(django_db_setup: None) -> Iterator[None]:
-    """The tests' own database once more, under the standby's name."""
+    """The test database once more, under the standby's alias."""
     connections.databases[replica.ALIAS] = {**connections["default"].settings_dict}
     yield
     connections[replica.ALIAS].close()
@@ -38,12 +38,12 @@ def a_standby(django_db_setup: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def asked() -> Iterator[list[str]]:
-    """The statements that the standby gets."""
+def standby_statements() -> Iterator[list[str]]:
+    """The statements sent to the standby."""
     statements: list[str] = []
 
     def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        if "pg_type" not in sql:  # what a new connection asks for itself
+        if "pg_type" not in sql:  # sent by each new connection
             statements.append(sql)
         return execute(sql, *rest)
 
@@ -53,8 +53,8 @@ def asked() -> Iterator[list[str]]:
 
 
 @contextmanager
-def away(**facts: Any) -> Iterator[None]:
-    """The standby is not where the settings say."""
+def standby_down(**facts: Any) -> Iterator[None]:
+    """The settings point to an address without a standby."""
     connection = connections[replica.ALIAS]
     there = connection.settings_dict
     connection.close()
@@ -67,52 +67,52 @@ def away(**facts: Any) -> Iterator[None]:
 
 
 def settled_catalogue() -> None:
-    """As if nothing in the shop had changed for an hour."""
+    """As if the catalogue had not changed for an hour."""
     cache.clear()
     version = f"{time.time() - 3600:.0f}-old"
     cache.set("catalogue_page:version", (time.time() + 600, version), 600)
 
 
-def test_lists_come_from_the_standby(asked: list[str]) -> None:
+def test_lists_come_from_the_standby(standby_statements: list[str]) -> None:
     ProductFactory(stock=5)
     settled_catalogue()
     assert Client().get("/").status_code == 200
-    assert len([sql for sql in asked if "inventory_product" in sql]) == len(asked) >= 2
+    assert len([sql for sql in standby_statements if "inventory_product" in sql]) == len(standby_statements) >= 2
 
 
-def test_a_list_that_has_just_changed_comes_from_the_primary(asked: list[str]) -> None:
-    """It is kept for an hour: a standby that does not know the change yet would keep the old price in it."""
+def test_a_list_that_has_just_changed_comes_from_the_primary(standby_statements: list[str]) -> None:
+    """The page is cached for an hour: a lagging standby would put the old price into it."""
     product = ProductFactory(price="10.00")
     settled_catalogue()
     catalogue.catalogue_page()
     product.price = "20.00"
     product.save()
-    asked.clear()
+    standby_statements.clear()
     assert str(catalogue.catalogue_page().products[0].price) == "20.00"
-    assert asked == []
+    assert standby_statements == []
 
 
-def test_products_come_from_the_primary(asked: list[str]) -> None:
+def test_products_come_from_the_primary(standby_statements: list[str]) -> None:
     product = ProductFactory()
     settled_catalogue()
     assert catalogue.product_by_slug(product.slug).id == product.id
-    assert asked == []
+    assert standby_statements == []
 
 
-def test_a_transaction_sees_its_own_writes(asked: list[str]) -> None:
+def test_a_transaction_sees_its_own_writes(standby_statements: list[str]) -> None:
     product = ProductFactory(stock=5)
     with transaction.atomic():
         Stock.objects.update(on_hand=3)
         drop_on_commit("availability", str(product.id))
         cache.clear()
         assert catalogue.availability([product.id]) == {product.id: 3}
-    assert asked == []
+    assert standby_statements == []
 
 
-def test_what_decides_never_asks_the_standby(asked: list[str], sandbox: Sandbox) -> None:
+def test_decisions_never_read_from_the_standby(standby_statements: list[str], sandbox: Sandbox) -> None:
     app, product = App(), ProductFactory(stock=50)
     bought, waiting = ready_cart([product]), ready_cart([product])
-    asked.clear()
+    standby_statements.clear()
     cache.clear()
     assert app.check_out(bought).status_code == 201
     assert app.check_out(bought).headers["Idempotent-Replayed"] == "true"
@@ -124,10 +124,10 @@ def test_what_decides_never_asks_the_standby(asked: list[str], sandbox: Sandbox)
     for task in (tasks.settle_webhook_events, tasks.sweep, tasks.relay_outbox, tasks.reconcile):
         task()
     assert app.get(f"orders/{order.number}/", order_token=order.token).status_code == 200
-    assert asked == []
+    assert standby_statements == []
 
 
-def test_carts_and_staff_ask_nothing_there(asked: list[str]) -> None:
+def test_carts_and_staff_never_read_from_it(standby_statements: list[str]) -> None:
     desk, product = Client(), ProductFactory(stock=50)
     desk.force_login(UserFactory(is_staff=True, is_superuser=True))
     cart = ready_cart([product])
@@ -137,16 +137,16 @@ def test_carts_and_staff_ask_nothing_there(asked: list[str]) -> None:
     change = reverse("admin:inventory_product_change", args=[product.pk])
     form = desk.get(change).context["adminform"].form
     desk.post(change, {**{name: form[name].value() or "" for name in form.fields}, "name": "Outra"})
-    assert asked == []
+    assert standby_statements == []
 
 
 @pytest.mark.parametrize("facts", [{"PORT": 1}, {"NAME": "nowhere"}])
-def test_the_shop_window_stays_open_without_a_standby(asked: list[str], facts: dict[str, Any]) -> None:
+def test_the_catalogue_works_without_a_standby(standby_statements: list[str], facts: dict[str, Any]) -> None:
     product = ProductFactory(stock=5)
-    with away(**facts):
+    with standby_down(**facts):
         settled_catalogue()
         assert product.name in Client().get("/").content.decode()
         assert replica._cooldown.is_active()
         settled_catalogue()
         assert Client().get("/", {"search": product.name}).status_code == 200
-    assert asked == []
+    assert standby_statements == []

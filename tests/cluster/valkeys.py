@@ -1,4 +1,4 @@
-"""Valkey as it stands in production: a master, a replica, and three sentinels who agree on which is which."""
+"""Valkey as in production: a master, a replica, and three sentinels."""
 
 import contextlib
 import signal
@@ -22,7 +22,7 @@ NAME = "esteira"
 
 
 class Node(Valkey):
-    """A Valkey with the others' password; the replica of `master`, if one is given."""
+    """A Valkey server of the cluster; a replica of `master`, if given."""
 
     def __init__(self, data: DataFolder, password: str, master: "Node | None" = None) -> None:
         super().__init__(data)
@@ -79,7 +79,7 @@ class Watcher(EmbeddedServer):
 
 
 class Valkeys:
-    """Two Valkeys under three sentinels, in folders below `folder`."""
+    """Two Valkeys under three sentinels, with data folders in `folder`."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._stack = contextlib.ExitStack()
@@ -104,7 +104,7 @@ class Valkeys:
         return [watcher.address for watcher in self.watchers]
 
     def start(self) -> None:
-        """All of them; the replica is in step and the sentinels know each other when this returns."""
+        """Start all of them. Returns when the replica is in sync and the sentinels know each other."""
         for node in self.nodes:
             self._processes[node.port] = self._run(node)
         eventually(lambda: self._follows(self.nodes[1]), 30)
@@ -117,30 +117,30 @@ class Valkeys:
 
     @property
     def master(self) -> Node:
-        """As the sentinels see it. Raises MasterNotFoundError while they do not agree."""
+        """The master according to the sentinels. Raises MasterNotFoundError while they do not agree."""
         _host, port = Sentinel(self.sentinels, sentinel_kwargs=connection_options(1)).discover_master(NAME)
         return next(node for node in self.nodes if node.port == port)
 
     def kill_master(self) -> None:
-        """kill -9; nobody is told."""
+        """kill -9, without notice to the sentinels."""
         process = self._processes[self.master.port]
         process.send_signal(signal.SIGKILL)
         process.wait()
 
     def has_master(self) -> bool:
-        """Whether the sentinels have named one that is alive and takes writes."""
+        """Whether the sentinels name a master that is alive and accepts writes."""
         with contextlib.suppress(MasterNotFoundError, redis.exceptions.ConnectionError):
             return self._replication(self.master)["role"] == "master"
         return False
 
     def start_again(self) -> None:
-        """The one that was killed comes back; the sentinels make it a replica. In step when this returns."""
+        """Restart the killed one, which the sentinels make a replica. Returns when it is in sync."""
         dead = next(node for node in self.nodes if self._processes[node.port].poll() is not None)
         self._processes[dead.port] = self._run(dead)
         eventually(lambda: self._follows(dead), 60)
 
     def _follows(self, node: Node) -> bool:
-        # While it takes over the master's data, it closes connections.
+        # It closes connections while it loads the master's data.
         with contextlib.suppress(redis.exceptions.ConnectionError):
             return self._replication(node).get("master_link_status") == "up"
         return False
