@@ -1,4 +1,4 @@
-"""`make bench`: both shops side by side, driven in turn, measured and verified. `--quick`: in under two minutes."""
+"""`make bench`: both shops under the same load in turn, measured and verified. `--quick`: in under two minutes."""
 
 import argparse
 import json
@@ -69,7 +69,7 @@ def _measured(*, quick: bool) -> dict[str, Any]:
 
 
 def _end_with_make() -> None:
-    """However we are ended, everything that we have started ends in good order."""
+    """Turn SIGTERM into an orderly shutdown of everything that the bench has started."""
 
     def interrupt(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What the plan promised and what we aim for: one row each, how it reads from the results, and what is in its way."""
+"""The plan's promises and our targets: per row, how it is read from the results and what limits it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ def cpu(value: float) -> str:
     return f"{1000 * value:.1f} ms"
 
 
-# --- What may be in the way, read from the new shop's figures ---------------------------------------------------------
+# --- What may limit a target, read from the new shop's figures --------------------------------------------------------
 
 
 def _parts(after: Figures) -> str:
@@ -35,7 +35,7 @@ def _parts(after: Figures) -> str:
 
 
 def _visits(after: Figures) -> str:
-    """By kind of request, and how many such requests the machine could do at all, the load's own work included."""
+    """By kind of request, and the most such requests the machine could serve, including the work of the load itself."""
     spent = sum(after["cpu_s"].values())
     most = after["cores"] * after["requests"] / spent if spent else 0.0
     slowest = _largest(after["mean_ms_by_visit"], milliseconds)
@@ -64,8 +64,8 @@ def _largest(parts: Mapping[str, float], form: Form, most: int = 4) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Aim:
-    """`by`: the share by which the new shop's figure should differ from the old one's (−0.75: a quarter is left).
-    `least`, `most`: where it should end up, whatever the old one's was."""
+    """`by`: the relative change from the old shop's figure (−0.75: a quarter is left). `least`, `most`: absolute
+    bounds, whatever the old one's was."""
 
     figure: str
     scenario: str
@@ -80,7 +80,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A row of the table, ready to be read; `why` says what is in the way of an aim that is not met."""
+    """A row of the table; `why` says what limits a target that is not met."""
 
     figure: str
     before: str
@@ -121,7 +121,7 @@ AIMS = [
 
 
 def verdicts(results: Mapping[str, Any]) -> list[Verdict]:
-    """One row for each aim that this run can speak about."""
+    """One row for each target that this run has measured."""
     cores = results["machine"]["cores"]
     found = [(aim, results["scenarios"].get(aim.scenario, {})) for aim in AIMS]
     return [

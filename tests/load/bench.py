@@ -1,4 +1,4 @@
-"""The pieces of a bench: shops that are filled and warm, and rounds that are driven, measured and verified."""
+"""The parts of a bench: filled, warm shops, and rounds that are driven, measured and verified."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from tests.load.stand_ins import StandIns
 
 
 class Bench:
-    """Everything that stands while scenarios are run."""
+    """Everything that runs during the scenarios."""
 
     def __init__(self, servers: Servers, stand: StandIns, both: dict[str, Side], folder: Path) -> None:
         self._servers, self._stand, self._sides, self._folder = servers, stand, both, folder
@@ -29,7 +29,7 @@ class Bench:
         self.problems: list[str] = []
 
     def run(self, scenario: Scenario) -> dict[str, Any]:
-        """The figures by side. Sides take turns, and who begins changes with each round."""
+        """The figures by side. Sides take turns; each round starts with the other one."""
         self._stand.take(scenario.latencies)
         rounds: dict[str, list[Round]] = defaultdict(list)
         for number in range(scenario.rounds):
@@ -39,13 +39,13 @@ class Bench:
         return {name: summary(rounds[name]) for name in NAMES if rounds[name]}
 
     def round(self, scenario: Scenario, side: Side) -> Round:
-        """One run against one side, which stands as long as this lasts."""
-        self._stand.tell_of_payments(f"{side.url}/webhooks/stripe/" if side.name == "after" else "")
+        """One run against one side, which runs for as long as this takes."""
+        self._stand.send_webhooks_to(f"{side.url}/webhooks/stripe/" if side.name == "after" else "")
         clocks = (side.web, side.worker, self._servers.postgres_process.pid)
         counted, cost, began = counts(side.metrics), Snapshot.taken(*clocks), time.monotonic()
         with PeakMemory(side.processes) as memory:
             driven = drive(scenario, side.url, self._goods, self._folder, first_order=self._orders_made)
-            # The mail belongs to the order: its cost counts, whoever sends it.
+            # The mail is part of the order: its cost counts, whichever process sends it.
             unsent = verify.wait_for_mails(side.database_url)
         seconds, cost = time.monotonic() - began, Snapshot.taken(*clocks).since(cost)
         if unsent:
@@ -55,10 +55,10 @@ class Bench:
         return Round(driven, verified, counted, cost, seconds, memory.megabytes)
 
     def _verify(self, scenario: Scenario, side: Side, driven: Driven) -> int:
-        told = {record.order: record.lines for record in driven.records if record.order}
-        good = verify.good_orders(side.database_url, told)
-        if bad := sorted(set(told) - good):
-            self.problems.append(f"{scenario.name}, {side.name}: {len(bad)} orders are not as told: {bad[:5]}")
+        reported = {record.order: record.lines for record in driven.records if record.order}
+        good = verify.good_orders(side.database_url, reported)
+        if bad := sorted(set(reported) - good):
+            self.problems.append(f"{scenario.name}, {side.name}: {len(bad)} orders are not as reported: {bad[:5]}")
         if not any(record.ok for record in driven.records):
             reason = next((record.reason for record in driven.records), "k6 recorded nothing")
             self.problems.append(f"{scenario.name}, {side.name}: nobody was served: {reason}")
@@ -66,7 +66,7 @@ class Bench:
 
 
 def fresh_data() -> DataFolder:
-    """A folder for this run alone; what an earlier one has left is gone."""
+    """An empty folder for this run; data of an earlier one is deleted."""
     chosen_folder = DataFolder.chosen()
     chosen_folder.create()
     if process_locks.take(chosen_folder.leases, "bench") is None:
@@ -85,7 +85,7 @@ def fill(side: Side, servers: Servers, folder: Path, orders: int) -> None:
 
 
 def warm_up(both: dict[str, Side], goods: Path) -> None:
-    """What an open shop has behind it: every page and product was looked at within the hour, every cart was filled."""
+    """Warm up as a running shop is: every page and product was viewed within the hour, every cart was filled."""
     document = json.loads(goods.read_text())
     for side in both.values():
         paths = [f"products/?page={number}" for number in range(1, 11)]

@@ -1,4 +1,4 @@
-"""Bars as SVG, in the colours of whatever page they stand on: `--before`, `--after`, `--text`, `--part-N`."""
+"""Bar charts as SVG, in the colours of the page around them: `--before`, `--after`, `--text`, `--part-N`."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -16,7 +16,7 @@ svg .faint { fill: var(--faint) }
 
 
 def bars(title: str, rows: Sequence[tuple[str, str, float, str]]) -> str:
-    """A bar a row: its label, its colour (`before` or `after`), its length, and what is written beside it."""
+    """One bar per row: its label, its colour (`before` or `after`), its length, and the text beside it."""
     longest = max((length for _, _, length, _ in rows), default=0) or 1
     drawn: list[str] = []
     for place, (label, colour, length, written) in enumerate(rows):
@@ -31,7 +31,7 @@ def bars(title: str, rows: Sequence[tuple[str, str, float, str]]) -> str:
 
 
 def stacks(title: str, rows: Sequence[tuple[str, dict[str, float]]]) -> str:
-    """A bar a row, made of its parts, and a legend."""
+    """One stacked bar per row, and a legend."""
     longest = max((sum(parts.values()) for _, parts in rows), default=0) or 1
     names = list(rows[0][1]) if rows else []
     drawn: list[str] = []
@@ -54,10 +54,10 @@ def _legend(names: Iterable[str], y: float) -> list[str]:
     return drawn
 
 
-def _bar(x: float, y: float, width: float, colour: str, told: str, height: int = BAR) -> str:
+def _bar(x: float, y: float, width: float, colour: str, title: str, height: int = BAR) -> str:
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" rx="2" fill="var(--{colour})">'
-        f"<title>{escape(told)}</title></rect>"
+        f"<title>{escape(title)}</title></rect>"
     )
 
 

@@ -1,4 +1,4 @@
-"""k6, the load: one run of a script against one side, and the records that it wrote."""
+"""The load, by k6: one run of a script against one side, and the records it wrote."""
 
 import json
 import subprocess
@@ -15,12 +15,12 @@ K6 = Path(sys.executable).with_name("k6")
 
 
 class LoadFailed(Exception):
-    """k6 itself could not do what it was asked to."""
+    """k6 itself failed."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One visit: a whole checkout, or one request of the mix. Times in milliseconds; `parts` says where they went."""
+    """One visit: a whole checkout, or one request of the mix. Times in milliseconds; `parts` breaks them down."""
 
     what: str
     began: float

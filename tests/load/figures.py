@@ -9,13 +9,13 @@ from typing import Any
 from tests.load.drive import Driven, Record
 from tests.load.measure import DISTURBED_SHARE, PLACING, Counts, Snapshot
 
-# Where the time of a checkout went, in the plan's words first.
+# The components of a checkout's time, the plan's first.
 COMPONENTS = ("cart", "stock and order", "payment", "shipping", "mail", "order page")
 
 
 @dataclass(frozen=True)
 class Round:
-    """One run of a scenario against one side, with all that was measured around it."""
+    """One run of a scenario against one side, with everything measured."""
 
     driven: Driven
     verified: int
@@ -34,7 +34,7 @@ class Round:
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The smallest of the values that at least this part of them does not exceed."""
+    """The smallest value that at least this part of the values does not exceed."""
     if not values:
         return 0.0
     ordered = sorted(values)
@@ -96,14 +96,14 @@ def _of_placing(counts: Counts, what: str) -> float:
 
 
 def _by(counts: Counts, what: str) -> list[tuple[str, float]]:
-    """What is counted of `what` under each label, the most first."""
+    """The count of `what` per label, highest first."""
     mark = f"{what} of "
     found = [(name.removeprefix(mark), value) for name, value in counts.items() if name.startswith(mark) and value]
     return sorted(found, key=lambda entry: -entry[1])
 
 
 def _with_statements(counts: Counts) -> list[tuple[str, float]]:
-    """How many requests of each view ran statements, the most first."""
+    """The number of requests that ran statements per view, highest first."""
     found = [
         (view, number - counts[f"requests without statements of {view}"]) for view, number in _by(counts, "requests")
     ]
@@ -118,22 +118,22 @@ def _mean_by_visit(records: Iterable[Record]) -> dict[str, float]:
 
 
 def components(records: Iterable[Record], counts: Counts) -> dict[str, float]:
-    """Milliseconds of a mean checkout by component; empty where no record tells its parts.
+    """Milliseconds of a mean checkout by component; empty if no record has its parts.
 
-    The shopper's clock knows the calls; what is inside of placing the order, the shop's own clocks know.
+    The load times the calls; the stages inside of placing the order are timed by the shop itself.
     """
-    told = [record.parts for record in records if record.order and record.parts]
-    if not told:
+    itemised = [record.parts for record in records if record.order and record.parts]
+    if not itemised:
         return {}
 
     def call(part: str) -> float:
-        return sum(parts.get(part, 0.0) for parts in told) / len(told)
+        return sum(parts.get(part, 0.0) for parts in itemised) / len(itemised)
 
     def stage(name: str) -> float:
-        return 1000 * counts[f"stage {name}"] / len(told)
+        return 1000 * counts[f"stage {name}"] / len(itemised)
 
-    # The old side asks the carrier in several calls, and its clock counts them all; only that in "place order" is left
-    # to be told apart there.
+    # The old side calls the carrier in several API calls, and its clock counts them all; only the one in "place order"
+    # remains to be separated.
     asked_in_place_order = max(0.0, stage("total") - sum(map(stage, ("commit", "authorize", "settle", "mail"))))
     asked_in_place_order = asked_in_place_order if stage("shipping") else 0.0
     inside = stage("authorize") + stage("mail") + asked_in_place_order
@@ -148,5 +148,5 @@ def components(records: Iterable[Record], counts: Counts) -> dict[str, float]:
 
 
 def change(before: float, after: float) -> float:
-    """−0.75 where three quarters are gone."""
+    """The relative change: −0.75 if a quarter is left."""
     return after / before - 1 if before else 0.0

@@ -1,6 +1,6 @@
-"""`python -m tests.load.goods FILE ORDERS`: stock without end, carts in three states, and a file that tells k6 of them.
+"""`python -m tests.load.goods FILE ORDERS`: unlimited stock, carts in three states, and a file for k6 that lists them.
 
-Runs against the new shop's database before it is copied, so that both sides have the very same products and carts.
+Runs on the new shop's database before it is copied, so that both sides have identical products and carts.
 """
 
 import json
@@ -22,7 +22,7 @@ from cart.services import parcel_of  # noqa: E402
 from inventory.models import Product, Stock  # noqa: E402
 from shipping.models import Quote  # noqa: E402
 
-# Things that fifty of fit into one parcel.
+# Products so small that fifty fit into one parcel.
 PRODUCTS, HEAVIEST_GRAMS, LARGEST_CM = 200, 600, 30
 BROWSING, CHECKING = 200, 400
 ENDLESS = 10_000_000
@@ -54,7 +54,7 @@ def main(file: Path, orders: int) -> None:
 
 
 def _carts(number: int, products: list[Product], chance: random.Random, columns: dict[str, str]) -> list[Cart]:
-    """Carts of one to three lines, each for a CEP of its own where they have an address."""
+    """Carts of one to three lines, each with its own CEP if they have an address."""
     places = [f"{chance.randrange(1001000, 5899999):08}" if columns else "" for _ in range(number)]
     carts = Cart.objects.bulk_create([Cart(**columns, postal_code=postal_code) for postal_code in places])
     CartLine.objects.bulk_create(
@@ -66,7 +66,7 @@ def _carts(number: int, products: list[Product], chance: random.Random, columns:
 
 
 def _ready(cart: Cart) -> dict[str, Any]:
-    """A cart with its freight chosen, and what the shopper agrees to pay."""
+    """A cart with its shipping chosen, and the total that the shopper agrees to."""
     lines = list(cart.lines.all())
     parcel = parcel_of(((line.product, line.quantity) for line in lines), cart.currency)
     now = timezone.now()

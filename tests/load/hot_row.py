@@ -1,12 +1,12 @@
-"""One product that everybody wants: place_order's transaction against the least order in plain SQL, on one stock row.
+"""One product in every order: place_order's transaction against a minimal order in plain SQL, on one stock row.
 
     make servers                            # in a terminal of its own: with all the safety of a disk
     .venv/bin/python manage.py migrate
     .venv/bin/python -m tests.load.hot_row  # CLIENTS=8 SECONDS=5 by default
 
-Each side gets as many clients, one process and one connection each; `hot_row.sql` is run by pgbench. Then half of the
-clients go on buying the hot product while the others buy things of their own, to see whether those wait as well.
-The rows that it makes stay: give it a database of its own.
+Both sides get the same number of clients, one process and one connection each; pgbench runs `hot_row.sql`. Then half of
+the clients keep buying the hot product while the others buy other products, to see whether those wait as well.
+The rows stay in the database: use a separate one.
 """
 
 import multiprocessing
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import django
 
-# Each process has one connection of its own, and no carrier is asked.
+# Each process has one connection, and no carrier is called.
 os.environ.update(DJANGO_SETTINGS_MODULE="config.settings", DATABASE_POOL_SIZE="0", MELHOR_ENVIO_API_BASE="")
 django.setup()
 
@@ -42,7 +42,7 @@ SCRIPT = Path(__file__).with_suffix(".sql")
 
 
 def carts_with(product: Product, prefix: str, number: int) -> Decimal:
-    """`number` carts that are ready to be paid for, all copies of one; the total of each."""
+    """Make `number` carts ready for checkout, all copies of one; returns the total of each."""
     first = ready_cart([product])
     columns = ", ".join(f'"{field.column}"' for field in Cart._meta.local_fields if field.name not in ("id", "token"))
     with connection.cursor() as cursor:
@@ -64,7 +64,7 @@ Job = tuple[str, int, int]
 
 
 def buy(job: Job, total: Decimal, orders: "multiprocessing.Queue[tuple[Job, int]]") -> None:
-    """Place orders until the time is over. A job says which carts: prefix, first number, how far to the next."""
+    """Place orders until the time is up. A job selects the carts: prefix, first number, step."""
     prefix, first, step = job
     connection.connect()
     until, done = time.monotonic() + SECONDS, 0
@@ -78,7 +78,7 @@ def buy(job: Job, total: Decimal, orders: "multiprocessing.Queue[tuple[Job, int]
 
 
 def rates(jobs: list[Job], total: Decimal) -> dict[Job, float]:
-    """Orders a second of each job, all of them at once."""
+    """Orders per second of each job, all of them running concurrently."""
     connection.close()
     orders: multiprocessing.Queue[tuple[Job, int]] = multiprocessing.Queue()
     processes = [multiprocessing.Process(target=buy, args=(job, total, orders)) for job in jobs]
@@ -91,11 +91,11 @@ def rates(jobs: list[Job], total: Decimal) -> dict[Job, float]:
 
 
 def plain_sql(mark: str, product: Product) -> float:
-    """The same by pgbench: transactions a second."""
+    """The same with pgbench: transactions per second."""
     with connection.cursor() as cursor:
         cursor.execute("DROP SEQUENCE IF EXISTS hot_row_number; CREATE SEQUENCE hot_row_number")
     variables = {"mark": f"'{mark}'", "product": product.pk, "stock": Stock.objects.get(product=product).pk}
-    told = subprocess.run(
+    pgbench = subprocess.run(
         [
             str(binary("pgbench")), "-n", "-f", str(SCRIPT), "-c", str(CLIENTS), "-j", "2", "-T", str(int(SECONDS)),
             *(part for name, value in variables.items() for part in ("-D", f"{name}={value}")),
@@ -103,8 +103,8 @@ def plain_sql(mark: str, product: Product) -> float:
         ],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    found = re.search(r"tps = ([0-9.]+)", told.stdout)
-    assert found, told.stdout + told.stderr
+    found = re.search(r"tps = ([0-9.]+)", pgbench.stdout)
+    assert found, pgbench.stdout + pgbench.stderr
     return float(found[1])
 
 
@@ -126,11 +126,11 @@ def main() -> None:
         def on(what: str, number: int, mark: str = f"{mark}.{round_}") -> list[Job]:
             return [(f"{what}{mark}.{n}", 1, 1) for n in range(number)]
 
-        everybody = [(f"hot{mark}.{round_}", 1 + n, CLIENTS) for n in range(CLIENTS)]
+        all_hot = [(f"hot{mark}.{round_}", 1 + n, CLIENTS) for n in range(CLIENTS)]
         crowd = [(f"beside{mark}.{round_}", 1 + n, half) for n in range(half)]
         carts_with(hot, f"plain{mark}.{round_}", CARTS * 3)
         plain = plain_sql(f"{mark}.{round_}", hot)
-        ours = sum(rates(everybody, total).values())
+        ours = sum(rates(all_hot, total).values())
         apart = rates(on("apart", CLIENTS), total)
         beside = rates([*on("beside", half), *crowd], total)
         others = sum(beside[job] for job in on("beside", half)), sum(apart[job] for job in on("apart", half))

@@ -1,4 +1,4 @@
-"""What a run cost: CPU and memory of process trees, the counters that the shop keeps, and who else was at work."""
+"""The cost of a run: CPU and memory of process trees, the shop's counters, and the work of other processes."""
 
 import os
 import threading
@@ -10,16 +10,16 @@ from pathlib import Path
 import psutil
 from prometheus_client.multiprocess import MultiProcessCollector
 
-# So much of the machine's time spent by others than us makes a run a disturbed one.
+# A run is disturbed if other processes used this share of the machine's time.
 DISTURBED_SHARE = 0.1
-# Views that are no shopper's: the provider's messages.
+# Views that no shopper calls: the provider's webhooks.
 MACHINES = "payments:"
-# The view that makes a cart an order: the old shop's, the new one's.
+# The view that places an order: the old shop's, the new one's.
 PLACING = ("checkout", "api:checkout")
 
 
 def cpu_seconds(root: int) -> float:
-    """Of this process and all below it, the ended ones included as far as somebody has waited for them."""
+    """CPU of this process and its descendants, including ended ones that their parent has waited for."""
     total = 0.0
     for process in _tree(root):
         try:
@@ -31,7 +31,7 @@ def cpu_seconds(root: int) -> float:
 
 
 def megabytes(roots: Iterable[int]) -> float:
-    """Memory of these trees; what processes share is counted once."""
+    """Memory of these process trees; shared pages count once."""
     total = 0
     for root in roots:
         for process in _tree(root):
@@ -51,13 +51,13 @@ def _tree(root: int) -> list[psutil.Process]:
 
 
 def busy_seconds() -> float:
-    """CPU seconds that the machine has worked since it started, for whomever; stolen ones count."""
+    """CPU seconds that the machine was busy since it started; stolen time counts."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
 class PeakMemory:
-    """Watches trees in the background; `megabytes` is the most that they held at one time."""
+    """Watches process trees in the background; `megabytes` is their peak."""
 
     def __init__(self, roots: Iterable[int], every_seconds: float = 1.0) -> None:
         self._roots, self._every = list(roots), every_seconds
@@ -84,7 +84,7 @@ Counts = Counter[str]
 
 
 def counts(metrics: Path) -> Counts:
-    """The counters that a side's processes have written to its folder, added up over what is of no interest here.
+    """The counters in a side's metrics folder, summed over the labels that do not matter here.
 
     `requests`, `statements`, `requests without statements`, and each of them also `… of VIEW`; `cache hit`,
     `cache stale`, `cache miss`, and `cache miss of NAME`; and for each stage of a checkout `stage X` (seconds).
@@ -98,7 +98,7 @@ def counts(metrics: Path) -> Counts:
 
 
 def _names(sample: str, labels: Mapping[str, str]) -> list[str]:
-    """Under which names a sample is counted here; mostly under none."""
+    """The names under which a sample is counted; for most samples none."""
     if sample == "checkout_duration_seconds_sum":
         return [f"stage {labels['stage']}"]
     if sample == "cache_requests_total":
@@ -118,7 +118,7 @@ def _first_bucket(labels: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where the clocks of CPU stand, in seconds. `ours` is everything that the bench has started, itself included."""
+    """CPU time used so far, in seconds. `ours` is everything that the bench has started, and the bench itself."""
 
     web: float
     worker: float
@@ -141,10 +141,10 @@ class Snapshot:
 
     @property
     def load(self) -> float:
-        """k6, the stand-ins, Valkey and the bench itself; and the other side, which idles."""
+        """k6, the stand-ins, Valkey, the bench itself, and the idle other side."""
         return self.ours - self.web - self.worker - self.database
 
     def foreign_share(self, seconds: float) -> float:
-        """Of all the CPU time that there was in `seconds`, the share that went to others than us."""
+        """The share of all CPU time available in `seconds` that other processes used."""
         available = seconds * (psutil.cpu_count() or 1)
         return max(0.0, self.machine - self.ours) / available if available else 0.0

@@ -1,10 +1,10 @@
-"""What one order costs the database, whatever lies in it already: statements, median milliseconds, pages of 8 kB.
+"""What one order costs the database, at any size: statements, median milliseconds, pages of 8 kB.
 
     .venv/bin/python manage.py seed_scale --products 1000000 --carts 1000000 --order-lines 5000000
     .venv/bin/python -m tests.load.order_cost
 
-Orders of three products are placed and paid as `place_order` does it, without the call of the provider between. They
-stay: give it a database of its own.
+Orders of three products are placed and paid as `place_order` does it, but without the provider call. They stay in the
+database: use a separate one.
 """
 
 import os
@@ -34,7 +34,7 @@ CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 
 
 def pages_touched() -> int:
-    """Pages of tables and indexes that this database has looked at, in memory or on disk."""
+    """Pages of tables and indexes that this database has accessed, in memory or on disk."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
         cursor.execute("SELECT pg_stat_clear_snapshot()")

@@ -1,4 +1,4 @@
-"""bench/report.html: one file without a request to anywhere, for a phone or a wide screen, light or dark."""
+"""bench/report.html: one self-contained file, for a phone or a wide screen, light or dark."""
 
 from html import escape
 from typing import Any
@@ -30,7 +30,7 @@ CHAPTERS = (
 
 
 def html(results: dict[str, Any]) -> str:
-    told = "".join(f"<p>{escape(remark)}</p>\n" for remark in remarks(results))
+    intro = "".join(f"<p>{escape(remark)}</p>\n" for remark in remarks(results))
     drawn = "".join(f"<figure>{chart}</figure>\n" for chart in charts.all_of(results).values())
     chapters = "".join(
         f"<h2>{escape(title)}</h2>\n{_table(rows)}\n" for title, make in CHAPTERS if (rows := make(results))
@@ -41,7 +41,7 @@ def html(results: dict[str, Any]) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Esteira, before and after</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>Esteira, before and after</h1>\n{told}{chapters}{hindered}<h2>Drawn</h2>\n{drawn}</body>\n</html>\n"
+        f"<h1>Esteira, before and after</h1>\n{intro}{chapters}{hindered}<h2>Drawn</h2>\n{drawn}</body>\n</html>\n"
     )
 
 

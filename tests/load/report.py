@@ -1,4 +1,4 @@
-"""What a run says to whoever started it, and to the reader of docs/performance.md."""
+"""The report of a run, for the terminal and for docs/performance.md."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from tests.load import charts, table
 from tests.load.aims import verdicts
 
-# The charts that stand in the page.
+# The charts in the page.
 DRAWN = {"mean": "Mean time of a visit", "components": "Where the time of a mean checkout went"}
 BEGIN, END = "<!-- figures of the last run: begin -->", "<!-- end -->"
 
@@ -20,7 +20,7 @@ def text(results: dict[str, Any]) -> str:
 
 
 def hindrances(results: dict[str, Any]) -> list[str]:
-    """What is in the way of the aims that are not met; once, where the same is in the way of several."""
+    """What limits the targets that are not met, without duplicates."""
     hindered: dict[str, list[str]] = {}
     for row in verdicts(results):
         if not row.met:
@@ -29,7 +29,7 @@ def hindrances(results: dict[str, Any]) -> list[str]:
 
 
 def remarks(results: dict[str, Any]) -> Iterator[str]:
-    """What one must know to believe the figures or not."""
+    """What a reader must know to judge the figures."""
     yield conditions(results)
     disturbed = [
         f"{name} ({side}: {100 * figures['foreign_cpu_share']:.0f} %)"
@@ -55,17 +55,17 @@ def conditions(results: dict[str, Any]) -> str:
 
 
 def write(path: Path, results: dict[str, Any]) -> None:
-    """Put the tables of this run between the markers of a page, and its charts beside it."""
+    """Write the tables of this run between the markers of a page, and its charts beside the page."""
     head, rest = path.read_text().split(BEGIN)
     tail = rest.split(END, 1)[1]
     lines: list[str] = []
     for rows in (table.plan(results), table.times(results), table.costs(results), table.parts(results)):
         lines += ["", *table.markdown(rows)] if rows else []
     ways = [f"- {hindrance}" for hindrance in hindrances(results)]
-    told = ["\n" + remark for remark in remarks(results)]
+    intro = ["\n" + remark for remark in remarks(results)]
     drawn = charts.all_of(results)
     for name in DRAWN:
         path.with_name(f"{path.stem}-{name}.svg").write_text(drawn[name] + "\n")
     shown = [f"\n![{title}]({path.stem}-{name}.svg)" for name, title in DRAWN.items()]
-    body = "\n".join([*told, *shown, *lines, *(["\nIn the way of what is not met:\n", *ways] if ways else [])])
+    body = "\n".join([*intro, *shown, *lines, *(["\nIn the way of what is not met:\n", *ways] if ways else [])])
     path.write_text(f"{head}{BEGIN}\n{body}\n\n{END}{tail}")

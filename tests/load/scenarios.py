@@ -1,4 +1,4 @@
-"""What is driven, how long, and against which side."""
+"""Which load runs, how long, and against which side."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tests.load.stand_ins import NONE, REALISTIC, Latencies
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """`script` is driven with `settings`, for `seconds` where those are given, `rounds` times on each side in turn."""
+    """`script` runs with `settings`, for `seconds` if given, `rounds` times on each side in turn."""
 
     name: str
     script: str
@@ -21,12 +21,12 @@ class Scenario:
 
     @property
     def orders_a_round(self) -> int:
-        """Carts that must be ready for a round: the mix pays for one in each 20 requests, the others fill their own."""
+        """Carts to prepare for a round: the mix checks out one per 20 requests, the other scripts fill their own."""
         return self.settings.get("RATE", 0) * (self.seconds or 0) // 20 + 1
 
 
 def chosen(*, quick: bool) -> list[Scenario]:
-    """All scenarios, at full length (under 20 minutes) or in small (under 2, everything else included)."""
+    """All scenarios, at full length (under 20 minutes) or short (under 2, including everything else)."""
 
     def length(full: int, small: int) -> int:
         return small if quick else full

@@ -1,7 +1,7 @@
-"""The two shops: what each is made of, started on one PostgreSQL server, in a database of its own.
+"""The two shops and their processes, on one PostgreSQL server, each in its own database.
 
-Both are run by the web server that the demo and production run, with its processes and threads. The new one has its
-worker beside it, since that sends its mail; the old one sends mail itself.
+Both run on the web server of the demo and production, with the same processes and threads. The new one also has its
+worker, which sends its mail; the old one sends mail itself.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ from tests.support.ending import end
 
 NAMES = ("before", "after")
 SETTINGS = {"before": "tests.load.before.settings", "after": "config.settings"}
-# As in the Procfile; a test compares.
+# As in the Procfile; a test compares them.
 WEB = ("--config", "python:config.gunicorn", "config.wsgi", "--workers", "2", "--threads", "4")
 WORKER = ("-A", "config", "worker", "--concurrency", "2", "-l", "WARNING", "--without-mingle", "--without-gossip")
 
 
 class Servers:
-    """PostgreSQL and Valkey, as durable as in production, on data of their own."""
+    """PostgreSQL and Valkey, as durable as in production, on separate data."""
 
     def __init__(self, data: DataFolder) -> None:
         self._data = data
@@ -50,7 +50,7 @@ class Servers:
             yield
 
     def database_url(self, side: str) -> str:
-        """The new side's database is the server's own, the old side's is its copy."""
+        """The new side uses the server's default database, the old side a copy of it."""
         own = self._postgres.url
         return own if side == "after" else f"{own.rsplit('/', 1)[0]}/before"
 
@@ -58,7 +58,7 @@ class Servers:
         return self._valkey.url(database)
 
     def copy_database(self) -> None:
-        """Give the old side what the new one has. Nobody may be connected to it."""
+        """Copy the new side's database for the old one. It must have no connections."""
         with psycopg.connect(f"{self._postgres.url.rsplit('/', 1)[0]}/postgres", autocommit=True) as connection:
             connection.execute(
                 sql.SQL("CREATE DATABASE before TEMPLATE {}").format(
@@ -68,7 +68,7 @@ class Servers:
 
 
 class Side:
-    """One shop that runs."""
+    """One running shop."""
 
     def __init__(self, name: str, servers: Servers, stand_ins: StandIns, data: DataFolder) -> None:
         self.name = name
@@ -85,7 +85,7 @@ class Side:
             "CELERY_BROKER_URL": servers.redis_url(1),
             "SECRET_KEY": data.secret("django"),
             "SITE_URL": self.url,
-            # As in production, but for the missing TLS.
+            # As in production, except for TLS.
             "ESTEIRA_DEMO": "0",
             "HTTPS": "0",
             "STATIC_FROM_APPS": "1",
@@ -128,7 +128,7 @@ class Side:
             yield
 
     def _start(self, stack: contextlib.ExitStack, what: str, program: str, *arguments: str) -> int:
-        """Its process id; it ends with the stack."""
+        """Start a process that ends with the stack; returns its process id."""
         folder = self.metrics if what == "web" else self._folder / "metrics-worker"
         log = stack.enter_context((self._folder / f"{self.name}-{what}.log").open("wb"))
         process = subprocess.Popen(

@@ -1,7 +1,7 @@
-"""The outside world, the same for both sides: provider, carrier and mail server, each as slow as is said here.
+"""The outside world, the same for both sides: provider, carrier and mail server, with these latencies.
 
-A provider answers a charge in 300 ms (cards take from a quarter of a second to more than one), a carrier a question
-for prices in 200 ms, and a mail server takes a message in 150 ms, its greeting included.
+The provider answers a charge in 300 ms (cards take from a quarter of a second to more than one), the carrier a request
+for prices in 200 ms, and the mail server accepts a message in 150 ms, its greeting included.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ WEBHOOK_SECRET = "whsec_bench"
 
 @dataclass(frozen=True)
 class Latencies:
-    """Milliseconds that an answer takes, beside the work itself."""
+    """Milliseconds added to each response."""
 
     provider: int
     carrier: int
@@ -35,7 +35,7 @@ NONE = Latencies(provider=0, carrier=0, mail=0)
 
 
 class SlowMail(MailSink):
-    """Takes every message after a while."""
+    """Accepts every message after a delay."""
 
     milliseconds = 0
 
@@ -50,7 +50,7 @@ class StandIns:
 
     @property
     def variables(self) -> dict[str, str]:
-        """How a shop finds them."""
+        """The environment variables that point a shop at them."""
         return {
             "STRIPE_API_BASE": self._provider,
             "STRIPE_JS_URL": f"{self._provider}/v3/",
@@ -68,7 +68,7 @@ class StandIns:
         return len(self._mail.messages)
 
     def take(self, latencies: Latencies) -> None:
-        """From now on they are as slow as that."""
+        """Set the latencies."""
         for url, path, milliseconds in (
             (self._provider, "/v1/", latencies.provider),
             (self._carrier, "/api/", latencies.carrier),
@@ -78,8 +78,8 @@ class StandIns:
                 _call("POST", f"{url}/_sandbox/faults", {"kind": "slow", "path": path, "latency_ms": milliseconds})
         self._mail.milliseconds = latencies.mail
 
-    def tell_of_payments(self, url: str) -> None:
-        """Where the provider sends its webhooks from now on; nowhere, where that is empty."""
+    def send_webhooks_to(self, url: str) -> None:
+        """Set the provider's webhook address; an empty one stops delivery."""
         _call("POST", f"{self._provider}/_sandbox/webhooks", {"url": url, "secret": WEBHOOK_SECRET})
 
 
@@ -96,7 +96,7 @@ def running(folder: Path) -> Iterator[StandIns]:
 
 @contextlib.contextmanager
 def _server(module: str, *arguments: str) -> Iterator[str]:
-    """Its address. It prints one line once it listens, and ends with us."""
+    """Run a server and yield its address, which it prints once it listens. It is stopped with the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, "--port", str(ports.choose()), "--until-stdin-closes", *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -36,7 +36,7 @@ def times(results: dict[str, Any]) -> Rows:
 
 
 def costs(results: dict[str, Any]) -> Rows:
-    """Statements are a request's, and those of the request that places an order; CPU is an order's and a request's."""
+    """Statements per request, and those of the request that places an order; CPU per order and per request."""
     return [COSTS, *(
         [name, side, number(figures["statements_per_request"]), number(figures["statements_per_order"]),
          percent(figures["no_sql_share"]), percent(figures["hit_rate"]), cpu(figures["web_cpu_s_per_order"]),
@@ -67,7 +67,7 @@ def _lines(results: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def aligned(rows: Rows) -> list[str]:
-    """As columns: the words of a row left, its numbers right."""
+    """In columns: text aligned left, numbers right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     words = {place for place, heading in enumerate(rows[0]) if place == 0 or heading in WORDS}
     return [

@@ -1,4 +1,4 @@
-"""The old shop really sells, and costs what the plan says: more statements for each line. The new one does not."""
+"""The old shop works, and costs what the plan says: more statements per line. The new one does not."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -32,7 +32,7 @@ ADDRESS = {
 
 @pytest.fixture
 def old_shop(settings: Any) -> Iterator[App]:
-    """What `tests.load.before.settings` changes, in this process. Its queries a row are what it is here for."""
+    """Apply the changes of `tests.load.before.settings` in this process. Its N+1 queries are intended."""
     for name in ("ROOT_URLCONF", "MIDDLEWARE", "SESSION_ENGINE"):
         setattr(settings, name, getattr(old, name))
     with zeal_ignore():
@@ -94,7 +94,7 @@ STEPS: dict[str, Callable[[App, dict[str, Any]], Any]] = {
 }
 
 
-def test_an_order_counts_only_as_it_was_told(old_shop: App) -> None:
+def test_an_order_counts_only_as_reported(old_shop: App) -> None:
     cart = cart_up_to_the_payment(old_shop, goods(2))
     number = old_shop.check_out(cart).json()["number"]
     unpaid = old_shop.check_out(cart_up_to_the_payment(old_shop, goods(1))).json()["number"]
@@ -110,13 +110,13 @@ def test_the_order_must_have_been_paid_for_in_full(old_shop: App) -> None:
     assert verify.good_orders(database_url(), {number: 1}) == set()
 
 
-def test_units_that_were_sold_twice_are_found(old_shop: App) -> None:
+def test_units_sold_twice_are_found(old_shop: App) -> None:
     cart = cart_up_to_the_payment(old_shop, goods(2))
     url = database_url()
     at_start = verify.on_hand(url)
     old_shop.check_out(cart)
     assert verify.units_sold_twice(url, at_start) == 0
-    # As where two shoppers read the same number and both write it less one.
+    # As if two shoppers read the same number and both wrote it minus one.
     stock = Stock.objects.latest("pk")
     Stock.objects.filter(pk=stock.pk).update(on_hand=stock.on_hand + 1)
     assert verify.units_sold_twice(url, at_start) == 1

@@ -1,4 +1,4 @@
-"""The runner's arithmetic, its table and its page; and that k6 can read every script."""
+"""The arithmetic of the bench, its table and its page; and that k6 can parse every script."""
 
 import json
 import subprocess
@@ -24,11 +24,11 @@ def record(ms: float, *, ok: bool = True, order: str = "", **more: Any) -> Recor
 
 
 def a_round(records: list[Record], *, foreign: float = 0.0, **counts: float) -> Round:
-    """Ten seconds on a machine of which others took `foreign` CPU seconds."""
-    told = Counter({name.replace("_", " "): value for name, value in counts.items()})
+    """Ten seconds on a machine on which other processes used `foreign` CPU seconds."""
+    counters = Counter({name.replace("_", " "): value for name, value in counts.items()})
     cost = Snapshot(web=1.5, worker=0.5, database=1.0, ours=5.0, machine=5.0 + foreign)
     verified = sum(1 for one in records if one.order)
-    return Round(Driven(records, dropped=1), verified, told, cost, seconds=10.0, peak_megabytes=100.0)
+    return Round(Driven(records, dropped=1), verified, counters, cost, seconds=10.0, peak_megabytes=100.0)
 
 
 @pytest.mark.parametrize(("part", "expected"), [(0.0, 1), (0.5, 50), (0.95, 95), (0.99, 99), (1.0, 100)])
@@ -41,13 +41,13 @@ def test_the_percentile_of_nothing_and_of_one() -> None:
     assert percentile([7.0], 0.01) == percentile([7.0], 0.99) == 7
 
 
-def test_a_summary_adds_rounds_up() -> None:
-    told = {"requests": 10, "statements": 30, "requests_without_statements": 4}
+def test_a_summary_adds_up_rounds() -> None:
+    counters = {"requests": 10, "statements": 30, "requests_without_statements": 4}
     looked_up = {"cache_hit": 6, "cache_stale": 1, "cache_miss": 3}
     figures = summary(
         [
-            a_round([record(100, order="A"), record(300, order="B")], **told, **looked_up),
-            a_round([record(200, order="C"), record(9000, ok=False)], **told),
+            a_round([record(100, order="A"), record(300, order="B")], **counters, **looked_up),
+            a_round([record(200, order="C"), record(9000, ok=False)], **counters),
         ]
     )
     assert figures["mean_ms"] == 200
@@ -70,7 +70,7 @@ def test_a_summary_of_nothing_divides_by_nothing() -> None:
 
 
 @pytest.mark.parametrize(("cores", "foreign", "disturbed"), [(2, 1.0, False), (2, 3.0, True), (4, 3.0, False)])
-def test_a_round_is_disturbed_where_others_took_more_than_a_tenth(
+def test_a_round_is_disturbed_if_others_used_more_than_a_tenth(
     cores: int, foreign: float, disturbed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("psutil.cpu_count", lambda: cores)
@@ -80,7 +80,7 @@ def test_a_round_is_disturbed_where_others_took_more_than_a_tenth(
 
 
 def test_the_parts_of_a_checkout_add_up() -> None:
-    """What the shop's clocks say of its inside is taken out of the call that the shopper's clock has timed."""
+    """The stages timed by the shop are subtracted from the call timed by the load."""
     records = [record(1000, order="A", parts={"cart": 200, "shipping": 300, "place order": 450, "order page": 50})]
     after = components(records, Counter({"stage authorize": 0.3, "stage total": 0.4, "stage commit": 0.05}))
     assert after == {
@@ -101,11 +101,11 @@ def test_change() -> None:
 
 @pytest.fixture
 def results() -> dict[str, Any]:
-    """As a run writes them: before is ten times after."""
-    told = {"requests": 10, "statements": 10, "requests_without_statements": 9.5, "cache_hit": 98, "cache_miss": 2}
+    """The results of a run in which before is ten times after."""
+    counters = {"requests": 10, "statements": 10, "requests_without_statements": 9.5, "cache_hit": 98, "cache_miss": 2}
     parts = {"cart": 50, "shipping": 20, "place order": 30}
     slow = summary([a_round([record(1000, order="A", parts=parts)], foreign=5, requests=10, statements=150)])
-    fast = summary([a_round([record(100, order="A", parts=parts)], **told)])
+    fast = summary([a_round([record(100, order="A", parts=parts)], **counters)])
     scenarios = {scenario.name: {"before": slow, "after": fast} for scenario in chosen(quick=False)}
     scenarios["pages"].pop("before")
     return {
@@ -128,7 +128,7 @@ def test_each_row_of_the_plan_is_judged(results: dict[str, Any]) -> None:
     assert len(aims.verdicts(results)) == len(aims.AIMS)
 
 
-def test_the_terminal_says_all(results: dict[str, Any]) -> None:
+def test_the_terminal_report_is_complete(results: dict[str, Any]) -> None:
     text = report.text(results)
     for expected in (
         "simple checkout, mean",
@@ -158,7 +158,7 @@ def test_the_page_between_its_markers(results: dict[str, Any], tmp_path: Path) -
     assert "| simple checkout, mean | 1,000 ms | 100 ms | -90% | -50% | -75% | met |" in text
 
 
-def test_the_report_asks_nobody(results: dict[str, Any]) -> None:
+def test_the_report_makes_no_requests(results: dict[str, Any]) -> None:
     class Addresses(HTMLParser):
         found: list[str] = []
 
@@ -172,13 +172,13 @@ def test_the_report_asks_nobody(results: dict[str, Any]) -> None:
     assert document.count("<svg") == 5
 
 
-def test_the_page_of_the_documentation_has_its_markers() -> None:
+def test_the_documentation_page_has_its_markers() -> None:
     text = (REPOSITORY / "docs" / "performance.md").read_text()
     assert text.count(report.BEGIN) == text.count(report.END) == 1
 
 
 @pytest.mark.parametrize("script", sorted({scenario.script for scenario in chosen(quick=False)}))
-def test_k6_reads_the_script(script: str, tmp_path: Path) -> None:
+def test_k6_parses_the_script(script: str, tmp_path: Path) -> None:
     goods = tmp_path / "goods.json"
     goods.write_text(json.dumps({"products": [], "carts": {}}))
     values = {"BASE": "http://127.0.0.1:1", "GOODS": goods, "SHOPPERS": 3, "LINES": 1, "SECONDS": 5, "RATE": 7}
@@ -188,7 +188,7 @@ def test_k6_reads_the_script(script: str, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["scenarios"]
 
 
-def test_both_shops_are_run_as_the_demo_is() -> None:
+def test_both_shops_run_like_the_demo() -> None:
     (web,) = (line for line in (REPOSITORY / "Procfile").read_text().splitlines() if line.startswith("web:"))
     for part in sides.WEB:
         assert f" {part}" in web

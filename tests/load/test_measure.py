@@ -1,4 +1,4 @@
-"""The measuring itself, on real processes and on real files of counters."""
+"""Measuring real processes and real files of counters."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def test_counters_of_all_processes_are_added_up(tmp_path: Path) -> None:
     assert not found["requests of payments:stripe"]
 
 
-def test_work_of_children_counts_also_when_they_have_ended() -> None:
+def test_work_of_ended_children_counts() -> None:
     ours, machine = cpu_seconds(os.getpid()), busy_seconds()
     process = subprocess.Popen([sys.executable, "-c", BURN])
     child = psutil.Process(process.pid)
@@ -48,7 +48,7 @@ def test_work_of_children_counts_also_when_they_have_ended() -> None:
     assert cpu_seconds(process.pid) == 0
 
 
-def test_the_most_memory_is_remembered() -> None:
+def test_the_peak_of_memory_is_kept() -> None:
     script = "import sys\nkept = bytearray(80 * 2**20)\nprint(flush=True)\nsys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

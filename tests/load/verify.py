@@ -1,4 +1,4 @@
-"""Every order that is counted is looked up in PostgreSQL: it exists, is paid in full, and has its lines."""
+"""Every counted order is checked in PostgreSQL: it exists, is paid in full, and has its lines."""
 
 import time
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ JOIN checkout_order AS o ON o.id = line.order_id WHERE o.status = 'paid'
 
 
 def good_orders(database_url: str, lines: Mapping[str, int]) -> set[str]:
-    """Those of the orders (number → lines that were put into its cart) of which all that must be true is true."""
+    """The orders (of number → lines put into its cart) that pass every check."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(_GOOD, {"numbers": list(lines), "lines": list(lines.values())})
         return {number for (number,) in rows}
 
 
 def units_sold_twice(database_url: str, on_hand_at_start: int) -> int:
-    """How many more units paid orders hold than have left the shelves."""
+    """How many more units paid orders contain than the stock has lost."""
     with psycopg.connect(database_url) as connection:
         (sold,) = connection.execute(_SOLD).fetchone() or (0,)
         return int(sold) - (on_hand_at_start - on_hand(database_url))
@@ -42,7 +42,7 @@ def on_hand(database_url: str) -> int:
 
 
 def wait_for_mails(database_url: str, seconds: float = 90) -> int:
-    """Until all that is to be sent has been; how many messages are left where that takes longer."""
+    """Wait until all mails are sent; returns the number of messages left after `seconds`."""
     deadline = time.monotonic() + seconds
     with psycopg.connect(database_url, autocommit=True) as connection:
         while True:

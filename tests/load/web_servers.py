@@ -1,9 +1,9 @@
-"""The same shop on two web servers in turn: gunicorn as it is run, and granian with as many processes and threads.
+"""The same shop on two web servers in turn: gunicorn as configured, and granian with as many processes and threads.
 
     .venv/bin/pip install granian
     .venv/bin/python -m tests.load.web_servers   # ROUNDS=3 by default, about 5 minutes
 
-Load, stand-ins and clocks are those of `make bench`, whose folder is used.
+Load, stand-ins and measurement are those of `make bench`, whose folder is used.
 """
 
 import os
@@ -39,7 +39,7 @@ SCENARIOS = [
 class OnGranian(Side):
     @property
     def web_server(self) -> tuple[str, ...]:
-        # An access log as gunicorn writes one; the folder of the counts is gunicorn's configuration to make.
+        # An access log as gunicorn writes one; the metrics folder is made by gunicorn's configuration.
         self.metrics.mkdir(exist_ok=True)
         return (
             "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--access-log",
@@ -68,10 +68,10 @@ def main() -> None:
                         found[scenario.name, name].append(bench.round(scenario, side))
     for scenario in SCENARIOS:
         for name in SERVERS:
-            tell(scenario.name, name, found[scenario.name, name])
+            report(scenario.name, name, found[scenario.name, name])
 
 
-def tell(scenario: str, server: str, rounds: list[Round]) -> None:
+def report(scenario: str, server: str, rounds: list[Round]) -> None:
     figures = summary(rounds)
     by_round = [one.cost.web / one.counts["requests"] * 1000 for one in rounds]
     sys.stdout.write(

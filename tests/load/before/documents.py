@@ -1,4 +1,4 @@
-"""Models as JSON. Each document asks for what it shows, item by item."""
+"""Models as JSON. Each document queries its data item by item."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Carrier, payment provider and mail server, called while the shopper waits; whatever they raise ends the request."""
+"""Carrier, payment provider and mail server, called while the shopper waits; their errors fail the request."""
 
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 30
 
 @checkout_stage("shipping")
 def shipping_rates(cart: Cart) -> list[dict[str, Any]]:
-    """What the carrier asks for this cart, cheapest first."""
+    """The carrier's prices for this cart, cheapest first."""
     products = []
     for line in cart.lines.all():
         product = line.product
@@ -66,7 +66,7 @@ def shipping_rates(cart: Cart) -> list[dict[str, Any]]:
 
 @checkout_stage("authorize")
 def charge(order: Order, payment_method: str) -> str:
-    """Take the order's money; the provider's reference. Raises stripe.StripeError."""
+    """Charge the order; returns the provider's reference. Raises stripe.StripeError."""
     stripe.api_base, stripe.api_key = settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY
     intent = stripe.PaymentIntent.create(
         amount=to_minor_units(order.total, order.currency),

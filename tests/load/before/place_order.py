@@ -1,4 +1,4 @@
-"""Where a cart becomes an order: check the stock, write the order, take the goods, charge, send the mail. No lock."""
+"""Placing an order: check the stock, write the order, take the stock, charge, send the mail. No lock."""
 
 from decimal import Decimal
 
@@ -16,7 +16,7 @@ from tests.load.before.documents import available
 
 @checkout_stage("total")
 def place_order(cart: Cart, payment_method: str) -> Order | None:
-    """The paid order, or None where something has sold out. Raises what carrier, provider and mail server raise."""
+    """The paid order, or None if something is sold out. Raises what carrier, provider and mail server raise."""
     with checkout_stage("commit"):
         for line in cart.lines.all():
             if available(line.product) < line.quantity:
@@ -34,7 +34,7 @@ def place_order(cart: Cart, payment_method: str) -> Order | None:
 
 
 def _freight(cart: Cart) -> Decimal:
-    """The carrier's price of this moment for the way that was chosen."""
+    """The carrier's current price for the chosen method."""
     assert cart.quote is not None
     prices = {rate["code"]: rate["price"] for rate in outside.shipping_rates(cart)}
     return prices.get(cart.quote.method_code, cart.quote.price)
@@ -63,7 +63,7 @@ def _write_order(cart: Cart, payment_method: str, freight: Decimal) -> Order:
 
 
 def _take(product: Product, quantity: int) -> None:
-    """Read, subtract, write: two shoppers who do that at once take the same unit."""
+    """Read, subtract, write: two concurrent shoppers can take the same unit."""
     for stock in product.stocks.filter(warehouse__active=True).order_by("warehouse__priority"):
         taken = min(quantity, stock.on_hand)
         stock.on_hand -= taken

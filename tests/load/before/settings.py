@@ -1,4 +1,4 @@
-"""Django as it comes: sessions in the database, no cache, no pool. The middlewares that count are the new shop's."""
+"""Plain Django: sessions in the database, no cache, no pool. The middlewares for metrics are the new shop's."""
 
 from config.settings import *  # noqa: F403
 from config.settings import DATABASES
@@ -16,7 +16,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# Connections live on, as most shops configure it; with Django's own default each request would open one.
+# Persistent connections, as most shops configure it; with Django's default each request would open one.
 DATABASES = {
     "default": {**DATABASES["default"], "ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 600, "OPTIONS": {}}
 }
@@ -26,5 +26,5 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
 }
-# An order is sent as soon as it is paid, by whoever answers the request.
+# The confirmation is sent as soon as the order is paid, in the same request.
 EMAIL_TIMEOUT = 30

@@ -1,4 +1,4 @@
-"""The calls that the load drives, answered by the old shop; what links and pictures lead to, by the new one."""
+"""The API calls of the load, served by the old shop; targets of links and pictures, by the new one."""
 
 from django.urls import include, path
 

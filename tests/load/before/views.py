@@ -1,4 +1,4 @@
-"""One function a step, in the order in which a shopper takes them."""
+"""One function per step, in the order of a purchase."""
 
 from datetime import timedelta
 from typing import Any
@@ -126,7 +126,7 @@ def order(request: Request, number: str) -> Response:
 
 
 def _cart_of(request: Request, token: str) -> Cart:
-    """The cart, remembered in the session as the one that this browser fills."""
+    """The cart, stored in the session as this browser's."""
     cart = get_object_or_404(Cart, token=token)
     if request.session.get("cart") not in (None, token):
         request.session["cart"] = token
