@@ -61,7 +61,7 @@ class Bench:
             self.problems.append(f"{scenario.name}, {side.name}: {len(bad)} orders are not as reported: {bad[:5]}")
         if not any(record.ok for record in driven.records):
             reason = next((record.reason for record in driven.records), "k6 recorded nothing")
-            self.problems.append(f"{scenario.name}, {side.name}: nobody was served: {reason}")
+            self.problems.append(f"{scenario.name}, {side.name}: no visit succeeded: {reason}")
         return len(good)
 
 
