@@ -1,4 +1,4 @@
-"""Two workers at once, on two connections: each message of the provider and each open refund is the work of one."""
+"""Two workers at once, on two connections: each webhook event and each open refund is claimed by one of them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def in_another_connection(work: Callable[[], Any]) -> Iterator[Future[Any]]:
 
 
 class Gate:
-    """Whoever comes first waits here until it is opened; all others pass."""
+    """Blocks the first caller until it is opened; later callers pass."""
 
     def __init__(self, verb: Callable[..., Any]) -> None:
         self._verb, self.reached, self._open = verb, Event(), Event()
@@ -59,7 +59,7 @@ class Gate:
 
 @pytest.fixture
 def events(sandbox: Sandbox) -> int:
-    """Messages that wait, and how many."""
+    """Creates waiting webhook events; returns how many."""
     for _ in range(ORDERS):
         order_of(ready_cart())
     for event in sandbox.events():
@@ -70,7 +70,7 @@ def events(sandbox: Sandbox) -> int:
 
 @pytest.fixture
 def open_refunds(sandbox: Sandbox) -> int:
-    """Refunds whose answer was lost, and how many."""
+    """Creates refunds whose answer was lost; returns how many."""
     sandbox.fault("lost_answer", path="/v1/refunds", times=ORDERS)
     for _ in range(ORDERS):
         order = order_of(ready_cart())
@@ -92,7 +92,7 @@ def unguarded_refund(stale: RefundQuerySet, _before: Any) -> Refund | None:
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-def test_what_one_worker_settles_is_no_work_for_another(guarded: bool, events: int, monkeypatch: Any) -> None:
+def test_an_event_is_settled_by_one_worker(guarded: bool, events: int, monkeypatch: Any) -> None:
     if not guarded:
         monkeypatch.setattr(WebhookEventQuerySet, "claim", unguarded_events)
     gate, before = Gate(settle_webhooks._settle_event), counted("webhooks")
@@ -107,7 +107,7 @@ def test_what_one_worker_settles_is_no_work_for_another(guarded: bool, events: i
         assert counted("webhooks") - before == events
 
 
-def test_two_claims_at_the_same_moment_share_what_there_is(events: int) -> None:
+def test_concurrent_claims_do_not_overlap(events: int) -> None:
     claimed, go_on = Event(), Event()
 
     def claim_slowly() -> set[int]:
@@ -125,28 +125,28 @@ def test_two_claims_at_the_same_moment_share_what_there_is(events: int) -> None:
     assert not first.result() & second
 
 
-def test_what_a_dead_worker_had_in_hand_is_anothers_after_the_lease(events: int) -> None:
+def test_a_dead_workers_events_are_claimed_after_the_lease(events: int) -> None:
     assert len(payments.claim_events(events)) == events
     assert settle_webhooks.settle_waiting_events() == 0
     WebhookEvent.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
     assert settle_webhooks.settle_waiting_events() == events
 
 
-def test_what_could_not_be_settled_waits_for_no_lease() -> None:
+def test_a_failed_event_does_not_wait_for_the_lease() -> None:
     WebhookEvent.objects.create(provider="stripe", event_id="evt_1", type="x", payload={"broken": True})
     assert [settle_webhooks.settle_waiting_events() for _ in range(2)] == [0, 0]
     assert WebhookEvent.objects.get().tries == 2
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-def test_a_refund_is_asked_about_by_one_sweep(guarded: bool, open_refunds: int, monkeypatch: Any) -> None:
-    asked: list[Refund] = []
+def test_a_refund_is_looked_up_by_one_sweep(guarded: bool, open_refunds: int, monkeypatch: Any) -> None:
+    looked_up: list[Refund] = []
     if not guarded:
         monkeypatch.setattr(RefundQuerySet, "claim_one", unguarded_refund)
     gate, settle, before = Gate(lambda _refund: None), services.settle_refund, counted("refunds")
 
     def settle_slowly(refund: Refund) -> Refund:
-        asked.append(refund)
+        looked_up.append(refund)
         gate(refund)
         return settle(refund)
 
@@ -159,10 +159,10 @@ def test_a_refund_is_asked_about_by_one_sweep(guarded: bool, open_refunds: int, 
     if guarded:
         assert (first.result(), second) == (1, open_refunds - 1)
         assert counted("refunds") - before == open_refunds
-    assert (len(asked) == open_refunds) == guarded
+    assert (len(looked_up) == open_refunds) == guarded
 
 
-def test_a_refund_that_cannot_be_settled_keeps_no_other_waiting(open_refunds: int, monkeypatch: Any) -> None:
+def test_a_refund_that_fails_to_settle_does_not_block_others(open_refunds: int, monkeypatch: Any) -> None:
     settle, oldest = services.settle_refund, Refund.objects.order_by("created_at", "pk")[0]
 
     def fail_once(refund: Refund) -> Refund:

@@ -1,4 +1,4 @@
-"""What the tables tell a scrape: zero in a healthy shop, and more as soon as a promise is broken."""
+"""Gauges read from the tables: zero in a healthy shop, above zero as soon as an invariant is broken."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -30,7 +30,7 @@ def scraped() -> dict[str, float]:
 
 @pytest.fixture
 def order() -> Order:
-    """A paid order of ten minutes ago."""
+    """An order paid ten minutes ago."""
     placed = order_of(a_cart())
     Order.objects.update(placed_at=timezone.now() - timedelta(minutes=10))
     return placed
@@ -40,17 +40,17 @@ def a_cart() -> CartSnapshot:
     return ready_cart([ProductFactory(stock=5)])
 
 
-def test_a_healthy_shop_has_nothing_to_tell(order: Order) -> None:
-    told = scraped()
+def test_a_healthy_shop_reports_zeros(order: Order) -> None:
+    gauges = scraped()
     for name in (
         "money_out_of_balance,BRL", "stock_oversold_rows", "payment_attempts,unknown", "stock_reservations,held",
         "webhook_events_waiting", "breaker_state,stripe",
     ):  # fmt: skip
-        assert told[name] == 0, name
-    assert told["outbox_messages"] == 1, "The confirmation waits for its relay."
+        assert gauges[name] == 0, name
+    assert gauges["outbox_messages"] == 1, "The confirmation waits for the relay."
 
 
-def test_scrapes_cost_few_statements(order: Order, django_assert_max_num_queries) -> None:
+def test_a_scrape_takes_few_statements(order: Order, django_assert_max_num_queries) -> None:
     with django_assert_max_num_queries(6):
         scraped()
     with django_assert_max_num_queries(0):
@@ -58,65 +58,65 @@ def test_scrapes_cost_few_statements(order: Order, django_assert_max_num_queries
 
 
 class TestMoney:
-    def test_of_a_cancelled_order_is_missed_until_it_is_paid_back(self, order: Order) -> None:
+    def test_of_a_cancelled_order_counts_until_it_is_refunded(self, order: Order) -> None:
         Order.objects.update(status=OrderStatus.CANCELLED)
         assert scraped()["money_out_of_balance,BRL"] == float(order.total)
 
-    def test_that_is_not_the_orders_total_is_missed(self, order: Order) -> None:
+    def test_that_differs_from_the_orders_total_counts(self, order: Order) -> None:
         PaymentAttempt.objects.update(captured=order.total - Decimal("1.50"))
         assert scraped()["money_out_of_balance,BRL"] == 1.5
 
-    def test_that_was_never_captured_is_missed(self, order: Order) -> None:
+    def test_that_was_never_captured_counts(self, order: Order) -> None:
         PaymentAttempt.objects.update(captured=0)
         assert scraped()["money_out_of_balance,BRL"] == float(order.total)
 
 
-def test_old_mail_is_seen(order: Order) -> None:
+def test_old_mail_counts(order: Order) -> None:
     OutboxMessage.objects.update(created_at=timezone.now() - timedelta(minutes=6))
     assert scraped()["outbox_oldest_seconds"] == pytest.approx(360, abs=10)
 
 
-def test_an_attempt_without_an_answer_is_seen(order: Order) -> None:
+def test_an_attempt_without_an_answer_counts(order: Order) -> None:
     PaymentAttempt.objects.update(status=AttemptStatus.UNKNOWN, created_at=timezone.now() - timedelta(minutes=7))
-    told = scraped()
-    assert told["payment_attempts,unknown"] == 1
-    assert told["payment_attempt_oldest_seconds,unknown"] == pytest.approx(420, abs=10)
-    assert told["payment_attempt_oldest_seconds,started"] == 0
+    gauges = scraped()
+    assert gauges["payment_attempts,unknown"] == 1
+    assert gauges["payment_attempt_oldest_seconds,unknown"] == pytest.approx(420, abs=10)
+    assert gauges["payment_attempt_oldest_seconds,started"] == 0
 
 
-def test_a_webhook_that_nobody_settles_is_seen() -> None:
+def test_an_unsettled_webhook_counts() -> None:
     WebhookEvent.objects.create(
         provider="stripe", event_id="evt_1", type="x", payload={}, received_at=timezone.now() - timedelta(minutes=8)
     )
-    told = scraped()
-    assert (told["webhook_events_waiting"], told["webhook_oldest_seconds"]) == (1, pytest.approx(480, abs=10))
+    gauges = scraped()
+    assert (gauges["webhook_events_waiting"], gauges["webhook_oldest_seconds"]) == (1, pytest.approx(480, abs=10))
 
 
-def test_held_and_expired_goods_are_told_apart(order: Order) -> None:
+def test_held_and_expired_reservations_count_separately(order: Order) -> None:
     line = ReservationLine.objects.get()
     ReservationLine.objects.update(held=True)
     assert scraped()["stock_reservations,held"] == 1
     ReservationLine.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    told = scraped()
-    assert (told["stock_reservations,held"], told["stock_reservations,expired"]) == (0, 1)
-    assert told["stock_reserved_units"] == line.quantity
+    gauges = scraped()
+    assert (gauges["stock_reservations,held"], gauges["stock_reservations,expired"]) == (0, 1)
+    assert gauges["stock_reserved_units"] == line.quantity
 
 
-def test_goods_that_are_promised_twice_are_seen(order: Order) -> None:
-    """The database refuses it: so its constraint is not asked here, only the held lines are."""
+def test_oversold_stock_counts(order: Order) -> None:
+    """The database's constraint refuses overselling, so only the held lines are compared here."""
     ReservationLine.objects.update(held=True)
     Stock.objects.update(on_hand=0, reserved=0)
     assert scraped()["stock_oversold_rows"] == 1
 
 
-def test_a_gauge_that_cannot_be_read_keeps_no_other_from_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_gauge_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE checkout_outboxmessage RENAME TO outbox_elsewhere")
     try:
         before = metrics.read_errors.labels("checkout.outbox")._value.get()
-        told = scraped()
-        assert "outbox_messages" not in told
-        assert told["stock_oversold_rows"] == 0
+        gauges = scraped()
+        assert "outbox_messages" not in gauges
+        assert gauges["stock_oversold_rows"] == 0
         assert metrics.read_errors.labels("checkout.outbox")._value.get() == before + 1
     finally:
         with connection.cursor() as cursor:

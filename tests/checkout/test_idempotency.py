@@ -1,4 +1,4 @@
-"""A repeated request gets the first answer and never runs twice, with or without Redis."""
+"""A repeated request gets the first response and never runs twice, with or without Redis."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ REQUEST = {"payment_method": "pm_card_visa", "expected_total": "10.00"}
 
 
 class Work:
-    """Something that must run once; counts how often it did."""
+    """Work that must run once; counts its runs."""
 
     def __init__(self, answer: Answer | Exception = FIRST_ANSWER) -> None:
         self.answer = answer
@@ -39,20 +39,20 @@ def ask(
     cart, work: Callable[[IdempotencyKey], Answer], key: str = "key-1", request: dict[str, str] = REQUEST
 ) -> Answer:
     def recover(number: str) -> Answer | None:
-        raise AssertionError(f"No order was placed, and {number} is asked for.")
+        raise AssertionError(f"No order was placed, but {number} was looked up.")
 
     return answer_once(cart_token=cart.id, user_id=None, key=key, request=request, run=work, recover=recover)
 
 
 @pytest.mark.django_db
-class TestOneAfterTheOther:
-    def test_the_second_gets_the_firsts_answer(self) -> None:
+class TestSequential:
+    def test_the_second_gets_the_first_response(self) -> None:
         cart, work = filled_cart(), Work()
         assert ask(cart, work) == Answer(201, {"number": "A1"})
         assert ask(cart, work) == Answer(201, {"number": "A1"}, replayed=True)
         assert work.runs == 1
 
-    def test_another_body_under_the_same_key_is_a_mistake(self) -> None:
+    def test_another_body_with_the_same_key_is_an_error(self) -> None:
         cart, work = filled_cart(), Work()
         ask(cart, work)
         with pytest.raises(IdempotencyKeyReused):
@@ -70,28 +70,28 @@ class TestOneAfterTheOther:
         with pytest.raises(IdempotencyKeyRequired):
             ask(filled_cart(), Work(), key=key)
 
-    def test_a_refusal_that_did_nothing_frees_the_key(self) -> None:
+    def test_a_refusal_without_effect_frees_the_key(self) -> None:
         cart = filled_cart()
         with pytest.raises(Refusal):
             ask(cart, Work(Refusal()))
         assert ask(cart, Work()) == Answer(201, {"number": "A1"})
 
-    def test_while_the_first_is_at_work_the_second_is_told_so(self) -> None:
+    def test_the_second_is_refused_while_the_first_is_running(self) -> None:
         cart = filled_cart()
         with pytest.raises(RuntimeError):
             ask(cart, Work(RuntimeError("the process died here")))
         with pytest.raises(CheckoutInProgress):
             ask(cart, Work())
 
-    def test_a_request_that_died_is_run_again_after_a_while(self) -> None:
+    def test_a_dead_request_runs_again_after_the_lease(self) -> None:
         cart = filled_cart()
         with pytest.raises(RuntimeError):
             ask(cart, Work(RuntimeError("the process died here")))
         IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER - timedelta(seconds=1))
         assert ask(cart, Work()) == Answer(201, {"number": "A1"})
 
-    def test_a_request_that_was_only_slow_keeps_its_key(self) -> None:
-        """It was thought dead, was found at work after all, and its answer is the one that stays."""
+    def test_a_slow_request_keeps_its_key(self) -> None:
+        """It was presumed dead but still running, and its response is the one that is kept."""
         cart = filled_cart()
 
         def be_slow(_key: IdempotencyKey) -> Answer:
@@ -103,7 +103,7 @@ class TestOneAfterTheOther:
         ask(cart, be_slow)
         assert ask(cart, Work(Answer(402, {}))) == Answer(201, {"number": "A1"}, replayed=True)
 
-    def test_of_two_answers_the_one_that_came_first_stays(self) -> None:
+    def test_of_two_responses_the_first_is_kept(self) -> None:
         cart = filled_cart()
 
         def be_overtaken(_key: IdempotencyKey) -> Answer:
@@ -114,8 +114,8 @@ class TestOneAfterTheOther:
         ask(cart, be_overtaken)
         assert ask(cart, Work()) == Answer(201, {"number": "A1"}, replayed=True)
 
-    def test_a_late_refusal_does_not_forget_the_answer(self) -> None:
-        """The first one was thought dead, somebody else got the answer, and then the first one is refused."""
+    def test_a_late_refusal_does_not_discard_the_response(self) -> None:
+        """The first request was presumed dead, its retry was answered, and then the first is refused."""
         cart = filled_cart()
 
         def be_overtaken(_key: IdempotencyKey) -> Answer:
@@ -127,8 +127,8 @@ class TestOneAfterTheOther:
             ask(cart, be_overtaken)
         assert ask(cart, Work(Answer(402, {}))) == Answer(201, {"number": "A1"}, replayed=True)
 
-    def test_a_late_refusal_does_not_take_the_key_from_its_repeat(self) -> None:
-        """The first one was thought dead, and while its repeat is at work it is refused."""
+    def test_a_late_refusal_does_not_free_the_key_of_its_retry(self) -> None:
+        """The first request was presumed dead, and is refused while its retry is running."""
         cart = filled_cart()
 
         def be_overtaken(_key: IdempotencyKey) -> Answer:
@@ -182,8 +182,8 @@ def test_of_twenty_at_once_one_runs() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_key_is_not_taken_over_in_the_moment_of_its_order() -> None:
-    """The slow first request commits its order while the repeat waits to take its place."""
+def test_a_key_is_not_taken_over_while_its_order_commits() -> None:
+    """The slow first request commits its order while the retry waits to take over."""
     cart, work = filled_cart(), Work()
     with pytest.raises(RuntimeError):
         ask(cart, Work(RuntimeError("slow")))
@@ -201,12 +201,12 @@ def test_a_key_is_not_taken_over_in_the_moment_of_its_order() -> None:
         with transaction.atomic():
             IdempotencyKey.objects.update(order_number="A1")
             repeated = pool.submit(repeat)
-            eventually(somebody_waits_for_us)
+            eventually(a_connection_waits_for_us)
         assert repeated.result() == "checkout_in_progress"
     assert work.runs == 0
 
 
-def somebody_waits_for_us() -> bool:
+def a_connection_waits_for_us() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
         return cursor.fetchone() is not None

@@ -1,4 +1,4 @@
-"""What the checkout counts of itself, event by event."""
+"""The checkout's metrics, event by event."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ from tests.support.sandbox import Sandbox
 
 
 class Counts:
-    """How much a sample has grown since this was made."""
+    """How much a sample has grown since this object was created."""
 
     def __init__(self) -> None:
         self._before = self._all()
@@ -70,10 +70,10 @@ class TestAnOrder:
         assert counts.grown("orders_total", status="cancelled") == 1
         assert counts.grown("orders_total", status="paid") == 0
         assert counts.grown("order_revenue_total", currency="BRL") == 0
-        # A declined card is an answer of the provider's, not its failure.
+        # A declined card is an answer from the provider, not a failure.
         assert counts.grown("provider_call_duration_seconds_count", service="stripe", outcome="answered") == 1
 
-    def test_that_the_provider_was_not_there_for(self, sandbox: Sandbox, settings) -> None:
+    def test_that_met_a_provider_outage(self, sandbox: Sandbox, settings) -> None:
         settings.STRIPE_API_BASE = "http://127.0.0.1:1"
         cart, counts = ready_cart(), Counts()
         with pytest.raises(PaymentUnavailable):
@@ -84,7 +84,7 @@ class TestAnOrder:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_cart_is_counted_at_each_step_that_it_comes_to_and_only_then(sandbox: Sandbox) -> None:
+def test_a_cart_is_counted_once_at_each_step_it_reaches(sandbox: Sandbox) -> None:
     def steps() -> list[float]:
         return [counts.grown("cart_steps_total", step=step) for step in CartStep]
 
@@ -111,8 +111,8 @@ def test_a_breaker_that_trips_is_counted_once() -> None:
     breaker("postal_codes").close()
 
 
-def test_a_trip_is_counted_by_the_process_that_tripped_and_not_by_those_who_notice() -> None:
-    """Two `Breaker` objects of one name share Redis and nothing else, as two processes do."""
+def test_a_trip_is_counted_only_by_the_process_that_tripped() -> None:
+    """Two `Breaker` objects with one name share only Redis, as two processes do."""
     counts, (here, there, elsewhere) = Counts(), (Breaker("postal_codes") for _ in range(3))
     calls = [here, there] * FAILURES_BEFORE_OPENING
     under_way = Barrier(len(calls))
@@ -132,11 +132,11 @@ def test_a_trip_is_counted_by_the_process_that_tripped_and_not_by_those_who_noti
         with pytest.raises(ProviderFailure), there.calling():
             raise ProviderFailure
         assert here.state == "open"
-    assert counts.grown("breaker_trips_total", service="postal_codes") == 1, "it has been open all the time"
+    assert counts.grown("breaker_trips_total", service="postal_codes") == 1, "the circuit was open all the time"
     here.close()
 
 
-def test_without_redis_each_process_counts_its_own(settings) -> None:
+def test_without_redis_each_process_counts_its_own_trips(settings) -> None:
     away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"}
     settings.CACHES = {**settings.CACHES, "default": away}
     counts = Counts()
@@ -147,7 +147,7 @@ def test_without_redis_each_process_counts_its_own(settings) -> None:
     assert counts.grown("breaker_trips_total", service="postal_codes") == 2
 
 
-def test_a_lock_that_somebody_holds_is_contention_and_no_error() -> None:
+def test_a_held_lock_is_contention_not_an_error() -> None:
     counts = Counts()
     with redis_lock("checkout:a", 5), redis_lock("checkout:a", 5):
         pass
@@ -155,7 +155,7 @@ def test_a_lock_that_somebody_holds_is_contention_and_no_error() -> None:
     assert counts.grown("checkout_lock_errors_total", kind="lost") == 0
 
 
-def test_a_lock_that_has_outlived_its_lease_is_an_error() -> None:
+def test_a_lock_that_outlives_its_lease_is_an_error() -> None:
     counts = Counts()
     with redis_lock("checkout:b", 0.05):
         time.sleep(0.1)
@@ -164,7 +164,7 @@ def test_a_lock_that_has_outlived_its_lease_is_an_error() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_lock_that_the_database_refuses_is_an_error() -> None:
-    """The error that a deadlock or a lock's time-out raises, from PostgreSQL itself."""
+    """PostgreSQL's own error, as raised by a deadlock or a lock timeout."""
     counts = Counts()
     for state, kind in (("40P01", "deadlock"), ("55P03", "timeout"), ("40001", "serialization")):
         with connection.cursor() as cursor, pytest.raises(OperationalError):

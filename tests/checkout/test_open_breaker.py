@@ -1,4 +1,4 @@
-"""The provider has failed so often that it is left alone: each answer comes at once, and nothing is lost."""
+"""The provider's circuit is open: each request is answered at once, and nothing is lost."""
 
 import time
 from collections.abc import Callable
@@ -25,8 +25,8 @@ TRIES = 10
 
 
 def fastest(call: Callable[[], object]) -> float:
-    """In seconds of this thread's own, since this machine may be busy with other tests: the provider is not waited for,
-    as `tests/payments/test_gateway.py` sees by the clock."""
+    """In CPU seconds of this thread, since the machine may be busy with other tests. That no time is spent waiting for
+    the provider is measured by the clock in `tests/payments/test_gateway.py`."""
 
     def measured() -> float:
         begun = time.thread_time()
@@ -36,7 +36,7 @@ def fastest(call: Callable[[], object]) -> float:
     return min(measured() for _ in range(TRIES))
 
 
-def test_an_app_is_told_at_once_when_to_come_back() -> None:
+def test_an_app_gets_retry_after_at_once() -> None:
     app, cart = App(), ready_cart()
     with opened("stripe"), opened("stripe_pix"):
         answer = app.check_out(cart)
@@ -49,7 +49,7 @@ def test_an_app_is_told_at_once_when_to_come_back() -> None:
     assert snapshot.load(cart.id, None).lines == cart.lines
 
 
-def test_nothing_is_written_for_what_nobody_would_charge() -> None:
+def test_nothing_is_written_while_the_circuit_is_open() -> None:
     app, cart = App(), ready_cart()
     with opened("stripe"), opened("stripe_pix"):
         assert_problem(app.check_out(cart), 503, "payment_unavailable")
@@ -58,7 +58,7 @@ def test_nothing_is_written_for_what_nobody_would_charge() -> None:
     assert app.check_out(cart).status_code == 201
 
 
-def test_a_payment_that_is_under_way_is_told_of_though_nobody_would_charge_another(sandbox: Sandbox) -> None:
+def test_a_payment_in_progress_is_reported_while_the_circuit_is_open(sandbox: Sandbox) -> None:
     app, cart = App(), ready_cart()
     sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
     assert app.check_out(cart).status_code == 202
@@ -73,7 +73,7 @@ def at_payment(visitor: Visitor) -> Page:
     return visitor.open("/checkout/").send("/checkout/contact/", **TYPED).send("/checkout/delivery/")
 
 
-def test_a_page_keeps_all_that_was_typed() -> None:
+def test_a_page_keeps_the_input() -> None:
     visitor = Visitor()
     page = at_payment(visitor)
     with opened("stripe"), opened("stripe_pix"):
@@ -94,9 +94,9 @@ def test_a_page_keeps_all_that_was_typed() -> None:
 
 
 class TestCardsAlone:
-    """Cards are left alone, and Pix goes on."""
+    """The circuit of cards is open, and Pix goes on."""
 
-    def test_an_app_is_told_of_pix(self) -> None:
+    def test_an_app_is_pointed_to_pix(self) -> None:
         app, cart = App(), ready_cart()
         with opened("stripe"):
             problem = assert_problem(app.check_out(cart), 503, "payment_unavailable")
@@ -104,7 +104,7 @@ class TestCardsAlone:
             assert "Pay with Pix" in problem["detail"]
             assert app.check_out(cart, "pix", key="key-2").status_code == 202
 
-    def test_the_page_has_chosen_pix(self) -> None:
+    def test_the_page_preselects_pix(self) -> None:
         page = at_payment(Visitor())
         with opened("stripe"):
             refused = page.send("/checkout/pay/", method="card", payment_method=VISA)
@@ -113,7 +113,7 @@ class TestCardsAlone:
             assert refused.form("/checkout/pay/").fields["method"] == "pix"
             assert "with Pix" in refused.send("/checkout/pay/").html
 
-    def test_a_pix_that_failed_a_moment_ago_is_not_offered(self, sandbox: Sandbox) -> None:
+    def test_pix_is_not_offered_right_after_a_failure(self, sandbox: Sandbox) -> None:
         app = App()
         sandbox.fault("error", error_status=500, times=1)
         app.check_out(ready_cart(), "pix")
@@ -121,7 +121,7 @@ class TestCardsAlone:
             assert "instead" not in assert_problem(app.check_out(ready_cart()), 503, "payment_unavailable")
 
 
-def test_cards_go_on_while_the_circuit_of_pix_is_open() -> None:
+def test_cards_go_on_while_the_pix_circuit_is_open() -> None:
     app, cart = App(), ready_cart()
     with opened("stripe_pix"):
         assert "instead" not in assert_problem(app.check_out(cart, "pix"), 503, "payment_unavailable")

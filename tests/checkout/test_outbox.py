@@ -1,4 +1,4 @@
-"""What was promised is sent: once, later when it cannot be now, and by one relay at a time."""
+"""The outbox: each message is sent once, retried while it fails, and claimed by one relay at a time."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ def take(now: datetime) -> list[OutboxMessage]:
         return OutboxMessage.objects.take(now, 1)
 
 
-def test_a_mail_server_that_is_away_delays_the_mail_and_staff_can_see_why(settings) -> None:
+def test_a_mail_server_outage_delays_the_mail_and_staff_see_why(settings) -> None:
     order_of(ready_cart())
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
@@ -33,7 +33,7 @@ def test_a_mail_server_that_is_away_delays_the_mail_and_staff_can_see_why(settin
     assert message.due_at > timezone.now() + timedelta(seconds=30)
 
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    assert outbox.relay() == 0, "it waits for its turn"
+    assert outbox.relay() == 0, "not due yet"
     OutboxMessage.objects.update(due_at=timezone.now())
     assert outbox.relay() == 1
     assert len(mail.outbox) == 1
@@ -41,7 +41,7 @@ def test_a_mail_server_that_is_away_delays_the_mail_and_staff_can_see_why(settin
     assert (message.last_error, message.tries) == ("", 2)
 
 
-def test_a_relay_that_died_loses_only_its_turn() -> None:
+def test_a_dead_relays_message_is_sent_by_the_next() -> None:
     order_of(ready_cart())
     (taken,) = take(timezone.now())
     assert outbox.relay() == 0
@@ -66,7 +66,7 @@ def test_several_relays_send_each_mail_once() -> None:
 
 
 @pytest.mark.parametrize(("before", "seconds"), [(0, 60), (1, 120), (2, 240), (6, 3600), (60, 3600)])
-def test_it_waits_longer_each_time_and_an_hour_at_the_most(before: int, seconds: int) -> None:
+def test_backoff_grows_up_to_an_hour(before: int, seconds: int) -> None:
     order_of(ready_cart())
     OutboxMessage.objects.update(tries=before)
     now = timezone.now()

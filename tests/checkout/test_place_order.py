@@ -1,4 +1,4 @@
-"""The one path, against a provider that answers over HTTP: what its answers do to cart, stock, order and mail."""
+"""Placing an order, with a provider reached over HTTP: what its answers do to cart, stock, order and mail."""
 
 from decimal import Decimal
 
@@ -37,7 +37,7 @@ def status_of(cart: CartSnapshot) -> str:
 
 
 class TestApproved:
-    def test_the_order_is_paid_and_says_what_was_agreed(self, sandbox) -> None:
+    def test_the_order_is_paid_and_records_what_was_agreed(self, sandbox) -> None:
         product = ProductFactory(stock=10, price=Decimal("19.90"), name="Rede de dormir")
         cart = ready_cart([product], quantity=3)
         order = Order.objects.fetch(order_of(cart).number, token=Order.objects.get().token)
@@ -53,12 +53,12 @@ class TestApproved:
         assert order.email == "ana@example.com"
         assert sandbox.ledger()["captured"] == 6970
 
-    def test_the_goods_have_left(self) -> None:
+    def test_the_stock_is_committed(self) -> None:
         product = ProductFactory(stock=10)
         order_of(ready_cart([product], quantity=3))
         assert stock_of(product) == (7, 0)
 
-    def test_the_cart_is_closed_and_its_copy_forgotten(self) -> None:
+    def test_the_cart_is_closed_and_dropped_from_the_cache(self) -> None:
         cart = ready_cart()
         order_of(cart)
         assert status_of(cart) == CartStatus.ORDERED
@@ -75,7 +75,7 @@ class TestApproved:
         assert order.user_id == user.pk
         assert carts.create_cart(user.pk).id != cart.id
 
-    def test_one_mail_goes_out_however_often_the_outbox_is_relayed(self) -> None:
+    def test_one_mail_is_sent_however_often_the_relay_runs(self) -> None:
         order_of(ready_cart())
         assert outbox.relay() == 1
         assert outbox.relay() == 0
@@ -84,7 +84,7 @@ class TestApproved:
 
 
 class TestDeclined:
-    def test_the_shopper_gets_the_cart_back_as_it_was(self, sandbox) -> None:
+    def test_the_cart_is_open_again_unchanged(self, sandbox) -> None:
         product = ProductFactory(stock=10)
         cart = ready_cart([product], quantity=3)
         with pytest.raises(PaymentDeclined):
@@ -105,8 +105,8 @@ class TestDeclined:
         assert sorted(Order.objects.values_list("status", flat=True)) == [OrderStatus.CANCELLED, OrderStatus.PAID]
 
 
-class TestAction:
-    def test_the_order_waits_with_its_goods_held(self) -> None:
+class TestActionRequired:
+    def test_the_order_waits_with_its_stock_reserved(self) -> None:
         product = ProductFactory(stock=10)
         cart = ready_cart([product], quantity=3)
         order = order_of(cart, AUTHENTICATE)
@@ -123,7 +123,7 @@ class TestAction:
         assert action["type"] == "pix"
         assert action["qr_code"].startswith("000201")
 
-    def test_a_new_try_replaces_the_one_that_waits(self, sandbox) -> None:
+    def test_a_new_attempt_replaces_the_waiting_one(self, sandbox) -> None:
         product = ProductFactory(stock=3)
         cart = ready_cart([product], quantity=3)
         waiting = order_of(cart, AUTHENTICATE)
@@ -133,7 +133,7 @@ class TestAction:
         assert stock_of(product) == (0, 0)
         assert sandbox.ledger()["captured"] == int(paid.total * 100)
 
-    def test_the_shopper_may_give_it_up(self) -> None:
+    def test_the_shopper_may_withdraw_it(self) -> None:
         cart = ready_cart()
         order = order_of(cart, AUTHENTICATE)
         cancel_pending_payment(order.cart.token, order.cart.user_id)
@@ -154,7 +154,7 @@ class TestUnknown:
         assert order.payment.attempts.get().status == AttemptStatus.UNKNOWN
         assert stock_of(product) == (10, 3)
 
-    def test_nobody_can_pay_again_meanwhile(self, sandbox) -> None:
+    def test_the_cart_cannot_be_paid_again_meanwhile(self, sandbox) -> None:
         cart = ready_cart()
         self.lost(sandbox, cart)
         with pytest.raises(CheckoutInProgress):
@@ -162,12 +162,12 @@ class TestUnknown:
         with pytest.raises(CheckoutInProgress):
             carts.add_line(cart.id, cart.lines[0].sku, 1)
 
-    def test_asking_the_provider_brings_the_truth(self, sandbox) -> None:
+    def test_asking_the_provider_settles_it(self, sandbox) -> None:
         order = self.lost(sandbox, ready_cart())
         assert ask_provider.refresh(Order.objects.with_everything().get(pk=order.pk)).status == OrderStatus.PAID
         assert sandbox.ledger()["captured"] == int(order.total * 100)
 
-    def test_so_does_the_webhook_however_often_it_comes(self, sandbox, live_server) -> None:
+    def test_so_does_the_webhook_however_often_it_is_delivered(self, sandbox, live_server) -> None:
         order = self.lost(sandbox, ready_cart())
         sandbox.deliver_to(f"{live_server.url}/webhooks/stripe/")
         eventually(WebhookEvent.objects.exists)
@@ -193,7 +193,7 @@ class TestUnavailable:
 
 
 class TestRefusals:
-    def test_a_higher_total_needs_a_new_yes(self, sandbox) -> None:
+    def test_a_higher_total_has_to_be_confirmed(self, sandbox) -> None:
         product = ProductFactory(stock=10, price=Decimal("10.00"))
         cart = ready_cart([product])
         product.price = Decimal("12.00")
@@ -212,7 +212,7 @@ class TestRefusals:
         assert order_of(cart).total == Decimal("18.00")
         assert sandbox.ledger()["captured"] == 1800
 
-    def test_what_is_not_there_is_not_sold(self, sandbox) -> None:
+    def test_out_of_stock_products_are_not_sold(self, sandbox) -> None:
         first, second = ProductFactory(stock=5), ProductFactory(stock=5)
         cart = ready_cart([first, second], quantity=4)
         Stock.objects.filter(product=second).update(on_hand=3)
@@ -250,26 +250,26 @@ class TestRefusals:
         with pytest.raises(ShippingQuoteExpired):
             order_of(cart)
 
-    def test_a_promised_freight_holds_although_the_rate_has_risen(self) -> None:
+    def test_a_quoted_freight_holds_although_the_rate_has_risen(self) -> None:
         cart = ready_cart()
         ShippingRate.objects.update(price=Decimal("99.00"))
         cache.delete_pattern("*")
         assert order_of(cart).shipping_total == Decimal("10.00")
 
-    def test_a_users_cart_is_ordered_by_nobody_else(self) -> None:
+    def test_a_users_cart_cannot_be_ordered_by_another(self) -> None:
         cart = ready_cart(user_id=UserFactory().pk)
         for user_id in (None, UserFactory().pk):
             with pytest.raises(CartNotFound):
                 order_of(cart, user_id=user_id)
 
-    def test_while_another_request_is_at_it_this_one_steps_back(self) -> None:
+    def test_a_concurrent_request_is_refused(self) -> None:
         cart = ready_cart()
         with redis_lock(f"checkout:{cart.id}", 10), pytest.raises(CheckoutInProgress):
             order_of(cart)
 
 
 class TestExpiry:
-    def test_what_nobody_pays_is_given_up(self) -> None:
+    def test_unpaid_orders_expire(self) -> None:
         product = ProductFactory(stock=2)
         cart = ready_cart([product], quantity=2)
         order = order_of(cart, AUTHENTICATE)
@@ -288,14 +288,14 @@ class TestStatements:
         statements = [query["sql"] for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]
         return len(statements)
 
-    def test_they_do_not_grow_with_the_lines(self) -> None:
-        self.place(1)  # warms what is read once a process
+    def test_do_not_grow_with_the_lines(self) -> None:
+        self.place(1)  # warms what each process reads once
         one, fifty = self.place(1), self.place(50)
         assert one == fifty
         assert fifty <= 20
 
 
-def test_the_mail_says_what_was_bought_in_the_orders_language() -> None:
+def test_the_mail_lists_the_purchase_in_the_orders_language() -> None:
     product = ProductFactory(stock=10, price=Decimal("1234.56"), name="Rede de dormir")
     order_of(ready_cart([product]), language="en")
     outbox.relay()

@@ -1,4 +1,4 @@
-"""`manage.py seed_scale` fills an empty database, tells how far it is, and leaves a filled one alone."""
+"""`manage.py seed_scale` fills an empty database, reports progress, and does not touch one that is filled."""
 
 from io import StringIO
 
@@ -13,13 +13,13 @@ from payments.models import PaymentAttempt
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_it_fills_a_shop_and_does_it_once() -> None:
-    told = StringIO()
-    call_command("seed_scale", products=30, carts=8, order_lines=50, stdout=told)
-    assert "lines of orders: 10 of 10" in told.getvalue()
+def test_it_fills_a_shop_once() -> None:
+    output = StringIO()
+    call_command("seed_scale", products=30, carts=8, order_lines=50, stdout=output)
+    assert "lines of orders: 10 of 10" in output.getvalue()
     assert (Product.objects.count(), Stock.objects.count()) == (30, 30)
     assert (Cart.objects.count(), CartLine.objects.count()) == (10, 20)
     assert (Order.objects.count(), OrderLine.objects.count(), PaymentAttempt.objects.count()) == (10, 50, 10)
     assert Product.objects.search("rede 5").exists()
     with pytest.raises(CommandError, match="before"):
-        call_command("seed_scale", products=30, carts=8, order_lines=50, stdout=told)
+        call_command("seed_scale", products=30, carts=8, order_lines=50, stdout=output)

@@ -29,7 +29,7 @@ def refund(order: Order, amount: str, *, restock: bool = False, key: str = "refu
 
 
 class TestRefund:
-    def test_in_full_with_the_goods_back_on_the_shelf(self, sandbox) -> None:
+    def test_in_full_with_restock(self, sandbox) -> None:
         product = ProductFactory(stock=5)
         order = order_of(ready_cart([product], quantity=2))
         order = refund(order, str(order.total), restock=True)
@@ -50,7 +50,7 @@ class TestRefund:
             refund(order, str(order.total), key="second")
         assert sandbox.ledger()["refunded"] == 500
 
-    def test_the_same_request_twice_pays_back_once(self, sandbox) -> None:
+    def test_the_same_request_twice_refunds_once(self, sandbox) -> None:
         order = order_of(ready_cart())
         refund(order, "5.00")
         refund(order, "5.00")
@@ -72,7 +72,7 @@ class TestCancel:
         assert stock_of(product) == (5, 0)
         assert sandbox.ledger()["balance"] == 0
 
-    def test_an_unpaid_one_is_withdrawn_and_its_cart_is_open_again(self) -> None:
+    def test_an_unpaid_order_is_withdrawn_and_its_cart_reopens(self) -> None:
         product = ProductFactory(stock=5)
         cart = ready_cart([product], quantity=2)
         order = self.cancel(order_of(cart, AUTHENTICATE))
@@ -80,7 +80,7 @@ class TestCancel:
         assert stock_of(product) == (5, 0)
         assert Cart.objects.get(token=cart.id).status == CartStatus.OPEN
 
-    def test_one_that_has_left_cannot_be_cancelled(self) -> None:
+    def test_a_shipped_order_cannot_be_cancelled(self) -> None:
         order = services.mark_shipped(order_of(ready_cart()))
         with pytest.raises(OrderNotCancellable):
             self.cancel(order)
@@ -102,7 +102,7 @@ class TestProgress:
 
 
 class TestLateMoney:
-    """The provider says that money came, after the shop had given the order up."""
+    """The provider reports a payment after the shop has cancelled the order."""
 
     def pay_late(self, order: Order) -> None:
         attempt = PaymentAttempt.objects.get(payment=order.payment)
@@ -110,7 +110,7 @@ class TestLateMoney:
             attempt.pk, Outcome(kind="approved", provider_reference=attempt.provider_reference, captured=order.total)
         )
 
-    def test_money_for_a_cancelled_order_is_owed_back_once(self) -> None:
+    def test_a_cancelled_order_owes_one_refund(self) -> None:
         order = order_of(ready_cart(), "pix")
         attempt = order.payment.attempts.get()
         settle(attempt.pk, Outcome(kind="cancelled"))
@@ -119,7 +119,7 @@ class TestLateMoney:
         assert Order.objects.get().status == OrderStatus.CANCELLED
         assert OutboxMessage.objects.get().kind == MessageKind.REFUND_DUE
 
-    def test_and_it_is_sent_back(self, sandbox) -> None:
+    def test_and_it_is_refunded(self, sandbox) -> None:
         order = order_of(ready_cart(), "pix")
         attempt = order.payment.attempts.get()
         sandbox.pay_pix(attempt.provider_reference)
@@ -129,7 +129,7 @@ class TestLateMoney:
         assert sandbox.ledger()["balance"] == 0
         assert Payment.objects.get().status == PaymentStatus.REFUNDED
 
-    def test_a_lapsed_hold_is_taken_anew_where_the_goods_are_there(self) -> None:
+    def test_an_expired_reservation_is_renewed_if_stock_allows(self) -> None:
         product = ProductFactory(stock=2)
         order = order_of(ready_cart([product], quantity=2), "pix")
         self.lose_hold(order)
@@ -137,7 +137,7 @@ class TestLateMoney:
         assert Order.objects.get().status == OrderStatus.PAID
         assert stock_of(product) == (0, 0)
 
-    def test_and_the_money_goes_back_where_they_are_not(self) -> None:
+    def test_without_stock_the_payment_is_refunded(self) -> None:
         product = ProductFactory(stock=2)
         order = order_of(ready_cart([product], quantity=2), "pix")
         self.lose_hold(order)
@@ -163,7 +163,7 @@ def test_a_second_answer_changes_nothing() -> None:
 
 
 class TestGuestsOrder:
-    def test_goes_to_the_account_of_the_same_e_mail_alone(self) -> None:
+    def test_goes_only_to_the_account_with_the_same_e_mail(self) -> None:
         cart = ready_cart()
         order = order_of(cart)
         assert services.give_to_account(cart.id, UserFactory(email="bia@example.com")) == 0
@@ -171,7 +171,7 @@ class TestGuestsOrder:
         assert services.give_to_account(cart.id, ana) == 1
         assert Order.objects.fetch(order.number, user_id=ana.pk) == order
 
-    def test_is_given_once(self) -> None:
+    def test_is_transferred_once(self) -> None:
         cart = ready_cart()
         order_of(cart)
         ana = UserFactory(email="ana@example.com")

@@ -1,4 +1,4 @@
-"""What the sweeper tidies."""
+"""The sweeper: what it deletes, settles and reconciles."""
 
 from datetime import timedelta
 from unittest.mock import Mock
@@ -21,7 +21,7 @@ from tests.support.orders import AUTHENTICATE, order_of, stock_of
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
 
-def test_old_quotes_go_unless_an_order_was_made_of_them() -> None:
+def test_old_quotes_are_deleted_unless_an_order_uses_them() -> None:
     order = order_of(ready_cart())
     ready_cart()
     long_ago = timezone.now() - timedelta(days=3)
@@ -37,11 +37,11 @@ class TestRefundsWithoutAnAnswer:
         order = services.refund_order(
             order, amount=order.total, reason="damaged", restock=True, idempotency_key="refund-1"
         )
-        assert order.status == OrderStatus.PAID, "nobody knows yet"
+        assert order.status == OrderStatus.PAID, "still unresolved"
         Refund.objects.update(created_at=timezone.now() - timedelta(minutes=2))
         return order
 
-    def test_are_found_out_and_the_order_follows_with_its_goods(self, sandbox) -> None:
+    def test_are_resolved_and_the_order_is_refunded_and_restocked(self, sandbox) -> None:
         product = ProductFactory(stock=5)
         order = self.refund(sandbox, product)
         assert sweeper.settle_stale_refunds() == 1
@@ -50,8 +50,8 @@ class TestRefundsWithoutAnAnswer:
         assert stock_of(product) == (5, 0)
         assert sandbox.ledger()["balance"] == 0
 
-    def test_an_order_never_stays_paid_beside_money_that_went_back(self, sandbox, monkeypatch) -> None:
-        """The process dies just before the order would be closed."""
+    def test_an_order_never_stays_paid_after_its_refund(self, sandbox, monkeypatch) -> None:
+        """The process dies just before the order is marked refunded."""
         product = ProductFactory(stock=5)
         order = self.refund(sandbox, product)
         with monkeypatch.context() as patch:
@@ -65,18 +65,18 @@ class TestRefundsWithoutAnAnswer:
         assert sandbox.ledger()["balance"] == 0
 
 
-class TestTheProvidersBooks:
+class TestReconciliation:
     @pytest.fixture(autouse=True)
-    def charges_of_this_moment_are_compared(self, monkeypatch) -> None:
+    def compare_recent_charges(self, monkeypatch) -> None:
         monkeypatch.setattr(sweeper, "STALE_AFTER", -timedelta(seconds=5))
 
-    def test_agree_with_ours_after_an_order(self) -> None:
+    def test_matches_after_an_order(self) -> None:
         order_of(ready_cart())
         assert sweeper.reconcile() == 0
 
-    def test_money_that_we_took_for_cancelled_goes_back(self, sandbox) -> None:
+    def test_a_charge_for_a_cancelled_order_is_refunded(self, sandbox) -> None:
         order = order_of(ready_cart())
-        # As after a mistake of ours, or a database restored from yesterday.
+        # As after a bug, or a database restored from yesterday's backup.
         PaymentAttempt.objects.update(status=AttemptStatus.CANCELLED, captured=0)
         OutboxMessage.objects.all().delete()
         Order.objects.update(status=OrderStatus.CANCELLED)
@@ -86,7 +86,7 @@ class TestTheProvidersBooks:
         order.refresh_from_db()
         assert order.status == OrderStatus.CANCELLED
 
-    def test_money_without_an_attempt_is_told_to_a_person(self, caplog) -> None:
+    def test_an_unmatched_charge_is_reported(self, caplog) -> None:
         order_of(ready_cart())
         OutboxMessage.objects.all().delete()
         Order.objects.all().delete()
@@ -99,21 +99,21 @@ def test_a_payment_whose_webhook_was_lost_is_found_by_asking(sandbox) -> None:
     order = order_of(ready_cart(), "pix")
     attempt = PaymentAttempt.objects.get()
     assert sandbox.pay_pix(attempt.provider_reference)
-    assert sweeper.settle_stale_attempts() == 0, "it has only just begun"
+    assert sweeper.settle_stale_attempts() == 0, "it is too recent"
     PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=2))
     assert sweeper.settle_stale_attempts() == 1
     order.refresh_from_db()
     assert order.status == OrderStatus.PAID
 
 
-def test_one_that_still_waits_is_not_asked_about_again_at_once(sandbox) -> None:
+def test_a_pending_attempt_is_not_looked_up_again_at_once(sandbox) -> None:
     order_of(ready_cart(), "pix")
     PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=2))
     assert [sweeper.settle_stale_attempts() for _ in range(2)] == [1, 0]
 
 
 class TestManyAttempts:
-    def test_those_asked_longest_ago_come_first(self) -> None:
+    def test_least_recently_checked_come_first(self) -> None:
         for _ in range(3):
             order_of(ready_cart(), AUTHENTICATE)
         long_ago = timezone.now() - timedelta(hours=1)
@@ -124,13 +124,13 @@ class TestManyAttempts:
         assert len({attempt.pk for attempt in first + second}) == 3
 
 
-def test_a_round_with_nothing_to_do_does_nothing() -> None:
+def test_a_sweep_without_work_does_nothing() -> None:
     tasks.sweep()
     tasks.relay_outbox()
     tasks.settle_webhook_events()
 
 
-def test_rounds_are_counted() -> None:
+def test_sweeps_are_counted() -> None:
     def counted(sweep: str) -> float:
         return REGISTRY.get_sample_value("sweeper_settled_total", {"sweep": sweep}) or 0
 

@@ -1,4 +1,4 @@
-"""The buttons of an order's page, against the real verbs and, where money moves, the sandbox provider."""
+"""The buttons on the order page: they run the real services and, where money moves, call the sandbox provider."""
 
 import re
 from datetime import timedelta
@@ -29,11 +29,11 @@ def status_of(made: Order) -> str:
 
 
 def history(made: Order) -> list[tuple[str, str, str]]:
-    """Who did what, and why, to an order and its money."""
+    """The audit log of an order and its payments: actor, event and reason."""
     return list(Entry.objects.about(made.number).values_list("actor", "verb", "reason"))
 
 
-class TestOnePress:
+class TestSingleOrder:
     def test_ship_then_deliver(self, desk: Client) -> None:
         made = order()
         assert press(desk, "ship", made) == [f"Order {made.number} is marked as shipped."]
@@ -42,14 +42,14 @@ class TestOnePress:
         assert status_of(made) == OrderStatus.DELIVERED
         assert history(made) == [("chefe@example.com", "order.ship", ""), ("chefe@example.com", "order.deliver", "")]
 
-    def test_a_refusal_is_told_and_nothing_is_logged(self, desk: Client) -> None:
+    def test_a_refusal_is_shown_and_not_logged(self, desk: Client) -> None:
         made = order("action")
         (message,) = press(desk, "ship", made)
         assert "only an order that is paid can become shipped" in message
         assert status_of(made) == OrderStatus.AWAITING_PAYMENT
         assert history(made) == []
 
-    def test_the_confirmation_goes_out_once_more(self, desk: Client, mailoutbox) -> None:
+    def test_the_confirmation_is_sent_again(self, desk: Client, mailoutbox) -> None:
         made = order()
         outbox.relay()
         assert len(mailoutbox) == 1
@@ -59,14 +59,14 @@ class TestOnePress:
         assert [mail.to for mail in mailoutbox] == [["ana@example.com"]] * 2
         assert OutboxMessage.objects.get().sent_at is not None
 
-    def test_an_order_that_was_never_confirmed_has_no_mail_to_repeat(self, desk: Client) -> None:
+    def test_an_unconfirmed_order_has_no_mail_to_resend(self, desk: Client) -> None:
         made = order("action")
         (message,) = press(desk, "resend", made)
         assert "never confirmed" in message
         assert not OutboxMessage.objects.exists()
 
     @pytest.mark.parametrize("verb", ["ship", "deliver", "ask", "resend"])
-    def test_only_by_post_and_only_with_permission(self, verb: str, desk: Client) -> None:
+    def test_it_takes_post_and_the_permission(self, verb: str, desk: Client) -> None:
         made = order()
         url = reverse("admin:checkout_order_do", args=[made.pk, verb])
         assert desk.get(url).status_code == 405
@@ -76,17 +76,17 @@ class TestOnePress:
         assert status_of(made) == OrderStatus.PAID
         assert OutboxMessage.objects.get().due_at <= timezone.now()
 
-    def test_a_forged_press_is_refused(self, boss) -> None:
+    def test_a_post_without_a_csrf_token_is_refused(self, boss) -> None:
         made = order()
         client = Client(enforce_csrf_checks=True)
         client.force_login(boss)
         assert client.post(reverse("admin:checkout_order_do", args=[made.pk, "ship"])).status_code == 403
         assert status_of(made) == OrderStatus.PAID
 
-    def test_no_other_word_does_anything(self, desk: Client) -> None:
+    def test_an_unknown_action_is_404(self, desk: Client) -> None:
         assert desk.post(reverse("admin:checkout_order_do", args=[order().pk, "explode"])).status_code == 404
 
-    def test_only_what_makes_sense_is_offered(self, desk: Client) -> None:
+    def test_only_applicable_actions_are_offered(self, desk: Client) -> None:
         def offered(made: Order) -> list[str]:
             page = desk.get(page_of(made)).content.decode()
             return [*re.findall(r"/do/(\w+)/", page), *re.findall(r"/order/\d+/(refund|cancel)/", page)]
@@ -99,12 +99,12 @@ class TestOnePress:
         assert offered(order("declined")) == []
 
 
-class TestAFewAtOnce:
+class TestBulkActions:
     def act(self, desk: Client, action: str, *orders: Order) -> list[str]:
         data = {"action": action, "_selected_action": [made.pk for made in orders]}
         return told(desk.post(reverse("admin:checkout_order_changelist"), data, follow=True))
 
-    def test_one_that_is_refused_keeps_none_back(self, desk: Client) -> None:
+    def test_one_refusal_does_not_stop_the_others(self, desk: Client) -> None:
         waiting, paid, also_paid = order("action"), order(), order()
         messages = self.act(desk, "mark_shipped", paid, waiting, also_paid)
         assert len(messages) == 2
@@ -119,14 +119,14 @@ class TestAFewAtOnce:
         assert self.act(desk, "resend_confirmation", made) == ["Done for 1 order."]
         assert len(history(made)) == 3
 
-    def test_not_for_readers(self) -> None:
+    def test_requires_permission(self) -> None:
         made = order()
         self.act(staff_with("checkout.view_order"), "mark_shipped", made)
         assert status_of(made) == OrderStatus.PAID
 
 
 class TestTheOutbox:
-    def test_what_is_unsent_stands_first_and_can_go_now(self, desk: Client, mailoutbox) -> None:
+    def test_unsent_messages_come_first_and_can_be_sent_now(self, desk: Client, mailoutbox) -> None:
         sent, stuck = order(), order()
         OutboxMessage.objects.filter(order=sent).update(sent_at=timezone.now())
         later = timezone.now() + timedelta(hours=1)
@@ -148,17 +148,17 @@ class TestRefund:
     def url(self, made: Order) -> str:
         return reverse("admin:checkout_order_refund", args=[made.pk])
 
-    def asked(self, desk: Client, made: Order, again: str = "") -> dict[str, str]:
+    def filled_form(self, desk: Client, made: Order, again: str = "") -> dict[str, str]:
         """The form as it is first shown, filled in."""
         form = desk.get(self.url(made), {"again": again} if again else {}).context["form"]
         values = {name: form[name].value() for name in form.fields}
         fields = {"amount": str(values["amount"]), "key": values["key"], "reason": values["reason"] or "scratched"}
         return {**fields, "restock": "on"} if values.get("restock") else fields
 
-    def test_all_of_it_with_the_goods_back_in_stock(self, desk: Client, sandbox) -> None:
+    def test_in_full_with_restock(self, desk: Client, sandbox) -> None:
         product = ProductFactory(stock=5)
         made = order_of(ready_cart([product], quantity=2))
-        (message,) = told(desk.post(self.url(made), self.asked(desk, made), follow=True))
+        (message,) = told(desk.post(self.url(made), self.filled_form(desk, made), follow=True))
         assert "is fully refunded and its goods are back in stock" in message
         assert status_of(made) == OrderStatus.REFUNDED
         assert stock_of(product) == (5, 0)
@@ -169,43 +169,43 @@ class TestRefund:
         ]
         assert Entry.objects.get(verb="refund.begin").after == {"amount": str(made.total), "currency": "BRL"}
 
-    def test_all_of_it_while_the_goods_stay_away(self, desk: Client) -> None:
+    def test_in_full_without_restock(self, desk: Client) -> None:
         product = ProductFactory(stock=5)
         made = order_of(ready_cart([product], quantity=2))
-        fields = {**self.asked(desk, made)}
+        fields = {**self.filled_form(desk, made)}
         del fields["restock"]
         (message,) = told(desk.post(self.url(made), fields, follow=True))
         assert "stay out of stock" in message
         assert stock_of(product) == (3, 0)
 
-    def test_a_part_of_it(self, desk: Client, sandbox) -> None:
+    def test_in_part(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart())
-        fields = {**self.asked(desk, made), "amount": "5.00", "restock": ""}
+        fields = {**self.filled_form(desk, made), "amount": "5.00", "restock": ""}
         (message,) = told(desk.post(self.url(made), fields, follow=True))
         assert "R$\u00a05.00" in message
         assert status_of(made) == OrderStatus.PAID
         assert sandbox.ledger()["refunded"] == 500
-        assert Decimal(self.asked(desk, made)["amount"]) == made.total - 5
+        assert Decimal(self.filled_form(desk, made)["amount"]) == made.total - 5
 
-    def test_an_amount_as_brazilians_type_it(self, desk: Client, sandbox) -> None:
+    def test_an_amount_in_brazilian_notation(self, desk: Client, sandbox) -> None:
         desk.cookies["django_language"] = "pt-br"
         made = order_of(ready_cart([ProductFactory(price="1500.00", stock=5)]))
-        fields = {**self.asked(desk, made), "amount": "1.234,56", "restock": ""}
+        fields = {**self.filled_form(desk, made), "amount": "1.234,56", "restock": ""}
         desk.post(self.url(made), fields)
         assert sandbox.ledger()["refunded"] == 123456
 
-    def test_the_same_form_sent_twice_pays_once(self, desk: Client, sandbox) -> None:
+    def test_the_same_form_sent_twice_refunds_once(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart())
-        fields = {**self.asked(desk, made), "amount": "5.00", "restock": ""}
+        fields = {**self.filled_form(desk, made), "amount": "5.00", "restock": ""}
         desk.post(self.url(made), fields)
         *_earlier, message = told(desk.post(self.url(made), fields, follow=True))
         assert "nothing was paid twice" in message
         assert sandbox.ledger()["refunded"] == 500
         assert len(history(made)) == 1
 
-    def test_more_than_there_is_keeps_what_was_typed(self, desk: Client, sandbox) -> None:
+    def test_more_than_was_paid_is_refused_and_the_input_is_kept(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart())
-        fields = {**self.asked(desk, made), "amount": "9999.00", "reason": "generous", "restock": ""}
+        fields = {**self.filled_form(desk, made), "amount": "9999.00", "reason": "generous", "restock": ""}
         answer = desk.post(self.url(made), fields)
         page = answer.content.decode()
         assert answer.status_code == 409
@@ -216,37 +216,37 @@ class TestRefund:
         assert not Refund.objects.exists()
 
     @pytest.mark.parametrize("wrong", [{"amount": "0"}, {"amount": "-1"}, {"amount": "five"}, {"reason": ""}])
-    def test_what_makes_no_sense_is_asked_again(self, wrong: dict[str, str], desk: Client) -> None:
+    def test_invalid_input_redisplays_the_form(self, wrong: dict[str, str], desk: Client) -> None:
         made = order_of(ready_cart())
-        assert desk.post(self.url(made), {**self.asked(desk, made), **wrong}).status_code == 409
+        assert desk.post(self.url(made), {**self.filled_form(desk, made), **wrong}).status_code == 409
         assert not Refund.objects.exists()
 
-    def test_goods_do_not_go_back_for_a_part(self, desk: Client) -> None:
+    def test_a_partial_refund_does_not_restock(self, desk: Client) -> None:
         made = order_of(ready_cart())
-        answer = desk.post(self.url(made), {**self.asked(desk, made), "amount": "5.00"})
+        answer = desk.post(self.url(made), {**self.filled_form(desk, made), "amount": "5.00"})
         assert "only with the last refund" in answer.content.decode()
         assert not Refund.objects.exists()
 
-    def test_an_answer_that_is_lost_is_said_to_be_unknown_and_can_be_asked_again(self, desk: Client, sandbox) -> None:
+    def test_a_lost_answer_is_shown_as_unknown_and_can_be_retried(self, desk: Client, sandbox) -> None:
         product = ProductFactory(stock=5)
         made = order_of(ready_cart([product]))
         sandbox.fault("lost_answer", times=1)
-        (message,) = told(desk.post(self.url(made), self.asked(desk, made), follow=True))
+        (message,) = told(desk.post(self.url(made), self.filled_form(desk, made), follow=True))
         assert "has not confirmed the refund" in message
         assert status_of(made) == OrderStatus.PAID
         refund = Refund.objects.get()
         page = desk.get(page_of(made)).content.decode()
         assert f"?again={refund.pk}" in page
-        (message,) = told(desk.post(self.url(made), self.asked(desk, made, str(refund.pk)), follow=True))
+        (message,) = told(desk.post(self.url(made), self.filled_form(desk, made, str(refund.pk)), follow=True))
         assert "is fully refunded" in message
         assert stock_of(product) == (5, 0)
         assert sandbox.ledger()["balance"] == 0
         assert Refund.objects.count() == 1
         assert [verb for _who, verb, _why in history(made)] == ["order.take_back", "refund.begin", "refund.again"]
 
-    def test_a_provider_that_is_away_leaves_the_same_refund_to_be_asked_for_again(self, desk: Client, sandbox) -> None:
+    def test_after_an_outage_the_same_refund_can_be_retried(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart())
-        fields = self.asked(desk, made)
+        fields = self.filled_form(desk, made)
         sandbox.fault("error", error_status=429, times=1)
         answer = desk.post(self.url(made), fields, follow=True)
         assert "not available" in told(answer)[0]
@@ -259,7 +259,7 @@ class TestRefund:
         assert "its goods are back in stock" in message
         assert sandbox.ledger()["balance"] == 0
 
-    def test_not_for_readers_and_not_for_the_unpaid(self, desk: Client) -> None:
+    def test_requires_permission_and_a_paid_order(self, desk: Client) -> None:
         made = order_of(ready_cart())
         reader = staff_with("checkout.view_order")
         assert reader.get(self.url(made)).status_code == 403
@@ -274,7 +274,7 @@ class TestCancel:
         key = key or desk.get(url).context["form"]["key"].value()
         return told(desk.post(url, {"reason": "out of our area", "key": key}, follow=True))
 
-    def test_a_paid_one_is_paid_back_and_restocked(self, desk: Client, sandbox) -> None:
+    def test_a_paid_order_is_refunded_and_restocked(self, desk: Client, sandbox) -> None:
         product = ProductFactory(stock=5)
         made = order_of(ready_cart([product], quantity=2))
         (message,) = self.cancel(desk, made)
@@ -284,7 +284,7 @@ class TestCancel:
         assert sandbox.ledger()["balance"] == 0
         assert history(made)[-1] == ("chefe@example.com", "refund.begin", "out of our area")
 
-    def test_an_unpaid_one_is_withdrawn(self, desk: Client, sandbox) -> None:
+    def test_an_unpaid_order_is_withdrawn(self, desk: Client, sandbox) -> None:
         product = ProductFactory(stock=5)
         made = order_of(ready_cart([product]), AUTHENTICATE)
         (message,) = self.cancel(desk, made)
@@ -294,21 +294,21 @@ class TestCancel:
         assert stock_of(product) == (5, 0)
         assert Cart.objects.get().status == CartStatus.OPEN
 
-    def test_one_that_was_paid_in_the_meantime_says_so(self, desk: Client, sandbox) -> None:
+    def test_an_order_paid_in_the_meantime_says_so(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart(), "pix")
         assert sandbox.pay_pix(attempt_of(made).provider_reference)
         (message,) = self.cancel(desk, made)
         assert "was paid before it could be cancelled" in message
         assert status_of(made) == OrderStatus.PAID
 
-    def test_sent_twice_pays_back_once(self, desk: Client, sandbox) -> None:
+    def test_sent_twice_refunds_once(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart())
         self.cancel(desk, made, "staff-key")
         (message,) = self.cancel(desk, made, "staff-key")
         assert "nothing was paid twice" in message
         assert sandbox.ledger()["refunded"] == int(made.total * 100)
 
-    def test_one_that_has_left_is_refused(self, desk: Client) -> None:
+    def test_a_shipped_order_is_refused(self, desk: Client) -> None:
         made = order_of(ready_cart())
         press(desk, "ship", made)
         url = reverse("admin:checkout_order_cancel", args=[made.pk])
@@ -318,7 +318,7 @@ class TestCancel:
         assert status_of(made) == OrderStatus.SHIPPED
         assert len(history(made)) == 1
 
-    def test_not_for_readers(self) -> None:
+    def test_requires_permission(self) -> None:
         made = order_of(ready_cart())
         url = reverse("admin:checkout_order_cancel", args=[made.pk])
         assert staff_with("checkout.view_order").post(url, {"reason": "x", "key": "k"}).status_code == 403
@@ -327,7 +327,7 @@ class TestCancel:
 
 @pytest.mark.usefixtures("sandbox")
 class TestAskTheProvider:
-    def test_a_payment_that_came_through_meanwhile(self, desk: Client, sandbox) -> None:
+    def test_a_payment_that_succeeded_meanwhile(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart(), "pix")
         assert sandbox.pay_pix(attempt_of(made).provider_reference)
         (message,) = press(desk, "ask", made)
@@ -335,7 +335,7 @@ class TestAskTheProvider:
         assert status_of(made) == OrderStatus.PAID
         assert OutboxMessage.objects.get().kind == MessageKind.CONFIRMATION
 
-    def test_one_that_still_waits(self, desk: Client) -> None:
+    def test_a_payment_that_is_still_pending(self, desk: Client) -> None:
         made = order_of(ready_cart(), AUTHENTICATE)
         (message,) = press(desk, "ask", made)
         assert "still waiting for the shopper" in message
@@ -349,7 +349,7 @@ class TestAskTheProvider:
         assert status_of(made) == OrderStatus.PAID
         assert sandbox.ledger()["captured"] == int(made.total * 100)
 
-    def test_no_answer_is_said_to_be_none(self, desk: Client, sandbox) -> None:
+    def test_no_answer_is_reported(self, desk: Client, sandbox) -> None:
         sandbox.fault("lost_answer", times=1)
         made = order_of(ready_cart())
         sandbox.fault("error", error_status=500, times=10)
@@ -357,13 +357,13 @@ class TestAskTheProvider:
         assert "has not answered yet" in message
         assert status_of(made) == OrderStatus.AWAITING_PAYMENT
 
-    def test_one_that_is_settled(self, desk: Client) -> None:
+    def test_a_settled_payment(self, desk: Client) -> None:
         (message,) = press(desk, "ask", order_of(ready_cart()))
         assert "nothing to ask" in message
 
 
-def test_stock_is_what_the_buttons_say(desk: Client) -> None:
-    """No button touches goods by itself: pressing all the harmless ones leaves the shelf alone."""
+def test_other_buttons_do_not_change_stock(desk: Client) -> None:
+    """No button changes stock as a side effect."""
     product: Product = ProductFactory(stock=5)
     made = order(products=[product])
     before = Stock.objects.values_list("on_hand", "reserved").get(product=product)

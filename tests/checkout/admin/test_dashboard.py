@@ -1,4 +1,4 @@
-"""The admin's home page: is anything wrong, what waits for somebody, what sold."""
+"""The admin's home page: active problems, open work, sales."""
 
 import re
 from datetime import timedelta
@@ -28,8 +28,8 @@ RULES = Path(__file__).parents[3] / "deploy/prometheus/alerts.yml"
 
 
 @pytest.fixture(autouse=True)
-def read_anew() -> None:
-    """What the gauges said in another test is forgotten."""
+def fresh_gauges() -> None:
+    """Clears gauge values cached by another test."""
     metrics.forget_scraped()
 
 
@@ -42,7 +42,7 @@ def test_with_nothing_wrong_everything_is_green(desk: Client) -> None:
     assert set(answers(desk).values()) == {(0, "good")}
 
 
-def test_what_is_wrong_and_what_waits_is_counted(desk: Client) -> None:
+def test_problems_and_open_work_are_counted(desk: Client) -> None:
     paid = order()
     order("unknown")
     refund = refund_of(paid, status="unknown")
@@ -55,7 +55,7 @@ def test_what_is_wrong_and_what_waits_is_counted(desk: Client) -> None:
     assert list(answers(desk).values()) == [(1, "busy"), (1, "bad"), (1, "bad"), (1, "bad"), (1, "bad")]
 
 
-def test_each_answer_leads_to_the_rows_that_it_counts(desk: Client) -> None:
+def test_each_count_links_to_its_rows(desk: Client) -> None:
     order()
     order("unknown")
     OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=3)
@@ -65,7 +65,7 @@ def test_each_answer_leads_to_the_rows_that_it_counts(desk: Client) -> None:
         assert shown.context["cl"].result_count == answer["count"], answer["url"]
 
 
-def test_what_sold_today_is_counted_by_the_shops_day(desk: Client) -> None:
+def test_todays_sales_follow_the_shops_time_zone(desk: Client) -> None:
     today, yesterday, _unpaid = order(), order(), order("action")
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     Order.objects.filter(pk=yesterday.pk).update(paid_at=midnight - timedelta(seconds=1))
@@ -74,8 +74,8 @@ def test_what_sold_today_is_counted_by_the_shops_day(desk: Client) -> None:
     assert sold == [(1, today.total), (1, yesterday.total), (0, 0)]
 
 
-def test_the_other_days_are_compared_by_the_same_hour(desk: Client) -> None:
-    """At noon: what was paid by yesterday's noon counts by now, what came after it does not."""
+def test_earlier_days_are_compared_up_to_the_same_hour(desk: Client) -> None:
+    """At noon, yesterday's figure includes what was paid before noon and leaves out what came later."""
     early, late, week_ago = order(), order(), order()
     with time_machine.travel("2026-11-25 12:00:00-03:00", tick=False):
         now = timezone.now()
@@ -88,7 +88,7 @@ def test_the_other_days_are_compared_by_the_same_hour(desk: Client) -> None:
     assert sold == [(0, 0, 0), (2, 1, early.total), (1, 1, week_ago.total)]
 
 
-def test_two_weeks_are_drawn_and_stand_in_a_table(desk: Client) -> None:
+def test_two_weeks_are_shown_as_a_chart_and_a_table(desk: Client) -> None:
     made = order()
     page = desk.get(HOME)
     days = page.context["days"]
@@ -100,8 +100,8 @@ def test_two_weeks_are_drawn_and_stand_in_a_table(desk: Client) -> None:
     assert text.count('<th scope="row">') >= 14
 
 
-def test_how_many_carts_become_orders(desk: Client) -> None:
-    """Of four carts with goods two were ordered and one was paid; one that is empty and one of last month count not."""
+def test_conversion_of_carts(desk: Client) -> None:
+    """Of four carts with items, two were ordered and one was paid. An empty cart and last month's do not count."""
     order(), order("action"), filled_cart(1), filled_cart(2)
     Cart.objects.create()
     Cart.objects.filter(token=filled_cart(1).id).update(created_at=timezone.now() - timedelta(days=30))
@@ -110,7 +110,7 @@ def test_how_many_carts_become_orders(desk: Client) -> None:
         assert [step["share"] for step in span["steps"]] == [100, 50, 25]
 
 
-def test_it_asks_as_often_for_20_orders_as_for_2(desk: Client) -> None:
+def test_statements_do_not_grow_with_the_orders(desk: Client) -> None:
     for _ in range(2):
         order()
     few = statements(desk, HOME)
@@ -119,7 +119,7 @@ def test_it_asks_as_often_for_20_orders_as_for_2(desk: Client) -> None:
     assert statements(desk, HOME) == few
 
 
-def test_nobody_sees_what_is_not_theirs() -> None:
+def test_each_section_requires_its_permission() -> None:
     order()
     page = staff_with("inventory.view_product").get(HOME)
     assert page.context["answers"] == []
@@ -131,17 +131,17 @@ def test_nobody_sees_what_is_not_theirs() -> None:
     assert list(answers(shipping_clerk)) == ["orders to ship"]
 
 
-def test_an_attempt_that_is_settled_is_no_question(desk: Client) -> None:
+def test_a_settled_attempt_is_not_open_work(desk: Client) -> None:
     order("declined")
     assert not PaymentAttempt.objects.unsettled().exists()
     assert answers(desk)["payments with unknown outcome"] == (0, "good")
 
 
-def test_strangers_have_to_sign_in() -> None:
+def test_anonymous_visitors_have_to_sign_in() -> None:
     assert reverse("admin:login") in Client().get(HOME)["Location"]
 
 
-class TestWhatIsWrong:
+class TestActiveProblems:
     def wrong(self, desk: Client) -> dict[str, str]:
         return {finding.alert: finding.detail for finding in desk.get(HOME).context["wrong"]}
 
@@ -150,7 +150,7 @@ class TestWhatIsWrong:
         assert page.context["wrong"] == []
         assert "Nothing is wrong" in page.content.decode()
 
-    def test_each_fault_is_told_with_where_it_is_mended(self, desk: Client) -> None:
+    def test_each_problem_links_to_where_it_is_fixed(self, desk: Client) -> None:
         ago = timezone.now() - timedelta(minutes=8)
         lost, unknown = order("declined"), order("unknown")
         PaymentAttempt.objects.filter(pk=attempt_of(lost).pk).update(captured="10.00")
@@ -168,20 +168,20 @@ class TestWhatIsWrong:
         for finding in page.context["wrong"]:
             assert desk.get(finding.url).status_code == 200, finding.alert
 
-    def test_only_to_whoever_may_know(self) -> None:
+    def test_requires_permission(self) -> None:
         order("unknown")
         PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=8))
         assert list(self.wrong(staff_with("payments.view_payment"))) == ["PaymentOutcomeUnknown"]
         page = staff_with("inventory.view_product").get(HOME)
         assert page.context["wrong"] == []
-        assert "Nothing is wrong" not in page.content.decode(), "who is not told must not be reassured"
+        assert "Nothing is wrong" not in page.content.decode(), "users without the permission must not see an all-clear"
 
-    def test_what_cannot_be_read_is_not_green(self, desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unreadable_check_is_not_green(self, desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("checkout.admin.active_problems.scraped", dict)
         assert len(self.wrong(desk)) == len(HEALTH_CHECKS)
 
     @pytest.mark.parametrize("concern", HEALTH_CHECKS, ids=lambda concern: concern.alert)
-    def test_it_asks_what_the_alert_asks(self, concern: HealthCheck) -> None:
+    def test_a_check_uses_its_alerts_threshold(self, concern: HealthCheck) -> None:
         rules = RULES.read_text()
         rule = rules.split(f"- alert: {concern.alert}\n")[1].split("- alert:")[0]
         (expression,) = re.findall(r"expr: (.*)", rule)
@@ -190,7 +190,7 @@ class TestWhatIsWrong:
         assert expression.endswith(bound)
         assert all(label in expression for label in concern.labels)
 
-    def test_every_alert_has_words_of_its_own(self) -> None:
+    def test_every_alert_has_its_own_text(self) -> None:
         alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
         assert len(alerts) > 10
         assert [alert for alert in alerts if not describe_alert(alert)] == []
@@ -201,17 +201,17 @@ class TestFindingAnOrder:
     def found(self, desk: Client, text: str) -> str:
         return desk.get("/admin/find-order/", {"q": text})["Location"]
 
-    def test_one_that_is_meant_is_opened(self, desk: Client) -> None:
+    def test_a_single_match_opens(self, desk: Client) -> None:
         made, other = order(), order()
         Order.objects.filter(pk=other.pk).update(email="zeca@example.org", name="Zeca Lima")
         for text in (made.number.lower(), f" {made.number} ", "ana@example.com", "Ana Souza"):
             assert self.found(desk, text) == page_of(made)
 
-    def test_several_or_none_are_listed(self, desk: Client) -> None:
+    def test_several_or_no_matches_are_listed(self, desk: Client) -> None:
         order(), order()
         for text in ("ana@example.com", "nobody", ""):
             assert self.found(desk, text).startswith(reverse("admin:checkout_order_changelist") + "?q=")
 
-    def test_not_for_everybody(self) -> None:
+    def test_requires_permission_to_search(self) -> None:
         assert staff_with("inventory.view_product").get("/admin/find-order/", {"q": "x"}).status_code == 403
         assert reverse("admin:login") in Client().get("/admin/find-order/", {"q": "x"})["Location"]

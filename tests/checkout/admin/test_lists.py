@@ -1,4 +1,4 @@
-"""Every list and page of the admin opens, says what it should, and asks the database as often for 20 rows as for 2."""
+"""Every list and page of the admin: it opens, shows what it should, and its statements do not grow with the rows."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -107,7 +107,7 @@ OVERVIEW = ["/admin/", "/admin/money/", "/admin/breakers/", "/admin/cache/", "/a
 
 
 def statements(desk: Client, url: str) -> int:
-    """How many a page needs once the session and the content types are known."""
+    """Statements of a page once the session and the content types are cached."""
     assert desk.get(url).status_code == 200
     with CaptureQueriesContext(
         connection,
@@ -116,14 +116,14 @@ def statements(desk: Client, url: str) -> int:
     return len(asked)
 
 
-def test_no_list_of_ours_is_left_out() -> None:
+def test_every_list_is_covered() -> None:
     ours = ("inventory", "shipping", "cart", "checkout", "payments", "audit")
     registered = {f"{model._meta.app_label}_{model._meta.model_name}" for model in site._registry}
     assert {name for name in registered if name.startswith(ours)} == set(LISTS)
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_asks_as_often_for_20_rows_as_for_2(name: str, desk: Client) -> None:
+def test_statements_of_a_list_do_not_grow_with_the_rows(name: str, desk: Client) -> None:
     url = reverse(f"admin:{name}_changelist")
     LISTS[name](2)
     few = statements(desk, url)
@@ -131,9 +131,9 @@ def test_a_list_asks_as_often_for_20_rows_as_for_2(name: str, desk: Client) -> N
     assert statements(desk, url) == few
 
 
-class TestAnOrdersPage:
+class TestOrderPage:
     def grown(self, number: int) -> Order:
-        """An order with that many lines, attempts, refunds, events and messages of staff."""
+        """An order with `number` lines, attempts, refunds, events and staff messages."""
         made = order(products=number)
         attempt = attempt_of(made)
         for _ in range(number):
@@ -141,13 +141,13 @@ class TestAnOrdersPage:
             event_of(attempt)
         return made
 
-    def test_asks_as_often_for_20_lines_as_for_2(self, desk: Client) -> None:
+    def test_statements_do_not_grow_with_the_lines(self, desk: Client) -> None:
         small, large = self.grown(2), self.grown(20)
         few = statements(desk, page_of(small))
         assert statements(desk, page_of(large)) == few
         assert few <= 20
 
-    def test_shows_everything_that_is_known(self, desk: Client) -> None:
+    def test_shows_the_whole_order(self, desk: Client) -> None:
         made = self.grown(2)
         page = desk.get(page_of(made)).content.decode()
         for line in made.lines.all():
@@ -161,12 +161,12 @@ class TestAnOrdersPage:
         assert "01310-200" in page
         assert "(11) 98765-4321" in page
 
-    def test_times_are_the_shops(self, desk: Client) -> None:
+    def test_times_are_in_the_shops_time_zone(self, desk: Client) -> None:
         made = order()
         Order.objects.filter(pk=made.pk).update(placed_at="2026-03-02T02:30:00Z")
         assert "03/01/2026 11:30 p.m." in desk.get(page_of(made)).content.decode()
 
-    def test_nothing_agreed_on_can_be_edited(self, desk: Client) -> None:
+    def test_agreed_terms_are_read_only(self, desk: Client) -> None:
         made = order()
         assert desk.post(page_of(made), {"total": "1.00", "status": "delivered"}).status_code in (200, 405)
         after = Order.objects.get(pk=made.pk)
@@ -174,24 +174,24 @@ class TestAnOrdersPage:
         assert desk.get(reverse("admin:checkout_order_add")).status_code == 403
         assert desk.post(reverse("admin:checkout_order_delete", args=[made.pk])).status_code == 403
 
-    def test_an_unknown_one_leads_home(self, desk: Client) -> None:
+    def test_an_unknown_order_redirects_home(self, desk: Client) -> None:
         assert desk.get(reverse("admin:checkout_order_change", args=[999_999])).status_code == 302
         assert desk.get("/admin/checkout/order/no-number/change/").status_code == 302
 
-    def test_a_number_leads_to_it(self, desk: Client) -> None:
+    def test_its_number_redirects_to_it(self, desk: Client) -> None:
         made = order()
         url = reverse("admin:checkout_order_by_number", args=[made.number.lower()])
         assert desk.get(url)["Location"] == page_of(made)
         assert desk.get(reverse("admin:checkout_order_by_number", args=["NOSUCH0000"])).status_code == 404
 
-    def test_whoever_only_looks_sees_no_buttons(self) -> None:
+    def test_view_permission_alone_shows_no_buttons(self) -> None:
         made = order()
         page = staff_with("checkout.view_order").get(page_of(made)).content.decode()
         assert made.number in page
         assert "Refund…" not in page
         assert made.token not in page
 
-    def test_whoever_may_not_look_is_turned_away(self) -> None:
+    def test_requires_view_permission(self) -> None:
         made = order()
         stranger = staff_with("inventory.view_product")
         assert stranger.get(page_of(made)).status_code == 403
@@ -226,14 +226,14 @@ class TestFindingOrders:
     def test_by(self, text: Callable[[Order], str], desk: Client, two: tuple[Order, Order]) -> None:
         assert self.found(desk, q=text(two[0])) == {two[0].number}
 
-    def test_by_a_refunds_reference(self, desk: Client, two: tuple[Order, Order]) -> None:
+    def test_by_refund_reference(self, desk: Client, two: tuple[Order, Order]) -> None:
         Refund.objects.filter(pk=refund_of(two[0]).pk).update(provider_reference="re_7")
         assert self.found(desk, q="re_7") == {two[0].number}
 
-    def test_by_nothing_that_is_there(self, desk: Client, two: tuple[Order, Order]) -> None:
+    def test_by_text_without_a_match(self, desk: Client, two: tuple[Order, Order]) -> None:
         assert self.found(desk, q="nobody at all") == set()
 
-    def test_those_that_wait_for_long(self, desk: Client) -> None:
+    def test_by_long_waiting_time(self, desk: Client) -> None:
         old, young = order("action"), order("action")
         paid = order()
         Order.objects.filter(pk__in=[old.pk, paid.pk]).update(placed_at=timezone.now() - timedelta(hours=2))
@@ -246,12 +246,12 @@ class TestFindingOrders:
         assert self.found(desk, payment__method__exact="pix") == {pix.number}
         assert self.found(desk, payment__status__exact="paid") == {card.number}
 
-    def test_of_a_cart(self, desk: Client, two: tuple[Order, Order]) -> None:
+    def test_by_cart(self, desk: Client, two: tuple[Order, Order]) -> None:
         assert self.found(desk, cart=str(two[0].cart_id)) == {two[0].number}
 
 
 class TestCarts:
-    def test_a_page_asks_as_often_for_20_lines_as_for_2(self, desk: Client) -> None:
+    def test_statements_of_a_page_do_not_grow_with_the_lines(self, desk: Client) -> None:
         urls = [
             reverse("admin:cart_cart_change", args=[Cart.objects.get(token=filled_cart(number).id).pk])
             for number in (2, 20)
@@ -259,7 +259,7 @@ class TestCarts:
         few, many = (statements(desk, url) for url in urls)
         assert many == few
 
-    def test_a_page_sums_up_and_keeps_the_token_to_itself(self, desk: Client) -> None:
+    def test_a_page_shows_the_totals_and_hides_the_token(self, desk: Client) -> None:
         made = filled_cart([ProductFactory(price="10.00", stock=9), ProductFactory(price="2.50", stock=9)], quantity=2)
         cart = Cart.objects.get(token=made.id)
         page = desk.get(reverse("admin:cart_cart_change", args=[cart.pk])).content.decode()
@@ -283,8 +283,8 @@ class TestCarts:
         assert found(contents="none") == {empty.pk}
         assert found(status__exact="merged") == set()
 
-    def test_which_are_abandoned_and_where(self, desk: Client) -> None:
-        """Carts with goods that nobody has touched for a while, whatever step they stopped at, and no others."""
+    def test_abandoned_carts_by_step(self, desk: Client) -> None:
+        """Carts with items that have been idle for a while, at any step, and no others."""
         goods = Cart.objects.get(token=filled_cart([ProductFactory(price="150.00", stock=9)]).id)
         delivery = Cart.objects.get(token=ready_cart(1).id)
         address = Cart.objects.get(token=ready_cart(1).id)
@@ -306,8 +306,8 @@ class TestCarts:
         assert empty.pk in found()
         assert desk.get("/admin/abandoned_carts/")["Location"].endswith("?abandoned=hour")
 
-    def test_whose_payment_was_given_up(self, desk: Client) -> None:
-        """What came to nothing lately, while its cart waits; no order whose shopper is paying, or has paid since."""
+    def test_orders_with_an_abandoned_payment(self, desk: Client) -> None:
+        """Recently failed orders whose cart is still open; none whose shopper is paying, or has paid since."""
         declined, paid_since, long_ago = order("declined"), order("declined"), order("declined")
         order(), order("action")
         Cart.objects.filter(pk=paid_since.cart_id).update(status="ordered")
@@ -315,14 +315,14 @@ class TestCarts:
         answer = desk.get(reverse("admin:checkout_order_changelist"), {"given_up": "hour"})
         assert [row.pk for row in answer.context["cl"].result_list] == [declined.pk]
 
-    def test_nobody_changes_one(self, desk: Client) -> None:
+    def test_carts_are_read_only(self, desk: Client) -> None:
         cart = Cart.objects.create()
         assert desk.get(reverse("admin:cart_cart_add")).status_code == 403
         assert desk.post(reverse("admin:cart_cart_delete", args=[cart.pk])).status_code == 403
 
 
 class TestMoney:
-    def test_pages_of_payments_open_and_lead_to_the_order(self, desk: Client) -> None:
+    def test_payment_pages_open_and_link_to_the_order(self, desk: Client) -> None:
         made = order()
         refund, event = refund_of(made), event_of(attempt_of(made))
         rows = [("payment", made.payment_id), ("paymentattempt", attempt_of(made).pk)]
@@ -331,7 +331,7 @@ class TestMoney:
             page = desk.get(reverse(f"admin:payments_{model}_change", args=[key])).content.decode()
             assert reverse("admin:checkout_order_by_number", args=[made.number]) in page, model
 
-    def test_the_token_of_the_card_is_shown_nowhere(self, desk: Client) -> None:
+    def test_the_card_token_is_never_shown(self, desk: Client) -> None:
         attempt = attempt_of(order())
         pages = [
             page_of(Order.objects.get()),
@@ -341,20 +341,20 @@ class TestMoney:
         for url in pages:
             assert attempt.method_token not in desk.get(url).content.decode()
 
-    def test_what_stays_open_for_long(self, desk: Client) -> None:
+    def test_long_open_attempts(self, desk: Client) -> None:
         old, _young = attempt_of(order("unknown")), order("unknown")
         PaymentAttempt.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(minutes=10))
         answer = desk.get(reverse("admin:payments_paymentattempt_changelist"), {"open": "5"})
         assert [row.pk for row in answer.context["cl"].result_list] == [old.pk]
 
-    def test_nothing_can_be_edited(self, desk: Client) -> None:
+    def test_payments_are_read_only(self, desk: Client) -> None:
         made = order()
         url = reverse("admin:payments_payment_change", args=[made.payment_id])
         assert desk.post(url, {"amount": "1.00"}).status_code == 403
         assert Payment.objects.get().amount == made.total
 
 
-def test_reservations_by_whether_they_hold(desk: Client) -> None:
+def test_reservations_by_active_or_expired(desk: Client) -> None:
     live, expired = order("action"), order("action")
     order()
     Reservation.objects.filter(reference=expired.number).update(expires_at=timezone.now() - timedelta(minutes=1))
@@ -367,7 +367,7 @@ def test_reservations_by_whether_they_hold(desk: Client) -> None:
     assert found("expired") == [expired.number]
 
 
-def test_a_stock_page_asks_as_often_for_20_holds_as_for_2(desk: Client) -> None:
+def test_statements_of_a_stock_page_do_not_grow_with_the_holds(desk: Client) -> None:
     few_held, many_held = ProductFactory(stock=30), ProductFactory(stock=30)
     for product, number in ((few_held, 2), (many_held, 20)):
         for _ in range(number):
@@ -390,7 +390,7 @@ def test_both_languages(language: str, desk: Client) -> None:
 
 
 def test_no_page_needs_an_inline_style_or_script(desk: Client) -> None:
-    """The policy forbids them; a browser would leave them out without a word."""
+    """The content security policy forbids them, and a browser drops them silently."""
     made = order()
     names = [reverse(f"admin:{name}_changelist") for name in LISTS]
     for url in [*names, page_of(made), reverse("admin:inventory_product_add"), *OVERVIEW]:

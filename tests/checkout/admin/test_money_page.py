@@ -1,4 +1,4 @@
-"""The money page: each fault that is planted stands there, with a link to where it is mended."""
+"""The money page lists each planted inconsistency, with a link to where it is fixed."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def ago(minutes: int = 8):
 
 
 def listed(desk: Client) -> dict[str, list[str]]:
-    """The sections that are not empty, by the list that they are made of, with what each row says."""
+    """The texts of the rows of each section that is not empty, by section."""
     sections = desk.get(MONEY).context["sections"]
     return {
         shown["section"].rows.__name__: [f"{row.link} {row.what}" for row in shown["rows"]]
@@ -53,13 +53,13 @@ def paid_with_another_sum() -> str:
     return made.number
 
 
-def attempt_that_nobody_knows_of(status: str = "unknown") -> str:
+def attempt_without_an_answer(status: str = "unknown") -> str:
     made = order(None)
     PaymentAttempt.objects.filter(pk=attempt_of(made).pk).update(status=status, created_at=ago())
     return made.number
 
 
-def refund_with_no_answer(status: str = RefundStatus.UNKNOWN) -> str:
+def refund_without_an_answer(status: str = RefundStatus.UNKNOWN) -> str:
     made = order()
     OutboxMessage.objects.update(sent_at=timezone.now())
     Refund.objects.filter(pk=refund_of(made, status=status).pk).update(created_at=ago(), error="no such charge")
@@ -72,13 +72,13 @@ def refund_that_is_due() -> str:
     return made.number
 
 
-def mail_that_does_not_go() -> str:
+def undeliverable_mail() -> str:
     made = order()
     OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=2)
     return made.number
 
 
-def message_of_the_provider() -> str:
+def unsettled_webhook() -> str:
     WebhookEvent.objects.create(
         provider="stripe", event_id="evt_1", type="x", payload={}, provider_reference="pi_nobody", received_at=ago()
     )
@@ -88,17 +88,17 @@ def message_of_the_provider() -> str:
 FAULTS: list[tuple[Callable[[], str], str]] = [
     (captured_for_a_cancelled_order, "captured_without_order"),
     (paid_with_another_sum, "captured_without_order"),
-    (attempt_that_nobody_knows_of, "stuck_attempts"),
-    (lambda: attempt_that_nobody_knows_of("started"), "stuck_attempts"),
-    (refund_with_no_answer, "refunds_due"),
-    (lambda: refund_with_no_answer(RefundStatus.FAILED), "refunds_due"),
+    (attempt_without_an_answer, "stuck_attempts"),
+    (lambda: attempt_without_an_answer("started"), "stuck_attempts"),
+    (refund_without_an_answer, "refunds_due"),
+    (lambda: refund_without_an_answer(RefundStatus.FAILED), "refunds_due"),
     (refund_that_is_due, "refunds_due"),
-    (mail_that_does_not_go, "waiting_messages"),
-    (message_of_the_provider, "waiting_events"),
+    (undeliverable_mail, "waiting_messages"),
+    (unsettled_webhook, "waiting_events"),
 ]
 
 
-def test_with_nothing_loose_everything_is_green(desk: Client) -> None:
+def test_without_inconsistencies_everything_is_green(desk: Client) -> None:
     order(), order("action"), order("declined")
     refund_of(order())
     assert listed(desk) == {}
@@ -106,7 +106,7 @@ def test_with_nothing_loose_everything_is_green(desk: Client) -> None:
 
 
 @pytest.mark.parametrize(("plant", "section"), FAULTS)
-def test_what_is_planted_is_found(plant: Callable[[], str], section: str, desk: Client) -> None:
+def test_planted_inconsistencies_are_found(plant: Callable[[], str], section: str, desk: Client) -> None:
     name = plant()
     (row,) = listed(desk)[section]
     assert name in row
@@ -115,13 +115,13 @@ def test_what_is_planted_is_found(plant: Callable[[], str], section: str, desk: 
     assert "All money" not in desk.get(MONEY).content.decode()
 
 
-def test_each_list_that_a_section_leads_to_opens(desk: Client) -> None:
+def test_each_linked_list_opens(desk: Client) -> None:
     for shown in desk.get(MONEY).context["sections"]:
         if shown["section"].list_url:
             assert desk.get(shown["section"].list_url()).status_code == 200
 
 
-def test_money_that_nobody_here_knows_of_is_kept_until_somebody_deals_with_it(
+def test_an_unmatched_charge_is_kept_until_it_is_handled(
     desk: Client, sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeper, "STALE_AFTER", -timedelta(seconds=5))
@@ -132,12 +132,12 @@ def test_money_that_nobody_here_knows_of_is_kept_until_somebody_deals_with_it(
     PaymentAttempt.objects.all().delete()
     for _ in range(2):
         assert sweeper.reconcile() == 0
-    assert len(listed(desk)["unmatched_charges"]) == 2, "each once, however often the books are compared"
+    assert len(listed(desk)["unmatched_charges"]) == 2, "recorded once, however often reconciliation runs"
     charge = StrayCharge.objects.earliest("pk")
     assert (charge.amount, charge.currency) == (StrayCharge.objects.latest("pk").amount, "BRL")
     for charge in StrayCharge.objects.all():
         url = reverse("admin:payments_straycharge_change", args=[charge.pk])
-        assert desk.post(url, {"note": ""}).status_code == 200, "it has to be said what was done"
+        assert desk.post(url, {"note": ""}).status_code == 200, "a note is required"
         assert desk.post(url, {"note": "paid back"}).status_code == 302
         assert desk.post(url, {"note": "once more"}).status_code == 403
     assert sweeper.reconcile() == 0
@@ -146,7 +146,7 @@ def test_money_that_nobody_here_knows_of_is_kept_until_somebody_deals_with_it(
     assert [(entry.actor, entry.reason) for entry in entries] == [("chefe@example.com", "paid back")] * 2
 
 
-def test_a_charge_of_no_order_is_dealt_with_only_by_whoever_may() -> None:
+def test_handling_an_unmatched_charge_requires_permission() -> None:
     charge = StrayCharge.objects.create(provider="stripe", provider_reference="pi_1", amount="1.00", currency="BRL")
     url = reverse("admin:payments_straycharge_change", args=[charge.pk])
     reader = staff_with("payments.view_straycharge")
@@ -156,7 +156,7 @@ def test_a_charge_of_no_order_is_dealt_with_only_by_whoever_may() -> None:
     assert charge.dealt_at is None
 
 
-def test_a_refund_that_was_made_anew_is_no_loose_end(desk: Client) -> None:
+def test_a_refund_that_was_retried_is_not_listed(desk: Client) -> None:
     made = order()
     OutboxMessage.objects.update(sent_at=timezone.now())
     Refund.objects.filter(pk=refund_of(made, status=RefundStatus.FAILED).pk).update(created_at=ago())
@@ -165,19 +165,19 @@ def test_a_refund_that_was_made_anew_is_no_loose_end(desk: Client) -> None:
     assert listed(desk) == {}
 
 
-def test_one_that_has_only_begun_is_nobodys_business_yet(desk: Client) -> None:
+def test_a_recent_attempt_is_not_listed_yet(desk: Client) -> None:
     order("unknown"), order()
     order("action")
     assert Order.objects.filter(status=OrderStatus.AWAITING_PAYMENT).count() == 2
     assert listed(desk) == {}
 
 
-def test_it_asks_as_often_for_20_rows_as_for_2(desk: Client) -> None:
+def test_statements_do_not_grow_with_the_rows(desk: Client) -> None:
     def plant(number: int) -> None:
         for _ in range(number):
             captured_for_a_cancelled_order()
-            attempt_that_nobody_knows_of()
-            refund_with_no_answer()
+            attempt_without_an_answer()
+            refund_without_an_answer()
             refund_that_is_due()
 
     plant(2)
@@ -187,8 +187,8 @@ def test_it_asks_as_often_for_20_rows_as_for_2(desk: Client) -> None:
     assert few <= 12
 
 
-def test_each_section_only_for_whoever_may_see_it() -> None:
-    mail_that_does_not_go()
+def test_each_section_requires_its_permission() -> None:
+    undeliverable_mail()
     assert staff_with("checkout.view_order").get(MONEY).status_code == 403
     page = staff_with("payments.view_payment").get(MONEY)
     assert [shown["section"].permission for shown in page.context["sections"]] == ["payments.view_payment"]

@@ -1,4 +1,4 @@
-"""Who may do what: each role tries everything, by request, whatever its pages show."""
+"""Permissions: each role requests everything, whatever its pages offer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,10 +21,10 @@ from tests.support.staff import client_of
 
 pytestmark = pytest.mark.django_db
 
-EVERYBODY = set(ROLES)
+ALL_ROLES = set(ROLES)
 
 
-def somebody(role: str) -> Client:
+def client_with(role: str) -> Client:
     person = User.objects.create(email=f"{role}@example.com", is_staff=True)
     person.groups.add(Group.objects.get(name=role))
     return client_of(person)
@@ -43,7 +43,7 @@ def presses(verb: str, outcome: str = "approved") -> Callable[[Client], Any]:
 
 
 def asks(step: str, outcome: str) -> Callable[[Client], Any]:
-    """Sends the form of a grave step. It lacks what it needs, so that whoever may is asked again: 409, and no 403."""
+    """Posts an incomplete form of a confirmed action: 409 for those who may, 403 for all others."""
     return lambda client: client.post(reverse(f"admin:checkout_order_{step}", args=[order(outcome).pk]), {})
 
 
@@ -59,10 +59,10 @@ def unmatched_charge() -> StrayCharge:
     return StrayCharge.objects.create(provider="stripe", provider_reference="pi_1", amount="1.00", currency="BRL")
 
 
-# What is tried, and the roles that may. Everybody else gets 403.
+# Requests, and the roles that may send them. All others get 403.
 TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
-    "read orders": (reads("checkout_order"), EVERYBODY),
-    "read an order": (opens(lambda: page_of(order())), EVERYBODY),
+    "read orders": (reads("checkout_order"), ALL_ROLES),
+    "read an order": (opens(lambda: page_of(order())), ALL_ROLES),
     "read mails": (reads("checkout_outboxmessage"), {"viewer", "support", "finance"}),
     "read payments": (reads("payments_payment"), {"viewer", "support", "finance"}),
     "read attempts": (reads("payments_paymentattempt"), {"viewer", "support", "finance"}),
@@ -104,9 +104,9 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("what", TRIED)
-def test_each_role_does_its_own_and_no_more(what: str, role: str) -> None:
+def test_each_role_may_do_exactly_its_own(what: str, role: str) -> None:
     attempt, allowed = TRIED[what]
-    answer = attempt(somebody(role))
+    answer = attempt(client_with(role))
     if role in allowed:
         assert answer.status_code in (200, 302, 409)
     else:
@@ -116,10 +116,10 @@ def test_each_role_does_its_own_and_no_more(what: str, role: str) -> None:
         )
 
 
-class TestSeveralAtOnce:
+class TestBulkActions:
     def act(self, role: str, model: str, action: str, row: Any) -> None:
         data = {"action": action, "_selected_action": [row.pk]}
-        somebody(role).post(reverse(f"admin:{model}_changelist"), data)
+        client_with(role).post(reverse(f"admin:{model}_changelist"), data)
 
     @pytest.mark.parametrize("role", ROLES)
     def test_shipping(self, role: str) -> None:
@@ -128,7 +128,7 @@ class TestSeveralAtOnce:
         assert (Order.objects.get(pk=made.pk).status == OrderStatus.SHIPPED) == (role == "stock")
 
     @pytest.mark.parametrize("role", ROLES)
-    def test_sending_mails(self, role: str) -> None:
+    def test_resending_mails(self, role: str) -> None:
         message = OutboxMessage.objects.get(order=order())
         self.act(role, "checkout_outboxmessage", "send_now", message)
         assert (OutboxMessage.objects.get(pk=message.pk).due_at > message.due_at) == (role == "support")
@@ -146,7 +146,7 @@ class TestSeveralAtOnce:
         assert Stock.objects.filter(pk=stock.pk).exists()
 
 
-# Which buttons of the pages of a paid, a waiting and a shipped order are offered.
+# The buttons offered on the pages of a paid, a waiting and a shipped order.
 OFFERED = {
     "viewer": (set(), set(), set()),
     "support": ({"resend"}, {"ask", "cancel"}, {"resend"}),
@@ -156,8 +156,8 @@ OFFERED = {
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_only_what_may_be_pressed_is_shown(role: str) -> None:
-    client = somebody(role)
+def test_only_permitted_buttons_are_shown(role: str) -> None:
+    client = client_with(role)
     paid, waiting, shipped = order(), order("action"), order()
     Order.objects.filter(pk=shipped.pk).update(status=OrderStatus.SHIPPED)
 
@@ -180,10 +180,10 @@ class TestTheGroups:
             for group in Group.objects.prefetch_related("permissions__content_type")
         }
 
-    def test_are_as_the_code_says(self) -> None:
+    def test_match_the_code(self) -> None:
         assert self.rights() == {name: set(rights) for name, rights in ROLES.items()}
 
-    def test_are_brought_back_in_step_and_others_left_alone(self) -> None:
+    def test_are_restored_and_other_groups_stay_unchanged(self) -> None:
         own = Group.objects.create(name="night shift")
         own.permissions.add(Permission.objects.get(codename="refund_order"))
         Group.objects.get(name="viewer").permissions.add(Permission.objects.get(codename="refund_order"))
@@ -192,16 +192,16 @@ class TestTheGroups:
         keep_roles()
         assert self.rights() == {"night shift": {"checkout.refund_order"}, **{n: set(r) for n, r in ROLES.items()}}
 
-    def test_are_made_whatever_app_comes_last(self, settings) -> None:
-        """One without models, such as the demo's toolbar, is never announced."""
+    def test_are_created_whichever_app_migrates_last(self, settings) -> None:
+        """An app without models, such as the demo's toolbar, sends no post_migrate."""
         settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django.contrib.humanize"]
         assert last_app_with_models().label == "forms"
 
-    def test_no_role_moves_money_and_goods_both(self) -> None:
+    def test_no_role_moves_both_money_and_stock(self) -> None:
         for rights in ROLES.values():
             assert not {"checkout.refund_order", "inventory.adjust_stock"} <= rights
 
-    def test_each_has_somebody_in_the_demo(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_each_has_a_user_in_the_demo(self, capsys: pytest.CaptureFixture[str]) -> None:
         call_command("seed_demo", password="quatro-palavras-bem-longas")
         printed = capsys.readouterr().out
         for role in ROLES:

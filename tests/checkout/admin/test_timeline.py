@@ -1,4 +1,4 @@
-"""One list of all that happened to an order, oldest first."""
+"""The timeline of an order: every event, oldest first."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,18 +23,18 @@ def steps(desk: Client, made: Order) -> list[Any]:
     return list(desk.get(page_of(made)).context["steps"])
 
 
-def said(desk: Client, made: Order) -> list[str]:
+def titles(desk: Client, made: Order) -> list[str]:
     return [str(step.text) for step in steps(desk, made)]
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_of_an_order_that_was_bought_sent_and_paid_back(desk: Client, boss, mailoutbox) -> None:
+def test_an_order_bought_shipped_and_refunded(desk: Client, boss, mailoutbox) -> None:
     made = order_of(ready_cart())
     event_of(attempt_of(made))
     outbox.relay()
     press(desk, "resend", made)
     services.refund_order(made, amount=made.total, reason="torn", restock=True, idempotency_key="k", by=boss)
-    assert said(desk, made) == [
+    assert titles(desk, made) == [
         "Order placed",
         "Goods reserved",
         "Payment requested from the provider",
@@ -56,17 +56,17 @@ def test_of_an_order_that_was_bought_sent_and_paid_back(desk: Client, boss, mail
     assert (started.by, started.detail) == ("chefe@example.com", "torn")
 
 
-def test_of_one_that_was_declined(desk: Client) -> None:
-    assert said(desk, order("declined"))[-3:] == ["Declined", "Cancelled", "Goods released"]
+def test_a_declined_order(desk: Client) -> None:
+    assert titles(desk, order("declined"))[-3:] == ["Declined", "Cancelled", "Goods released"]
 
 
-def test_of_one_whose_end_nobody_knows(desk: Client) -> None:
+def test_an_order_with_an_unknown_outcome(desk: Client) -> None:
     made = order("unknown")
     last = steps(desk, made)[-1]
     assert (str(last.text), last.tone) == ("Unknown", "bad")
 
 
-def test_mails_that_do_not_go_out(desk: Client) -> None:
+def test_mails_that_fail(desk: Client) -> None:
     made = order()
     OutboxMessage.objects.update(tries=4, last_error="ConnectionRefusedError: [Errno 111]")
     (mail,) = (step for step in steps(desk, made) if str(step.kind) == "mail")
@@ -74,21 +74,21 @@ def test_mails_that_do_not_go_out(desk: Client) -> None:
     assert mail.detail == "tries: 4 · ConnectionRefusedError: [Errno 111]"
 
 
-def test_mails_that_went(desk: Client, mailoutbox) -> None:
+def test_mails_that_were_sent(desk: Client, mailoutbox) -> None:
     made = order()
     outbox.relay()
     due, sent = (step for step in steps(desk, made) if str(step.kind) == "mail")
     assert (due.detail, sent.detail) == ("due", "sent · tries: 1")
 
 
-def test_an_open_refund_can_be_asked_for_again_from_here(desk: Client) -> None:
+def test_an_open_refund_can_be_retried_from_here(desk: Client) -> None:
     made = order()
     refund = refund_of(made, status=RefundStatus.UNKNOWN)
     link = f"{reverse('admin:checkout_order_refund', args=[made.pk])}?again={refund.pk}"
     assert link in desk.get(page_of(made)).content.decode()
 
 
-def test_a_hold_that_ran_out_was_let_go_then(desk: Client) -> None:
+def test_an_expired_hold_shows_when_it_was_released(desk: Client) -> None:
     made = order("action")
     from inventory.models import Reservation
 
@@ -98,8 +98,8 @@ def test_a_hold_that_ran_out_was_let_go_then(desk: Client) -> None:
     assert released.at == past
 
 
-def test_nothing_of_another_order_stands_there(desk: Client) -> None:
+def test_other_orders_do_not_appear(desk: Client) -> None:
     made, other = order(), order()
     press(desk, "ship", other)
-    assert "Marked as shipped" in said(desk, other)
-    assert "Marked as shipped" not in said(desk, made)
+    assert "Marked as shipped" in titles(desk, other)
+    assert "Marked as shipped" not in titles(desk, made)

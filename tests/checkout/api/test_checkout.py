@@ -1,4 +1,4 @@
-"""POST carts/{id}/checkout/: each answer of the contract, against a provider that answers over HTTP."""
+"""POST carts/{id}/checkout/: each response of the contract, with a provider reached over HTTP."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ AUTHENTICATE = "pm_card_authenticationRequired"
 
 
 class TestPaid:
-    def test_the_order_as_the_contract_prints_it(self, app: App) -> None:
+    def test_the_order_as_in_the_contract(self, app: App) -> None:
         cart = ready_cart([ProductFactory(sku="MUG", name="Caneca", price="19.90", stock=5)], quantity=3)
         answer = app.check_out(cart)
         assert answer.status_code == 201
@@ -60,7 +60,7 @@ class TestPaid:
         }
 
     @pytest.mark.parametrize("method", ["pm_card_visa", AUTHENTICATE, "pix"])
-    def test_it_answers_with_the_order_as_it_is_read_later(self, app: App, method: str) -> None:
+    def test_the_response_equals_the_order_read_later(self, app: App, method: str) -> None:
         answered = app.check_out(ready_cart(3), method).json()
         assert app.get(f"orders/{answered['number']}/", order_token=answered["token"]).json() == answered
 
@@ -117,7 +117,7 @@ class TestAwaitingPayment:
         assert order["status"] == "paid"
         assert order["payment"] == {"status": "paid", "method": "pix", "action": None}
 
-    def test_an_answer_that_was_lost(self, app: App, sandbox: Sandbox) -> None:
+    def test_a_lost_answer(self, app: App, sandbox: Sandbox) -> None:
         cart = ready_cart()
         sandbox.fault("lost_answer")
         answer = app.check_out(cart)
@@ -127,7 +127,7 @@ class TestAwaitingPayment:
         assert answer.json()["payment"] == {"status": "pending", "method": "card", "action": None}
         assert app.get(f"carts/{cart.id}/").json()["status"] == "checking_out"
 
-    def test_the_cart_is_not_changed_meanwhile(self, app: App, sandbox: Sandbox) -> None:
+    def test_the_cart_cannot_change_meanwhile(self, app: App, sandbox: Sandbox) -> None:
         cart = ready_cart()
         sandbox.fault("lost_answer")
         app.check_out(cart)
@@ -163,7 +163,7 @@ class TestRefused:
         assert answer.headers["Content-Language"] == "pt-br"
         assert_problem(answer, 402, "payment_declined")
 
-    def test_what_the_bank_said_stays_here(self, app: App) -> None:
+    def test_the_banks_reason_is_not_exposed(self, app: App) -> None:
         assert "decline_code" not in app.check_out(ready_cart(), DECLINED).json()
 
     def test_insufficient_stock(self, app: App) -> None:
@@ -213,14 +213,14 @@ class TestRefused:
         assert int(answer.headers["Retry-After"]) >= 1
         assert app.get(f"carts/{cart.id}/").json()["status"] == "open"
 
-    def test_a_cart_that_is_not_there(self, app: App) -> None:
+    def test_an_unknown_cart(self, app: App) -> None:
         assert_problem(app.check_out({"id": "A" * 43, "total": "1.00"}), 404, "not_found")
 
     @pytest.mark.parametrize(
         "total",
         ["", "-1.00", "1.234", "1,00", "1e3", "NaN", "R$ 1.00", "٣.00", "9" * 20, 10.0, 10, True, None, ["1.00"]],
     )
-    def test_a_total_is_text_with_two_decimals(self, app: App, total: Any) -> None:
+    def test_a_total_is_a_string_with_two_decimals(self, app: App, total: Any) -> None:
         cart = app.post("carts/").json()
         assert_problem(app.check_out(cart, expected_total=total), 422, "invalid", "expected_total")
 
@@ -237,7 +237,7 @@ class TestRefused:
 
 
 class TestRepeated:
-    def test_the_first_answer_comes_again(self, app: App, sandbox: Sandbox) -> None:
+    def test_the_first_response_is_replayed(self, app: App, sandbox: Sandbox) -> None:
         cart = ready_cart()
         first, again = app.check_out(cart), app.check_out(cart)
         assert (again.status_code, again.json()) == (201, first.json())
@@ -245,7 +245,7 @@ class TestRepeated:
         assert sandbox.ledger()["captured"] == cart.total * 100
         assert Order.objects.count() == 1
 
-    def test_a_total_written_otherwise_is_the_same_body(self, app: App) -> None:
+    def test_another_notation_of_the_total_is_the_same_body(self, app: App) -> None:
         product = ProductFactory(price="50.00", stock=1)
         cart = ready_cart([product])
         app.check_out(cart, expected_total="60.00")
@@ -269,21 +269,21 @@ class TestRepeated:
         assert app.check_out(ready_cart()).status_code == 201
         assert app.check_out(ready_cart()).status_code == 201
 
-    def test_a_refusal_that_did_nothing_frees_the_key(self, app: App) -> None:
+    def test_a_refusal_without_effect_frees_the_key(self, app: App) -> None:
         cart = ready_cart([ProductFactory(stock=5)], quantity=5)
         Stock.objects.update(on_hand=3)
         assert_problem(app.check_out(cart), 409, "insufficient_stock")
         Stock.objects.update(on_hand=5)
         assert app.check_out(cart).status_code == 201
 
-    def test_while_the_first_is_at_work(self, app: App) -> None:
+    def test_while_the_first_is_running(self, app: App) -> None:
         cart = ready_cart()
         app.check_out(cart)
         IdempotencyKey.objects.update(response_status=None, response_body=None)
         assert_problem(app.check_out(cart), 409, "checkout_in_progress")
 
-    def test_after_a_crash_the_order_is_found_again(self, app: App, sandbox: Sandbox) -> None:
-        """The first request paid, and died before it could keep its answer."""
+    def test_after_a_crash_the_order_is_found(self, app: App, sandbox: Sandbox) -> None:
+        """The first request paid, and died before it could store its response."""
         cart = ready_cart()
         first = app.check_out(cart).json()
         long_ago = timezone.now() - ABANDONED_AFTER * 2
@@ -293,7 +293,7 @@ class TestRepeated:
         assert app.check_out(cart).headers["Idempotent-Replayed"] == "true"
         assert sandbox.ledger()["captured"] == cart.total * 100
 
-    def test_after_a_crash_before_the_order_it_is_made(self, app: App, monkeypatch: Any) -> None:
+    def test_after_a_crash_before_the_order_it_is_placed(self, app: App, monkeypatch: Any) -> None:
         cart = ready_cart()
         with monkeypatch.context() as patch:
             patch.setattr("checkout.place_order.payments.open_payment", Mock(side_effect=OSError("The process died.")))
@@ -301,8 +301,8 @@ class TestRepeated:
         IdempotencyKey.objects.update(started_at=timezone.now() - ABANDONED_AFTER * 2)
         assert app.check_out(cart).status_code == 201
 
-    def test_after_a_crash_a_declined_card_is_not_tried_once_more(self, app: App) -> None:
-        """The bank had said no, and the process died before it could keep that answer."""
+    def test_after_a_crash_a_declined_card_is_not_charged_again(self, app: App) -> None:
+        """The bank declined, and the process died before it could store that response."""
         cart = ready_cart()
         first = app.check_out(cart, DECLINED).json()
         long_ago = timezone.now() - ABANDONED_AFTER * 2
@@ -312,10 +312,10 @@ class TestRepeated:
         assert PaymentAttempt.objects.count() == 1
 
     @pytest.mark.parametrize(("method", "status", "stands"), [(DECLINED, 402, "declined"), ("pix", 202, "action")])
-    def test_who_is_overtaken_by_a_repeat_orders_nothing(
+    def test_a_request_overtaken_by_its_retry_orders_nothing(
         self, app: App, monkeypatch: Any, method: str, status: int, stands: str
     ) -> None:
-        """The first request is slow and its repeat late; it has its answer when the first one goes on."""
+        """The first request stalls until its retry has been answered, and then goes on."""
         cart, repeats = ready_cart(), list[Any]()
 
         @contextmanager
@@ -331,8 +331,8 @@ class TestRepeated:
         assert PaymentAttempt.objects.get().status == stands
         assert app.check_out(cart, method).json() == repeats[0].json()
 
-    def test_after_a_crash_while_the_provider_was_asked(self, app: App, sandbox: Sandbox, monkeypatch: Any) -> None:
-        """Nobody interferes while the call may be under way; then the provider tells what became of it."""
+    def test_after_a_crash_during_the_provider_call(self, app: App, sandbox: Sandbox, monkeypatch: Any) -> None:
+        """Retries wait while the call may still be in flight; after that the provider is asked for the outcome."""
         cart = ready_cart()
         with monkeypatch.context() as patch:
             patch.setattr("checkout.place_order.settle", Mock(side_effect=OSError("The process died.")))

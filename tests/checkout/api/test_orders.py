@@ -29,27 +29,27 @@ class TestOne:
         assert answer.json()["number"] == placed.number
         assert set(answer.headers["Cache-Control"].split(", ")) == {"private", "no-store"}
 
-    def test_the_number_may_be_typed_in_small_letters(self, app: App) -> None:
+    def test_the_number_may_be_in_lower_case(self, app: App) -> None:
         placed = order()
         assert app.get(f"orders/{placed.number.lower()}/", order_token=placed.token).status_code == 200
 
-    def test_its_owner_needs_none(self, user: Any, users_app: App) -> None:
+    def test_its_owner_needs_no_token(self, user: Any, users_app: App) -> None:
         placed = order(user.pk)
         assert users_app.get(f"orders/{placed.number}/").json()["number"] == placed.number
 
     @pytest.mark.parametrize("token", ["", "x", "A" * 43, "ç", "\0"])
-    def test_nobody_else(self, app: App, token: str) -> None:
+    def test_no_one_else(self, app: App, token: str) -> None:
         placed = order(UserFactory().pk)
         assert_problem(app.get(f"orders/{placed.number}/", order_token=token), 404, "not_found")
         stranger = App(UserFactory())
         assert_problem(stranger.get(f"orders/{placed.number}/", order_token=token), 404, "not_found")
 
-    def test_another_order_s_token(self, app: App) -> None:
+    def test_another_orders_token(self, app: App) -> None:
         placed, other = order(), order()
         assert_problem(app.get(f"orders/{placed.number}/", order_token=other.token), 404, "not_found")
 
     @pytest.mark.parametrize("number", ["0000000000", "1", "x" * 11, "%00" * 10, "AAAAAAAAA-"])
-    def test_no_such_order(self, app: App, number: str) -> None:
+    def test_an_unknown_order(self, app: App, number: str) -> None:
         assert_problem(app.get(f"orders/{number}/"), 404, "not_found")
 
     def test_a_cancelled_payment(self, app: App) -> None:
@@ -61,7 +61,7 @@ class TestOne:
 
 
 class TestMine:
-    def test_newest_first_and_nobody_else_s(self, user: Any, users_app: App) -> None:
+    def test_newest_first_and_only_mine(self, user: Any, users_app: App) -> None:
         mine = [order(user.pk).number, order(user.pk).number]
         order()
         order(UserFactory().pk)
@@ -71,11 +71,11 @@ class TestMine:
         assert [document["number"] for document in page["results"]] == mine[::-1]
         assert page["results"][0] == users_app.get(f"orders/{mine[1]}/").json()
 
-    def test_only_signed_in(self, app: App) -> None:
+    def test_requires_sign_in(self, app: App) -> None:
         answer = app.get("orders/")
         assert_problem(answer, 401, "not_authenticated")
         assert answer.headers["WWW-Authenticate"] == "Token"
 
     @pytest.mark.parametrize("number", ["2", "0", "x"])
-    def test_a_page_that_is_not_there(self, users_app: App, number: str) -> None:
+    def test_a_page_out_of_range(self, users_app: App, number: str) -> None:
         assert_problem(users_app.get("orders/", {"page": number}), 404, "not_found")

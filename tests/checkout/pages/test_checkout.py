@@ -1,6 +1,6 @@
-"""The checkout page without scripts: what a shopper types, sees, and gets back when something is refused.
+"""The checkout page without JavaScript: what a shopper types and sees, and what is kept when something is refused.
 
-The provider is the sandbox; what its script does in the browser (turn card data into a token) is done by hand here.
+The provider is the sandbox. The tests play the part of its script, which turns card data into a token.
 """
 
 import re
@@ -56,11 +56,11 @@ def pay_by_card(page: Page, token: str = VISA) -> Page:
     return page.send("/checkout/pay/", method="card", payment_method=token)
 
 
-class TestTheParts:
-    def test_an_empty_cart_has_nothing_to_check_out(self, visitor: Visitor) -> None:
+class TestParts:
+    def test_an_empty_cart_cannot_check_out(self, visitor: Visitor) -> None:
         assert visitor.open("/checkout/").url == "/cart/"
 
-    def test_one_part_is_open_at_a_time_and_finished_ones_fold(self, visitor: Visitor, product: Product) -> None:
+    def test_one_part_is_open_at_a_time_and_finished_ones_collapse(self, visitor: Visitor, product: Product) -> None:
         page = checkout_of(visitor, product)
         assert [form.action for form in page.forms] == ["/checkout/contact/"]
         page = page.send("/checkout/contact/", **TYPED)
@@ -78,19 +78,19 @@ class TestTheParts:
         assert "Rua Augusta" in page.html
         assert [form.action for form in page.forms] == ["/checkout/pay/"], "the same CEP keeps its delivery"
 
-    def test_nothing_leads_away_but_the_cart_and_help(self, visitor: Visitor, product: Product) -> None:
+    def test_it_links_to_the_cart_and_help_only(self, visitor: Visitor, product: Product) -> None:
         page = checkout_of(visitor, product)
         links = set(re.findall(r'<a [^>]*href="([^"#]+)', page.html))
         assert links == {"/help/", "/cart/", "/account/sign-in/?next=/checkout/"}
 
-    def test_the_total_is_in_view_at_every_part(self, visitor: Visitor, product: Product) -> None:
+    def test_the_total_is_visible_in_every_part(self, visitor: Visitor, product: Product) -> None:
         page = checkout_of(visitor, product)
         assert "R$\u00a099.80" in page.html
         page = page.send("/checkout/contact/", **TYPED)
         page = page.send("/checkout/delivery/")
         assert "R$\u00a0109.80" in page.html
 
-    def test_freight_chosen_in_the_cart_is_not_asked_again(self, visitor: Visitor, product: Product) -> None:
+    def test_freight_chosen_in_the_cart_is_kept(self, visitor: Visitor, product: Product) -> None:
         checkout_of(visitor, product)
         visitor.open("/cart/").send("/cart/delivery/", postal_code="01310200")
         page = visitor.open("/checkout/")
@@ -100,13 +100,15 @@ class TestTheParts:
         assert [form.action for form in page.forms] == ["/checkout/pay/"]
 
     @pytest.mark.parametrize("path", ["contact", "delivery", "pay"])
-    def test_a_reload_of_a_parts_address_is_safe(self, visitor: Visitor, product: Product, path: str) -> None:
+    def test_reloading_a_parts_url_is_safe(self, visitor: Visitor, product: Product, path: str) -> None:
         checkout_of(visitor, product)
         assert visitor.open(f"/checkout/{path}/").url == "/checkout/"
 
 
 class TestContact:
-    def test_nothing_typed_is_lost_and_each_error_stands_twice(self, visitor: Visitor, product: Product) -> None:
+    def test_input_is_kept_and_each_error_is_shown_at_its_field_and_in_the_summary(
+        self, visitor: Visitor, product: Product
+    ) -> None:
         wrong = {**TYPED, "email": "ana@", "postal_code": "0131", "phone": "12", "number": ""}
         page = checkout_of(visitor, product).send("/checkout/contact/", **wrong)
         assert page.status == 422
@@ -120,17 +122,17 @@ class TestContact:
                 rf'aria-describedby="[^"]*id_{name}_error[^>]*id="id_{name}"', page.html
             )
 
-    def test_the_state_follows_from_the_cep(self, visitor: Visitor, product: Product) -> None:
+    def test_the_cep_fills_in_the_state(self, visitor: Visitor, product: Product) -> None:
         page = checkout_of(visitor, product).send("/checkout/contact/", **{**TYPED, "state": ""})
         assert "São Paulo – SP, 01310-200" in page.html
 
-    def test_a_state_that_the_cep_denies_is_asked_about(self, visitor: Visitor, product: Product) -> None:
+    def test_a_state_that_contradicts_the_cep_is_an_error(self, visitor: Visitor, product: Product) -> None:
         page = checkout_of(visitor, product).send("/checkout/contact/", **{**TYPED, "state": "RJ"})
         assert page.status == 422
         assert 'id="id_state_error"' in page.html
         assert page.form("/checkout/contact/").fields["street"] == "Avenida Paulista"
 
-    def test_without_scripts_a_button_fills_in_what_the_cep_tells(self, visitor: Visitor, product: Product) -> None:
+    def test_without_scripts_a_button_looks_up_the_cep(self, visitor: Visitor, product: Product) -> None:
         page = checkout_of(visitor, product)
         page = page.send("/checkout/contact/", email="ana@example.com", postal_code="20040-002", look_up="1")
         fields = page.form("/checkout/contact/").fields
@@ -138,11 +140,11 @@ class TestContact:
         assert "need your attention" not in page.html
 
     @pytest.mark.parametrize("phone", ["11987654321", "+55 11 98765-4321", "(11) 3333-4444", ""])
-    def test_phones_are_taken_as_people_type_them(self, visitor: Visitor, product: Product, phone: str) -> None:
+    def test_phone_formats_are_accepted(self, visitor: Visitor, product: Product, phone: str) -> None:
         checkout_of(visitor, product).send("/checkout/contact/", **{**TYPED, "phone": phone})
         assert Cart.objects.get().phone in ("11987654321", "1133334444", "")
 
-    def test_fields_bring_the_right_keyboard_and_autofill(self, visitor: Visitor, product: Product) -> None:
+    def test_fields_set_input_mode_and_autocomplete(self, visitor: Visitor, product: Product) -> None:
         html = checkout_of(visitor, product).html
         for name, token in {
             "email": "email", "name": "shipping name", "postal_code": "shipping postal-code",
@@ -177,7 +179,7 @@ class TestPaying:
         assert sandbox.ledger()["captured"] == 10980
         assert "Cart, empty" in page.html
 
-    def test_pix_needs_no_script_at_all(self, visitor: Visitor, product: Product, sandbox) -> None:
+    def test_pix_works_without_scripts(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = at_payment(visitor, product).send("/checkout/pay/", method="pix")
         assert "Pay R$\u00a0109.80 with Pix" in page.html
         attempt = PaymentAttempt.objects.get()
@@ -187,7 +189,7 @@ class TestPaying:
         visitor.client.get(f"{page.url}progress/?{page.query}&was=pix")
         assert "Thank you! Your order is paid." in visitor.open(f"{page.url}?{page.query}").html
 
-    def test_a_declined_card_gives_the_cart_back(self, visitor: Visitor, product: Product, sandbox) -> None:
+    def test_a_declined_card_reopens_the_cart(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = pay_by_card(at_payment(visitor, product), DECLINED)
         assert page.status == 402
         assert "The bank declined this card. Nothing was charged." in page.html
@@ -196,33 +198,33 @@ class TestPaying:
         assert "Thank you!" in page.html
         assert sandbox.ledger()["captured"] == 10980
 
-    def test_a_form_sent_twice_orders_once(self, visitor: Visitor, product: Product, sandbox) -> None:
+    def test_a_form_sent_twice_places_one_order(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = at_payment(visitor, product)
         first, second = pay_by_card(page), pay_by_card(page)
         assert first.url == second.url
         assert Order.objects.count() == 1
         assert sandbox.ledger()["captured"] == 10980
 
-    def test_a_declined_form_sent_again_is_not_tried_again(self, visitor: Visitor, product: Product, sandbox) -> None:
+    def test_a_declined_form_sent_again_is_not_charged_again(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = at_payment(visitor, product)
         pay_by_card(page, DECLINED)
         again = pay_by_card(page, DECLINED)
         assert again.status == 402
         assert PaymentAttempt.objects.count() == 1
 
-    def test_a_card_whose_token_did_not_come_is_explained(self, visitor: Visitor, product: Product) -> None:
+    def test_a_missing_card_token_is_explained(self, visitor: Visitor, product: Product) -> None:
         page = at_payment(visitor, product).send("/checkout/pay/", method="card")
         assert page.status == 422
         assert "did not reach the payment provider" in page.html
         assert not Order.objects.exists()
 
-    def test_a_token_that_is_none_is_refused(self, visitor: Visitor, product: Product) -> None:
+    def test_an_invalid_token_is_refused(self, visitor: Visitor, product: Product) -> None:
         page = pay_by_card(at_payment(visitor, product), "4242424242424242")
         assert "We cannot use this payment method" in page.html
         assert "4242424242424242" not in page.html
         assert not Order.objects.exists()
 
-    def test_a_higher_price_asks_for_a_new_yes(self, visitor: Visitor, product: Product, sandbox) -> None:
+    def test_a_higher_price_has_to_be_confirmed(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = at_payment(visitor, product)
         Product.objects.filter(pk=product.pk).update(price=Decimal("120.00"))
         cache.delete_pattern("*")
@@ -240,7 +242,7 @@ class TestPaying:
         assert "Thank you!" in pay_by_card(page).html
         assert Order.objects.get().total == Decimal("60.00")
 
-    def test_goods_that_just_went_lead_to_the_marked_line(self, visitor: Visitor, product: Product) -> None:
+    def test_goods_that_just_sold_out_are_marked_in_the_cart(self, visitor: Visitor, product: Product) -> None:
         page = at_payment(visitor, product)
         Stock.objects.filter(product=product).update(on_hand=0)
         page = pay_by_card(page)
@@ -248,7 +250,7 @@ class TestPaying:
         assert "Nothing was charged" in page.html or "Your cart has just changed" in page.html
         assert not Order.objects.exists()
 
-    def test_a_quote_that_ran_out_is_chosen_again(self, visitor: Visitor, product: Product) -> None:
+    def test_an_expired_quote_has_to_be_chosen_again(self, visitor: Visitor, product: Product) -> None:
         page = at_payment(visitor, product)
         Quote.objects.update(expires_at=timezone.now())
         page = pay_by_card(page)
@@ -256,7 +258,7 @@ class TestPaying:
         assert [form.action for form in page.forms] == ["/checkout/delivery/"]
         assert "Thank you!" in pay_by_card(page.send("/checkout/delivery/")).html
 
-    def test_an_old_tab_of_another_cart_orders_nothing(self, visitor: Visitor, product: Product) -> None:
+    def test_a_stale_tab_of_another_cart_orders_nothing(self, visitor: Visitor, product: Product) -> None:
         old = at_payment(visitor, product)
         assert "Thank you!" in pay_by_card(old).html
         at_payment(visitor, product)
@@ -264,7 +266,7 @@ class TestPaying:
         assert "This page was out of date." in page.html
         assert Order.objects.count() == 1
 
-    def test_a_provider_that_is_away_says_so_and_keeps_everything(
+    def test_a_provider_outage_is_explained_and_input_is_kept(
         self, visitor: Visitor, product: Product, settings
     ) -> None:
         page = at_payment(visitor, product)
@@ -287,7 +289,7 @@ class TestThreeDSecure:
         assert "Your bank needs to confirm it is you" in page.html
         assert f'http-equiv="refresh" content="1; url={attempt.action["url"]}"' in page.html
         again = visitor.open(f"{page.url}?token={Order.objects.get().token}")
-        assert 'content="1; url=' not in again.html, "who comes back is not sent away again"
+        assert 'content="1; url=' not in again.html, "a returning shopper is not redirected again"
 
     def test_confirmed_at_the_bank_is_paid(self, visitor: Visitor, product: Product, sandbox) -> None:
         pay_by_card(at_payment(visitor, product), AUTHENTICATE)
@@ -295,7 +297,7 @@ class TestThreeDSecure:
         page = visitor.open(back.removeprefix("http://127.0.0.1:8000"))
         assert "Thank you! Your order is paid." in page.html
 
-    def test_refused_at_the_bank_gives_the_cart_back(self, visitor: Visitor, product: Product, sandbox) -> None:
+    def test_refused_at_the_bank_reopens_the_cart(self, visitor: Visitor, product: Product, sandbox) -> None:
         pay_by_card(at_payment(visitor, product), AUTHENTICATE)
         back = sandbox.answer_challenge(PaymentAttempt.objects.get().provider_reference, authenticate=False)
         page = visitor.open(back.removeprefix("http://127.0.0.1:8000"))
@@ -304,7 +306,7 @@ class TestThreeDSecure:
         assert "Thank you!" in pay_by_card(page).html
 
 
-class TestWaiting:
+class TestPending:
     def test_unknown_is_not_failed(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = at_payment(visitor, product)
         sandbox.fault("lost_answer", times=1)
@@ -313,7 +315,7 @@ class TestWaiting:
         assert "please do not pay again" in page.html
         assert visitor.open("/checkout/").url == page.url, "the cart's payment cannot be started twice"
 
-    def test_progress_says_nothing_until_something_changes(self, visitor: Visitor, product: Product, sandbox) -> None:
+    def test_progress_is_empty_until_something_changes(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = at_payment(visitor, product).send("/checkout/pay/", method="pix")
         address = f"{page.url}progress/?{page.query}&was=pix"
         assert visitor.client.get(address).status_code == 204
@@ -322,7 +324,7 @@ class TestWaiting:
         answer = visitor.client.get(address)
         assert answer["HX-Refresh"] == "true"
 
-    def test_many_looks_ask_the_provider_seldom(self, visitor: Visitor, product: Product, monkeypatch) -> None:
+    def test_polling_rarely_asks_the_provider(self, visitor: Visitor, product: Product, monkeypatch) -> None:
         page = at_payment(visitor, product).send("/checkout/pay/", method="pix")
         asked = []
         monkeypatch.setattr("checkout.ask_provider.refresh", lambda order: asked.append(order) or order)
@@ -330,7 +332,7 @@ class TestWaiting:
             visitor.client.get(f"{page.url}progress/?{page.query}&was=pix")
         assert len(asked) == 1
 
-    def test_pix_can_be_given_up_for_a_card(self, visitor: Visitor, product: Product, sandbox) -> None:
+    def test_pix_can_be_replaced_by_a_card(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = at_payment(visitor, product).send("/checkout/pay/", method="pix")
         assert "A payment for this cart is in progress" in visitor.open("/cart/").html
         form = next(form for form in page.forms if "another-way" in form.action)

@@ -1,7 +1,7 @@
-"""Whatever is sent to the shop's forms: a page that says what is wrong, no fault of ours, and the cart is still there.
+"""Fuzzing the shop's forms: any input gets a page that explains the error, never a 500, and the cart survives.
 
-The forms are found by their addresses, so that none is forgotten. Each is tried with what it takes and with noise in
-some of its fields, as browsers and HTMX send it. The admin, the API and the webhooks have suites of their own.
+Forms are found through the URL configuration, so that none is forgotten. Each is sent valid values with noise in some
+of its fields, both as a browser and as HTMX send them. The admin, the API and the webhooks have suites of their own.
 """
 
 import re
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_
 ELSEWHERE = ("admin/", "api/", "webhooks/", "health/", "metrics", "__debug__/")
 MIB = b"x" * 1024 * 1024
 noisy = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-# Bytes, since a form can hold any: lone surrogates, other encodings, and what is no text at all.
+# Bytes, since a form can carry any: lone surrogates, other encodings, and binary data.
 noise = st.one_of(
     st.text(max_size=60).map(str.encode),
     st.integers().map(lambda number: str(number).encode()),
@@ -49,7 +49,7 @@ noise = st.one_of(
 
 
 def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[str]:
-    """The addresses of all pages, as the URL configuration writes them."""
+    """The routes of all pages, as in the URL configuration."""
     for pattern in patterns:
         route = f"{before}{pattern.pattern}"
         if route.startswith(ELSEWHERE):
@@ -64,7 +64,7 @@ PAGES = sorted(routes(get_resolver().url_patterns))
 
 
 class Shop:
-    """A browser with a mug in its cart, ready to be paid; and the cart and the order of somebody else."""
+    """A browser with a mug in its cart, ready to pay, and another shopper's cart and order."""
 
     def __init__(self) -> None:
         self.cart = ready_cart([ProductFactory(sku="MUG", slug="mug", name="Caneca", stock=99)])
@@ -78,33 +78,35 @@ class Shop:
         self.browser.get(f"/account/password/{self.named['uidb64']}/{default_token_generator.make_token(user)}/")
 
     def address(self, route: str) -> str:
-        """The address of something that is there."""
+        """The route filled in with objects that exist."""
         return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: self.named[found[1]], route)
 
     def send(self, route: str, typed: dict[str, bytes | str], **headers: str) -> HttpResponse:
-        """Send a form, follow where it leads, and see to what is true of every answer."""
+        """Post a form, follow its redirects, and check what must hold for every response."""
         body = urlencode(typed)
         kind = "application/x-www-form-urlencoded"
         before = self.in_cart()
         answer = self.browser.post(self.address(route), body, content_type=kind, follow=True, headers=headers)
         self.check(answer)
         if answer.status_code >= 400 or route not in ("cart/add/", "cart/line/<path:sku>/"):
-            assert self.in_cart() == before, "Nobody asked for that."
+            assert self.in_cart() == before, "The cart changed without a request to change it."
         return answer
 
     def check(self, answer: HttpResponse) -> None:
         assert answer.status_code < 500
         if answer.status_code >= 400:
-            assert re.search(r'"field__error|notice--error|class="empty"', answer.content.decode()), "It says nothing."
+            assert re.search(r'"field__error|notice--error|class="empty"', answer.content.decode()), (
+                "The page shows no message."
+            )
 
     def in_cart(self) -> list[int]:
-        """How many mugs are in the browser's cart, which an account may have taken over."""
+        """The quantities in the browser's cart, which may have been merged into an account's."""
         mugs = CartLine.objects.filter(product__sku="MUG", cart__status=CartStatus.OPEN)
         return list(mugs.values_list("quantity", flat=True))
 
     def forms(self) -> dict[str, dict[str, str]]:
-        """What each form takes. A paid order would empty the cart: the card is declined."""
-        nobody = {"email": "nobody@example.com"}
+        """Valid values for each form. The card is declined, since a paid order would empty the cart."""
+        unknown_account = {"email": "nobody@example.com"}
         return {
             "cart/add/": {"sku": "MUG", "quantity": "1"},
             "cart/line/<path:sku>/": {"to": "", "quantity": "3"},
@@ -119,10 +121,10 @@ class Shop:
             "orders/find/": {"number": self.order.number, "email": self.order.email},
             "orders/<slug:number>/another-way/": {"token": self.order.token},
             "language/": {"language": "en", "next": "/help/"},
-            "account/sign-in/": {**nobody, "password": PASSWORD, "remember": "on", "next": "/"},
-            "account/sign-up/": {**nobody, "full_name": "", "password": PASSWORD, "next": "/"},
+            "account/sign-in/": {**unknown_account, "password": PASSWORD, "remember": "on", "next": "/"},
+            "account/sign-up/": {**unknown_account, "full_name": "", "password": PASSWORD, "next": "/"},
             "account/sign-out/": {"next": "/"},
-            "account/password/": nobody,
+            "account/password/": unknown_account,
             "account/password/<uidb64>/<token>/": {"password": ""},
         }  # fmt: skip
 
@@ -135,7 +137,7 @@ FORMS = [
 
 
 @pytest.fixture(autouse=True)
-def quick_and_without_limits(settings) -> Iterator[None]:
+def fast_and_without_limits(settings) -> Iterator[None]:
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     app.conf.task_always_eager = True
@@ -148,13 +150,13 @@ def shop() -> Shop:
     return Shop()
 
 
-def test_no_form_is_forgotten(shop: Shop) -> None:
+def test_every_form_is_covered(shop: Shop) -> None:
     assert [page for page in PAGES if shop.browser.post(shop.address(page)).status_code != 405] == FORMS
     assert sorted(shop.forms()) == FORMS
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_forms_take_any_noise(form: str, shop: Shop) -> None:
+def test_forms_survive_noise(form: str, shop: Shop) -> None:
     @noisy
     @given(
         typed=st.fixed_dictionaries({}, optional=dict.fromkeys([*shop.forms()[form], "look_up"], noise)),
@@ -162,14 +164,14 @@ def test_forms_take_any_noise(form: str, shop: Shop) -> None:
     )
     def check(typed: dict[str, bytes], htmx: bool) -> None:
         shop.send(form, {**shop.forms()[form], **typed}, **({"HX-Request": "true"} if htmx else {}))
-        if not shop.in_cart():  # as was asked: the form for a line takes 0
+        if not shop.in_cart():  # as requested: a quantity of 0 removes the line
             shop.send("cart/add/", shop.forms()["cart/add/"])
         assert "Caneca" in shop.browser.get("/cart/").content.decode()
 
     check()
 
 
-def test_pages_take_any_noise_in_their_address(shop: Shop) -> None:
+def test_pages_survive_noise_in_the_query(shop: Shop) -> None:
     names = ["search", "category", "page", "edit", "token", "forward", "was", "postal_code", "next", "é"]
 
     @settings(noisy, max_examples=60)
@@ -181,7 +183,7 @@ def test_pages_take_any_noise_in_their_address(shop: Shop) -> None:
     assert shop.in_cart() == [1]
 
 
-def test_addresses_of_nothing(shop: Shop) -> None:
+def test_unknown_addresses(shop: Shop) -> None:
     named = [page for page in PAGES if "<" in page]
     for part in ("%00", "%FF", "%ED%A0%80", "..%2F..%2Fmug", "x" * 5000, "-1"):
         shop.named = dict.fromkeys(shop.named, part)
@@ -191,13 +193,13 @@ def test_addresses_of_nothing(shop: Shop) -> None:
     assert shop.in_cart() == [1]
 
 
-def test_a_mebibyte_is_refused_plainly(shop: Shop) -> None:
+def test_a_mebibyte_is_refused(shop: Shop) -> None:
     for form in FORMS:
         for name in shop.forms()[form]:
             assert shop.send(form, {name: MIB}).status_code in (400, 404, 413)
 
 
-def test_bodies_that_are_no_form(shop: Shop) -> None:
+def test_bodies_that_are_not_forms(shop: Shop) -> None:
     for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"):
         for body in (b"\xff\xfe", b"%", b"&" * 5000, b"\0" * 99, b"--x\r\n\r\n"):
             for form in FORMS:
@@ -208,7 +210,7 @@ def test_bodies_that_are_no_form(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("total", "status"), [("0.01", 409), ("0", 409), ("-109.80", 409), ("109.799", 422), ("NaN", 422), ("9" * 30, 422)]
 )
-def test_a_total_that_was_tampered_with_buys_nothing(total: str, status: int, shop: Shop, sandbox: Sandbox) -> None:
+def test_a_tampered_total_buys_nothing(total: str, status: int, shop: Shop, sandbox: Sandbox) -> None:
     taken = sandbox.ledger()["captured"]
     typed = {**shop.forms()["checkout/pay/"], "payment_method": VISA, "expected_total": total}
     assert shop.send("checkout/pay/", typed).status_code == status
@@ -216,7 +218,7 @@ def test_a_total_that_was_tampered_with_buys_nothing(total: str, status: int, sh
     assert sandbox.ledger()["captured"] == taken
 
 
-def test_somebody_elses_cart_is_neither_paid_nor_changed(shop: Shop) -> None:
+def test_another_shoppers_cart_is_neither_paid_nor_changed(shop: Shop) -> None:
     shop.named["sku"] = shop.others_cart.lines[0].sku
     page = shop.send("checkout/pay/", {**shop.forms()["checkout/pay/"], "cart": shop.others_cart.id})
     assert "This page was out of date" in page.content.decode()
@@ -225,7 +227,7 @@ def test_somebody_elses_cart_is_neither_paid_nor_changed(shop: Shop) -> None:
     assert Order.objects.get() == shop.order
 
 
-def test_somebody_elses_order_opens_to_no_other_token(shop: Shop) -> None:
+def test_another_shoppers_order_needs_its_own_token(shop: Shop) -> None:
     for token in (order_of(shop.cart, PIX).token, shop.order.token[:-1], shop.cart.id, ""):
         for page in ("", "progress/", "return/"):
             assert shop.browser.get(f"/orders/{shop.order.number}/{page}", {"token": token}).status_code == 404

@@ -1,4 +1,4 @@
-"""The order's page: who may open it, what it tells at each status, and the lists that lead to it."""
+"""The order page: who may open it, what it shows at each status, and the lists that link to it."""
 
 import pytest
 from django.db import connection
@@ -30,12 +30,12 @@ def signed_in(visitor: Visitor) -> int:
 
 
 @pytest.mark.parametrize("query", ["", "?token=", "?token=wrong", "?token=é"])
-def test_without_its_token_an_order_is_not_there(visitor: Visitor, order: Order, query: str) -> None:
+def test_without_its_token_an_order_is_404(visitor: Visitor, order: Order, query: str) -> None:
     for page in ("", "progress/", "return/"):
         assert visitor.open(f"/orders/{order.number}/{page}{query}").status == 404
 
 
-def test_giving_up_needs_the_token_too(visitor: Visitor, order: Order) -> None:
+def test_withdrawing_needs_the_token_too(visitor: Visitor, order: Order) -> None:
     assert visitor.client.post(f"/orders/{order.number}/another-way/").status_code == 404
 
 
@@ -43,7 +43,7 @@ def test_the_link_works_in_any_browser_and_any_case(visitor: Visitor, order: Ord
     assert visitor.open(address_of(order).replace(order.number, order.number.lower())).status == 200
 
 
-def test_the_order_is_not_for_search_engines_nor_caches(visitor: Visitor, order: Order) -> None:
+def test_the_page_is_neither_indexed_nor_cached(visitor: Visitor, order: Order) -> None:
     page = visitor.open(address_of(order))
     assert '<meta name="robots" content="noindex">' in page.html
     assert "no-store" in page.response["Cache-Control"]
@@ -61,12 +61,12 @@ def test_the_page_follows_the_parcel(visitor: Visitor, order: Order) -> None:
     ("status", "words"),
     [(OrderStatus.CANCELLED, "This order was not completed"), (OrderStatus.REFUNDED, "Your refund is on its way")],
 )
-def test_the_page_says_how_it_ended(visitor: Visitor, order: Order, status: OrderStatus, words: str) -> None:
+def test_the_page_shows_the_final_status(visitor: Visitor, order: Order, status: OrderStatus, words: str) -> None:
     Order.objects.update(status=status)
     assert words in visitor.open(address_of(order)).html
 
 
-def test_a_guest_is_offered_an_account_with_what_is_typed_already(visitor: Visitor, order: Order) -> None:
+def test_a_guest_is_offered_a_prefilled_sign_up(visitor: Visitor, order: Order) -> None:
     page = visitor.open(address_of(order))
     form = page.form("/account/sign-up/")
     assert (form.fields["email"], form.fields["full_name"]) == ("ana@example.com", "Ana Souza")
@@ -75,7 +75,7 @@ def test_a_guest_is_offered_an_account_with_what_is_typed_already(visitor: Visit
     assert "Welcome, Ana" in page.html
 
 
-def test_my_orders_are_mine_alone(visitor: Visitor, order: Order) -> None:
+def test_my_orders_shows_only_mine(visitor: Visitor, order: Order) -> None:
     assert visitor.open("/orders/").url == "/account/sign-in/"
     user_id = signed_in(visitor)
     assert "No orders yet" in visitor.open("/orders/").html
@@ -87,37 +87,37 @@ def test_my_orders_are_mine_alone(visitor: Visitor, order: Order) -> None:
     assert visitor.open(f"/orders/{order.number}/").status == 404
 
 
-def test_my_orders_ask_as_much_for_ten_as_for_two(visitor: Visitor) -> None:
+def test_statements_of_my_orders_do_not_grow(visitor: Visitor) -> None:
     user_id = signed_in(visitor)
     counts = []
     for more in (2, 8):
         for _ in range(more):
             order_of(ready_cart(3, user_id=user_id))
         visitor.open("/orders/")
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             visitor.open("/orders/")
-        counts.append(len(asked))
+        counts.append(len(queries))
     assert counts[0] == counts[1]
 
 
-def test_the_orders_page_asks_as_much_for_fifty_lines_as_for_two(visitor: Visitor) -> None:
+def test_statements_of_the_order_page_do_not_grow(visitor: Visitor) -> None:
     counts = []
     for lines in (2, 50):
         order = order_of(ready_cart(lines))
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             assert visitor.open(address_of(order)).html.count("× 1") == lines
-        counts.append(len(asked))
+        counts.append(len(queries))
     assert counts[0] == counts[1] <= 6
 
 
-def test_an_order_is_found_by_its_number_and_e_mail(visitor: Visitor, order: Order) -> None:
+def test_an_order_is_found_by_number_and_e_mail(visitor: Visitor, order: Order) -> None:
     form = visitor.open("/orders/find/")
     page = form.send("/orders/find/", number=f" #{order.number.lower()} ", email="ANA@example.com")
     assert page.url == f"/orders/{order.number}/"
     assert "Thank you!" in page.html
 
 
-def test_a_wrong_e_mail_finds_nothing_and_keeps_what_was_typed(visitor: Visitor, order: Order) -> None:
+def test_a_wrong_e_mail_finds_nothing_and_keeps_the_input(visitor: Visitor, order: Order) -> None:
     page = visitor.open("/orders/find/").send("/orders/find/", number=order.number, email="eva@example.com")
     assert page.status == 422
     assert page.form("/orders/find/").fields["number"] == order.number
