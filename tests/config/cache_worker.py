@@ -1,6 +1,6 @@
-"""A process of its own that asks the cache for one key: `python -m tests.config.cache_worker <key> <begin at>`.
+"""A separate process that reads one key through the cache: `python -m tests.config.cache_worker <key> <begin at>`.
 
-Prints the value and how often this process loaded it.
+Prints the value and the number of loads in this process.
 """
 
 import sys

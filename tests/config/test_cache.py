@@ -1,4 +1,4 @@
-"""Cache-aside: found or loaded once, dropped on commit, never put back by a slow reader, no error without Redis."""
+"""Cache-aside: hit or loaded once, dropped on commit, never refilled by a slow reader, no error without Redis."""
 
 import os
 import subprocess
@@ -36,12 +36,12 @@ def load(value: object, calls: list[object]) -> Load:
 
 @pytest.fixture
 def counted() -> Callable[[], dict[str, float]]:
-    """How many look-ups were counted since the test began, by result."""
+    """Lookups counted since the test began, by result."""
     before = {result: requests(result) for result in ("hit", "miss", "stale")}
     return lambda: {result: requests(result) - number for result, number in before.items()}
 
 
-def test_a_second_look_up_is_a_hit_and_both_are_counted(counted) -> None:
+def test_a_second_lookup_is_a_hit_and_both_are_counted(counted) -> None:
     calls: list[object] = []
     assert cached("thing", "a", 60, load("first", calls)) == "first"
     assert cached("thing", "a", 60, load("second", calls)) == "first"
@@ -49,27 +49,27 @@ def test_a_second_look_up_is_a_hit_and_both_are_counted(counted) -> None:
     assert counted() == {"hit": 1, "miss": 1, "stale": 0}
 
 
-def test_none_is_a_value_like_any_other() -> None:
+def test_none_is_cached_like_any_value() -> None:
     calls: list[object] = []
     for _ in range(2):
         assert cached("thing", "none", 60, load(None, calls)) is None
     assert calls == [None]
 
 
-def test_only_what_is_missing_is_loaded() -> None:
-    asked: list[list[str]] = []
+def test_only_missing_keys_are_loaded() -> None:
+    loaded: list[list[str]] = []
 
     def load_missing(keys: list[str]) -> dict[str, str]:
-        asked.append(sorted(keys))
+        loaded.append(sorted(keys))
         return {key: key.upper() for key in keys if key != "unknown"}
 
     assert cached_many("thing", ["a", "b"], 60, load_missing) == {"a": "A", "b": "B"}
     assert cached_many("thing", ["b", "c", "unknown"], 60, load_missing) == {"b": "B", "c": "C"}
     assert cached_many("thing", [], 60, load_missing) == {}
-    assert asked == [["a", "b"], ["c", "unknown"]]
+    assert loaded == [["a", "b"], ["c", "unknown"]]
 
 
-def test_what_a_failed_load_leaves_is_nothing() -> None:
+def test_a_failed_load_leaves_nothing_behind() -> None:
     with pytest.raises(ZeroDivisionError):
         cached("thing", "a", 60, lambda: 1 // 0)
     assert cached("thing", "a", 60, lambda: "value") == "value"
@@ -81,7 +81,7 @@ def test_recalling_never_loads() -> None:
     assert recall("thing", "a") == "value"
 
 
-def test_a_name_that_nobody_declared_is_a_mistake() -> None:
+def test_an_undeclared_name_is_an_error() -> None:
     for look_up in (
         lambda: cached("thingy", "a", 60, int),
         lambda: cached_many("thingy", ["a"], 60, lambda keys: {}),
@@ -92,7 +92,7 @@ def test_a_name_that_nobody_declared_is_a_mistake() -> None:
             look_up()
 
 
-def test_lifetimes_differ_and_are_never_longer_than_asked() -> None:
+def test_lifetimes_are_jittered_and_never_longer_than_requested() -> None:
     for number in range(30):
         cached("thing", str(number), 1000, lambda: "value")
     lifetimes = [cache.ttl(f"thing:{number}") for number in range(30)]  # type: ignore[attr-defined]
@@ -110,7 +110,7 @@ class TestDropping:
             assert cached("thing", "a", 60, load("new", calls)) == "old"
         assert cached("thing", "a", 60, load("new", calls)) == "new"
 
-    def test_it_stays_where_the_transaction_rolls_back(self) -> None:
+    def test_it_stays_if_the_transaction_rolls_back(self) -> None:
         calls: list[object] = []
         cached("thing", "a", 60, load("old", calls))
         with pytest.raises(ZeroDivisionError), transaction.atomic():
@@ -121,7 +121,7 @@ class TestDropping:
     @pytest.mark.parametrize("was_there", [False, True], ids=["cold", "ageing"])
     def test_a_slow_reader_does_not_put_the_old_row_back(self, was_there: bool) -> None:
         if was_there:
-            _keep_an_ageing_value()
+            _store_stale_value()
 
         def slow() -> str:
             read = "old"
@@ -133,7 +133,7 @@ class TestDropping:
         assert cached("thing", "a", 60, lambda: "new") == "new"
         assert recall("thing", "a") == "new"
 
-    def test_nor_where_a_faster_reader_has_put_the_new_one(self) -> None:
+    def test_nor_if_a_faster_reader_has_stored_the_new_one(self) -> None:
         def slow() -> str:
             drop_on_commit("thing", "a")
             assert cached("thing", "a", 60, lambda: "new") == "new"
@@ -144,7 +144,7 @@ class TestDropping:
 
 
 class Slow:
-    """A load that takes a while and knows how often it ran."""
+    """A slow load that counts its runs."""
 
     def __init__(self, seconds: float = 0.1, value: object = "value") -> None:
         self.calls, self.seconds, self.value, self.lock = 0, seconds, value, threading.Lock()
@@ -174,7 +174,7 @@ class TestSingleFlight:
         assert slow.calls == 1
         assert counted() == {"hit": 19, "miss": 1, "stale": 0}
 
-    def test_the_control_without_leases_they_load_it_twenty_times(self, monkeypatch) -> None:
+    def test_control_without_leases_they_load_it_twenty_times(self, monkeypatch) -> None:
         monkeypatch.setattr(module, "_take_leases", lambda name, keys, token: None)
         slow = Slow()
         at_once(20, lambda: cached("thing", "a", 60, slow))
@@ -193,14 +193,14 @@ class TestSingleFlight:
             )
             for _ in range(4)
         ]
-        told = sorted(process.communicate(timeout=60)[0].strip() for process in asking)
-        assert told == ["value 0", "value 0", "value 0", "value 1"]
+        printed = sorted(process.communicate(timeout=60)[0].strip() for process in asking)
+        assert printed == ["value 0", "value 0", "value 0", "value 1"]
 
     def test_each_of_many_keys_is_loaded_once(self) -> None:
-        asked: list[str] = []
+        loaded: list[str] = []
 
         def load_missing(keys: list[str]) -> dict[str, str]:
-            asked.extend(keys)
+            loaded.extend(keys)
             time.sleep(0.05)
             return {key: key.upper() for key in keys}
 
@@ -209,16 +209,16 @@ class TestSingleFlight:
         for answer in at_once(9, lambda: cached_many("thing", next(baskets), 60, load_missing)):
             assert all(value == key.upper() for key, value in answer.items())
             assert len(answer) == 3
-        assert sorted(asked) == ["a", "b", "c", "d", "e"]
+        assert sorted(loaded) == ["a", "b", "c", "d", "e"]
 
-    def test_nobody_waits_long_for_one_who_does_not_come_back(self) -> None:
+    def test_waiting_for_a_dead_loader_is_bounded(self) -> None:
         cache.set("lease:thing:a", "of somebody who died", 60)
         begun = time.monotonic()
         assert cached("thing", "a", 60, lambda: "value") == "value"
         assert module.WAIT_SECONDS <= time.monotonic() - begun < module.WAIT_SECONDS + 0.5
         assert recall("thing", "a") is None
 
-    def test_where_the_first_fails_the_next_takes_over(self) -> None:
+    def test_if_the_first_load_fails_the_next_takes_over(self) -> None:
         first = threading.Event()
 
         def load_in_vain() -> object:
@@ -238,16 +238,16 @@ class TestSingleFlight:
         assert recall("thing", "a") == "value"
 
 
-def _keep_an_ageing_value() -> None:
-    """Kept an hour ago, so to speak: past its soft lifetime, and still in Redis."""
+def _store_stale_value() -> None:
+    """A value as if cached an hour ago: past its soft lifetime, still in Redis."""
     with time_machine.travel(time.time() - 58 * 60, tick=True):
         cached("thing", "a", 60 * 60, lambda: "old")
-    cache.delete("lease:thing:a")  # it would have ended long ago
+    cache.delete("lease:thing:a")  # it would have expired long ago
 
 
 class TestEarlyRefresh:
-    def test_one_caller_refreshes_a_hot_key_and_the_others_get_the_old_value(self, counted) -> None:
-        _keep_an_ageing_value()
+    def test_one_caller_refreshes_a_hot_key_and_the_others_get_the_stale_value(self, counted) -> None:
+        _store_stale_value()
         slow = Slow(0.3, "new")
         answers = at_once(10, lambda: cached("thing", "a", 60 * 60, slow))
         assert sorted(answers) == ["new", *["old"] * 9]  # type: ignore[type-var]
@@ -255,8 +255,8 @@ class TestEarlyRefresh:
         assert counted() == {"hit": 0, "miss": 2, "stale": 9}
         assert cached("thing", "a", 60 * 60, slow) == "new"
 
-    def test_a_row_that_is_gone_is_gone(self) -> None:
-        _keep_an_ageing_value()
+    def test_a_deleted_row_is_not_served_stale(self) -> None:
+        _store_stale_value()
         assert cached_many("thing", ["a"], 60, lambda keys: {}) == {}
         assert recall("thing", "a") is None
 

@@ -19,7 +19,7 @@ def test_money_by_language(language: str, text: str) -> None:
         assert money(Decimal("1234.56"), "BRL") == text
 
 
-def test_money_takes_text_and_nothing() -> None:
+def test_money_accepts_text_and_none() -> None:
     with translation.override("en"):
         assert money("0.50", "BRL") == "R$\u00a00.50"
         assert money(None) == ""
@@ -57,18 +57,18 @@ def test_the_days_of_arrival(language: str, days: tuple[int, int], text: str) ->
         assert arrival(*days, tuesday) == text
 
 
-def test_a_day_is_the_shoppers_own() -> None:
+def test_days_follow_the_shoppers_time_zone() -> None:
     with translation.override("pt-br"):
         assert day(dt.datetime(2026, 12, 2, 1, 0, tzinfo=dt.UTC)) == "1 de dezembro de 2026"
 
 
-def test_an_order_status_has_words() -> None:
+def test_an_order_status_has_a_label() -> None:
     with translation.override("pt-br"):
         assert order_status("awaiting_payment") == "Aguardando pagamento"
     assert order_status("something-new") == "something-new"
     assert order_status_tag("something-new") == ""
 
 
-def test_drawings_bring_no_style() -> None:
+def test_icons_have_no_inline_style() -> None:
     assert "style" not in qr_code("00020126580014br.gov.bcb.pix")
     assert "style" not in icon("cart")

@@ -1,4 +1,4 @@
-"""What can be guessed at is counted: sign-in by address and by account, the admin's too, and the search for orders."""
+"""Limits against guessing: sign-in by address and by account, the admin's too, and the order lookup."""
 
 import pytest
 from django.test import Client
@@ -19,7 +19,7 @@ def guess(client: Client, email: str, address: str) -> int:
     return client.post(reverse("accounts:sign_in"), form, REMOTE_ADDR=address).status_code
 
 
-def test_tries_at_one_account_are_counted_from_wherever_they_come(client: Client) -> None:
+def test_attempts_at_one_account_are_counted_across_addresses(client: Client) -> None:
     email = UserFactory().email
     tried = [guess(client, written, f"192.0.2.{n}") for n, written in enumerate([email, email.upper(), f" {email}"])]
     assert tried[2] == 429
@@ -39,8 +39,8 @@ def test_apps_share_the_count_with_the_pages(client: Client) -> None:
     assert int(refused["Retry-After"]) > 0
 
 
-def test_the_admins_door_is_counted_too(client: Client) -> None:
-    """By address, whichever account is tried."""
+def test_the_admins_sign_in_is_counted_too(client: Client) -> None:
+    """By address, for any account."""
     answers = [
         client.post(reverse("admin:login"), {"username": f"{n}@example.com", "password": "no"}) for n in range(4)
     ]
@@ -49,13 +49,13 @@ def test_the_admins_door_is_counted_too(client: Client) -> None:
     assert client.get(reverse("admin:login")).status_code == 200
 
 
-def test_the_admins_door_counts_tries_at_one_account_from_anywhere(client: Client) -> None:
+def test_the_admins_sign_in_counts_attempts_at_one_account_across_addresses(client: Client) -> None:
     form = {"username": "admin@example.com", "password": "no"}
     answers = [client.post(reverse("admin:login"), form, REMOTE_ADDR=f"192.0.2.{n}") for n in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
-def test_orders_cannot_be_guessed_without_end(client: Client) -> None:
+def test_order_lookups_are_limited(client: Client) -> None:
     form = {"number": "ABCDEFGHJK", "email": "who@example.com"}
     answers = [client.post(reverse("checkout:find_order"), form) for _n in range(3)]
     assert [answer.status_code for answer in answers] == [422, 422, 429]

@@ -1,4 +1,4 @@
-"""Money: whatever comes in, lines are rounded once and the total is the sum of what is printed."""
+"""Money: for any input, lines are rounded once and the total is the sum of the printed amounts."""
 
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ def test_a_line_has_two_places_and_is_exact(price: Decimal, quantity: int) -> No
 
 
 @given(st.decimals(min_value=-10_000, max_value=10_000, places=6))
-def test_rounding_moves_by_half_a_cent_at_the_most(amount: Decimal) -> None:
+def test_rounding_changes_at_most_half_a_cent(amount: Decimal) -> None:
     assert abs(money.round_money(amount) - amount) <= Decimal("0.005")
 
 
@@ -32,13 +32,13 @@ def test_half_a_cent_goes_up(amount: str, rounded: str) -> None:
 
 
 @given(st.lists(st.tuples(prices, quantities), max_size=60))
-def test_the_total_is_the_sum_of_what_is_printed(goods: list[tuple[Decimal, int]]) -> None:
+def test_the_total_is_the_sum_of_the_printed_amounts(goods: list[tuple[Decimal, int]]) -> None:
     printed = [str(money.line_total(price, quantity)) for price, quantity in goods]
     assert money.total(money.line_total(*line) for line in goods) == sum(map(Decimal, printed), Decimal(0))
 
 
 @given(prices, st.sampled_from(["BRL", "brl", "USD"]))
-def test_minor_units_go_there_and_back(amount: Decimal, currency: str) -> None:
+def test_minor_units_round_trip(amount: Decimal, currency: str) -> None:
     assert money.from_minor_units(money.to_minor_units(amount, currency), currency) == amount
 
 

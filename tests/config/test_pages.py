@@ -17,11 +17,11 @@ PUBLIC = ["/", "/?search=nothing-at-all", "/cart/", "/help/", "/orders/find/", "
 
 
 @pytest.mark.parametrize("url", PUBLIC)
-def test_no_page_needs_what_the_policy_forbids(visitor: Visitor, url: str) -> None:
+def test_no_page_violates_the_content_security_policy(visitor: Visitor, url: str) -> None:
     page = visitor.open(url)
     assert page.status == 200
     assert not re.search(r"\sstyle=|<style|\son[a-z]+=|javascript:", page.html)
-    assert not re.search(r'(src|href|action)="(https?:)?//', page.html), "nothing comes from another host"
+    assert not re.search(r'(src|href|action)="(https?:)?//', page.html), "nothing is loaded from another host"
     assert "'unsafe-inline'" not in page.response["Content-Security-Policy"]
     assert "'unsafe-eval'" not in page.response["Content-Security-Policy"]
 
@@ -50,7 +50,7 @@ def test_every_page_names_its_language_and_title(visitor: Visitor) -> None:
     assert len(titles) == len(PUBLIC)
 
 
-def test_an_address_that_is_not_there(visitor: Visitor, settings) -> None:
+def test_an_unknown_path(visitor: Visitor, settings) -> None:
     settings.DEBUG = False
     page = visitor.open("/nowhere/")
     assert page.status == 404
@@ -63,13 +63,13 @@ def test_a_form_from_a_page_left_open_too_long() -> None:
     assert b"your cart is where you left it" in answer.content
 
 
-def test_the_page_for_our_own_failure_needs_nothing(django_assert_num_queries) -> None:
+def test_the_500_page_needs_no_database(django_assert_num_queries) -> None:
     with django_assert_num_queries(0):
         html = render_to_string("500.html")
     assert "do not pay again" in html
 
 
-def test_our_own_failure_is_shown_without_a_database(monkeypatch) -> None:
+def test_an_internal_error_is_shown_without_a_database(monkeypatch) -> None:
     def broken(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("on purpose")
 
@@ -113,15 +113,15 @@ def test_the_mailbox_shows_what_was_sent(visitor: Visitor, mailbox) -> None:
     assert "script-src" not in policy
 
 
-def test_there_is_no_mailbox_but_in_the_demo(visitor: Visitor, settings) -> None:
+def test_the_mailbox_exists_only_in_the_demo(visitor: Visitor, settings) -> None:
     settings.DEMO = False
     assert visitor.open("/mail/").status == 404
     assert visitor.open("/mail/any/").status == 404
 
 
-def test_the_checkout_allows_the_providers_script_and_nothing_else(visitor: Visitor, settings) -> None:
+def test_the_checkout_allows_only_the_providers_script(visitor: Visitor, settings) -> None:
     flat_shipping()
     product = ProductFactory(stock=3)
     visitor.open(f"/products/{product.slug}/").send("/cart/add/")
     page = visitor.open("/checkout/")
-    assert settings.STRIPE_JS_URL not in page.html, "the provider hears of nobody before the payment"
+    assert settings.STRIPE_JS_URL not in page.html, "the provider's script is loaded at the payment step only"

@@ -1,4 +1,4 @@
-"""How many requests one person may make in a while."""
+"""Rate limits per user and per address."""
 
 from typing import Any
 
@@ -27,11 +27,11 @@ class TestLimited:
         assert_problem(answer, 429, "rate_limited")
         assert 1 <= int(answer.headers["Retry-After"]) <= 86400
 
-    def test_reads_and_writes_are_counted_apart(self, app: App) -> None:
+    def test_reads_and_writes_are_counted_separately(self, app: App) -> None:
         assert [app.get("products/").status_code for _ in range(3)] == [200, 200, 429]
         assert [app.post("carts/").status_code for _ in range(3)] == [201, 201, 429]
 
-    def test_so_are_people(self, app: App) -> None:
+    def test_so_are_users(self, app: App) -> None:
         ana, rui = App(UserFactory()), App(UserFactory())
         for person in (app, ana, rui):
             assert [person.get("products/").status_code for _ in range(3)] == [200, 200, 429]
@@ -41,14 +41,14 @@ class TestLimited:
             client = Client(REMOTE_ADDR=address)
             assert [client.get("/api/v1/products/").status_code for _ in range(3)] == [200, 200, 429]
 
-    def test_an_invented_address_does_not_help(self) -> None:
+    def test_a_forged_address_does_not_help(self) -> None:
         statuses = [
             Client().get("/api/v1/products/", headers={"X-Forwarded-For": f"10.0.0.{number}"}).status_code
             for number in range(3)
         ]
         assert statuses == [200, 200, 429]
 
-    def test_the_checkout_has_a_count_of_its_own(self, app: App) -> None:
+    def test_the_checkout_has_its_own_count(self, app: App) -> None:
         cart = ready_cart()
         refused = [app.check_out(cart, "pm_", key=str(number)) for number in range(3)]
         assert [answer.status_code for answer in refused] == [422, 422, 429]
@@ -73,6 +73,6 @@ def test_a_rate(rate: str, meaning: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("rate", ["", "20", "20/minute/2", "-1/s", "many/s", "1/week"])
-def test_no_rate(rate: str) -> None:
+def test_an_invalid_rate(rate: str) -> None:
     with pytest.raises(ValueError, match="20/min"):
         parse_rate(rate)

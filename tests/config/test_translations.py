@@ -1,4 +1,4 @@
-"""Portuguese is complete, and says the same things."""
+"""The Portuguese catalogue is complete and has the same placeholders."""
 
 import re
 from pathlib import Path
@@ -25,11 +25,11 @@ def test_every_text_is_translated(catalogue) -> None:
     assert not missing
 
 
-def test_nothing_is_only_guessed(catalogue) -> None:
+def test_nothing_is_fuzzy(catalogue) -> None:
     assert not [message.id for message in catalogue if message.id and message.fuzzy]
 
 
-def test_values_and_markup_are_the_same_in_both(catalogue) -> None:
+def test_placeholders_and_markup_match(catalogue) -> None:
     def parts(text: str | tuple[str, ...]) -> set[str]:
         return {part.group() for form in forms(text) for part in PLACEHOLDER.finditer(form)}
 
@@ -37,7 +37,7 @@ def test_values_and_markup_are_the_same_in_both(catalogue) -> None:
     assert not different
 
 
-def test_each_order_status_has_words_on_the_pages() -> None:
+def test_each_order_status_is_worded_on_the_pages() -> None:
     from checkout.models import OrderStatus
 
     assert all(status.shopper_label for status in OrderStatus)

@@ -1,4 +1,4 @@
-"""Tasks run at once, in this process, and mail is kept in `mailoutbox`."""
+"""Fixtures: tasks run eagerly, in this process, and mail is kept in `mailoutbox`."""
 
 import socket
 from collections.abc import Iterator
@@ -38,8 +38,8 @@ def visitor() -> Client:
 
 
 @pytest.fixture
-def broker_away(request: pytest.FixtureRequest, eager_tasks) -> Iterator[None]:
-    """The broker refuses connections, or takes them and says nothing (parameter "hanging")."""
+def broker_down(request: pytest.FixtureRequest, eager_tasks) -> Iterator[None]:
+    """The broker refuses connections, or accepts them and never answers (parameter "hanging")."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         if getattr(request, "param", "refused") == "hanging":
@@ -53,4 +53,4 @@ def broker_away(request: pytest.FixtureRequest, eager_tasks) -> Iterator[None]:
 
 def _use_broker(url: str) -> None:
     app.conf.broker_url = app.conf.broker_write_url = url
-    app._after_fork()  # forgets the connections that are open
+    app._after_fork()  # drops open connections

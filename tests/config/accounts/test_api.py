@@ -1,4 +1,4 @@
-"""Accounts for apps, over HTTP as an app would."""
+"""The accounts API, called over HTTP as an app would."""
 
 import pytest
 from django.contrib.auth.signals import user_logged_in
@@ -42,7 +42,7 @@ def test_signing_up_signs_in(app):
     assert app.get(ME).json() == {"email": "joao@example.com", "full_name": "João Souza"}
 
 
-def test_a_name_is_not_needed(app):
+def test_a_name_is_optional(app):
     assert app.post(ACCOUNTS, {"email": "a@example.com", "password": PASSWORD}, format="json").status_code == 201
 
 
@@ -62,14 +62,14 @@ def test_a_name_is_not_needed(app):
         ({"is_staff": True}, "is_staff", "Unknown field"),
     ],
 )
-def test_what_is_wrong_stands_at_its_field(app, person, change, field, words):
+def test_errors_are_reported_by_field(app, person, change, field, words):
     document = _problem(app.post(ACCOUNTS, {**NEW, **change}, format="json"), 422, "invalid")
     assert list(document["errors"]) == [field]
     assert words in document["errors"][field][0]
     assert User.objects.count() == 1
 
 
-def test_signing_in_gives_the_same_token_on_every_device(app, person):
+def test_every_device_gets_the_same_token(app, person):
     first = app.post(TOKENS, {"email": "MARIA@example.com", "password": PASSWORD}, format="json")
     second = APIClient().post(TOKENS, {"email": person.email, "password": PASSWORD}, format="json")
     assert first.status_code == second.status_code == 200
@@ -88,7 +88,7 @@ def test_wrong_address_and_wrong_password_look_the_same(app, person, credentials
     assert not Token.objects.exists()
 
 
-def test_a_closed_account_neither_opens_nor_stays_open(signed_in, person):
+def test_a_closed_account_can_neither_sign_in_nor_stay_signed_in(signed_in, person):
     person.is_active = False
     person.save()
     _problem(signed_in.get(ME), 401, "not_authenticated")
@@ -97,19 +97,19 @@ def test_a_closed_account_neither_opens_nor_stays_open(signed_in, person):
     )
 
 
-def test_an_old_token_in_the_header_does_not_keep_anybody_out(app, person):
+def test_a_stale_token_in_the_header_does_not_block_signing_in(app, person):
     app.credentials(HTTP_AUTHORIZATION="Token 0123456789")
     assert app.post(TOKENS, {"email": person.email, "password": PASSWORD}, format="json").status_code == 200
     assert app.post(ACCOUNTS, NEW, format="json").status_code == 201
 
 
-def test_signing_out_gives_the_token_back(signed_in, person):
+def test_signing_out_deletes_the_token(signed_in, person):
     assert signed_in.delete(TOKENS).status_code == 204
     assert not Token.objects.exists()
     _problem(signed_in.delete(TOKENS), 401, "not_authenticated")
 
 
-def test_changing_ones_name_and_nothing_else(signed_in, person):
+def test_only_the_name_can_be_changed(signed_in, person):
     other = UserFactory()
     answer = signed_in.patch(ME, {"full_name": " Maria Souza "}, format="json")
     assert answer.json() == {"email": person.email, "full_name": "Maria Souza"}
@@ -121,7 +121,7 @@ def test_changing_ones_name_and_nothing_else(signed_in, person):
 
 
 @pytest.mark.parametrize("method", ["get", "patch"])
-def test_nobody_is_told_so(app, method):
+def test_anonymous_requests_get_401(app, method):
     answer = getattr(app, method)(ME)
     _problem(answer, 401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"].startswith("Token")
@@ -129,26 +129,26 @@ def test_nobody_is_told_so(app, method):
 
 @pytest.mark.parametrize("body", ["", "[]", "null", '"x"', "{", "\x00"])
 @pytest.mark.parametrize("address", [ACCOUNTS, TOKENS])
-def test_a_body_that_is_none_is_refused(app, address, body):
+def test_an_invalid_body_is_refused(app, address, body):
     answer = app.post(address, body, content_type="application/json")
     assert answer.status_code in (400, 422)
     assert answer.json()["code"] == "invalid"
 
 
 @pytest.mark.parametrize(("scope", "address"), [("sign_in", TOKENS), ("sign_up", ACCOUNTS)])
-def test_too_many_tries_have_to_wait(app, person, settings, scope, address):
+def test_too_many_attempts_are_throttled(app, person, settings, scope, address):
     settings.RATE_LIMITS = {**settings.RATE_LIMITS, scope: "2/h"}
     body = {"email": person.email, "password": "wrong"}
     assert [app.post(address, body, format="json").status_code for _ in range(2)] != [429, 429]
     answer = app.post(address, body, format="json")
     _problem(answer, 429, "rate_limited")
     assert int(answer.headers["Retry-After"]) > 0
-    # The page counts with the app.
+    # Pages and API share the count.
     page = {TOKENS: "/account/sign-in/", ACCOUNTS: "/account/sign-up/"}[address]
     assert app.post(page, body).status_code == 429
 
 
-def test_signing_in_is_announced_so_that_carts_merge(app, person):
+def test_signing_in_sends_the_signal_that_merges_carts(app, person):
     heard = []
 
     def listen(sender, request, user, **kwargs):

@@ -1,4 +1,4 @@
-"""Signing up, in and out on the pages."""
+"""The pages to sign up, in and out."""
 
 import pytest
 from django.contrib.auth import SESSION_KEY
@@ -52,7 +52,7 @@ def test_signing_up_makes_an_account_and_signs_in(visitor):
         ({"full_name": "a\x00b"}, "full_name", "Null characters"),
     ],
 )
-def test_what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost(visitor, person, change, field, words):
+def test_errors_are_shown_at_their_field_and_input_is_kept(visitor, person, change, field, words):
     answer = visitor.post(SIGN_UP, {**NEW, **change})
     assert answer.status_code == 200
     form = answer.context["form"]
@@ -70,7 +70,7 @@ def test_signing_in_takes_the_address_in_any_case(visitor, person):
     assert _signed_in_as(visitor) == person
 
 
-def test_without_a_next_page_to_ones_orders(visitor, person):
+def test_without_a_next_page_it_redirects_to_the_orders(visitor, person):
     answer = visitor.post(SIGN_IN, {"email": person.email, "password": PASSWORD})
     assert answer["Location"] == reverse("checkout:orders")
 
@@ -85,7 +85,7 @@ def test_wrong_address_and_wrong_password_look_the_same(visitor, person, credent
     assert _signed_in_as(visitor) is None
 
 
-def test_a_closed_account_does_not_open(visitor):
+def test_a_closed_account_cannot_sign_in(visitor):
     UserFactory(email="gone@example.com", is_active=False)
     assert visitor.post(SIGN_IN, {"email": "gone@example.com", "password": PASSWORD}).status_code == 200
     assert _signed_in_as(visitor) is None
@@ -109,11 +109,11 @@ def test_a_closed_account_does_not_open(visitor):
 def test_next_leads_only_to_pages_of_this_shop(visitor, person, target, entrance):
     typed = NEW if entrance == SIGN_UP else {"email": person.email, "password": PASSWORD}
     assert visitor.post(entrance, {**typed, "next": target})["Location"] == reverse("checkout:orders")
-    # And once signed in, the entrances lead on at once: no loop, no way out.
+    # Once signed in, these pages redirect at once: no loop, no open redirect.
     assert visitor.get(entrance, {"next": target})["Location"] == reverse("checkout:orders")
 
 
-def test_the_session_key_changes_at_sign_in_so_that_a_planted_one_is_worth_nothing(visitor, person):
+def test_the_session_key_changes_at_sign_in_against_fixation(visitor, person):
     session = visitor.session
     session["planted"] = True
     session.save()
@@ -125,7 +125,7 @@ def test_the_session_key_changes_at_sign_in_so_that_a_planted_one_is_worth_nothi
 
 
 @pytest.mark.parametrize(("remember", "until_the_browser_closes"), [({"remember": "on"}, False), ({}, True)])
-def test_remembering_is_a_choice(visitor, person, remember, until_the_browser_closes):
+def test_staying_signed_in_is_optional(visitor, person, remember, until_the_browser_closes):
     visitor.post(SIGN_IN, {"email": person.email, "password": PASSWORD, **remember})
     assert visitor.session.get_expire_at_browser_close() is until_the_browser_closes
 
@@ -145,7 +145,7 @@ def test_forms_need_the_csrf_token(person):
 
 
 @pytest.mark.parametrize(("scope", "address"), [("sign_in", SIGN_IN), ("sign_up", SIGN_UP)])
-def test_too_many_tries_are_told_to_wait_with_what_was_typed_kept(visitor, person, scope, address, settings):
+def test_too_many_attempts_are_throttled_and_input_is_kept(visitor, person, scope, address, settings):
     settings.RATE_LIMITS = {**settings.RATE_LIMITS, scope: "2/h"}
     typed = {"full_name": "João", "email": "joao@example.com", "password": "wrong"}
     assert [visitor.post(address, typed).status_code for _ in range(3)] == [200, 200, 429]
@@ -157,12 +157,12 @@ def test_too_many_tries_are_told_to_wait_with_what_was_typed_kept(visitor, perso
     assert right["email"] in answer.text
     assert PASSWORD not in answer.text
     assert _signed_in_as(visitor) is None
-    # Another address is not concerned, and a header of the visitor's own making makes nobody another.
+    # Other addresses are not affected, and a forged header does not make another address.
     assert visitor.post(address, typed, headers={"x-forwarded-for": "10.9.8.7"}).status_code == 429
     assert visitor.post(address, typed, REMOTE_ADDR="10.9.8.7").status_code == 200
 
 
-def test_signing_in_is_announced_so_that_carts_merge(visitor, person):
+def test_signing_in_sends_the_signal_that_merges_carts(visitor, person):
     heard = []
 
     def listen(sender, request, user, **kwargs):

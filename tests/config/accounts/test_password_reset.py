@@ -1,4 +1,4 @@
-"""A new password by mail: nobody learns who has an account, and nobody waits for the mail server."""
+"""Password reset by mail: it does not reveal who has an account, and no one waits for the mail server."""
 
 import re
 import smtplib
@@ -29,7 +29,7 @@ def _path(link: str, settings) -> str:
     return link.removeprefix(settings.SITE_URL)
 
 
-def test_the_whole_way(visitor, person, mailoutbox, settings):
+def test_the_whole_flow(visitor, person, mailoutbox, settings):
     other_browser = Client()
     other_browser.force_login(person)
     token = Token.objects.create(user=person)
@@ -53,13 +53,13 @@ def test_the_whole_way(visitor, person, mailoutbox, settings):
     person.refresh_from_db()
     assert person.check_password(NEW_PASSWORD)
     assert visitor.session["_auth_user_id"] == str(person.pk)
-    assert not Token.objects.filter(pk=token.pk).exists(), "an app that knew the old password is out"
-    assert other_browser.get(reverse("accounts:sign_in")).status_code == 200, "so is every other visitor"
+    assert not Token.objects.filter(pk=token.pk).exists(), "apps are signed out"
+    assert other_browser.get(reverse("accounts:sign_in")).status_code == 200, "so are other browsers"
     assert not Client().get(path, follow=True).context["validlink"], "the link works once"
 
 
 @pytest.mark.parametrize("make", [None, {"is_active": False}, {"password": None}])
-def test_the_answer_does_not_tell_who_has_an_account(visitor, make, mailoutbox):
+def test_the_response_does_not_reveal_who_has_an_account(visitor, make, mailoutbox):
     if make is not None:
         UserFactory(email="joao@example.com", **make)
     assert visitor.post(RESET, {"email": "joao@example.com"})["Location"] == DONE
@@ -69,14 +69,14 @@ def test_the_answer_does_not_tell_who_has_an_account(visitor, make, mailoutbox):
 @pytest.mark.parametrize(
     "path", ["password/x/y/", "password/MQ/set-password/", "password/%00/%00/", "password/MQ/a-b/"]
 )
-def test_a_link_that_is_none_says_so(visitor, person, path):
+def test_an_invalid_link_is_explained(visitor, person, path):
     page = visitor.get(reverse("accounts:sign_in").replace("sign-in/", path))
     assert page.status_code == 200
     assert not page.context["validlink"]
     assert "no longer works" in page.text
 
 
-def test_the_link_leads_to_this_shop_whatever_host_was_asked(person, mailoutbox, settings):
+def test_the_link_ignores_the_host_header(person, mailoutbox, settings):
     settings.ALLOWED_HOSTS = ["*"]
     Client().post(RESET, {"email": person.email}, headers={"host": "evil.example"})
     assert "evil" not in mailoutbox[0].body
@@ -89,7 +89,7 @@ def test_in_the_readers_language(person, mailoutbox):
     assert len(mailoutbox) == 2
 
 
-def test_where_nobody_can_be_reached_the_page_still_answers(visitor, person, monkeypatch, caplog, broker_away):
+def test_without_broker_and_mail_server_the_page_still_answers(visitor, person, monkeypatch, caplog, broker_down):
     def refuse(*args, **kwargs):
         raise smtplib.SMTPServerDisconnected("gone")
 
@@ -98,15 +98,15 @@ def test_where_nobody_can_be_reached_the_page_still_answers(visitor, person, mon
     assert "Neither the broker nor the mail server" in caplog.text
 
 
-@pytest.mark.parametrize("broker_away", ["refused", "hanging"], indirect=True)
-def test_where_the_broker_is_away_the_mail_goes_out_in_the_request(visitor, person, mailoutbox, broker_away):
+@pytest.mark.parametrize("broker_down", ["refused", "hanging"], indirect=True)
+def test_without_a_broker_the_mail_is_sent_in_the_request(visitor, person, mailoutbox, broker_down):
     started = time.monotonic()
     assert visitor.post(RESET, {"email": person.email})["Location"] == DONE
     assert time.monotonic() - started < 2
     assert len(mailoutbox) == 1
 
 
-def test_statements_for_a_mail(person, mailoutbox, django_assert_num_queries):
+def test_statements_of_a_mail(person, mailoutbox, django_assert_num_queries):
     with django_assert_num_queries(1):
         emails.send_password_reset(person.email, "en")
     assert PASSWORD not in mailoutbox[0].body

@@ -1,4 +1,4 @@
-"""Who is behind a session is remembered without the password, and forgotten as soon as the account changes."""
+"""The cached session user: stored without the password hash, and dropped as soon as the account changes."""
 
 import pickle
 
@@ -27,7 +27,7 @@ def browser(person: User) -> Client:
     return client
 
 
-def test_a_shopper_who_was_just_here_costs_no_statement(person: User, django_assert_num_queries) -> None:
+def test_a_cached_shopper_costs_no_statement(person: User, django_assert_num_queries) -> None:
     RememberingBackend().get_user(person.pk)
     with django_assert_num_queries(0):
         known = RememberingBackend().get_user(person.pk)
@@ -36,7 +36,7 @@ def test_a_shopper_who_was_just_here_costs_no_statement(person: User, django_ass
     assert known.get_full_name() == person.get_full_name()
 
 
-def test_no_password_hash_lies_in_the_cache(person: User, browser: Client) -> None:
+def test_no_password_hash_is_cached(person: User, browser: Client) -> None:
     kept = [pickle.dumps(cache.get(key)) for key in cache.iter_keys("account:*")]
     assert kept
     assert not [entry for entry in kept if person.password.encode() in entry]
@@ -57,14 +57,14 @@ def test_so_does_closing_the_account(person: User, browser: Client, what: str) -
     assert browser.get("/orders/").status_code == 302
 
 
-def test_staff_are_read_anew_every_time(django_assert_num_queries) -> None:
+def test_staff_are_never_cached(django_assert_num_queries) -> None:
     staff = UserFactory(is_staff=True)
     RememberingBackend().get_user(staff.pk)
     User.objects.filter(pk=staff.pk).update(is_staff=False)
     assert not RememberingBackend().get_user(staff.pk).is_staff
 
 
-def test_a_remembered_shopper_can_still_prove_and_change_the_password(person: User) -> None:
+def test_a_cached_shopper_can_still_verify_and_change_the_password(person: User) -> None:
     person.set_password("the-old-password-1")
     person.save()
     RememberingBackend().get_user(person.pk)

@@ -1,4 +1,4 @@
-"""What the database and the admin hold of accounts."""
+"""Accounts in the database and in the admin."""
 
 import threading
 
@@ -14,7 +14,7 @@ from tests.support.factories.accounts import PASSWORD, UserFactory
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_sign_up_at_once_with_one_address_make_one_account():
+def test_concurrent_sign_ups_with_one_address_make_one_account():
     start, outcomes = threading.Barrier(4), []
 
     def sign_up(email: str) -> None:

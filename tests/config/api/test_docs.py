@@ -1,4 +1,4 @@
-"""The page to try the API on draws in a real browser, and the content security policy has nothing to say against it."""
+"""The interactive API page renders in a real browser without violating the content security policy."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support import chromium
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_page_draws_without_a_complaint(live_server: LiveServer, tmp_path: Path) -> None:
+def test_the_page_renders_without_console_errors(live_server: LiveServer, tmp_path: Path) -> None:
     browser = chromium.find()
     assert browser, "There is no Chromium; `make test` installs it."
     drawn = subprocess.run(
@@ -32,7 +32,7 @@ def test_the_page_draws_without_a_complaint(live_server: LiveServer, tmp_path: P
 
 
 @pytest.mark.django_db
-def test_inline_styles_are_allowed_there_alone() -> None:
+def test_inline_styles_are_allowed_only_there() -> None:
     inline = "style-src 'self' 'unsafe-inline'"
     assert inline in Client().get("/api/v1/docs/").headers["Content-Security-Policy"]
     for path in ("/api/v1/products/", "/"):

@@ -1,6 +1,6 @@
-"""The OpenAPI document and the answers agree: made-up requests, right and wrong, against the live application.
+"""The OpenAPI document matches the responses: generated requests, valid and invalid, against the live application.
 
-No request may bring the shop down, and each answer has a status, a content type and a body that the document knows.
+No request may cause a 500, and each response has a status, a content type and a body that the document declares.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ document = schemathesis.openapi.from_wsgi("/api/v1/schema/?format=json", applica
 
 
 class Shop:
-    """What requests are led to: each thing is made when it is first needed, a cart to pay for each time."""
+    """Objects that requests refer to, created on first use; a cart to pay for is created each time."""
 
     def __init__(self) -> None:
         self.product = ProductFactory(sku="MUG", stock=100_000)
@@ -69,7 +69,7 @@ def shop(db: None, sandbox: Any) -> Shop:
 
 @pytest.fixture
 def one_connection() -> Iterator[None]:
-    """Requests share the test's transaction, as those of Django's own client do: none may close its connection."""
+    """Requests share the test's transaction, as with Django's test client: none may close its connection."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -80,13 +80,13 @@ def one_connection() -> Iterator[None]:
 @document.parametrize()
 @pytest.mark.usefixtures("one_connection")
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_the_document_and_the_answers_agree(case: schemathesis.Case, shop: Shop) -> None:
-    headers = _lead_to_what_is_there(case, shop)
+def test_responses_match_the_document(case: schemathesis.Case, shop: Shop) -> None:
+    headers = _refer_to_existing_objects(case, shop)
     case.call_and_validate(headers=headers, checks=CHECKS)
 
 
-def _lead_to_what_is_there(case: schemathesis.Case, shop: Shop) -> dict[str, str]:
-    """Three of four requests find a cart, an order, a product; without that nothing but 404 would be seen."""
+def _refer_to_existing_objects(case: schemathesis.Case, shop: Shop) -> dict[str, str]:
+    """Three of four requests name an existing cart, order or product; otherwise all would end in 404."""
     chance = crc32(repr((case.path_parameters, case.body, case.query)).encode("utf-8", "replace"))
     if chance % 4 == 0:
         return {}
@@ -106,20 +106,20 @@ def _lead_to_what_is_there(case: schemathesis.Case, shop: Shop) -> dict[str, str
 
 
 def _fill_in(body: Any, chance: int) -> None:
-    """Words that mean something here, in place of text that a body was filled with."""
+    """Replaces generated text in a body with meaningful values."""
     if isinstance(body, dict):
         words = {"sku": "MUG", "code": "flat", "payment_method": METHODS[chance % 4], "expected_total": "1000.00"}
         body.update({name: word for name, word in words.items() if isinstance(body.get(name), str)})
 
 
 def test_the_document_is_valid() -> None:
-    """As strict as `spectacular --validate --fail-on-warn`, which this is."""
+    """The same as `spectacular --validate --fail-on-warn`."""
     out = StringIO()
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
     assert out.getvalue().startswith("openapi: 3")
 
 
-def test_bodies_that_take_no_unknown_fields_say_so() -> None:
+def test_bodies_declare_that_they_refuse_unknown_fields() -> None:
     schemas = document.raw_schema["components"]["schemas"]
     for name in ("NewLineRequest", "DeliveryRequest", "NewAddressRequest", "CheckoutRequest"):
         assert schemas[name]["additionalProperties"] is False
@@ -128,7 +128,7 @@ def test_bodies_that_take_no_unknown_fields_say_so() -> None:
 
 def test_every_refusal_of_the_checkout_is_documented() -> None:
     answers = document.raw_schema["paths"]["/api/v1/carts/{id}/checkout/"]["post"]["responses"]
-    told = {status: answer["description"] for status, answer in answers.items()}
+    descriptions = {status: answer["description"] for status, answer in answers.items()}
     for status, code in [
         ("400", "idempotency_key_required"), ("400", "invalid"), ("402", "payment_declined"), ("404", "not_found"),
         ("409", "insufficient_stock"), ("409", "price_changed"), ("409", "shipping_quote_expired"),
@@ -136,7 +136,7 @@ def test_every_refusal_of_the_checkout_is_documented() -> None:
         ("409", "checkout_in_progress"), ("422", "invalid"), ("422", "idempotency_key_reused"),
         ("429", "rate_limited"), ("503", "payment_unavailable"),
     ]:  # fmt: skip
-        assert f"`{code}`" in told[status]
+        assert f"`{code}`" in descriptions[status]
         assert list(answers[status]["content"]) == ["application/problem+json"]
     assert "Retry-After" in answers["503"]["headers"]
     assert "Idempotent-Replayed" in answers["201"]["headers"]

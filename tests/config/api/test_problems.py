@@ -1,4 +1,4 @@
-"""What the protocol refuses: broken bodies, wrong methods, bad tokens, addresses that nobody has, faults of ours."""
+"""Protocol errors: broken bodies, wrong methods, bad tokens, unknown paths, internal errors."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
         gzip.compress(b"{}", mtime=0),
     ],
 )  # fmt: skip
-def test_a_body_that_is_no_json(app: App, body: bytes) -> None:
+def test_a_body_that_is_not_json(app: App, body: bytes) -> None:
     assert_problem(app.raw("POST", "carts/", body), 400, "invalid")
 
 
@@ -40,7 +40,7 @@ def test_a_body_in_utf_8(app: App, charset: str) -> None:
 
 
 @pytest.mark.parametrize("body", [[], [{}], "text", 1, 1.5, True, None])
-def test_a_body_that_is_no_object(app: App, body: Any) -> None:
+def test_a_body_that_is_not_an_object(app: App, body: Any) -> None:
     answer = app.raw("POST", "carts/", json.dumps(body).encode())
     assert_problem(answer, 422, "invalid", "non_field_errors")
 
@@ -50,7 +50,7 @@ def test_a_body_of_a_mebibyte(app: App) -> None:
         assert_problem(app.raw("POST", "carts/", body), 413, "too_large")
 
 
-def test_field_names_are_repeated_with_care(app: App) -> None:
+def test_echoed_field_names_are_sanitised(app: App) -> None:
     names = {"\ud800": 1, "\0": 1, "x" * 100_000: 1} | {f"field{number}": 1 for number in range(1000)}
     answer = app.post("carts/", names)
     assert answer.status_code == 422
@@ -61,14 +61,14 @@ def test_field_names_are_repeated_with_care(app: App) -> None:
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "nonsense"],
 )
-def test_a_body_that_is_not_sent_as_json(app: App, content_type: str) -> None:
+def test_a_body_with_another_content_type(app: App, content_type: str) -> None:
     assert_problem(app.raw("POST", "carts/", b"a=1", content_type), 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "carts/"), ("POST", "products/"), ("DELETE", "orders/"), ("TRACE", "products/")]
 )
-def test_a_method_that_is_not_taken(app: App, method: str, path: str) -> None:
+def test_a_method_that_is_not_allowed(app: App, method: str, path: str) -> None:
     answer = app.raw(method, path, b"")
     if path == "orders/":
         assert_problem(answer, 401, "not_authenticated")
@@ -77,7 +77,7 @@ def test_a_method_that_is_not_taken(app: App, method: str, path: str) -> None:
         assert answer.headers["Allow"]
 
 
-def test_a_representation_that_is_not_had(app: App) -> None:
+def test_a_representation_that_is_not_acceptable(app: App) -> None:
     assert_problem(app.get("products/", accept="text/html"), 406, "not_acceptable")
     assert app.get("products/", accept="application/json").status_code == 200
     assert app.get("products/", accept="*/*").status_code == 200
@@ -98,7 +98,7 @@ def test_a_session_needs_its_csrf_token(user: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "nothing/", "carts/x/y/z/", "products", "%00/", "orders/1/2/"])
-def test_an_address_that_nobody_has(app: App, path: str) -> None:
+def test_an_unknown_path(app: App, path: str) -> None:
     answer = app.get(path)
     if answer.status_code == 301:
         assert answer.headers["Location"] == f"/api/v1/{path}/"
@@ -106,12 +106,12 @@ def test_an_address_that_nobody_has(app: App, path: str) -> None:
         assert_problem(answer, 404, "not_found")
 
 
-def test_a_host_that_is_not_ours(app: App) -> None:
+def test_a_host_that_is_not_allowed(app: App) -> None:
     assert_problem(app.get("products/", host="evil.example"), 400, "invalid")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fault_of_ours_says_nothing_of_itself(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_exposes_no_details(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: Any) -> None:
         raise RuntimeError("the secret")
 
@@ -127,7 +127,7 @@ def test_pages_keep_their_own_errors() -> None:
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
-def test_the_sentence_follows_the_language(app: App) -> None:
+def test_the_detail_follows_the_language(app: App) -> None:
     english = app.get("carts/" + "A" * 43 + "/", accept_language="en")
     portuguese = app.get("carts/" + "A" * 43 + "/", accept_language="pt-BR,pt;q=0.9")
     assert english.headers["Content-Language"] == "en"
@@ -136,7 +136,7 @@ def test_the_sentence_follows_the_language(app: App) -> None:
     assert english.json()["detail"] == "Cart not found."
 
 
-def test_only_facts_for_clients_leave_the_house() -> None:
+def test_only_facts_for_clients_are_exposed() -> None:
     refusal = Refusal("No.", total="1.00", secret="x", decline_code="stolen_card")
     refusal.shows = {"total": Fact("what it costs now.")}
     document = problems.problem_of(refusal)
@@ -156,8 +156,8 @@ def _descendants(kind: type[Refusal]) -> set[type[Refusal]]:
     return {kind}.union(*(_descendants(child) for child in kind.__subclasses__()))
 
 
-def test_nothing_stops_where_redis_is_away(app: App, settings: Any) -> None:
-    """Carts are read and written, and nobody is counted."""
+def test_without_redis_nothing_stops(app: App, settings: Any) -> None:
+    """Carts are read and written, and rate limits do not count."""
     settings.CACHES = {
         **settings.CACHES, "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"},
     }  # fmt: skip

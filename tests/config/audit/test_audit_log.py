@@ -1,4 +1,4 @@
-"""The audit log: only added to, whoever tries; and written together with what it tells."""
+"""The audit log: append-only for everyone, and written in one transaction with the change it records."""
 
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ def entry() -> Entry:
     return audit.record(None, CHANGE, ProductFactory(sku="SKU-1"))
 
 
-class TestTheDatabaseKeepsIt:
+class TestAppendOnly:
     @pytest.mark.parametrize(
         "statement",
         ["UPDATE audit_entry SET reason = 'x'", "DELETE FROM audit_entry", "DELETE FROM audit_entry WHERE false"],
@@ -43,7 +43,7 @@ class TestTheDatabaseKeepsIt:
             cursor.execute(statement)
         assert Entry.objects.get(pk=entry.pk).reason == ""
 
-    def test_the_table_is_not_emptied(self, entry: Entry) -> None:
+    def test_the_table_cannot_be_truncated(self, entry: Entry) -> None:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER audit_entry_is_not_emptied")
             with pytest.raises(DatabaseError, match="only added to"), transaction.atomic():
@@ -55,12 +55,12 @@ class TestTheDatabaseKeepsIt:
             with pytest.raises(DatabaseError, match="only added to"), transaction.atomic():
                 change()
 
-    def test_a_replica_that_replays_does_not_get_round_it(self, entry: Entry) -> None:
+    def test_replica_mode_does_not_bypass_it(self, entry: Entry) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT tgenabled FROM pg_trigger WHERE tgname = 'audit_entry_stays'")
             assert cursor.fetchone() == ("A",)
 
-    def test_somebody_who_goes_stays_in_it(self) -> None:
+    def test_entries_outlive_a_deleted_user(self) -> None:
         clerk = UserFactory(is_staff=True, email="foi@example.com")
         services.mark_shipped(order(), by=clerk)
         clerk.delete()
@@ -68,7 +68,7 @@ class TestTheDatabaseKeepsIt:
 
 
 class TestWithTheChange:
-    def test_what_is_rolled_back_was_never_done(self) -> None:
+    def test_a_rolled_back_change_leaves_no_entry(self) -> None:
         made, clerk = order(), UserFactory(is_staff=True)
         with pytest.raises(RuntimeError), transaction.atomic():
             services.mark_shipped(made, by=clerk)
@@ -76,14 +76,14 @@ class TestWithTheChange:
         assert Order.objects.get(pk=made.pk).status == OrderStatus.PAID
         assert not Entry.objects.exists()
 
-    def test_what_cannot_be_written_down_is_not_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_change_that_cannot_be_logged_is_not_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
         made = order()
         monkeypatch.setattr(services, "SHIP", services.SHIP.__class__("x" * 50, "a name too long for its column"))
         with pytest.raises(DatabaseError), transaction.atomic():
             services.mark_shipped(made)
         assert Order.objects.get(pk=made.pk).status == OrderStatus.PAID
 
-    def test_a_refund_is_written_down_before_the_provider_is_called(self, sandbox) -> None:
+    def test_a_refund_is_logged_before_the_provider_is_called(self, sandbox) -> None:
         made = order_of(ready_cart())
         sandbox.fault("error", error_status=429, times=1)
         pay_back = {"amount": Decimal("1.00"), "reason": "torn", "restock": False, "idempotency_key": "k"}
@@ -93,14 +93,14 @@ class TestWithTheChange:
         entry = Entry.objects.get(verb="refund.begin")
         assert (entry.object_id, entry.reference, entry.actor) == (str(begun.pk), made.number, "fin@example.com")
 
-    def test_a_refund_that_is_refused_leaves_no_trace_of_one(self, sandbox) -> None:
+    def test_a_refused_refund_leaves_no_entry(self, sandbox) -> None:
         made = order_of(ready_cart())
         with pytest.raises(RefundRefused):
             services.refund_order(made, amount=Decimal("9999.00"), reason="much", restock=False, idempotency_key="k")
         assert not Entry.objects.filter(verb="refund.begin").exists()
 
 
-class TestWhatStandsInIt:
+class TestContents:
     def test_the_request_that_did_it(self, desk: Client) -> None:
         made = order()
         url = reverse("admin:checkout_order_do", args=[made.pk, "ship"])
@@ -108,14 +108,14 @@ class TestWhatStandsInIt:
         assert answer["X-Request-ID"] == "req-12345678"
         assert Entry.objects.get(verb="order.ship").request_id == "req-12345678"
 
-    def test_no_address_or_number_of_a_shopper(self) -> None:
+    def test_no_contact_data_of_a_shopper(self) -> None:
         said = "Ana (ana@example.com, 11 98765-4321) paid with 4111 1111 1111 1111"
         audit.record(None, CHANGE, ProductFactory(), reason=said)
         reason = Entry.objects.get().reason
         assert reason.startswith("Ana (")
         assert not any(secret in reason for secret in ("ana@", "98765", "4111"))
 
-    def test_a_shopper_is_a_number(self, desk: Client) -> None:
+    def test_a_shopper_is_identified_by_a_number(self, desk: Client) -> None:
         shopper = UserFactory(email="ana@example.com", full_name="Ana Souza")
         change_person(desk, shopper, full_name="Ana Lima", email="ana.lima@example.com")
         entry = Entry.objects.get(verb="row.change")
@@ -133,8 +133,8 @@ def change_person(desk: Client, person, **changes) -> None:
     assert answer.status_code == 302, answer.context["adminform"].form.errors
 
 
-class TestPeople:
-    def test_rights_that_were_given_and_taken(self, desk: Client) -> None:
+class TestUsers:
+    def test_permissions_granted_and_revoked(self, desk: Client) -> None:
         clerk = UserFactory(is_staff=False)
         group = Group.objects.create(name="night shift")
         rights = list(Permission.objects.filter(content_type__app_label="cart").order_by("pk")[:3])
@@ -146,14 +146,14 @@ class TestPeople:
         change_person(desk, clerk, is_staff="", groups=[], user_permissions=[])
         assert Entry.objects.first().before["groups"] == ["night shift"]
 
-    def test_what_a_group_may_do(self, desk: Client) -> None:
+    def test_permissions_of_a_group(self, desk: Client) -> None:
         group = Group.objects.create(name="night shift")
         right = Permission.objects.get(codename="view_order")
         desk.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": group.name, "permissions": [right.pk]})
         entry = Entry.objects.get(object_type="auth.group")
         assert (entry.object_name, entry.after) == ("night shift", {"permissions": ["view_order"]})
 
-    def test_a_new_password_says_only_that(self, desk: Client) -> None:
+    def test_a_new_password_is_not_disclosed(self, desk: Client) -> None:
         clerk = UserFactory(is_staff=True)
         secret = "cinco-palavras-bem-mais-longas"
         url = reverse("admin:auth_user_password_change", args=[clerk.pk])
@@ -163,7 +163,7 @@ class TestPeople:
         assert entry.object_name == clerk.email
         assert secret not in f"{entry.before}{entry.after}"
 
-    def test_staff_who_come_and_go(self) -> None:
+    def test_staff_added_and_removed(self) -> None:
         clerk = UserFactory(is_staff=True)
         client = Client()
         client.post(reverse("admin:login"), {"username": clerk.email, "password": PASSWORD})
@@ -173,7 +173,7 @@ class TestPeople:
             ("account.sign_out", clerk.email),
         ]
 
-    def test_shoppers_come_and_go_unseen(self) -> None:
+    def test_shoppers_are_not_logged(self) -> None:
         client_of(UserFactory()).post(reverse("accounts:sign_out"))
         assert not Entry.objects.exists()
 
@@ -189,7 +189,7 @@ class TestFailedSignIns:
             Entry.objects.filter(verb="account.sign_in_failed").order_by("pk").values_list("object_name", flat=True)
         )
 
-    def test_at_every_door_the_account_is_named_and_nothing_that_was_typed(self) -> None:
+    def test_every_sign_in_form_logs_the_account_but_no_input(self) -> None:
         clerk, shopper = UserFactory(is_staff=True), UserFactory()
         self.sign_in(clerk.email.upper())
         typed = {"email": shopper.email, "password": self.WRONG}
@@ -201,7 +201,7 @@ class TestFailedSignIns:
             assert (entry.actor, entry.actor_id, entry.object_type) == ("", None, "accounts.user")
             assert not any(word in str(vars(entry)) for word in (self.WRONG, "o-que-era", PASSWORD))
 
-    def test_they_do_not_fill_it_nor_crowd_out_those_at_staff(self, settings) -> None:
+    def test_they_neither_flood_the_log_nor_hide_those_at_staff_accounts(self, settings) -> None:
         settings.RATE_LIMITS = {"sign_in_log": "2/d"}
         clerk, other = UserFactory(is_staff=True), UserFactory(is_staff=True)
         for name in ["nobody", UserFactory().email, "nobody", *[clerk.email] * 3, other.email]:
@@ -209,14 +209,14 @@ class TestFailedSignIns:
         assert self.kept()[2:] == [clerk.email, clerk.email, other.email]
         assert len(self.kept()) == 5
 
-    def test_they_are_not_the_shops_own_doing(self, desk: Client) -> None:
+    def test_they_are_not_attributed_to_the_shop(self, desk: Client) -> None:
         self.sign_in("nobody")
         page = reverse("admin:audit_entry_changelist")
         assert not desk.get(page, {"who": "shop"}).context["cl"].result_list
         assert ">someone</td>" in desk.get(page, {"verb": "account.sign_in_failed"}).content.decode()
 
 
-class TestTheLogsPages:
+class TestLogPages:
     def test_every_admin_writes_to_it(self) -> None:
         assert [model for model, made in site._registry.items() if not isinstance(made, Audited)] == []
 
@@ -239,12 +239,12 @@ class TestTheLogsPages:
         done = Entry.objects.filter(object_type="inventory.category").order_by("pk")
         assert list(done.values_list("verb", "object_name")) == [("row.add", "Redes"), ("row.delete", "Redes")]
 
-    def test_the_history_of_a_thing_is_the_log(self, desk: Client, entry: Entry) -> None:
+    def test_an_objects_history_comes_from_the_log(self, desk: Client, entry: Entry) -> None:
         other = audit.record(None, CHANGE, ProductFactory())
         answer = desk.get(reverse("admin:inventory_product_history", args=[entry.object_id]), follow=True)
         assert [row.pk for row in answer.context["cl"].result_list] == [entry.pk] != [other.pk]
 
-    def test_found_by_order_by_person_by_verb_by_request(self, desk: Client, boss) -> None:
+    def test_search_by_order_user_event_and_request(self, desk: Client, boss) -> None:
         made, clerk = order(), UserFactory(is_staff=True)
         services.mark_shipped(made, by=clerk)
         services.mark_shipped(order(), by=boss)
@@ -260,7 +260,7 @@ class TestTheLogsPages:
         assert found(verb="order.ship") == set(Entry.objects.filter(verb="order.ship").values_list("pk", flat=True))
         assert found(who="shop") == set()
 
-    def test_nobody_writes_there(self, desk: Client, entry: Entry) -> None:
+    def test_the_pages_are_read_only(self, desk: Client, entry: Entry) -> None:
         assert desk.get(reverse("admin:audit_entry_add")).status_code == 403
         assert desk.post(reverse("admin:audit_entry_change", args=[entry.pk]), {"reason": "x"}).status_code == 403
         assert desk.post(reverse("admin:audit_entry_delete", args=[entry.pk]), {"post": "yes"}).status_code == 403

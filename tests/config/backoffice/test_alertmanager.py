@@ -1,4 +1,4 @@
-"""What fires in a real Alertmanager, and what is said where it is slow, silent or wrong."""
+"""Alerts firing in a real Alertmanager, and what is shown when it is slow, down or answers nonsense."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ ROUTES = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
 
 @pytest.fixture(autouse=True)
-def asked_anew() -> Iterator[None]:
+def forget_last_answer() -> Iterator[None]:
     forget()
     yield
     forget()
@@ -65,7 +65,7 @@ def post(url: str, document: object) -> None:
         pass
 
 
-def test_what_fires_is_told_and_what_is_silenced_is_not(alertmanager: str, settings) -> None:
+def test_firing_alerts_are_shown_and_silenced_ones_are_not(alertmanager: str, settings) -> None:
     settings.ALERTMANAGER_URL = alertmanager
     assert firing() == []
     for name, severity in (("CheckoutSlow", "page"), ("TasksBehind", "ticket")):
@@ -74,7 +74,7 @@ def test_what_fires_is_told_and_what_is_silenced_is_not(alertmanager: str, setti
     matcher = {"name": "alertname", "value": "TasksBehind", "isRegex": False}
     times = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
     post(f"{alertmanager}/api/v2/silences", {"matchers": [matcher], **times, "createdBy": "x", "comment": "x"})
-    assert firing() == [], "the last answer is kept for a while"
+    assert firing() == [], "the last answer is cached for a while"
     deadline = time.monotonic() + 10
     while [alert.name for alert in firing() or []] != ["CheckoutSlow"]:
         assert time.monotonic() < deadline
@@ -85,7 +85,7 @@ def test_what_fires_is_told_and_what_is_silenced_is_not(alertmanager: str, setti
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("language", "words"), [("en", "Too many checkouts fail"), ("pt-br", "Muitas finalizações")])
-def test_staff_read_it_at_home_in_their_language(alertmanager: str, settings, language: str, words: str) -> None:
+def test_the_home_page_shows_it_in_the_users_language(alertmanager: str, settings, language: str, words: str) -> None:
     settings.ALERTMANAGER_URL = alertmanager
     labels = {"alertname": "CheckoutErrorBudgetBurnsFast", "severity": "page"}
     post(f"{alertmanager}/api/v2/alerts", [{"labels": labels, "annotations": {"summary": "3 % of checkouts fail"}}])
@@ -95,18 +95,18 @@ def test_staff_read_it_at_home_in_their_language(alertmanager: str, settings, la
     assert words in client.get("/admin/").content.decode()
 
 
-def test_where_none_is_configured_nothing_fires(settings) -> None:
+def test_without_an_alertmanager_nothing_fires(settings) -> None:
     settings.ALERTMANAGER_URL = ""
     assert firing() == []
 
 
-def test_one_that_is_away_is_not_known(settings) -> None:
+def test_when_it_is_down_the_state_is_unknown(settings) -> None:
     settings.ALERTMANAGER_URL = "http://127.0.0.1:1"
     assert firing() is None
 
 
 class Trickling(BaseHTTPRequestHandler):
-    """Sends a byte now and then, so that no time-out of a socket strikes."""
+    """Sends a byte now and then, so that no socket timeout fires."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -122,7 +122,7 @@ class Trickling(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_trickling_one_costs_half_a_second_once(settings) -> None:
+def test_a_trickling_answer_costs_half_a_second_once(settings) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Trickling) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
@@ -136,7 +136,7 @@ def test_a_trickling_one_costs_half_a_second_once(settings) -> None:
         server.shutdown()
 
 
-def test_an_answer_that_makes_no_sense_is_not_known(settings) -> None:
+def test_after_a_malformed_answer_the_state_is_unknown(settings) -> None:
     class Odd(Trickling):
         def do_GET(self) -> None:
             self.send_response(200)

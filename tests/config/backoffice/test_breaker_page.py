@@ -1,4 +1,4 @@
-"""The page of breakers: state, history, and closing one by hand."""
+"""The circuit breaker page: state, history, and closing a circuit by hand."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def tripped() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("tripped")
-def test_one_that_tripped_says_so_and_why(desk: Client) -> None:
+def test_an_open_circuit_shows_why(desk: Client) -> None:
     shown = {one["name"]: one for one in desk.get(PAGE).context["breakers"]}
     assert shown["stripe"]["status"].state == "open"
     assert [(change.state, change.cause) for change in shown["stripe"]["history"]] == [("open", "ProviderFailure")]
@@ -31,7 +31,7 @@ def test_one_that_tripped_says_so_and_why(desk: Client) -> None:
 
 
 @pytest.mark.usefixtures("tripped")
-def test_it_is_closed_by_hand_with_a_reason_that_is_kept(desk: Client) -> None:
+def test_closing_it_by_hand_records_the_reason(desk: Client) -> None:
     assert CLOSE in desk.get(PAGE).content.decode()
     assert desk.post(CLOSE, {"reason": ""}).status_code == 200
     assert breaker("stripe").state == "open", "not without a reason"
@@ -45,11 +45,11 @@ def test_it_is_closed_by_hand_with_a_reason_that_is_kept(desk: Client) -> None:
     page = answer.content.decode()
     assert "closed by chefe@example.com" in page
     assert "the provider is back" in page
-    assert CLOSE not in page, "what is closed needs no closing"
+    assert CLOSE not in page, "a closed circuit has no close button"
 
 
 @pytest.mark.usefixtures("tripped")
-def test_looking_and_closing_are_two_permissions(desk: Client) -> None:
+def test_viewing_and_closing_are_separate_permissions(desk: Client) -> None:
     reader = staff_with("config.view_machinery")
     assert CLOSE not in reader.get(PAGE).content.decode()
     assert reader.post(CLOSE, {"reason": "x"}).status_code == 403
@@ -60,7 +60,7 @@ def test_looking_and_closing_are_two_permissions(desk: Client) -> None:
     assert desk.post("/admin/breakers/nobody/close/", {"reason": "x"}).status_code == 404
 
 
-def test_without_redis_it_says_so_and_refuses(desk: Client, settings) -> None:
+def test_without_redis_it_explains_and_refuses(desk: Client, settings) -> None:
     settings.CACHES = {"default": {**project_settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"}}
     assert "Redis is unavailable" in desk.get(PAGE).content.decode()
     assert "would not see the change" in told(desk.post(CLOSE, {"reason": "x"}, follow=True))[0]

@@ -1,4 +1,4 @@
-"""The page of the cache: what lies in Redis, without what is about persons; and dropping a name."""
+"""The cache page: what is in Redis, without personal data; and dropping all keys of a name."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ PAGE, KEY = "/admin/cache/", "/admin/cache/key/"
 
 
 @pytest.fixture
-def nowhere(settings) -> None:
+def no_redis(settings) -> None:
     settings.CACHES = {"default": {**project_settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"}}
 
 
@@ -49,11 +49,11 @@ def rows(desk: Client) -> dict[str, dict]:
 
 
 def handle(desk: Client, name: str, beginning: str = "") -> str:
-    """Of a sample; Redis tells the keys in an order of its own."""
+    """The handle of a sampled key; Redis lists keys in no particular order."""
     return next(key.handle for key in rows(desk)[name]["group"].samples if key.shown.startswith(beginning))
 
 
-def test_each_name_with_what_lies_under_it(desk: Client, full: str) -> None:
+def test_each_name_with_its_keys(desk: Client, full: str) -> None:
     catalogue.products_by_id([1])
     product, cart = rows(desk)["product"], rows(desk)["cart"]
     assert product["group"].count >= 1
@@ -67,13 +67,13 @@ def test_each_name_with_what_lies_under_it(desk: Client, full: str) -> None:
     assert others["breakers"] >= 1
 
 
-def test_what_is_public_can_be_read(desk: Client, full: str) -> None:
+def test_public_values_are_shown(desk: Client, full: str) -> None:
     number = Product.objects.get().pk
     page = desk.get(KEY, {"key": handle(desk, "product", f"product:{number}")}).content.decode()
     assert "Rede de algodão" in page
 
 
-def test_a_cart_shows_its_shape_and_never_its_token_or_address(desk: Client, full: str) -> None:
+def test_a_cart_shows_its_shape_but_no_token_or_address(desk: Client, full: str) -> None:
     pages = [
         desk.get(PAGE).content.decode(),
         desk.get(KEY, {"key": handle(desk, "cart")}).content.decode(),
@@ -87,7 +87,7 @@ def test_a_cart_shows_its_shape_and_never_its_token_or_address(desk: Client, ful
     assert pages[1].count("Personal data") == pages[2].count("Personal data") == 1
 
 
-def test_a_session_shows_nothing_at_all(desk: Client) -> None:
+def test_a_session_shows_nothing(desk: Client) -> None:
     session = desk.cookies["sessionid"].value
     key = f"django.contrib.sessions.cached_db{session}"
     page = desk.post(KEY, {"key": key}).content.decode()
@@ -97,16 +97,18 @@ def test_a_session_shows_nothing_at_all(desk: Client) -> None:
     assert session not in desk.get(PAGE).content.decode()
 
 
-def test_a_key_that_is_not_there(desk: Client) -> None:
+def test_an_unknown_key(desk: Client) -> None:
     for answer in (desk.post(KEY, {"key": "product:0"}, follow=True), desk.get(KEY, {"key": "x"}, follow=True)):
         assert "no such key" in told(answer)[0]
 
 
-def test_one_name_is_dropped_and_nothing_else(desk: Client, full: str) -> None:
+def test_only_the_given_name_is_dropped(desk: Client, full: str) -> None:
     before = rows(desk)
     url = reverse("admin:cache_drop", args=["product"])
     assert "Drop product" in desk.get(url).content.decode()
-    assert rows(desk)["product"]["group"].count == before["product"]["group"].count, "asking drops nothing"
+    assert rows(desk)["product"]["group"].count == before["product"]["group"].count, (
+        "the confirmation page drops nothing"
+    )
     (message,) = told(desk.post(url, follow=True))
     assert re.fullmatch(r"Dropped \d+ keys? of product\.", message)
     after = rows(desk)
@@ -114,20 +116,20 @@ def test_one_name_is_dropped_and_nothing_else(desk: Client, full: str) -> None:
     assert after["cart"]["group"].count == 1
     assert breaker("stripe").state == "open"
     with redis_lock(f"checkout:{full}", 1) as owned:
-        assert not owned, "the lock stands"
-    assert desk.get(PAGE).status_code == 200, "and whoever did it is still signed in"
+        assert not owned, "the lock is still held"
+    assert desk.get(PAGE).status_code == 200, "and the session survives"
     entry = Entry.objects.get(verb="cache.drop")
     assert (entry.actor, entry.object_name) == ("chefe@example.com", "cache product")
 
 
-def test_both_kinds_of_carts_copies_are_dropped(desk: Client, full: str) -> None:
+def test_both_kinds_of_cart_keys_are_dropped(desk: Client, full: str) -> None:
     get_redis_connection("default").set(cache.make_key("user:7:cart"), "{}")
     assert rows(desk)["cart"]["group"].count == 2
     desk.post(reverse("admin:cache_drop", args=["cart"]))
     assert rows(desk)["cart"]["group"].count == 0
 
 
-def test_what_is_being_loaded_while_it_is_dropped_is_not_kept(desk: Client) -> None:
+def test_a_load_in_progress_during_the_drop_is_not_cached(desk: Client) -> None:
     declare("slow_test")
 
     def load() -> str:
@@ -139,17 +141,17 @@ def test_what_is_being_loaded_while_it_is_dropped_is_not_kept(desk: Client) -> N
 
 
 @pytest.mark.parametrize("name", ["lease", "breaker", "sessions", "nobody"])
-def test_what_is_no_name_cannot_be_dropped(name: str, desk: Client) -> None:
+def test_unknown_names_cannot_be_dropped(name: str, desk: Client) -> None:
     assert desk.post(reverse("admin:cache_drop", args=[name])).status_code == 404
 
 
-def test_a_drop_that_takes_too_long_says_so(desk: Client, full: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drop_that_times_out_says_so(desk: Client, full: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "DROP_SECONDS", -1)
     messages = told(desk.post(reverse("admin:cache_drop", args=["product"]), follow=True))
     assert "drop product again" in messages[-1]
 
 
-def test_it_looks_at_so_many_keys_and_no_more(desk: Client) -> None:
+def test_the_number_of_scanned_keys_is_bounded(desk: Client) -> None:
     redis = get_redis_connection("default")
     redis.mset({cache.make_key(f"product:{number}"): "1" for number in range(cache_inspection.MAX_KEYS + 300)})
     found = desk.get(PAGE).context["survey"]
@@ -157,7 +159,7 @@ def test_it_looks_at_so_many_keys_and_no_more(desk: Client) -> None:
     assert not found.is_complete
 
 
-def test_without_redis_it_says_so(desk: Client, nowhere: None) -> None:
+def test_without_redis_it_says_so(desk: Client, no_redis: None) -> None:
     page = desk.get(PAGE)
     assert page.status_code == 200
     assert "Redis is unavailable" in page.content.decode()
@@ -168,7 +170,7 @@ def test_without_redis_it_says_so(desk: Client, nowhere: None) -> None:
     assert not Entry.objects.filter(verb="cache.drop").exists()
 
 
-def test_looking_and_dropping_are_two_permissions(full: str) -> None:
+def test_viewing_and_dropping_are_separate_permissions(full: str) -> None:
     url = reverse("admin:cache_drop", args=["product"])
     reader = staff_with("config.view_machinery")
     assert url not in reader.get(PAGE).content.decode()

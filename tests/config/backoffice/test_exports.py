@@ -1,4 +1,4 @@
-"""Lists as files: what is in them, who gets them, and what a spreadsheet must not do with them."""
+"""CSV exports: their contents, who may download them, and no formulas for spreadsheets."""
 
 import csv
 import io
@@ -72,7 +72,7 @@ def test_stock_of_one_warehouse(desk: Client) -> None:
     assert (row["SKU"], row["on hand"], row["can be sold"]) == (here.product.sku, "7", "7")
 
 
-def test_the_log_itself(desk: Client) -> None:
+def test_the_audit_log(desk: Client) -> None:
     table(desk, "inventory_stock")
     rows = table(desk, "audit_entry", verb="list.export")
     assert {(row["who"], row["what"]) for row in rows} == {("chefe@example.com", "exported a list")}
@@ -106,7 +106,7 @@ def test_numbers_below_zero_stay_numbers() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", LISTS)
-def test_each_has_a_permission_of_its_own(name: str, role: str) -> None:
+def test_each_has_its_own_permission(name: str, role: str) -> None:
     person = User.objects.create(email=f"{role}@example.com", is_staff=True)
     person.groups.add(Group.objects.get(name=role))
     client = client_of(person)
@@ -117,21 +117,21 @@ def test_each_has_a_permission_of_its_own(name: str, role: str) -> None:
     assert ("export/?q=x" in shown.content.decode()) == allowed
 
 
-def test_the_log_says_who_took_what_and_not_whom_they_looked_for(desk: Client) -> None:
+def test_exports_are_logged_without_the_search_text(desk: Client) -> None:
     raw(desk, "checkout_order", q="ana@example.com", status__exact="paid")
     entry = Entry.objects.get(verb="list.export")
     assert (entry.actor, entry.object_type) == ("chefe@example.com", "checkout.order")
     assert entry.after == {"q": "…", "status__exact": "paid"}
 
 
-def test_it_reads_in_pieces_however_many_rows(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each piece is one statement behind the last row of the one before; no row is read alone, none is left out."""
+def test_it_reads_in_batches(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch is one statement that starts after the last row of the previous one; no row is skipped."""
     monkeypatch.setattr(exports, "ROWS_AT_ONCE", 4)
     made = {order(products=1).number for _ in range(9)}
     answer = desk.get(reverse("admin:checkout_order_export"))
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         pieces = list(answer)
-    assert len(asked) == 4  # 4 + 4 + 1 rows, and a look for more
+    assert len(queries) == 4  # 4 + 4 + 1 rows, and one empty batch
     text = b"".join(pieces).decode("utf-8-sig")
     assert {row["order number"] for row in csv.DictReader(io.StringIO(text, newline=""))} == made
 
@@ -156,7 +156,7 @@ def test_memory_does_not_grow_with_the_list(desk: Client, monkeypatch: pytest.Mo
     assert len(raw(desk, "inventory_stock").splitlines()) == 501
 
 
-def test_a_filter_that_makes_no_sense_leads_back(desk: Client) -> None:
+def test_an_invalid_filter_redirects_back(desk: Client) -> None:
     answer = desk.get(reverse("admin:checkout_order_export"), {"nonsense": "1"})
     assert answer.status_code == 302
 

@@ -1,4 +1,4 @@
-"""The two rules of locking, kept at run time, and the Redis lock that only saves work."""
+"""The two rules of locking, enforced at run time, and the Redis lock that only saves work."""
 
 import pytest
 from django.core.cache import cache
@@ -28,7 +28,7 @@ class TestRules:
 
 
 @pytest.mark.django_db
-def test_the_transaction_that_a_test_runs_in_does_not_count() -> None:
+def test_the_tests_own_transaction_does_not_count() -> None:
     refuse_in_transaction("The provider")
 
 
@@ -45,14 +45,14 @@ class TestRedisLock:
             cache.delete("belt")  # the lease ran out
             with redis_lock("belt", 5) as second:
                 assert second
-                # The first owner leaves now; the second one's lock must survive that.
+                # The first owner exits now; the second owner's lock must survive.
                 first_leaves = redis_lock("belt", 5)
                 with first_leaves as third:
                     assert not third
         with redis_lock("belt", 5) as free:
             assert free
 
-    def test_an_outlived_lease_is_left_to_its_new_owner(self) -> None:
+    def test_an_expired_lease_belongs_to_its_new_owner(self) -> None:
         outer = redis_lock("belt", 5)
         assert outer.__enter__()
         cache.delete("belt")

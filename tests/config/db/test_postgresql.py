@@ -1,4 +1,4 @@
-"""Connections that come out of the pool: used without a question, unless the server has hung up."""
+"""Pooled connections: reused without a health check, and replaced once the server has closed them."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def pooled() -> Iterator[DatabaseWrapper]:
 
 
 def process_of(wrapper: DatabaseWrapper) -> int:
-    """The server's process behind a connection that a request uses and gives back."""
+    """The PID of the server process behind the connection that a request uses."""
     with wrapper.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (process,) = cursor.fetchone()
@@ -37,18 +37,18 @@ def is_gone(process: int) -> bool:
         return cursor.fetchone() == (0,)
 
 
-def test_a_sound_connection_is_used_again_without_a_question(
+def test_a_healthy_connection_is_reused_without_a_check(
     pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ask(_connection: object) -> None:
-        raise AssertionError("The server was asked.")
+        raise AssertionError("The server was queried.")
 
     first = process_of(pooled)
     monkeypatch.setattr(ConnectionPool, "check_connection", ask)
     assert process_of(pooled) == first
 
 
-def test_a_connection_that_the_server_has_ended_is_replaced(pooled: DatabaseWrapper) -> None:
+def test_a_connection_closed_by_the_server_is_replaced(pooled: DatabaseWrapper) -> None:
     first = process_of(pooled)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [first])

@@ -1,4 +1,4 @@
-"""Data folders for the embedded servers: empty, and ours alone."""
+"""An empty data folder for the embedded servers of each test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The demo as a person meets it: it opens, it stops, it survives kill -9, and it says what is in its way."""
+"""The demo from a user's view: it starts, stops, survives kill -9, and explains what keeps it from starting."""
 
 import contextlib
 import os
@@ -24,8 +24,8 @@ OPENING_SECONDS = 120
 STOPPING_SECONDS = 30
 
 
-def surroundings(data, port):
-    """The environment of a person who has set nothing: whatever these tests run on is not the demo's business."""
+def clean_environment(data, port):
+    """The environment without any of the shop's variables: the demo must not see what these tests run on."""
     ours = (
         "DATABASE_",
         "REDIS_",
@@ -45,13 +45,13 @@ def surroundings(data, port):
 
 @contextlib.contextmanager
 def demo(data, port):
-    """A demo in a group of its own, open; afterwards whatever is left of it is reclaimed."""
+    """A running demo in its own process group; leftovers are reclaimed afterwards."""
     output = data.root / "output"
     with output.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "config.devstack", "demo"],
             cwd=PROJECT,
-            env=surroundings(data, port),
+            env=clean_environment(data, port),
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -90,7 +90,7 @@ def the_announced_admin_can_sign_in(data):
 
 
 def pay(variables):
-    """A payment at the sandbox, past the shop: its events must find their way to the shop all the same."""
+    """Pays at the sandbox directly, without the shop; its webhooks must still reach the shop."""
     form = {"amount": "1990", "currency": "brl", "payment_method": "pm_card_visa", "confirm": "true"}
     request = urllib.request.Request(
         f"{variables['STRIPE_API_BASE']}/v1/payment_intents",
@@ -102,7 +102,7 @@ def pay(variables):
 
 
 def webhooks_arrive(data, seconds=20):
-    """Whether the shop has taken an event in: it checked the signature then."""
+    """Whether the shop has stored an event, which implies a valid signature."""
     deadline = time.monotonic() + seconds
     with psycopg.connect(servers_env(data)["DATABASE_URL"], autocommit=True) as connection:
         while not connection.execute("SELECT 1 FROM payments_webhookevent LIMIT 1").fetchone():
@@ -117,7 +117,7 @@ def servers_env(data):
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
-def test_a_demo_opens_stops_and_goes_on_after_kill_9(data):
+def test_a_demo_starts_stops_and_recovers_after_kill_9(data):
     port = ports.choose()
     with demo(data, port) as process:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
@@ -149,11 +149,11 @@ def test_a_demo_opens_stops_and_goes_on_after_kill_9(data):
     assert ports.is_free(port)
 
 
-def test_a_demo_that_is_told_to_end_while_it_starts_ends(data):
+def test_a_demo_can_be_stopped_while_it_starts(data):
     process = subprocess.Popen(
         [sys.executable, "-m", "config.devstack", "demo"],
         cwd=PROJECT,
-        env=surroundings(data, ports.choose()),
+        env=clean_environment(data, ports.choose()),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -172,7 +172,7 @@ def refusal(data, port):
     done = subprocess.run(
         [sys.executable, "-m", "config.devstack", "demo"],
         cwd=PROJECT,
-        env=surroundings(data, port),
+        env=clean_environment(data, port),
         capture_output=True,
         text=True,
         timeout=60,
@@ -182,7 +182,7 @@ def refusal(data, port):
     return done.stderr
 
 
-def test_a_port_that_is_taken_gets_a_sentence(data):
+def test_a_port_in_use_is_explained(data):
     with socket.create_server((ports.HOST, 0)) as other:
         port = other.getsockname()[1]
         message = refusal(data, port)
@@ -191,11 +191,11 @@ def test_a_port_that_is_taken_gets_a_sentence(data):
 
 
 @pytest.mark.parametrize("port", ["eighty", "0", "65536", "-1"])
-def test_a_port_that_is_none_gets_a_sentence(data, port):
+def test_an_invalid_port_is_explained(data, port):
     assert f"PORT must be a number from 1 to 65535, not '{port}'." in refusal(data, port)
 
 
-def test_tests_run_beside_fast_servers_of_their_own(data):
+def test_tests_get_their_own_fast_servers(data):
     program = (
         "import os, psycopg, redis, pathlib;"
         "assert psycopg.connect(os.environ['DATABASE_URL']).execute('SHOW fsync').fetchone() == ('off',);"
@@ -204,7 +204,9 @@ def test_tests_run_beside_fast_servers_of_their_own(data):
         "raise SystemExit(7)"
     )
     command = [sys.executable, "-m", "config.devstack", "test-stack", sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=PROJECT, env=surroundings(data, 1), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=PROJECT, env=clean_environment(data, 1), capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
     assert process_locks.wait_until_free(data.root / "test" / "run", ["postgres", "valkey"], seconds=0)
 
@@ -214,8 +216,8 @@ def test_the_servers_of_the_tests_end_with_them(data, sign):
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
     command = [sys.executable, "-m", "config.devstack", "test-stack", *sleep]
     process = subprocess.Popen(
-        command, cwd=PROJECT, env=surroundings(data, 1), stderr=subprocess.DEVNULL,
-        # What a shell begins in the background ignores Ctrl-C, and so would these tests' children.
+        command, cwd=PROJECT, env=clean_environment(data, 1), stderr=subprocess.DEVNULL,
+        # A shell's background jobs ignore Ctrl-C, and so would the children of these tests.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     folder = data.root / "test" / "run"
@@ -228,8 +230,8 @@ def test_the_servers_of_the_tests_end_with_them(data, sign):
     assert process_locks.wait_until_free(folder, ["postgres", "valkey"], seconds=10)
 
 
-def test_a_signal_that_python_has_dropped_ends_the_command_too(monkeypatch):
-    """One that arrives in a finalizer raises nothing that anybody sees."""
+def test_a_signal_that_python_swallowed_ends_the_command_too(monkeypatch):
+    """An exception raised by a signal handler inside a finalizer is only printed."""
     monkeypatch.setattr(test_stack, "_interrupted", threading.Event())
     with contextlib.suppress(KeyboardInterrupt):
         test_stack._interrupt(signal.SIGTERM, None)

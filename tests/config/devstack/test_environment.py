@@ -9,7 +9,7 @@ import pytest
 from config.devstack import environment, ports, process_locks
 
 
-def test_nothing_given_means_every_server_is_ours(data):
+def test_by_default_every_server_is_embedded(data):
     assert environment.needed_servers({}) == ["postgres", "valkey", "sandbox", "carrier"]
     variables = environment.shop_addresses(data, {}, 8123)
     assert variables["SITE_URL"] == "http://127.0.0.1:8123"
@@ -34,7 +34,7 @@ def test_a_given_address_replaces_its_server_and_no_other(given, needed):
     assert environment.needed_servers(given) == needed
 
 
-def test_a_given_variable_wins_over_ours(data):
+def test_a_given_variable_wins_over_the_default(data):
     variables = environment.shop_addresses(data, {"REDIS_URL": "redis://cache/0", "SECRET_KEY": "mine"}, 8123)
     assert variables["REDIS_URL"] == "redis://cache/0"
     assert variables["SECRET_KEY"] == "mine"
@@ -46,7 +46,7 @@ def test_no_sandbox_means_none_of_its_keys(data):
     assert not [name for name in environment.shop_addresses(data, given, 8123) if name.startswith("STRIPE_")]
 
 
-def test_no_stand_in_carrier_means_none_of_its_keys(data):
+def test_no_carrier_sandbox_means_none_of_its_keys(data):
     given = {"MELHOR_ENVIO_API_BASE": "https://melhorenvio.com.br"}
     assert not [name for name in environment.shop_addresses(data, given, 8123) if name.startswith("MELHOR_ENVIO_T")]
 
@@ -68,17 +68,17 @@ def test_the_settings_read_what_was_written(data):
     assert env.str("SITE_URL") == "https://given.example"
 
 
-def test_a_monitor_that_goes_on_while_the_demo_starts_anew_stays_known(data):
+def test_a_running_monitor_stays_known_when_the_demo_restarts(data):
     assert environment.alertmanager_address(data) == {}
     known = {"ALERTMANAGER_URL": "http://127.0.0.1:9093"}
     environment.write_servers_env(data, known | {"SITE_URL": "http://127.0.0.1:8000"})
-    assert environment.alertmanager_address(data) == {}, "it has ended, however it did"
+    assert environment.alertmanager_address(data) == {}, "the monitor has exited"
     monitor = process_locks.take(data.root, "monitor")
     assert environment.alertmanager_address(data) == known
     monitor.release()
 
 
-def test_a_port_is_kept_until_another_program_sits_on_it(data):
+def test_a_port_is_kept_until_another_program_uses_it(data):
     first = data.free_port("postgres")
     assert data.free_port("postgres") == first
     with socket.create_server((ports.HOST, first)):
@@ -88,7 +88,7 @@ def test_a_port_is_kept_until_another_program_sits_on_it(data):
     assert data.port("postgres") == second
 
 
-def test_secrets_are_made_up_once_and_hidden(data):
+def test_secrets_are_generated_once_and_hidden(data):
     secret = data.secret("django")
     assert len(secret) >= 50
     assert data.secret("django") == secret

@@ -1,4 +1,4 @@
-"""Leases: held by the living, free for the next when the last of them is gone."""
+"""Process leases: held while any process of the group lives, free once the last one is gone."""
 
 import signal
 import subprocess
@@ -12,7 +12,7 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 
 
 def hold(data, name, program="import time; print('up', flush=True); time.sleep(60)", *, start_new_session=True):
-    """A process of a group of its own that holds the lease `name`."""
+    """A process in its own group that holds the lease `name`."""
     become = [sys.executable, "-m", "config.devstack", "become", name, sys.executable, "-c", program]
     process = subprocess.Popen(
         become,
@@ -32,7 +32,7 @@ def end(process):
     process.stdout.close()
 
 
-def test_a_lease_is_held_by_one_and_free_afterwards(data):
+def test_a_lease_has_one_holder_and_is_free_afterwards(data):
     process = hold(data, "web")
     try:
         assert process_locks.holder(data.leases, "web") == process.pid
@@ -46,7 +46,7 @@ def test_a_lease_is_held_by_one_and_free_afterwards(data):
     assert process_locks.holder(data.leases, "web") is None
 
 
-def test_a_child_keeps_the_lease_of_its_parent_that_was_killed(data):
+def test_a_child_keeps_the_lease_of_its_killed_parent(data):
     forks = "import os, time; os.fork() or time.sleep(60); print('up', flush=True); time.sleep(60)"
     parent = hold(data, "worker", forks)
     parent.kill()
@@ -57,14 +57,14 @@ def test_a_child_keeps_the_lease_of_its_parent_that_was_killed(data):
     parent.stdout.close()
 
 
-def test_who_does_not_end_when_asked_is_killed(data):
+def test_a_holder_that_ignores_sigterm_is_killed(data):
     process = hold(data, "web", STUBBORN)
     process_locks.reclaim(data.leases, grace_seconds=0.3)
     assert process.wait(5) == -signal.SIGKILL
     process.stdout.close()
 
 
-def test_a_free_lease_with_an_old_number_signals_nobody(data):
+def test_a_free_lease_with_a_stale_pid_signals_no_process(data):
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     try:
         (data.leases / "web.lease").write_text(f"{bystander.pid}\n")
@@ -76,7 +76,7 @@ def test_a_free_lease_with_an_old_number_signals_nobody(data):
         bystander.wait()
 
 
-def test_a_process_that_waits_for_bootstrap_starts_once_it_has_opened_the_shop(data):
+def test_a_process_waits_until_bootstrap_has_finished(data):
     become = [sys.executable, "-m", "config.devstack", "become", "--when-open", "web", sys.executable, "-c", ""]
     process = subprocess.Popen(become, env={"ESTEIRA_DATA": str(data.root)})
     with pytest.raises(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey of the data folder: they start, stop, come back, and keep what they were told."""
+"""PostgreSQL and Valkey in the data folder: they start, stop, restart, and keep their data."""
 
 import os
 import signal
@@ -42,8 +42,8 @@ def test_postgres_keeps_its_data_over_a_stop_and_over_kill_9(data):
         assert read(postgres) == ["before the kill", "before the stop"]
 
 
-def test_postgres_starts_although_its_old_process_id_lives_again(data):
-    """Postgres alone would believe that its former self still runs: ids come round again, in containers quickly."""
+def test_postgres_starts_although_its_old_pid_was_reused(data):
+    """Postgres alone would take the process for its former self: PIDs are reused, in containers quickly."""
     postgres = Postgres(data)
     with postgres.running():
         pass
@@ -53,7 +53,7 @@ def test_postgres_starts_although_its_old_process_id_lives_again(data):
         write(postgres, "here")
 
 
-def test_postgres_replaces_a_cluster_that_was_left_half_made(data):
+def test_postgres_replaces_a_half_initialised_cluster(data):
     draft = data.root / "postgres.new"
     draft.mkdir()
     (draft / "PG_VERSION").write_text("18\n")
@@ -61,7 +61,7 @@ def test_postgres_replaces_a_cluster_that_was_left_half_made(data):
         assert not draft.exists()
 
 
-def test_postgres_asks_for_the_password(data):
+def test_postgres_requires_the_password(data):
     postgres = Postgres(data, durable=False)
     with postgres.running(), pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(postgres.url.replace(data.secret("postgres"), "guess"))
@@ -93,7 +93,7 @@ def test_valkey_keeps_its_data_over_a_stop_and_over_kill_9(data):
         assert client(valkey).mget("stop", "kill") == ["before", "before"]
 
 
-def test_valkey_asks_for_the_password(data):
+def test_valkey_requires_the_password(data):
     valkey = Valkey(data)
     with valkey.running(), pytest.raises(redis.exceptions.AuthenticationError):
         redis.Redis(port=data.port("valkey")).ping()
@@ -106,7 +106,7 @@ def test_two_servers_never_share_a_folder(data, server):
 
 
 @pytest.mark.parametrize("server", [Postgres, Valkey])
-def test_a_server_that_was_left_behind_is_reclaimed(data, server):
+def test_an_orphaned_server_is_reclaimed(data, server):
     process = server(data).start()
     assert process_locks.holder(data.leases, server.name) == process.pid
     process_locks.reclaim(data.leases)
@@ -124,8 +124,8 @@ def test_a_server_that_cannot_start_says_so(data):
     assert process_locks.holder(data.leases, "postgres") is None
 
 
-def test_a_server_follows_its_parent_that_is_killed(data):
-    """Nobody is left to stop it: the kernel tells it."""
+def test_a_server_dies_with_its_killed_parent(data):
+    """No one is left to stop it: the kernel signals it (PR_SET_PDEATHSIG)."""
     child = os.fork()
     if child == 0:
         try:

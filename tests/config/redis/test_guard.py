@@ -1,4 +1,4 @@
-"""A Redis that hangs costs one time-out, not one for each look-up."""
+"""A Redis that hangs costs one timeout, not one for each lookup."""
 
 import socket
 import time
@@ -14,12 +14,12 @@ from config.redis import guard
 
 @pytest.fixture
 def hanging_server() -> Iterator[str]:
-    """Accepts connections and never says a word."""
+    """Accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 
 
-def test_only_the_first_look_up_waits(settings, hanging_server: str) -> None:
+def test_only_the_first_lookup_waits(settings, hanging_server: str) -> None:
     settings.CACHES = {**settings.CACHES, "default": {**settings.CACHES["default"], "LOCATION": hanging_server}}
     began = time.monotonic()
     for number in range(50):
@@ -28,8 +28,8 @@ def test_only_the_first_look_up_waits(settings, hanging_server: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_dropped_is_dropped_all_the_same() -> None:
-    """Another process may be back before this one, and must not find what this one has changed."""
+def test_deletes_are_sent_during_the_cooldown() -> None:
+    """Another process may reconnect first, and must not read what this one has invalidated."""
     declare("tried")
     cached("tried", "key", 60, lambda: "old")
     pool = get_redis_connection("default").connection_pool
@@ -41,7 +41,7 @@ def test_what_is_dropped_is_dropped_all_the_same() -> None:
     assert cached("tried", "key", 60, lambda: "new") == "new"
 
 
-def test_it_is_tried_again_after_a_moment() -> None:
+def test_it_is_retried_after_the_cooldown() -> None:
     cache.set("key", "there")
     pool = get_redis_connection("default").connection_pool
     connection = pool.get_connection()

@@ -1,7 +1,7 @@
-"""A process of its own that calls a service through its breaker.
+"""A separate process that calls a service through its breaker.
 
-Called as `python -m tests.config.resilience.breaker_worker <service>`. Prints whether it is let through. The call
-goes well once a line has come on its standard input.
+Called as `python -m tests.config.resilience.breaker_worker <service>`. Prints whether the call is let
+through. The call succeeds once a line arrives on standard input.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A service that fails is left alone for a while; an answer that we do not like is not a failure."""
+"""After repeated failures the circuit opens for a while; a refusal such as a declined card is not a failure."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def fail(breaker: Breaker, error: type[Exception] = ProviderFailure) -> None:
         raise error
 
 
-def test_it_opens_after_enough_failures_and_says_when_to_come_back() -> None:
+def test_it_opens_after_enough_failures_and_says_when_to_retry() -> None:
     breaker = Breaker("test")
     for _ in range(FAILURES_BEFORE_OPENING):
         fail(breaker)
@@ -35,7 +35,7 @@ def test_it_opens_after_enough_failures_and_says_when_to_come_back() -> None:
 
 
 class TestRefusingBeforehand:
-    """What would be refused need not be prepared."""
+    """The check before a call: no need to prepare what would be refused."""
 
     def test_it_refuses_as_a_call_would(self) -> None:
         breaker = Breaker("test")
@@ -45,11 +45,11 @@ class TestRefusingBeforehand:
             breaker.ensure_available()
         assert 0 < refusal.value.retry_after_seconds <= OPEN_SECONDS
 
-    def test_it_reads_nothing_while_nothing_is_known_to_be_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(SharedStorage, "read", lambda self: pytest.fail("Redis was asked"))
+    def test_it_reads_nothing_while_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(SharedStorage, "read", lambda self: pytest.fail("Redis was read"))
         Breaker("test").ensure_available()
 
-    def test_whoever_may_probe_is_let_through(self) -> None:
+    def test_a_probe_is_let_through(self) -> None:
         breaker = Breaker("test")
         with time_machine.travel("2026-11-23 12:00:00+00:00", tick=False) as clock:
             for _ in range(FAILURES_BEFORE_OPENING):
@@ -57,7 +57,7 @@ class TestRefusingBeforehand:
             clock.shift(OPEN_SECONDS + 1)
             breaker.ensure_available()
 
-    def test_what_another_process_has_closed_is_not_refused(self) -> None:
+    def test_a_circuit_closed_by_another_process_does_not_refuse(self) -> None:
         here, there = Breaker("shared"), Breaker("shared")
         for _ in range(FAILURES_BEFORE_OPENING):
             fail(here)
@@ -65,14 +65,14 @@ class TestRefusingBeforehand:
         here.ensure_available()
 
 
-def test_a_declined_card_is_no_failure() -> None:
+def test_a_declined_card_is_not_a_failure() -> None:
     breaker = Breaker("test")
     for _ in range(FAILURES_BEFORE_OPENING * 3):
         fail(breaker, Declined)
     assert breaker.state == "closed"
 
 
-def test_a_success_in_between_begins_the_count_anew() -> None:
+def test_a_success_resets_the_count() -> None:
     breaker = Breaker("test")
     for _ in range(FAILURES_BEFORE_OPENING * 2):
         fail(breaker)
@@ -81,7 +81,7 @@ def test_a_success_in_between_begins_the_count_anew() -> None:
     assert breaker.state == "closed"
 
 
-def test_after_its_time_one_call_decides() -> None:
+def test_half_open_one_probe_decides() -> None:
     breaker = Breaker("test")
     with time_machine.travel("2026-11-23 12:00:00+00:00", tick=False) as clock:
         for _ in range(FAILURES_BEFORE_OPENING):
@@ -95,7 +95,7 @@ def test_after_its_time_one_call_decides() -> None:
         assert breaker.state == "closed"
 
 
-def test_a_refusal_of_another_breaker_inside_is_passed_on_as_it_is() -> None:
+def test_a_nested_breakers_refusal_is_passed_on_unchanged() -> None:
     outer, inner = Breaker("outer"), Breaker("inner")
     for _ in range(FAILURES_BEFORE_OPENING):
         fail(inner)
@@ -106,9 +106,9 @@ def test_a_refusal_of_another_breaker_inside_is_passed_on_as_it_is() -> None:
 
 
 class TestShared:
-    """Two `Breaker` objects of one name stand for two processes: they share nothing but Redis."""
+    """Two `Breaker` objects with one name act as two processes: they share only Redis."""
 
-    def test_what_one_process_learns_the_others_know(self) -> None:
+    def test_processes_share_the_state(self) -> None:
         here, there = Breaker("shared"), Breaker("shared")
         for number in range(FAILURES_BEFORE_OPENING):
             fail(here if number % 2 else there)
@@ -171,24 +171,24 @@ def test_of_several_processes_one_probes() -> None:
         )
         for _ in range(4)
     ]  # fmt: skip
-    told = [caller.stdout.readline().strip() for caller in callers if caller.stdout]
+    outcomes = [caller.stdout.readline().strip() for caller in callers if caller.stdout]
     with pytest.raises(BreakerOpen), here.calling():
         pytest.fail("the probe is another process's")
     for caller in callers:
         caller.communicate("well\n", timeout=20)
-    assert sorted(told) == ["probing"] + ["refused"] * 3
+    assert sorted(outcomes) == ["probing"] + ["refused"] * 3
     assert here.state == "closed"
 
 
 class TestHistory:
-    def told(self, name: str) -> list[tuple[str, str, str]]:
+    def events(self, name: str) -> list[tuple[str, str, str]]:
         return [(change.state, change.cause, change.by) for change in changes(name)]
 
     def trip(self, *breakers: Breaker) -> None:
         for _ in range(FAILURES_BEFORE_OPENING):
             fail(breakers[0])
 
-    def test_what_tripped_it_and_that_it_came_back(self) -> None:
+    def test_trips_and_recoveries_are_recorded(self) -> None:
         here, there = Breaker("shared"), Breaker("shared")
         with time_machine.travel("2026-11-23 12:00:00+00:00", tick=False) as clock:
             self.trip(here)
@@ -200,22 +200,24 @@ class TestHistory:
             with here.calling():
                 pass
             moments = [change.moment for change in changes("shared")]
-        assert self.told("shared") == [("closed", "", ""), ("open", "ProviderFailure", "")], "once, whoever notices"
+        assert self.events("shared") == [("closed", "", ""), ("open", "ProviderFailure", "")], (
+            "recorded once for all processes"
+        )
         assert moments[0] - moments[1] == timedelta(seconds=2 * (OPEN_SECONDS + 1))
 
     def test_who_closed_it_and_why(self) -> None:
         here, there = Breaker("shared"), Breaker("shared")
         self.trip(here)
         there.close(by="chefe@example.com", reason="the carrier says that it is back")
-        assert self.told("shared")[0] == ("closed", "the carrier says that it is back", "chefe@example.com")
+        assert self.events("shared")[0] == ("closed", "the carrier says that it is back", "chefe@example.com")
         with here.calling():
             pass
         fail(here)
-        assert here.state == "closed", "the failures from before are forgotten, in every process"
+        assert here.state == "closed", "the failure count is reset in every process"
 
-    def test_closing_what_is_closed_is_no_news(self) -> None:
+    def test_closing_a_closed_circuit_is_not_recorded(self) -> None:
         Breaker("shared").close(by="chefe@example.com", reason="to be sure")
-        assert self.told("shared") == []
+        assert self.events("shared") == []
 
     def test_it_is_bounded(self) -> None:
         breaker = Breaker("shared")

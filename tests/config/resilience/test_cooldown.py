@@ -1,10 +1,10 @@
-"""A pause begins with a failure, ends by itself, and is each thing's own."""
+"""A cooldown begins with a failure, expires, and is separate for each object."""
 
 from config.resilience import cooldown
 from config.resilience.cooldown import Cooldown
 
 
-def test_a_pause_ends_after_its_seconds(monkeypatch) -> None:
+def test_a_cooldown_expires(monkeypatch) -> None:
     now = 100.0
     monkeypatch.setattr(cooldown.time, "monotonic", lambda: now)
     pause = Cooldown(seconds=5)
@@ -16,7 +16,7 @@ def test_a_pause_ends_after_its_seconds(monkeypatch) -> None:
     assert not pause.is_active()
 
 
-def test_each_thing_has_its_own_pause() -> None:
+def test_each_object_has_its_own_cooldown() -> None:
     pause = Cooldown(seconds=60)
     pause.begin("one")
     assert pause.is_active("one")

@@ -1,4 +1,4 @@
-"""A call to a stranger ends when we say, and one stranger's silence is not another's."""
+"""Calls to outside services end at their deadline, and one hanging service does not block another."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,7 +19,7 @@ def test_any_status_is_an_answer(call: Call):
     assert send(replace(call, path="/_sandbox/faults")) == Response(200, b'{"faults": []}')
 
 
-def test_a_service_that_hangs_takes_no_thread_from_another(carrier: StandInCarrier, call: Call):
+def test_a_hanging_service_takes_no_thread_from_another(carrier: StandInCarrier, call: Call):
     carrier.fault("hang", path="/api/")
     waiting = replace(call, seconds=1.5)
     with ThreadPoolExecutor(THREADS_PER_SERVICE) as shoppers:
@@ -29,7 +29,7 @@ def test_a_service_that_hangs_takes_no_thread_from_another(carrier: StandInCarri
         assert all(isinstance(future.exception(), CallFailed) for future in hanging)
 
 
-def test_what_is_too_large_is_no_answer(carrier: StandInCarrier, call: Call):
+def test_an_oversized_response_is_a_failure(carrier: StandInCarrier, call: Call):
     carrier.fault("garbage", body="x" * 1_000, times=1)
     assert len(send(call).body) == 1_000
     carrier.fault("garbage", body="x" * 1_001, times=1)
@@ -38,11 +38,11 @@ def test_what_is_too_large_is_no_answer(carrier: StandInCarrier, call: Call):
 
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:1", "https://127.0.0.1:1", "http://nobody.invalid"])
-def test_nobody_there(call: Call, base: str):
+def test_an_unreachable_host(call: Call, base: str):
     with pytest.raises(CallFailed):
         send(replace(call, base=base))
 
 
-def test_a_header_that_cannot_be_sent(call: Call):
+def test_an_invalid_header(call: Call):
     with pytest.raises(CallFailed):
         send(replace(call, headers={"Authorization": "two\nlines"}))

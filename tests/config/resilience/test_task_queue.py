@@ -1,4 +1,4 @@
-"""A broker that is away costs the shopper nothing."""
+"""A broker outage does not slow the shopper down."""
 
 import socket
 import time
@@ -13,7 +13,7 @@ from config.resilience import task_queue
 
 @pytest.fixture
 def no_cooldown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # Celery prefers this variable to what an application is told.
+    # Celery prefers this variable to an application's own configuration.
     monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
     task_queue._cooldown.end()
     yield
@@ -21,8 +21,8 @@ def no_cooldown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def task_for(address: str) -> Task:
-    # Without fixups: Celery's own for Django makes any new application that of all threads, for ever. Nor is the task
-    # for other applications: the shop's would meet it again at each call, and break off its own beginning.
+    # No fixups: Celery's Django fixup makes a new application the default of all threads, permanently. The task is not
+    # shared either: the shop's application would find it again at each call and abort its own initialisation.
     app = Celery("test", broker=address, set_as_current=False, fixups=[])
     app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
 
@@ -33,13 +33,13 @@ def task_for(address: str) -> Task:
 
 
 @pytest.mark.usefixtures("no_cooldown")
-class TestAway:
+class TestBrokerDown:
     def test_refused(self) -> None:
         began = time.monotonic()
         assert not task_queue.enqueue(task_for("redis://127.0.0.1:1/0"))
         assert time.monotonic() - began < 1
 
-    def test_hanging_costs_one_time_out_and_then_nothing(self) -> None:
+    def test_hanging_costs_one_timeout_and_then_nothing(self) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
             task = task_for(f"redis://127.0.0.1:{server.getsockname()[1]}/0")
             began = time.monotonic()
@@ -52,5 +52,5 @@ class TestAway:
 
 
 @pytest.mark.usefixtures("no_cooldown")
-def test_a_broker_that_is_there_takes_it(settings) -> None:
+def test_an_available_broker_takes_the_task(settings) -> None:
     assert task_queue.enqueue(task_for(settings.CELERY_BROKER_URL))

@@ -1,4 +1,4 @@
-"""A running server of two workers, scraped: whichever worker answers, the numbers are those of both."""
+"""Scraping a server with two workers: whichever answers, the numbers are the sum of both."""
 
 import os
 import signal
@@ -21,11 +21,11 @@ def test_every_scrape_shows_the_sum_of_both_workers(tmp_path: Path, sandbox: San
         with ThreadPoolExecutor(8) as pool:
             assert {status for status, _ in pool.map(lambda _: web.get("/help/"), range(40))} == {200}
         counted = {path.name for path in (tmp_path / "metrics").glob("counter_*.db")}
-        assert len(counted) >= 2, "Only one worker has counted: nothing was shown."
+        assert len(counted) >= 2, "Only one worker has counted, so the test proves nothing."
         scrapes = [web.scrape() for _ in range(20)]
         assert {scrape[HELP] for scrape in scrapes} == {40.0}
 
-        # A worker that is killed takes its gauges with it, not its counts.
+        # A killed worker's gauges disappear; its counters stay.
         os.kill(web.workers()[0], signal.SIGKILL)
         deadline = time.monotonic() + 30
         while web.log.count("Booting worker") < 3:
@@ -34,12 +34,12 @@ def test_every_scrape_shows_the_sum_of_both_workers(tmp_path: Path, sandbox: San
         assert {web.scrape()[HELP] for _ in range(5)} == {40.0}
         assert web.scrape()["web_threads_busy"] == 0
 
-    # Counts of a former life are gone after a start.
+    # Counters of the previous run are gone after a restart.
     with running(tmp_path, sandbox) as web:
         assert web.scrape().get(HELP, 0) == 0
 
 
-def test_every_promised_series_is_there_before_anything_has_happened(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_every_documented_series_exists_from_the_start(tmp_path: Path, sandbox: Sandbox) -> None:
     with running(tmp_path, sandbox) as web:
         scrape = web.scrape()
     for series in (
@@ -70,7 +70,7 @@ def test_every_promised_series_is_there_before_anything_has_happened(tmp_path: P
     assert not [name for name in scrape if name.startswith("metrics_read_errors_total") and scrape[name]]
 
 
-def test_nobody_sees_them_without_the_token(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_scrapes_require_the_token(tmp_path: Path, sandbox: Sandbox) -> None:
     with running(tmp_path, sandbox) as web:
         assert web.get("/metrics") == (404, "")
         assert web.get("/metrics", Authorization="Bearer wrong") == (404, "")

@@ -1,4 +1,4 @@
-"""What a load balancer is told, in each state of the servers behind."""
+"""Health checks, in each state of the database and Redis."""
 
 import pytest
 from django.conf import settings as project_settings
@@ -17,8 +17,8 @@ def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def nowhere() -> "override_settings":
-    """Redis settings that lead nowhere."""
+def no_redis() -> "override_settings":
+    """Settings with an unreachable Redis."""
     redis = {**project_settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
     return override_settings(CACHES={"default": redis})
 
@@ -32,7 +32,7 @@ class TestLive:
         assert "Vary" not in answer.headers
         assert not answer.cookies
 
-    def test_is_asked_by_address_and_over_plain_http(self, client: Client, settings) -> None:
+    def test_is_reachable_by_ip_address_and_plain_http(self, client: Client, settings) -> None:
         settings.SECURE_SSL_REDIRECT = True
         assert client.get("/health/live", headers={"host": "10.0.3.7:8000"}).status_code == 200
 
@@ -43,18 +43,18 @@ class TestReady:
         assert client.get("/health/ready").json() == {"status": "ready"}
 
     @pytest.mark.django_db
-    def test_looks_at_migrations_once(self, client: Client, django_assert_num_queries) -> None:
+    def test_checks_migrations_once(self, client: Client, django_assert_num_queries) -> None:
         client.get("/health/ready")
         with django_assert_num_queries(1):
             client.get("/health/ready")
 
     @pytest.mark.django_db
-    def test_redis_may_be_away(self, client: Client, nowhere) -> None:
-        with nowhere:
+    def test_redis_may_be_down(self, client: Client, no_redis) -> None:
+        with no_redis:
             assert client.get("/health/ready").status_code == 200
 
     @pytest.mark.django_db
-    def test_a_missing_migration_is_said(self, client: Client) -> None:
+    def test_a_missing_migration_is_reported(self, client: Client) -> None:
         with connections["default"].cursor() as cursor:
             cursor.execute("DELETE FROM django_migrations WHERE app = 'checkout'")
         answer = client.get("/health/ready")
@@ -84,12 +84,12 @@ class TestFull:
         client.force_login(UserFactory(is_staff=True))
         assert client.get("/health/full").status_code == 200
 
-    def test_no_token_set_opens_nothing(self, client: Client, settings) -> None:
+    def test_without_a_configured_token_access_is_refused(self, client: Client, settings) -> None:
         settings.METRICS_TOKEN = ""
         assert client.get("/health/full", headers={"authorization": "Bearer "}).status_code == 404
         assert client.get("/metrics", headers={"authorization": "Bearer "}).status_code == 404
 
-    def test_tells_what_on_call_asks_first(self, client: Client) -> None:
+    def test_shows_what_on_call_needs_first(self, client: Client) -> None:
         client.force_login(UserFactory(is_staff=True))
         document = client.get("/health/full").json()
         assert (document["status"], document["database"], document["redis"]) == ("ready", "there", "there")

@@ -1,4 +1,4 @@
-"""What stands in the logs after somebody has bought something, and what must not."""
+"""What a purchase leaves in the logs, and what must never be there."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ from tests.support.web import running
 
 
 def _broker() -> str:
-    """A database of the broker that no other worker reads."""
+    """The URL of a broker database that no other worker reads."""
     address = urlsplit(settings.CELERY_BROKER_URL)
     return urlunsplit(address._replace(path="/11"))
 
@@ -45,7 +45,7 @@ def test_nothing_personal_and_no_secret_is_logged(tmp_path: Path, sandbox: Sandb
         assert refused[-1].status == 402
         number, token = document["number"], document["token"]
         cart = refused[0].document["id"]
-        # Django warns of what is not there, with its address.
+        # Django logs a warning for a 404, with its path.
         for path in (f"carts/{cart}x/", f"carts/{cart}/nothing/", f"carts/{cart}/?order-token={token}"):
             call("GET", f"{url}/api/v1/{path}")
         web.get(f"/orders/{number}/?token={token}")
@@ -56,7 +56,7 @@ def test_nothing_personal_and_no_secret_is_logged(tmp_path: Path, sandbox: Sandb
         finally:
             end(worker)
         assert not OutboxMessage.objects.unsent().exists()
-        # The worker says goodbye on its own, in plain words.
+        # On exit the worker prints a plain line of its own.
         text = web.log + worker_log.read_text().split("\nworker: ")[0]
 
     order = Order.objects.select_related("cart").get(number=number)
@@ -86,12 +86,12 @@ def _read(log: Path, word: str) -> str:
 
 
 def _assert_ids(lines: list[dict[str, Any]], order: Order) -> None:
-    """The request that paid can be followed into the worker, and the order's line names cart and attempt."""
+    """The request id of the payment appears in the worker's log, and the order's line names cart and attempt."""
     settled = next(line for line in lines if line.get("order") == order.number and line["logger"] == "checkout.settle")
     assert settled["cart"] == str(order.cart_id)
     assert settled["attempt"] == str(order.payment.attempts.get().pk)
-    asked = [line for line in lines if line["logger"] == "gunicorn.access" and line["status"] == 201]
-    assert settled["request"] in {line["request"] for line in asked}
+    requests = [line for line in lines if line["logger"] == "gunicorn.access" and line["status"] == 201]
+    assert settled["request"] in {line["request"] for line in requests}
     nudged = [line for line in lines if "task" in line]
     assert settled["request"] in {line.get("request") for line in nudged}
 
@@ -124,17 +124,17 @@ HARMFUL = (
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_helps_stays(text: str) -> None:
+def test_harmless_text_is_kept(text: str) -> None:
     assert logs.redacted(text) == text
 
 
 @pytest.mark.parametrize(("text", "secret"), HARMFUL)
-def test_what_opens_or_names_goes(text: str, secret: str) -> None:
+def test_secrets_and_personal_data_are_removed(text: str, secret: str) -> None:
     assert secret in text
     assert secret not in logs.redacted(text)
 
 
-def test_an_exceptions_text_is_looked_through_too() -> None:
+def test_exception_texts_are_filtered_too() -> None:
     try:
         raise ValueError("ana@example.com")
     except ValueError:
@@ -146,7 +146,7 @@ def test_an_exceptions_text_is_looked_through_too() -> None:
     assert json.loads(logs.Json().format(record))["message"] == "It broke"
 
 
-def test_ids_belong_to_a_stretch() -> None:
+def test_ids_are_scoped_to_a_block() -> None:
     with logs.about(request="r1"):
         with logs.about(order="o1"):
             logs.remember(cart=7)

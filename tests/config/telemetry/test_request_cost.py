@@ -1,4 +1,4 @@
-"""Where a request's time went: told to staff and in the demo, to nobody else."""
+"""Server-Timing: sent to staff and in the demo, to no one else."""
 
 import re
 
@@ -18,7 +18,7 @@ def in_production(settings) -> None:
     settings.SERVER_TIMING = False
 
 
-def test_the_demo_tells_everybody(client: Client, settings) -> None:
+def test_the_demo_sends_it_to_everyone(client: Client, settings) -> None:
     settings.SERVER_TIMING = True
     ProductFactory()
     header = client.get("/").headers["Server-Timing"]
@@ -28,7 +28,7 @@ def test_the_demo_tells_everybody(client: Client, settings) -> None:
     assert re.search(r'statements;desc="[1-9]\d* statements"', header)
 
 
-def test_in_production_only_staff_is_told(client: Client) -> None:
+def test_production_sends_it_to_staff_only(client: Client) -> None:
     assert "Server-Timing" not in client.get("/").headers
     client.force_login(UserFactory())
     assert "Server-Timing" not in client.get("/").headers
@@ -36,13 +36,13 @@ def test_in_production_only_staff_is_told(client: Client) -> None:
     assert "db;dur=" in client.get("/").headers["Server-Timing"]
 
 
-def test_nobody_is_asked_who_they_are_for_it(client: Client, django_assert_num_queries) -> None:
+def test_it_does_not_load_the_user(client: Client, django_assert_num_queries) -> None:
     client.force_login(UserFactory(is_staff=True))
     with django_assert_num_queries(0):
         client.get("/static/nothing.css")
 
 
-def test_the_statements_are_the_requests_own() -> None:
+def test_statements_are_counted_per_request() -> None:
     with request_cost.measuring(timed=False) as cost, connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.execute("SELECT 1")
@@ -50,9 +50,9 @@ def test_the_statements_are_the_requests_own() -> None:
     assert cost.milliseconds == {}
 
 
-def test_no_clock_runs_where_nobody_will_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_timed_unless_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_clock() -> float:
-        raise AssertionError("Somebody looked at the clock.")
+        raise AssertionError("The clock was read.")
 
     with request_cost.measuring(timed=False), connection.cursor() as cursor:
         monkeypatch.setattr(request_cost.time, "perf_counter", no_clock)
@@ -62,7 +62,7 @@ def test_no_clock_runs_where_nobody_will_be_told(monkeypatch: pytest.MonkeyPatch
         monkeypatch.undo()
 
 
-def test_a_request_keeps_the_id_that_it_came_with(client: Client) -> None:
+def test_an_incoming_request_id_is_kept(client: Client) -> None:
     assert client.get("/", headers={"x-request-id": "0123-abcd-from-proxy"}).headers["X-Request-ID"] == (
         "0123-abcd-from-proxy"
     )

@@ -1,4 +1,4 @@
-"""Traces of a running shop, sent to a collector; and one that is away, which costs nobody anything."""
+"""Traces of a running shop sent to a collector; an unavailable collector slows nothing down."""
 
 import http.server
 import socket
@@ -23,7 +23,7 @@ from tests.support.traffic import ADDRESS, buy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Far below the ten seconds that an exporter waits for its collector.
+# Far below the exporter's timeout of ten seconds.
 LONGEST_SECONDS = 5.0
 
 
@@ -80,7 +80,7 @@ def traced_shop(folder: Path, sandbox: Sandbox, endpoint: str) -> Iterator[Shop]
         mails.stop()
 
 
-def test_an_order_is_traced_from_its_request_to_its_mail(
+def test_an_order_is_traced_from_the_request_to_the_mail(
     tmp_path: Path, sandbox: Sandbox, product: Product, collector: Collector
 ) -> None:
     with traced_shop(tmp_path, sandbox, f"http://127.0.0.1:{collector.server_port}") as shop:
@@ -98,19 +98,19 @@ def test_an_order_is_traced_from_its_request_to_its_mail(
     task = next(span for span in family if span.name == "checkout.tasks.relay_outbox")
     assert "UPDATE" in [span.name for span in family if span.parent_span_id == task.span_id]
 
-    told = "".join(str(span) for span in collector.spans)
+    exported = "".join(str(span) for span in collector.spans)
     for secret in ("ana@example.com", ADDRESS["street"], answers[0].document["id"], "pm_card"):
-        assert secret not in told
+        assert secret not in exported
 
 
-def test_a_collector_that_is_away_or_hangs_costs_nobody_anything(
+def test_a_collector_that_is_down_or_hangs_slows_nothing_down(
     tmp_path: Path, sandbox: Sandbox, product: Product
 ) -> None:
     port = ports.choose()
     with traced_shop(tmp_path, sandbox, f"http://127.0.0.1:{port}") as shop:
-        buy(shop.url, product.sku)  # what a process does for the first time takes longer
+        buy(shop.url, product.sku)  # warm-up: first calls in a process take longer
         refused = [answer for _ in range(3) for answer in buy(shop.url, product.sku)]
-        with socket.create_server(("127.0.0.1", port)):  # takes connections and says nothing
+        with socket.create_server(("127.0.0.1", port)):  # accepts connections and never answers
             ignored = [answer for _ in range(3) for answer in buy(shop.url, product.sku)]
     for answers in (refused, ignored):
         assert {answer.status for answer in answers} <= {200, 201}

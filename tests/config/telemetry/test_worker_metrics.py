@@ -1,4 +1,4 @@
-"""A worker in a container of its own, scraped: what its pool's processes have done, for whoever has the token."""
+"""Scraping a worker in its own container: the metrics of its pool's processes, protected by the token."""
 
 import contextlib
 import subprocess
@@ -31,7 +31,7 @@ def scrape(port: int, token: str) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_shows_what_its_pool_has_done(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_worker_exposes_its_pools_metrics(tmp_path: Path, sandbox: Sandbox) -> None:
     broker = urlunsplit(urlsplit(settings.CELERY_BROKER_URL)._replace(path="/12"))
     with redis.Redis.from_url(broker) as client:
         client.flushdb()

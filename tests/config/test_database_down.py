@@ -1,4 +1,4 @@
-"""A database that cannot be asked is a 503 that says when to come back, for apps and for people."""
+"""An unreachable database is a 503 with Retry-After, in the API and on pages."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def broken_connection() -> Iterator[None]:
-    """The server ends this process's connection, as it does when it is killed; the process has yet to notice."""
+    """The server closes this process's connection, as when it is killed, and the process has not noticed yet."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (number,) = cursor.fetchone()
@@ -33,7 +33,7 @@ def test_apps_get_a_problem_document() -> None:
 
 
 @pytest.mark.usefixtures("broken_connection")
-def test_people_get_a_page() -> None:
+def test_browsers_get_a_page() -> None:
     answer = Client(raise_request_exception=False).get("/", headers={"Accept-Language": "pt-BR"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
     assert "Voltamos em um instante" in answer.content.decode()
