@@ -1,4 +1,4 @@
-"""The real Prometheus and Alertmanager watch a real shop. `make alerts` switches every alert's fault on and off."""
+"""Real Prometheus and Alertmanager on a real shop. `make alerts` triggers every alert by its fault, then clears it."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A shop that runs, and who watches it."""
+"""A running shop, and its Prometheus and Alertmanager."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support.shop import METRICS_TOKEN, running
 
 @pytest.fixture
 def stage(tmp_path: Path, sandbox: Sandbox) -> Iterator[Stage]:
-    """A shop with worker and beat, that has sold something."""
+    """A shop with worker and beat that has made a sale."""
     flat_shipping()
     mails = MailSink()
     mails.start()

@@ -1,4 +1,4 @@
-"""For each alert the fault that it is for, as a switch on a real shop: on inside the `with`, off after it."""
+"""One fault for each alert, as a context manager on a real shop: on inside the `with`, off after it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,7 +26,7 @@ LONG_SECONDS = 400
 
 @dataclass
 class Stage:
-    """A shop with everything that it stands on."""
+    """A shop with all the servers it depends on."""
 
     shop: Shop
     sandbox: Sandbox
@@ -47,7 +47,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Fault:
-    """`under_load`: shoppers buy meanwhile, and until the alert has cleared."""
+    """`under_load`: shoppers keep buying until the alert has cleared."""
 
     alert: str
     description: str
@@ -92,7 +92,7 @@ def failing_provider(stage: Stage) -> Iterator[None]:
 
 @fault("CheckoutErrorBudgetBurnsSlowly", "the same for a while; told once the fast burn is over", under_load=True)
 def provider_that_failed(stage: Stage) -> Iterator[None]:
-    """While the failures go on the fast burn is told instead of the slow one."""
+    """While the failures go on, the fast burn inhibits the slow one."""
     with provider_that(stage, "error", error_status=401, probability=0.3):
         failures = [stage.buy() for _ in range(20)].count(503)
         while not failures:
@@ -157,7 +157,7 @@ def no_mail(stage: Stage) -> Iterator[None]:
         yield
     finally:
         stage.shop.mail.set("open")
-        pass_time(LONG_SECONDS)  # the time to wait before the next try is over
+        pass_time(LONG_SECONDS)  # the backoff before the next attempt is over
 
 
 @fault("TasksBehind", "the worker is killed; a task in the queue was sent 200 s ago")
@@ -171,7 +171,7 @@ def waiting_tasks(stage: Stage) -> Iterator[None]:
         yield
 
 
-# --- Promises that the database itself keeps: broken by hand, past the code -------------------------------------------
+# --- Invariants that the database enforces: broken by hand, bypassing the code ----------------------------------------
 
 
 @fault("MoneyOutOfBalance", "a paid order of ten minutes ago is called cancelled by hand, with no refund")
@@ -202,7 +202,7 @@ def oversold_stock(stage: Stage) -> Iterator[None]:
             editor.add_constraint(Stock, constraint)
 
 
-# --- The watch itself -------------------------------------------------------------------------------------------------
+# --- Monitoring itself ------------------------------------------------------------------------------------------------
 
 
 @fault("ShopNotMeasured", "the web server is gone")

@@ -1,7 +1,7 @@
-"""The table at the end of `make alerts`: each alert, its fault, the seconds until it was told and until it had cleared.
+"""The table at the end of `make alerts`: each alert, its fault, and the seconds until it fired and until it cleared.
 
-Rows come by `record_property`, so also from the processes of `pytest -n`. With ALERTS_PAGE set, the table of a complete
-green run goes between the markers of that page.
+Rows are passed by `record_property`, which also works with `pytest -n`. With ALERTS_PAGE set, the table of a complete
+green run is written between the markers of that page.
 """
 
 import os
@@ -23,7 +23,7 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
     rows = _collect(terminalreporter)
     if not rows:
         return
-    terminalreporter.section("alerts that were told and taken back")
+    terminalreporter.section("alerts that fired and cleared")
     for row in rows:
         terminalreporter.write_line("  ".join(row))
     page = os.environ.get("ALERTS_PAGE")
@@ -33,8 +33,8 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
 
 def _collect(terminalreporter: Any) -> list[list[str]]:
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
-    told = [row for report in reports if getattr(report, "when", "") == "call" for row in report.user_properties]
-    return sorted(row for name, row in told if name == ROW)
+    properties = [row for report in reports if getattr(report, "when", "") == "call" for row in report.user_properties]
+    return sorted(row for name, row in properties if name == ROW)
 
 
 def _note() -> str:

@@ -1,4 +1,4 @@
-"""Every alert, seen: its fault is switched on in a running shop until a webhook was told, and off until it clears."""
+"""Every alert, for real: its fault is on in a running shop until a webhook arrives, then off until the alert clears."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.support.traffic import under_load
 
 # Some gauges are read once a minute, by each of two processes; a breaker stays open for half a minute.
 LONGEST_SECONDS = 150
-# What one outage of Redis sets off: soon told, soon over.
+# The alerts of one Redis outage, which fire and clear quickly.
 SHORT = ["CacheHitRateLow", "CheckoutLockErrors"]
 
 
@@ -28,7 +28,7 @@ def alerts(rules: str) -> dict[str, dict[str, str]]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("names", [[name] for name in FAULTS] if FULL else [SHORT], ids="+".join)
-def test_its_fault_makes_it_fire_and_the_end_of_the_fault_clears_it(
+def test_it_fires_on_its_fault_and_clears_afterwards(
     names: list[str], stage: Stage, watch: Watch, record_property: Callable[[str, object], None]
 ) -> None:
     faults = [FAULTS[name] for name in names]
@@ -55,8 +55,8 @@ def test_every_alert_has_a_fault() -> None:
     assert set(FAULTS) == set(alerts(RULES.read_text()))
 
 
-def test_hurried_rules_ask_the_same_questions() -> None:
-    """Nothing but the lengths of time differs."""
+def test_hurried_rules_have_the_same_expressions() -> None:
+    """Only the durations differ."""
     real, hurried = alerts(RULES.read_text()), alerts(windows.hurried_rules())
     assert real["CacheHitRateLow"]["for"] == "5m" and hurried["CacheHitRateLow"]["for"] == "5s"
     for name, rule in real.items():

@@ -1,4 +1,4 @@
-"""Grafana's dashboards: their files are what the code builds, and every panel has something to show."""
+"""Grafana dashboards: the files match the code that builds them, and every panel shows data."""
 
 import math
 import time
@@ -18,7 +18,7 @@ SECONDS_FOR_DATA = 60
 
 
 def expressions() -> dict[str, str]:
-    """Each panel's questions, by where they stand."""
+    """The expressions of each panel, by dashboard and panel."""
     return {
         f"{name} / {panel.title} / {target.ref_id}": target.expr
         for name, build in BOARDS.items()
@@ -27,13 +27,13 @@ def expressions() -> dict[str, str]:
     }
 
 
-def test_the_files_are_what_the_code_builds() -> None:
+def test_the_files_match_the_code() -> None:
     """`python -m deploy.grafana` writes them."""
     assert {path.name: path.read_text() for path in Path(FOLDER).iterdir()} == documents()
 
 
 @pytest.mark.parametrize("build", BOARDS.values(), ids=BOARDS)
-def test_panels_stand_beside_each_other(build) -> None:
+def test_panels_do_not_overlap(build) -> None:
     made: Dashboard = build()
     places = [(panel.grid_pos.x, panel.grid_pos.y) for panel in made.build().panels]
     assert len(places) == len(set(places)) and {x for x, _y in places} == {0, 12}
@@ -50,9 +50,9 @@ def test_every_panel_shows_data_after_a_short_load(stage: Stage, watch: Watch) -
         deadline = time.monotonic() + SECONDS_FOR_DATA
         while unseen and time.monotonic() < deadline:
             call("GET", f"{stage.shop.url}/api/v1/products/")
-            unseen = {place: asked for place, asked in unseen.items() if not shows_data(watch, asked)}
+            unseen = {place: expression for place, expression in unseen.items() if not shows_data(watch, expression)}
     assert unseen == {}
-    assert not shows_data(watch, "max(outbox_mesages)"), "A name that nothing is counted under."
+    assert not shows_data(watch, "max(outbox_mesages)"), "An unknown metric must show no data."
 
 
 def shows_data(watch: Watch, expression: str) -> bool:

@@ -1,4 +1,4 @@
-"""The alerts by Prometheus' own tools; that each can be acted on, and asks for series that the shop has."""
+"""Alert rules, checked by Prometheus' own tools: each is actionable and uses series that the shop exports."""
 
 import re
 import shutil
@@ -38,7 +38,7 @@ def run(*command: str | Path, folder: Path = REPOSITORY) -> "subprocess.Complete
     return subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True, timeout=120)
 
 
-def test_each_fires_and_keeps_quiet_as_its_cases_say() -> None:
+def test_each_fires_and_stays_silent_as_in_its_cases() -> None:
     done = run("promtool", "test", "rules", CASES.name, folder=CASES.parent)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -53,7 +53,7 @@ def test_each_fires_and_keeps_quiet_as_its_cases_say() -> None:
         ('payment_attempt_oldest_seconds{status=~"unknown|started"}', "payment_attempt_oldest_seconds"),
     ],
 )
-def test_the_cases_see_a_rule_that_is_wrong(tmp_path: Path, written: str, planted: str) -> None:
+def test_the_cases_catch_a_wrong_rule(tmp_path: Path, written: str, planted: str) -> None:
     text = RULES.read_text()
     assert written in text
     (tmp_path / "alerts.yml").write_text(text.replace(written, planted))
@@ -70,7 +70,7 @@ def test_every_alert_has_a_case_in_which_it_fires() -> None:
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
-def test_every_alert_tells_whoever_it_wakes_what_to_do(rule: dict[str, Any]) -> None:
+def test_every_alert_has_a_runbook(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert rule["annotations"]["summary"]
     assert rule["annotations"]["runbook"] == f"docs/runbooks/{rule['alert']}.md"
@@ -80,24 +80,24 @@ def test_every_alert_tells_whoever_it_wakes_what_to_do(rule: dict[str, Any]) -> 
         assert heading in page, heading
 
 
-def test_no_page_is_left_of_an_alert_that_is_gone() -> None:
+def test_no_runbook_is_left_of_a_removed_alert() -> None:
     pages = {page.stem for page in RUNBOOKS.glob("*.md")} - {"README"}
     assert pages == {rule["alert"] for rule in alerts()}
 
 
-def test_every_series_that_an_alert_asks_for_is_one_of_the_shops() -> None:
+def test_every_series_in_a_rule_is_exported_by_the_shop() -> None:
     sources = "".join(
         path.read_text() for pattern in ("config/**/*.py", "*/metrics.py") for path in sorted(REPOSITORY.glob(pattern))
     )
-    asked = {
+    series = {
         name for rule in rules() for name in re.findall(r"\b([a-z]+(?:_[a-z]+)+)\b(?=[{\[)]| [><=])", rule["expr"])
     }
-    assert len(asked) >= 10
-    unknown = {name for name in asked if re.sub(r"_(bucket|count|sum)$", "", name) not in sources}
+    assert len(series) >= 10
+    unknown = {name for name in series if re.sub(r"_(bucket|count|sum)$", "", name) not in sources}
     assert unknown == set()
 
 
-def test_the_servers_take_their_configuration(tmp_path: Path) -> None:
+def test_the_servers_accept_their_configuration(tmp_path: Path) -> None:
     folder = tmp_path / "prometheus"
     shutil.copytree(RULES.parent, folder)
     (folder / "metrics-token").write_text("x")
@@ -107,7 +107,7 @@ def test_the_servers_take_their_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
-def test_an_alert_goes_where_its_severity_says(rule: dict[str, Any]) -> None:
+def test_alerts_are_routed_by_severity(rule: dict[str, Any]) -> None:
     severity = rule["labels"]["severity"]
     done = run(
         "amtool", "config", "routes", "test", f"--config.file={ROUTES}",

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager, started on a shop; what Alertmanager sends to its webhooks is kept."""
+"""Prometheus and Alertmanager, started on a shop; notifications to Alertmanager's webhooks are recorded."""
 
 import contextlib
 import json
@@ -20,10 +20,10 @@ from tests.support.ending import end
 
 
 class Watch:
-    """Running servers. `told` is what the webhooks were sent, in its order."""
+    """Running servers. `notifications` holds what the webhooks received, in order."""
 
     def __init__(self, folder: Path, shop: str, token: str) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.notifications: list[dict[str, Any]] = []
         self._news = threading.Condition()
         self._stack = contextlib.ExitStack()
         self._pager = alert_receiver.server(0, self._hear)
@@ -32,23 +32,23 @@ class Watch:
         self._start(folder)
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
-        """What Prometheus answers now: samples with `metric` and `value`. Raises HTTPError where it is misspelt."""
+        """The samples that Prometheus returns now, with `metric` and `value`. Raises HTTPError on a syntax error."""
         query = urllib.parse.urlencode({"query": expression})
         with urllib.request.urlopen(f"{self._prometheus}/api/v1/query?{query}", timeout=10) as answer:
             samples: list[dict[str, Any]] = json.load(answer)["data"]["result"]
             return samples
 
     def wait_until_fires(self, alert: str, seconds: float) -> None:
-        """Until a webhook was told that `alert` fires."""
+        """Waits until a webhook has received `alert` as firing."""
         self._wait(lambda: "firing" in self._statuses(alert), f"{alert} does not fire", seconds)
 
     def wait_until_clear(self, alert: str, seconds: float) -> None:
-        """Until a webhook was told that every `alert` that has fired is resolved."""
+        """Waits until a webhook has received every `alert` that fired as resolved."""
         self._wait(lambda: set(self._statuses(alert)) == {"resolved"}, f"{alert} does not clear", seconds)
 
     def forget(self) -> None:
         with self._news:
-            self.told.clear()
+            self.notifications.clear()
 
     def stop(self) -> None:
         self._stack.close()
@@ -59,13 +59,13 @@ class Watch:
 
     def _hear(self, receiver: str, alert: dict[str, Any]) -> None:
         with self._news:
-            self.told.append({**alert, "receiver": receiver})
+            self.notifications.append({**alert, "receiver": receiver})
             self._news.notify_all()
 
     def _statuses(self, alert: str) -> list[str]:
-        """The last that was told of each set of its labels."""
-        latest = {told["fingerprint"]: told for told in self.told if told["labels"]["alertname"] == alert}
-        return [told["status"] for told in latest.values()]
+        """The last notified status for each set of its labels."""
+        latest = {sent["fingerprint"]: sent for sent in self.notifications if sent["labels"]["alertname"] == alert}
+        return [sent["status"] for sent in latest.values()]
 
     def _wait(self, met: Any, complaint: str, seconds: float) -> None:
         with self._news:

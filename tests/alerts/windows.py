@@ -1,4 +1,4 @@
-"""The rules and routes of deploy/, hurried: the same expressions, and a minute that lasts a second."""
+"""The rules and routes of deploy/, hurried: the same expressions, with a minute scaled down to a second."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ import yaml
 from config.devstack.monitor import RULES
 
 _SECONDS = {"s": 1 / 60, "m": 1, "h": 60}
-# A rate needs a few scrapes, of which there is one a second; and some gauges are read every five seconds.
+# A rate needs a few scrapes, one a second; some gauges are read only every five seconds.
 _SHORTEST_RANGE = 10
 RANGE = re.compile(r"\[(\d+)([smh])\]")
 
@@ -31,7 +31,7 @@ def hurried_prometheus(configuration: dict[str, Any]) -> dict[str, Any]:
 
 
 def hurried_routes(configuration: dict[str, Any]) -> dict[str, Any]:
-    """Who hears of what stays; nobody waits for more to be told at once."""
+    """The same receivers, without waiting to group notifications."""
     at_once = {"group_wait": "0s", "group_interval": "1s"}
     route = configuration["route"]
     return {**configuration, "route": {**route, **at_once, "routes": [{**way, **at_once} for way in route["routes"]]}}
