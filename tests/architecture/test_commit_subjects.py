@@ -1,4 +1,4 @@
-"""What `make check` says about subjects of commits, in small repositories of its own."""
+"""The check of commit subjects in `make check`, run in small repositories of its own."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "commit-subjects"
 AT_MOST = "á" * 72
 TOO_LONG = "á" * 73
-NOBODY = {
+IDENTITY = {
     f"GIT_{role}_{fact}": value
     for role in ("AUTHOR", "COMMITTER")
     for fact, value in (("NAME", "nobody"), ("EMAIL", "nobody@example.com"))
 }
-ENVIRONMENT = {**os.environ, **NOBODY, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+ENVIRONMENT = {**os.environ, **IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -28,7 +28,7 @@ def commit(folder: Path, subject: str) -> None:
 
 
 def complaint(folder: Path) -> str:
-    """What the script in `folder` prints; empty where it is content."""
+    """What the script in `folder` prints; empty if it has no complaint."""
     program = [sys.executable, folder / ".ci" / "commit-subjects"]
     done = subprocess.run(program, env=ENVIRONMENT, capture_output=True, encoding="utf-8", check=False)
     assert bool(done.returncode) == bool(done.stderr)
@@ -43,7 +43,7 @@ def put_script(folder: Path) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """One long subject, and after it the commit that brings the rule."""
+    """One long subject, followed by the commit that introduces the rule."""
     folder = tmp_path / "repository"
     folder.mkdir()
     git(folder, "init", "--quiet", "--initial-branch", "main")
@@ -54,7 +54,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def test_only_what_came_after_the_rule_is_looked_at(repository: Path) -> None:
+def test_only_commits_after_the_rule_are_checked(repository: Path) -> None:
     commit(repository, AT_MOST)
     assert complaint(repository) == ""
     commit(repository, TOO_LONG)
@@ -62,7 +62,7 @@ def test_only_what_came_after_the_rule_is_looked_at(repository: Path) -> None:
     assert complaint(repository).splitlines()[1].endswith(f" {TOO_LONG}")
 
 
-def test_a_merge_counts_too_unless_it_is_a_trial_of_githubs(repository: Path) -> None:
+def test_merges_are_checked_except_githubs_trial_merges(repository: Path) -> None:
     git(repository, "checkout", "--quiet", "-b", "side")
     commit(repository, AT_MOST)
     git(repository, "checkout", "--quiet", "-b", "trial", "main")
@@ -73,9 +73,7 @@ def test_a_merge_counts_too_unless_it_is_a_trial_of_githubs(repository: Path) ->
     assert TOO_LONG in complaint(repository)
 
 
-def test_a_clone_knows_the_rule_and_one_of_the_last_commit_has_nothing_to_look_at(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_a_full_clone_is_checked_and_a_shallow_one_has_nothing_to_check(repository: Path, tmp_path: Path) -> None:
     commit(repository, TOO_LONG)
     git(tmp_path, "clone", "--quiet", f"file://{repository}", "whole")
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow")
@@ -83,7 +81,7 @@ def test_a_clone_knows_the_rule_and_one_of_the_last_commit_has_nothing_to_look_a
     assert complaint(tmp_path / "shallow") == ""
 
 
-def test_without_history_there_is_nothing_to_look_at(tmp_path: Path) -> None:
+def test_without_history_there_is_nothing_to_check(tmp_path: Path) -> None:
     put_script(tmp_path)
     assert complaint(tmp_path) == ""
     git(tmp_path, "init", "--quiet")

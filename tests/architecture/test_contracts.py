@@ -1,4 +1,4 @@
-"""Each contract in pyproject.toml is broken by what it is there to catch: planted into a copy of the source."""
+"""Each contract in pyproject.toml catches its violation, planted into a copy of the source."""
 
 import os
 import re
@@ -23,7 +23,7 @@ INSIDE_AN_APP = "Inside an app: faces call verbs, and verbs write nouns"
 
 
 class Violation(NamedTuple):
-    """An import that is added to a module, or, where it is None, a module that no layer knows."""
+    """An import added to a module, or, if it is None, a module that belongs to no layer."""
 
     contract: str
     module: str
@@ -31,7 +31,7 @@ class Violation(NamedTuple):
 
     @property
     def finding(self) -> str:
-        """What the contract's part of the report says of it."""
+        """The line about it in the contract's part of the report."""
         if self.imports is None:
             return f"- {self.module}\n"
         if self.contract == NO_CIRCLE:
@@ -69,7 +69,7 @@ VIOLATIONS = [
 
 
 def broken_contracts(folder: Path) -> dict[str, str]:
-    """What import-linter reports of each contract that does not hold in `folder`."""
+    """What import-linter reports about each broken contract in `folder`."""
     report = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=folder,
@@ -100,16 +100,16 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("violation", VIOLATIONS, ids=lambda violation: f"{violation.module}-{violation.imports}")
-def test_a_contract_sees_what_breaks_it(findings: dict[str, str], violation: Violation) -> None:
+def test_a_contract_catches_its_violation(findings: dict[str, str], violation: Violation) -> None:
     assert violation.finding in findings[violation.contract]
 
 
-def test_no_contract_is_without_a_violation() -> None:
+def test_every_contract_has_a_violation() -> None:
     assert {violation.contract for violation in VIOLATIONS} == CONTRACTS.keys()
 
 
 def test_the_contract_among_the_three_names_every_module() -> None:
-    """import-linter has no "exhaustive" for a contract whose layers are of several packages."""
+    """import-linter's "exhaustive" does not cover a contract with layers from several packages."""
     named = {name.strip() for layer in CONTRACTS[AMONG_THE_THREE]["layers"] for name in layer.split(":")}
     for package in set(CONTRACTS[INSIDE_THE_THREE]["containers"]) - named:
         files = (REPOSITORY / package.replace(".", "/")).glob("*.py")

@@ -1,4 +1,4 @@
-"""Every path that the docs name in backticks exists in the repository, and so does every page that they link to."""
+"""Every path in backticks in the docs exists in the repository, and so does every page they link to."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.architecture.test_locks_and_network import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "SECURITY.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
-# What a run writes, or a machine keeps.
+# Written by a run, or kept by a machine.
 UNTRACKED = {".data", ".venv", ".tools", "bench"}
 TOP = {path.name for path in REPOSITORY.iterdir()} - UNTRACKED
 
@@ -30,6 +30,6 @@ def test_paths_exist(page: Path) -> None:
     assert [link for link in LINK.findall(text) if not (page.parent / link).exists()] == []
 
 
-def test_a_path_is_found_among_other_words() -> None:
+def test_paths_are_found_in_text() -> None:
     text = "`checkout/place.py`, `make test ARGS=x`, `GET carts/{id}/`, `config.cache`, `python deploy/aws/*.py`"
     assert paths(text) == {"checkout/place.py", "deploy/aws/*.py"}

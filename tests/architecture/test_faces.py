@@ -1,6 +1,6 @@
-"""Addresses of pages and pieces of HTML are made in faces: a rule does not know how it is shown.
+"""URLs of pages and pieces of HTML are made in faces only: domain code does not know how it is shown.
 
-import-linter sees that Django is imported, not which part of it. REST is a package of its own, and has a contract.
+import-linter sees that Django is imported, not which part. REST is a package of its own and has a contract.
 """
 
 import ast
@@ -22,15 +22,15 @@ FACES = (
     "*/backoffice/*",
     "*/templatetags/*",
     "*/emails.py",
-    # The addresses of an app's pages, for mails and for the provider.
+    # The URLs of an app's pages, for mails and for the provider.
     "*/links.py",
-    # Draws a picture, and tells its address.
+    # Draws a picture and returns its URL.
     "inventory/pictures.py",
 )
 
 
 def shows(source: str) -> set[str]:
-    """Which of the modules that faces alone use are imported."""
+    """The imported modules that only faces may use."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -44,7 +44,7 @@ def is_face(name: str) -> bool:
     return any(fnmatch(name, pattern) for pattern in FACES)
 
 
-def test_only_faces_name_pages_and_write_html() -> None:
+def test_only_faces_use_urls_and_html() -> None:
     found = {path.relative_to(REPOSITORY).as_posix(): shows(path.read_text()) for path in shop_files()}
     assert {name for name, modules in found.items() if modules and not is_face(name)} == set()
 

@@ -1,4 +1,4 @@
-"""What an app measures has its home in the app: a new metric, status, step or id is an edit in one place."""
+"""An app's metrics belong to the app: a new metric, status, step or id is an edit in one place."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ def paper():
 
 @pytest.fixture(params=APPS)
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An app whose metrics.py has PLANTED at its end."""
+    """An app with PLANTED appended to its metrics.py."""
     name: str = request.param
     monkeypatch.setattr(metrics, "_readers", dict(metrics._readers))
     module = dict(vars(import_module(f"{name}.metrics")))
@@ -53,7 +53,7 @@ def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 @pytest.mark.django_db
-def test_a_metric_is_planted_in_one_app_alone(app: str, client: Client, settings) -> None:
+def test_a_metric_is_added_in_one_app_alone(app: str, client: Client, settings) -> None:
     settings.METRICS_TOKEN = TOKEN
     authorized = {"authorization": f"Bearer {TOKEN}"}
     scrape = client.get("/metrics", headers=authorized).content.decode().splitlines()
@@ -66,7 +66,7 @@ def test_a_metric_is_planted_in_one_app_alone(app: str, client: Client, settings
         assert line in scrape
     gauges = client.get("/health/full", headers=authorized).json()["gauges"]
     assert gauges["gifts_waiting"] == 3
-    assert "paper_sheets" not in gauges, "It is not vital."
+    assert "paper_sheets" not in gauges, "It is not marked vital."
 
 
 @pytest.mark.parametrize("status", OrderStatus)
@@ -87,7 +87,7 @@ def test_every_status_of_an_unsettled_attempt_has_its_series() -> None:
 
 @pytest.fixture(scope="module")
 def started() -> set[str]:
-    """The modules that a process has imported once Django is set up, before anything has asked for them."""
+    """The modules that a process has imported right after Django's setup."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", "import django, sys; django.setup(); print(*sys.modules)"],
         cwd=REPOSITORY, env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
@@ -101,7 +101,7 @@ def test_the_series_of_every_app_exist_from_the_start(name: str, started: set[st
     assert f"{name}.metrics" in started
 
 
-def test_an_id_that_an_app_logs_is_known_to_nobody_else() -> None:
+def test_an_id_that_an_app_logs_is_known_only_to_it() -> None:
     record = logging.LogRecord("shop", logging.INFO, __file__, 1, "Wrapped", None, None)
     configured = logs.configuration(as_json=True, level="INFO")
     with logs.about(request="r1"):

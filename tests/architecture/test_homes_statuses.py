@@ -1,4 +1,4 @@
-"""A status has one home, its app's own choices: value, word and tone stand on one line, and every page asks there."""
+"""A status is defined once, in its app's choices: value, label and tone on one line, used by every page."""
 
 import pytest
 from django.contrib import admin
@@ -24,14 +24,14 @@ class Planted(StatusChoices):
 
 
 @pytest.mark.parametrize("statuses", STATUSES, ids=lambda statuses: statuses.__qualname__)
-def test_each_status_has_a_tone_and_a_word(statuses: type[StatusChoices]) -> None:
+def test_each_status_has_a_tone_and_a_label(statuses: type[StatusChoices]) -> None:
     for status in statuses:
         assert status.tone in {GOOD, BUSY, BAD, QUIET}
         assert status.label
         assert status == status.value == str(status)
 
 
-def test_no_status_of_an_admin_list_is_forgotten_here() -> None:
+def test_every_status_of_an_admin_list_is_covered() -> None:
     shown = {
         (model._meta.label, field.name): {value for value, _word in field.choices}
         for model, shown_by in admin.site._registry.items()
@@ -43,20 +43,20 @@ def test_no_status_of_an_admin_list_is_forgotten_here() -> None:
     assert all(any(values == set(known.values) for known in STATUSES) for values in shown.values())
 
 
-def test_a_planted_status_is_drawn_with_its_own_word_and_tone() -> None:
+def test_a_new_status_is_shown_with_its_label_and_tone() -> None:
     assert status_tag("on_hold", Planted) == '<span class="tag tag-bad">waiting for a lawyer</span>'
 
 
-def test_a_status_of_another_release_stands_as_it_is() -> None:
+def test_a_status_of_another_release_is_shown_verbatim() -> None:
     assert status_tag("on_hold", OrderStatus) == '<span class="tag tag-quiet">on_hold</span>'
 
 
-def test_a_status_that_names_no_tone_is_quiet() -> None:
+def test_a_status_without_a_tone_is_quiet() -> None:
     assert status_tag("archived", Planted) == '<span class="tag tag-quiet">put away</span>'
 
 
 @pytest.mark.parametrize("status", OrderStatus)
-def test_the_shopper_reads_the_order_statuses_own_word(status: OrderStatus) -> None:
+def test_shoppers_see_the_order_statuses_labels(status: OrderStatus) -> None:
     page = Template("{% load orders %}{{ status|order_status }} {{ status|order_status_tag }}")
     tags = {GOOD: "tag--green", BUSY: "", QUIET: "tag--grey"}
     for language in ("en", "pt-br"):

@@ -1,6 +1,6 @@
-"""Two rules, read off the code: a row lock stands where a transaction is open, the network where none is.
+"""Two rules, checked statically: row locks only inside a transaction, network calls only outside one.
 
-`config.db.locks` refuses both at run time; here no line of code escapes that helper unseen.
+`config.db.locks` enforces both at run time; this test finds code that bypasses it.
 """
 
 import ast
@@ -11,16 +11,16 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 APPS = ("cart", "checkout", "inventory", "payments", "shipping", "config")
-# Servers of their own, and what starts them: no shop code runs there.
+# Separate servers, and what starts them: no shop code runs there.
 NOT_THE_SHOP = ("payments/sandbox", "shipping/sandbox", "config/devstack")
 
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "httpx", "smtplib", "socket", "stripe"}
-# The doors to the network. Everything else that needs it goes through one of them.
+# The doors to the network. All other code goes through one of them.
 DOORS = {
     "payments/gateways/stripe.py": "payments/gateways/stripe.py",
     "payments/gateways/stripe_errors.py": "payments/gateways/stripe.py",
     "payments/gateways/stripe_documents.py": "payments/gateways/stripe.py",
-    # The bounded call is used by these three, which refuse before it.
+    # Used by these three, which refuse before they call it.
     "config/resilience/http.py": "shipping/carriers/__init__.py",
     "config/backoffice/alertmanager.py": "config/backoffice/alertmanager.py",
     "shipping/postal_codes.py": "shipping/postal_codes.py",
@@ -40,14 +40,14 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
 
 
 def calls(node: ast.AST) -> set[str]:
-    """The last names of everything that is called below `node`, `with` and decorators included."""
+    """The last name part of every call below `node`, including `with` and decorators."""
     names = {ast.unparse(call.func).rsplit(".", 1)[-1] for call in ast.walk(node) if isinstance(call, ast.Call)}
     decorators = getattr(node, "decorator_list", [])
     return names | {ast.unparse(decorator).split("(")[0].rsplit(".", 1)[-1] for decorator in decorators}
 
 
 def unguarded_locks(source: str) -> list[str]:
-    """Functions that lock rows and neither open a transaction nor insist on one."""
+    """Functions that lock rows and neither open nor require a transaction."""
     return [
         function.name
         for function in functions(ast.parse(source))
@@ -66,7 +66,7 @@ def network_imports(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", list(shop_files()), ids=lambda path: path.relative_to(REPOSITORY).as_posix())
-def test_every_row_lock_insists_on_a_transaction(path: Path) -> None:
+def test_every_row_lock_requires_a_transaction(path: Path) -> None:
     assert unguarded_locks(path.read_text()) == []
 
 
@@ -80,12 +80,12 @@ def test_the_network_is_behind_doors_that_refuse_inside_a_transaction(path: Path
 
 
 class TestTheRulesThemselves:
-    def test_see_a_lock_without_a_guard(self) -> None:
+    def test_catch_a_lock_without_a_guard(self) -> None:
         assert unguarded_locks("def grab(rows):\n    return rows.select_for_update().get()") == ["grab"]
         assert unguarded_locks("def grab(rows):\n    require_transaction()\n    return rows.select_for_update()") == []
         assert unguarded_locks("@transaction.atomic\ndef grab(rows):\n    return rows.select_for_update()") == []
 
-    def test_see_the_network(self) -> None:
+    def test_catch_the_network(self) -> None:
         assert network_imports(
             "from http.client import HTTPConnection\nimport stripe\nfrom http import HTTPStatus"
         ) == {

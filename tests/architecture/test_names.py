@@ -1,6 +1,6 @@
-"""`config` names nothing of an app: no status, refusal, metric, script, permission or address of theirs.
+"""`config` names nothing that belongs to an app: no status, refusal, metric, script, permission or URL.
 
-So whoever adds one edits that app alone. What counts is words: `border` and `reorder` are no orders.
+So adding one is an edit in that app alone. Whole words count: `border` and `reorder` do not match `order`.
 """
 
 import ast
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tests.architecture.test_locks_and_network import REPOSITORY
 
 CONFIG = REPOSITORY / "config"
-# It must name what it puts together. Includes in a urls.py are of it wherever they stand.
+# It must name what it assembles. Includes in any urls.py belong to it.
 COMPOSITION_ROOT = ("settings/", "urls.py", "locale/", "celery.py", "gunicorn.py", "wsgi.py", "devstack/")
 
 NOUNS = {
@@ -24,15 +24,15 @@ WORDS = {word for nouns in NOUNS.values() for noun in nouns for word in (noun, f
 
 # Django's own names.
 DJANGO = {"order_by"}
-# Names that stand where they cannot change, by file.
+# Names that cannot change, by file.
 KEPT = {
     # A label that a migration repeats, and an index.
     "audit/models.py": {"order", "audit_of_order"},
     # A column, whose name is in the page; its label.
     "audit/admin.py": {"order"},
-    # What the keys of locks begin with in Redis, where two releases look for the same ones.
+    # The prefix of lock keys in Redis, which two releases must share.
     "backoffice/cache_inspection.py": {"checkout:"},
-    # Every lock is counted under these, on which dashboards and alerts rely.
+    # Metrics of every lock; dashboards and alerts rely on them.
     "telemetry/metrics.py": {
         "checkout_lock_errors_total",
         "checkout_lock_contention_total",
@@ -44,7 +44,7 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def is_of_an_app(name: str) -> bool:
-    """Whether one of its words is: `OrderLine`, `order_line` and `/order-line/` have the same."""
+    """Whether one of its words belongs to an app: `OrderLine`, `order_line` and `/order-line/` have the same words."""
     return not WORDS.isdisjoint(word.lower() for word in WORD.findall(name))
 
 
@@ -59,7 +59,7 @@ def names(node: ast.AST) -> Iterator[str]:
 
 
 def files() -> Iterator[str]:
-    """Those of config that the rule is for."""
+    """The files of config that the rule covers."""
     for path in sorted(CONFIG.rglob("*.*")):
         file = path.relative_to(CONFIG).as_posix()
         if not (file.startswith(COMPOSITION_ROOT) or "migrations/" in file or "__pycache__/" in file):
@@ -79,16 +79,16 @@ def test_config_names_nothing_of_an_app() -> None:
     assert {file: of_apps for file, of_apps in found.items() if of_apps} == {}
 
 
-def test_no_file_of_config_is_named_after_something_of_an_app() -> None:
+def test_no_file_of_config_is_named_after_an_app() -> None:
     assert [file for file in files() if is_of_an_app(file)] == []
 
 
-def test_what_is_kept_is_still_there() -> None:
+def test_every_exemption_is_still_needed() -> None:
     assert {file: kept - names_in(file) for file, kept in KEPT.items()} == {file: set() for file in KEPT}
 
 
 class TestTheRuleItself:
-    def test_sees_every_kind_of_name(self) -> None:
+    def test_catches_every_kind_of_name(self) -> None:
         source = [
             "import cart.cache",
             "from b import order_link as link",
@@ -102,6 +102,6 @@ class TestTheRuleItself:
             *("checkout:return", "quote:", "pix", "awaiting-shipment"),
         }
 
-    def test_sees_none_in_other_words_in_texts_and_in_includes(self) -> None:
+    def test_ignores_other_words_texts_and_includes(self) -> None:
         source = ['"""An order."""', 'border = reorder = "Your order is paid."', 'path("", include("cart.urls"))']
         assert not any(map(is_of_an_app, names(ast.parse("\n".join(source)))))

@@ -1,4 +1,4 @@
-"""A refusal is at home in its app: its class alone tells the API its title and what it shows."""
+"""A refusal belongs to its app: its class alone gives the API its title and the facts to expose."""
 
 import gc
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ def english() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def forget_what_was_planted() -> Iterator[None]:
-    """No other test may find it among the subclasses."""
+def forget_planted_refusals() -> Iterator[None]:
+    """Keeps other tests from finding it among the subclasses."""
     yield
     gc.collect()
 
@@ -65,7 +65,7 @@ def test_the_problem_has_the_title_and_the_facts_of_its_class() -> None:
     }
 
 
-def test_the_document_tells_of_the_facts() -> None:
+def test_the_document_describes_the_facts() -> None:
     planted = plant()
     known = schemas()
     members = known["Problem"]["properties"]
@@ -80,7 +80,7 @@ def test_the_document_tells_of_the_facts() -> None:
     assert not {"door", "keepers"} & set(known["Problem"]["required"])
 
 
-def test_the_same_fact_of_two_codes_is_told_for_each() -> None:
+def test_a_fact_shared_by_two_codes_is_described_for_each() -> None:
     planted = plant()
 
     class LockMissing(planted):
@@ -90,7 +90,7 @@ def test_the_same_fact_of_two_codes_is_told_for_each() -> None:
     assert described == "With `key_missing`: which door. With `lock_missing`: which door."
 
 
-def test_what_the_shops_refusals_show_stands_in_its_order() -> None:
+def test_the_facts_of_the_shops_refusals_are_in_order() -> None:
     members = [*schemas()["Problem"]["properties"]]
     assert members == [
         "type", "title", "status", "detail", "code", "errors",
@@ -98,7 +98,7 @@ def test_what_the_shops_refusals_show_stands_in_its_order() -> None:
     ]  # fmt: skip
 
 
-def test_a_title_goes_with_its_code() -> None:
+def test_a_code_has_one_title() -> None:
     planted = plant()
 
     class SameCode(planted):

@@ -1,4 +1,4 @@
-"""A person reads a file in one sitting and sees a function at once; no file needs itself to be understood first."""
+"""A file can be read in one sitting, a function fits a screen, and files do not import in circles."""
 
 import ast
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def source_files(*packages: str) -> Iterator[Path]:
 
 
 def length(function: ast.FunctionDef) -> int:
-    """The lines from `def` to the end. A docstring does not count, a text over several lines (SQL) counts as one."""
+    """Lines from `def` to the end. Docstrings do not count; a multi-line string (SQL) counts as one."""
     lines = (function.end_lineno or 0) - function.lineno + 1
     docstring = function.body[0] if ast.get_docstring(function) is not None else None
     for text in texts(function):
@@ -29,7 +29,7 @@ def length(function: ast.FunctionDef) -> int:
 
 
 def texts(node: ast.AST) -> Iterator[ast.expr]:
-    """The strings below `node`, f-strings in one piece."""
+    """The strings below `node`, each f-string as one."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.JoinedStr) or (isinstance(child, ast.Constant) and isinstance(child.value, str)):
             yield child
@@ -38,11 +38,11 @@ def texts(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def circles(edges: dict[str, set[str]]) -> list[str]:
-    """The modules from which imports lead back to them."""
-    # What imports nothing that is left is in no circle.
+    """Modules that are part of an import cycle, or lie between two cycles."""
+    # A module that imports no remaining module is in no circle.
     while done := {module for module, imported in edges.items() if not imported & edges.keys()}:
         edges = {module: imported for module, imported in edges.items() if module not in done}
-    # Nor is what nobody that is left imports.
+    # Nor is one that no remaining module imports.
     while done := edges.keys() - set().union(*edges.values()):
         edges = {module: imported for module, imported in edges.items() if module not in done}
     return sorted(edges)
@@ -70,17 +70,17 @@ def test_no_function_is_long(app: str) -> None:
 
 
 def test_no_circle_of_files() -> None:
-    """A package's own file included, which the contract of import-linter does not look at."""
+    """Including a package's `__init__.py`, which import-linter's contract does not check."""
     graph = grimp.build_graph(*APPS, cache_dir=None)
     assert circles({module: graph.find_modules_directly_imported_by(module) for module in graph.modules}) == []
 
 
 class TestTheRulesThemselves:
-    def test_count_what_is_read_as_code(self) -> None:
+    def test_count_lines_of_code(self) -> None:
         body = ['"""Say', "it.", '"""', 'run("""', "SELECT", "1", '""")', "return None"]
         source = "def act():\n" + "\n".join(f"    {line}" for line in body)
         assert [length(function) for function in functions(ast.parse(source))] == [len(["def", "run", "return"])]
 
-    def test_see_a_circle_and_what_hangs_on_it(self) -> None:
+    def test_find_a_circle_and_not_its_importers(self) -> None:
         assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == ["b", "c"]
         assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []

@@ -1,4 +1,4 @@
-"""The stand-in servers run on the standard library alone, so that they know nothing of the shop and start fast."""
+"""The sandbox servers use the standard library only, so that they are independent of the shop and start fast."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ PROGRAM = "import sys, {app}.sandbox.__main__; print(*sys.modules)"
 
 
 @pytest.mark.parametrize("app", ["payments", "shipping"])
-def test_a_stand_in_imports_the_standard_library_and_its_own(app: str) -> None:
-    # Without `site`, which imports what the environment wants in every process.
+def test_a_sandbox_imports_only_the_standard_library_and_itself(app: str) -> None:
+    # Without `site`, which lets the environment import modules into every process.
     command = [sys.executable, "-S", "-c", PROGRAM.format(app=app)]
     imported = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split()
 
