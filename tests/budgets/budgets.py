@@ -1,11 +1,11 @@
 """How many statements each page and call may send to PostgreSQL: the one table. Sessions, users and rate limits count.
 
-BEGIN, COMMIT and savepoints are not counted. The numbers are exact: a saved statement is written down here too. Each
-holds for 1 line and for 50. "Warm" is a second look within the hour; "cold" is an empty Redis.
+BEGIN, COMMIT and savepoints are not counted. The numbers are exact: a saved statement changes them too. Each
+holds for 1 line and for 50. "Warm" is a second request within the hour; "cold" is an empty Redis.
 """
 
 BUDGETS: dict[str, int] = {
-    # --- What a guest looks at ---
+    # --- Pages that a guest reads ---
     "catalogue, warm": 0,
     "catalogue, cold": 4,
     "product, warm": 0,
@@ -21,7 +21,7 @@ BUDGETS: dict[str, int] = {
     "product, signed in, warm": 0,
     "cart, signed in, warm": 0,
     "checkout, signed in, warm": 0,
-    # --- What changes something ---
+    # --- Writes ---
     "add to cart": 5,
     "add to cart with freight chosen": 6,
     # `place_order` itself, by card: 8 before the provider is asked, 6 after.

@@ -1,4 +1,4 @@
-"""The number of statements never depends on the number of lines: the same for 2 and for 50, and bounded."""
+"""The number of statements does not depend on the number of lines: the same for 2 and for 50, and bounded."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ def products(lines: int) -> list[Any]:
 
 
 def big_cart(lines: int) -> CartSnapshot:
-    """Ready to be paid, its lines written at once since 50 verbs take their time."""
+    """Ready to be paid; its lines are inserted in bulk, since 50 service calls are slow."""
     flat_shipping()
     token = services.create_cart().id
     cart = Cart.objects.get(token=token)
@@ -133,7 +133,7 @@ def test_the_same_for_2_and_50_lines(prepare: Callable[[int], Prepared], at_most
 
 
 def _statements(prepare: Callable[[int], Prepared], lines: int, warmth: str) -> list[str]:
-    """The statements of the call that was prepared, with the caches as the preparation left them, or empty."""
+    """The statements of the prepared call, with the caches left warm by the preparation, or emptied."""
     cache.delete_pattern("*")
     call = prepare(lines)
     if warmth == "cold":

@@ -31,7 +31,7 @@ MEASURED: dict[str, Preparation] = {}
 
 
 def measures(*names: str) -> Callable[[Preparation], Preparation]:
-    """What is prepared for so many lines and then measured under these names."""
+    """Registers a preparation whose call is measured under these names."""
 
     def note(prepare: Preparation) -> Preparation:
         MEASURED.update(dict.fromkeys(names, prepare))
@@ -47,7 +47,7 @@ def shelf(lines: int) -> list[Product]:
 
 
 def open_cart(lines: int, user_id: int | None = None) -> CartSnapshot:
-    """Its lines are written at once, since 50 verbs take their time."""
+    """Its lines are inserted in bulk, since 50 service calls are slow."""
     cart = Cart.objects.get(token=services.create_cart(user_id).id)
     CartLine.objects.bulk_create(
         CartLine(cart=cart, product=product, quantity=1, position=place) for place, product in enumerate(shelf(lines))
@@ -90,7 +90,7 @@ def cart_page(lines: int) -> Prepared:
 
 @measures("badge, warm")
 def badge(lines: int) -> Prepared:
-    """The count in the header of a page that is about something else."""
+    """The cart count in the header of another page."""
     client = holding(ready_cart(lines))
     return lambda: client.get("/help/")
 
@@ -142,7 +142,7 @@ def add_with_freight(lines: int) -> Prepared:
 
 
 def _adding(cart: CartSnapshot) -> Prepared:
-    """Put something into the cart that others have put into theirs."""
+    """Adds a product that is in other carts too."""
     client, (wanted,) = holding(cart), shelf(1)
     services.add_line(services.create_cart().id, wanted.sku, 1)
     client.get("/cart/")
@@ -188,7 +188,7 @@ def _statements(name: str, lines: int) -> Iterator[str]:
 
 
 def test_a_guest_touches_no_session() -> None:
-    """No session is read or begun for somebody who only looks, and none for filling a cart."""
+    """No session is read or started for a guest who browses or fills a cart."""
     client, (wanted,) = holding(ready_cart(1)), shelf(1)
     cache.delete_pattern("*")
     for path in ("/", f"/products/{wanted.slug}/", "/cart/", "/checkout/"):

@@ -1,4 +1,4 @@
-"""The number of queries of a page never depends on how much is on it: asked with 2 and with 50 lines, cold and warm."""
+"""The number of queries of a page does not depend on its length: measured with 2 and 50 lines, cold and warm."""
 
 from collections.abc import Callable
 
@@ -43,15 +43,15 @@ def holding(cart: CartSnapshot) -> Client:
 
 
 def cost(client: Client, path: str, *, shows: str, times: int) -> tuple[int, int]:
-    """Queries of a page with a cold cache and of the same page right after; it shows `shows` that many times."""
+    """Queries of a page with a cold cache and of the same page right after; it shows `shows` at least `times` times."""
     cache.delete_pattern("*")
     counts = []
     for _ in range(2):
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             response = client.get(path)
         assert response.status_code == 200, path
         assert response.content.decode().count(shows) >= times, path
-        counts.append(len(asked))
+        counts.append(len(queries))
     return counts[0], counts[1]
 
 
@@ -135,7 +135,7 @@ def test_my_orders(sandbox: Sandbox) -> None:
     same_for_all_sizes(measure, most_cold=6, most_warm=4)
 
 
-def test_putting_into_the_cart_and_changing_it() -> None:
+def test_adding_to_the_cart_and_changing_it() -> None:
     def measure(size: int) -> tuple[int, int]:
         goods = products(size + 1)
         client = holding(ready_cart(goods[:-1]))
@@ -143,15 +143,15 @@ def test_putting_into_the_cart_and_changing_it() -> None:
         for path, data in [("/cart/add/", {"sku": goods[-1].sku, "quantity": "1"}),
                            (f"/cart/line/{goods[0].sku}/", {"quantity": "3"})]:  # fmt: skip
             cache.delete_pattern("*")
-            with CaptureQueriesContext(connection) as asked:
+            with CaptureQueriesContext(connection) as queries:
                 assert client.post(path, data, headers={"hx-request": "true"}).status_code == 200
-            counts.append(len(asked))
+            counts.append(len(queries))
         return counts[0], counts[1]
 
     same_for_all_sizes(measure, most_cold=18, most_warm=18)
 
 
-def test_what_a_visitor_without_a_cart_costs(django_assert_num_queries: Callable[[int], object]) -> None:
+def test_a_visitor_without_a_cart(django_assert_num_queries: Callable[[int], object]) -> None:
     visitor = Visitor()
     with django_assert_num_queries(0):
         for path in ("/cart/", "/help/", "/account/sign-in/", "/orders/find/"):

@@ -1,7 +1,7 @@
-"""No statement of the traffic or of the sweeper reads a large table from end to end.
+"""No statement of the traffic or of the sweeper reads a large table in full.
 
 The shop is filled by `checkout.seed_scale`; then pages, calls and tasks run for real while every statement is explained
-before it runs. The planner decides by itself, with the costs of a disk that seeks as fast as it reads.
+before it runs. The planner is free to choose, with the costs of a disk that seeks as fast as it reads.
 """
 
 import json
@@ -32,14 +32,14 @@ from tests.support.factories.cart import flat_shipping, ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import order_of
 
-# PLANS=full: at the size that the plans were promised for. It takes half an hour to fill, and 6 GB.
+# PLANS=full: at the documented size. Filling it takes half an hour and 6 GB.
 FULL = os.environ.get("PLANS") == "full"
 PRODUCTS, CARTS, ORDER_LINES = (1_000_000, 1_000_000, 5_000_000) if FULL else (20_000, 50_000, 100_000)
 LARGE = {
     "inventory_product", "inventory_stock", "cart_cart", "cart_cartline", "shipping_quote", "payments_payment",
     "payments_paymentattempt", "checkout_order", "checkout_orderline", "checkout_outboxmessage",
 }  # fmt: skip
-# Counting what matches is reading it: the catalogue's count is kept for an hour, the admin's are for staff.
+# A count has to read all matches: the catalogue's is cached for an hour, the admin's are for staff.
 COUNTS = ('SELECT COUNT(*) AS "__count"', "SELECT COUNT(*) FROM (")
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +78,7 @@ def shop(large_shop: None, db: None) -> None:
 
 
 class Watch:
-    """Explains every statement that runs, and keeps those that read a large table from end to end."""
+    """Explains every statement that runs, and records those that read a large table in full."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -96,10 +96,10 @@ class Watch:
 
 
 def full_scans(plan: Plan, *, stops_early: bool = False) -> Iterator[str]:
-    """Nodes that read all of a large table.
+    """Plan nodes that read all of a large table.
 
-    An index that is walked in its order is fine where a limit ends the walk and next to nothing is filtered out on the
-    way, and so is all of a partial index, which holds only what waits.
+    An ordered index scan is fine if a limit ends it and it filters out next to nothing, and so is a full scan of a
+    partial index, which holds only pending rows.
     """
     kind, table = plan["Node Type"], plan.get("Relation Name", "")
     if table in LARGE and kind == "Seq Scan":
@@ -185,7 +185,7 @@ def test_a_cart_from_its_first_line_to_the_paid_order(shop: None, watch: Watch, 
     assert watch.found == []
 
 
-def test_an_order_that_nobody_pays(shop: None, watch: Watch, sandbox: object) -> None:
+def test_an_order_that_is_never_paid(shop: None, watch: Watch, sandbox: object) -> None:
     cart = ready_cart([ProductFactory(stock=3)])
     order_of(cart, "pix")
     assert sweeper.expire_unpaid() == 0
@@ -211,13 +211,13 @@ def test_the_orders_of_a_member(shop: None, watch: Watch) -> None:
     ],
     ids=lambda task: task.__name__,
 )  # fmt: skip
-def test_what_workers_do_over_and_over(shop: None, watch: Watch, task: Callable[[], object]) -> None:
+def test_periodic_tasks(shop: None, watch: Watch, task: Callable[[], object]) -> None:
     task()
     assert watch.found == []
 
 
 @pytest.fixture
-def desk() -> Client:
+def staff_client() -> Client:
     client = Client()
     client.force_login(UserFactory(is_staff=True, is_superuser=True))
     return client
@@ -227,33 +227,33 @@ def desk() -> Client:
     "sought",
     [number_of(77), "pessoa77@", "PESSOA 77", "50000-000", "esc-77", "pi_escala_77"],
 )
-def test_staff_look_for_an_order(shop: None, desk: Client, watch: Watch, sought: str) -> None:
-    response = desk.get("/admin/checkout/order/", {"q": sought})
+def test_staff_look_for_an_order(shop: None, staff_client: Client, watch: Watch, sought: str) -> None:
+    response = staff_client.get("/admin/checkout/order/", {"q": sought})
     assert response.status_code == 200
     assert watch.explained > 2
     assert watch.found == []
 
 
-def test_the_admins_home_page(shop: None, desk: Client, watch: Watch) -> None:
-    """Some days after all orders, so that two weeks hold a part of them. What a scrape reads is read before."""
-    metrics.forget_scraped()  # what another test of this process has read is no part of this one
+def test_the_admins_home_page(shop: None, staff_client: Client, watch: Watch) -> None:
+    """Some days after the last order, so that two weeks cover part of them. Gauges are read beforehand."""
+    metrics.forget_scraped()  # drop what another test of this process has read
     with time_machine.travel(timezone.now() + timedelta(days=10)):
         metrics.scraped()
         watch.found.clear()
-        assert desk.get("/admin/").context["days"][0].count > 1_000
+        assert staff_client.get("/admin/").context["days"][0].count > 1_000
     assert watch.explained > 10
     assert watch.found == []
 
 
-@pytest.mark.parametrize("asked", ["abandoned=day", "abandoned=hour&step=goods", "abandoned=hour&step=delivery"])
-def test_staff_look_at_abandoned_carts(shop: None, desk: Client, watch: Watch, asked: str) -> None:
-    assert desk.get(f"/admin/cart/cart/?{asked}").status_code == 200
+@pytest.mark.parametrize("query", ["abandoned=day", "abandoned=hour&step=goods", "abandoned=hour&step=delivery"])
+def test_staff_look_at_abandoned_carts(shop: None, staff_client: Client, watch: Watch, query: str) -> None:
+    assert staff_client.get(f"/admin/cart/cart/?{query}").status_code == 200
     assert watch.explained > 2
     assert watch.found == []
 
 
-def test_staff_look_at_orders_that_were_given_up(shop: None, desk: Client, watch: Watch) -> None:
-    """One order in ten came to nothing, and half of those shoppers have bought since."""
+def test_staff_look_at_abandoned_payments(shop: None, staff_client: Client, watch: Watch) -> None:
+    """One order in ten failed, and half of those shoppers have bought since."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE checkout_order SET status = 'cancelled', paid_at = NULL WHERE mod(id, 10) = 0")
         cursor.execute(
@@ -262,23 +262,23 @@ def test_staff_look_at_orders_that_were_given_up(shop: None, desk: Client, watch
         )
         cursor.execute("ANALYZE cart_cart, checkout_order")
     watch.found.clear()
-    answer = desk.get("/admin/checkout/order/?given_up=day")
+    answer = staff_client.get("/admin/checkout/order/?given_up=day")
     assert answer.context["cl"].result_count > 20
     assert watch.found == []
 
 
-def test_the_money_page(shop: None, desk: Client, watch: Watch) -> None:
-    assert desk.get("/admin/money/").status_code == 200
+def test_the_money_page(shop: None, staff_client: Client, watch: Watch) -> None:
+    assert staff_client.get("/admin/money/").status_code == 200
     assert watch.explained > 6
     assert watch.found == []
 
 
-def test_staff_look_at_the_mail_that_waits(shop: None, desk: Client, watch: Watch) -> None:
-    assert desk.get("/admin/checkout/outboxmessage/").status_code == 200
+def test_staff_look_at_waiting_mail(shop: None, staff_client: Client, watch: Watch) -> None:
+    assert staff_client.get("/admin/checkout/outboxmessage/").status_code == 200
     assert watch.found == []
 
 
-def test_the_watch_sees_what_it_is_for(shop: None, watch: Watch) -> None:
+def test_the_watch_catches_a_full_scan(shop: None, watch: Watch) -> None:
     list(Order.objects.filter(city="Recife").order_by()[:1])
     list(Order.objects.filter(street="nowhere").order_by("-placed_at")[:5])
     assert len(watch.found) == 2

@@ -1,4 +1,4 @@
-"""PostgreSQL plans the shop's statements once a connection, except behind a pooler, where none may count on another."""
+"""PostgreSQL prepares repeated statements once a connection, except behind a pooler, which cannot keep them."""
 
 import pytest
 from django.db import connection
@@ -8,7 +8,7 @@ from inventory.models import Product
 pytestmark = pytest.mark.django_db
 
 
-def test_a_statement_that_comes_again_is_planned_already() -> None:
+def test_a_repeated_statement_is_prepared() -> None:
     for number in range(5):
         assert not Product.objects.filter(sku=f"nothing-{number}").exists()
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The watch for queries in loops is awake: a planted one is caught, and the same read done right is not."""
+"""django-zeal is active: a planted N+1 query is caught, and the same read done right is not."""
 
 import pytest
 from zeal.errors import NPlusOneError
