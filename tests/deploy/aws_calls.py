@@ -1,7 +1,7 @@
-"""What botocore knows of the calls on standard input: `.tools/bin/python aws_calls.py`, one JSON list of words a call.
+"""Checks AWS CLI calls on standard input against botocore: `.tools/bin/python aws_calls.py`, a JSON list of words each.
 
-Prints a line for each service, operation, waiter or option that is not there. The program `aws` names them as botocore
-does; what it adds of its own (`s3 cp`, `cloudformation deploy`) is not looked at.
+Prints a line for each service, operation, waiter or option that does not exist. `aws` names them as botocore does; the
+commands it adds (`s3 cp`, `cloudformation deploy`) are not checked.
 """
 
 import json
@@ -11,14 +11,14 @@ from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 from botocore.session import Session
 
-OF_THE_PROGRAM = {"s3", "configure", "sso"}
+CLI_ONLY = {"s3", "configure", "sso"}
 CUSTOM = {("cloudformation", "deploy"), ("ecr", "get-login-password"), ("logs", "tail")}
 EVERYWHERE = {"query", "output", "region", "cli-input-json", "max-items"}
 
 
 def unknown(session: Session, words: list[str]) -> str:
     service, operation = words[0], words[1]
-    if service in OF_THE_PROGRAM or (service, operation) in CUSTOM:
+    if service in CLI_ONLY or (service, operation) in CUSTOM:
         return ""
     try:
         model = session.get_service_model("s3" if service == "s3api" else service)

@@ -1,7 +1,7 @@
 """Creates, updates and deletes a stack on a moto server: `.tools/bin/python stack_smoke.py URL TEMPLATE PARAMETERS`.
 
-Prints one JSON document: each step's outcome, the resources that stood, by type, and the outputs. moto skips and gets
-wrong many things (TOO_MUCH_FOR_MOTO, and the docstring of test_stack.py), so this is a smoke test and no more.
+Prints one JSON document: each step's outcome, the resources that existed, by type, and the outputs. moto skips many
+things and gets others wrong (TOO_MUCH_FOR_MOTO, and the docstring of test_stack.py), so this is only a smoke test.
 """
 
 import json
@@ -12,9 +12,9 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import ClientError
 
-# What moto's CloudFormation does not know, and what stands in its place here.
+# Template lines that moto's CloudFormation does not support, and their replacements.
 TOO_MUCH_FOR_MOTO = {
-    "      DBParameterGroupName: !Ref DatabaseSettings\n": "",  # takes the group itself for its name
+    "      DBParameterGroupName: !Ref DatabaseSettings\n": "",  # moto uses the group itself as its name
     "!GetAtt Metrics.Arn": "arn:aws:aps:sa-east-1:1:workspace/x",
     "${Metrics.PrometheusEndpoint}": "https://aps.example/",
     "${DatabaseProxy.Endpoint}": "proxy.example",

@@ -1,4 +1,4 @@
-"""What the deployment's files say, held against the code: every variable, path, command and target is there."""
+"""The deployment files match the code: every variable, path, command and target exists."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from django.apps import apps
 from tests.support.image import COMPOSE, REPOSITORY, compose
 
 AWS = REPOSITORY / "deploy" / "aws"
-# What programs read that are not ours: libpq; and the sandbox reads its own in payments/sandbox.
+# Read by libpq, not by the shop; the sandbox reads its own in payments/sandbox.
 READ_BY_OTHERS = {"PGPASSWORD"}
 OURS = [name for name, service in compose()["services"].items() if "build" in service]
 
@@ -61,7 +61,7 @@ def containers() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def entries(container: dict[str, Any]) -> list[str]:
-    """The names of a container's variables; those behind a condition too."""
+    """The names of a container's variables, including conditional ones."""
     listed = container["Environment"] + container["Secrets"]
     return [entry["Name"] if "Name" in entry else entry["If"][1]["Name"] for entry in listed]
 
@@ -72,8 +72,8 @@ def test_compose_sets_only_variables_that_are_read(service: str) -> None:
     assert set(given) <= known_variables() | READ_BY_OTHERS
 
 
-def test_composes_web_knows_where_the_other_services_are() -> None:
-    """Each address in its environment is a service of the stack, by its name or by an alias of the network."""
+def test_composes_web_points_to_the_other_services() -> None:
+    """Each host in its environment is a service of the stack, by name or network alias."""
     services = compose()["services"]
     there = {"127.0.0.1", *services}
     for service in services.values():
@@ -93,7 +93,7 @@ def test_composes_containers_are_locked_down(service: str) -> None:
     assert facts["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_composes_paths_are_there() -> None:
+def test_composes_paths_exist() -> None:
     for name, service in compose()["services"].items():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
@@ -103,20 +103,20 @@ def test_composes_paths_are_there() -> None:
                 assert source in compose()["volumes"], f"{name}: {source}"
 
 
-def test_composes_configurations_are_used_and_can_be_read() -> None:
+def test_composes_configurations_are_used_and_readable() -> None:
     used = {entry["source"] for service in compose()["services"].values() for entry in service.get("configs", [])}
     assert used == set(compose()["configs"])
     for config in compose()["configs"].values():
         assert isinstance(yaml.safe_load(config["content"]), dict)
 
 
-def test_composes_ports_are_open_to_this_machine_alone() -> None:
+def test_composes_ports_are_bound_to_the_loopback() -> None:
     for name, service in compose()["services"].items():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
 
 
 @pytest.mark.parametrize("service", [name for name in OURS if "command" in compose()["services"][name]])
-def test_composes_commands_are_there(service: str) -> None:
+def test_composes_commands_exist(service: str) -> None:
     assert_runs(compose()["services"][service]["command"])
 
 
@@ -147,7 +147,7 @@ def test_aws_tasks_get_every_secret_that_the_shop_needs() -> None:
         assert wanted <= set(entries(container))
 
 
-def test_aws_alarms_are_those_of_prometheus() -> None:
+def test_aws_alarms_match_prometheus() -> None:
     local = yaml.safe_load((REPOSITORY / "deploy" / "prometheus" / "alerts.yml").read_text())
     there = yaml.safe_load(template("shop.yaml")["Resources"]["MetricsRules"]["Properties"]["Data"])
     alarms = alerts(there)
@@ -170,7 +170,7 @@ def test_sizes_are_parameters_and_fit_fargate(size: str) -> None:
     assert 1 <= given["WorkerMin"] <= given["WorkerMax"]
 
 
-def test_workflows_are_pinned_and_call_targets_that_are_there() -> None:
+def test_workflows_are_pinned_and_call_existing_targets() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     for workflow in (REPOSITORY / ".github" / "workflows").glob("*.yml"):
         text = workflow.read_text()
@@ -181,7 +181,7 @@ def test_workflows_are_pinned_and_call_targets_that_are_there() -> None:
             assert (REPOSITORY / path).exists(), path
 
 
-def test_the_image_copies_what_there_is_and_nothing_is_forgotten() -> None:
+def test_the_image_copies_every_file_it_needs() -> None:
     copied = set(re.findall(r"^COPY (\w+) \1$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE))
     ours = {
         Path(app.path).relative_to(REPOSITORY).parts[0] for app in apps.get_app_configs() if is_ours(Path(app.path))

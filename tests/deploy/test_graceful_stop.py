@@ -1,4 +1,4 @@
-"""A deployment loses nothing: what runs when SIGTERM comes is finished, by the commands that the image runs."""
+"""Graceful stop: the image's commands finish their work in flight after SIGTERM."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tests.support.processes import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# As many as two processes of four threads can have in hand.
+# As many as two processes of four threads can handle at once.
 IN_FLIGHT = 8
 
 
@@ -63,7 +63,7 @@ def test_web_answers_what_is_in_flight(tmp_path: Path) -> None:
         shoppers = [threading.Thread(target=add_to_cart, args=(port, token, answers)) for token in tokens]
         for shopper in shoppers:
             shopper.start()
-        # Some of them stand in line behind busy threads; two a process at least are at the database.
+        # Some are queued behind busy threads; at least two a process are at the database.
         wait_until_blocked(watcher, 4)
         web.terminate()
         time.sleep(1)
@@ -105,12 +105,12 @@ def test_worker_finishes_its_task(tmp_path: Path) -> None:
 
 
 def own_broker() -> str:
-    """The address of a database of Redis for this worker of pytest alone, beside those of the shop."""
+    """The URL of a Redis database used by this pytest worker only, apart from the shop's."""
     database = 8 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 7
     return urlunsplit(urlsplit(settings.CELERY_BROKER_URL)._replace(path=f"/{database}"))
 
 
 def send_task(broker: str, name: str) -> None:
-    # By its address: a CELERY_BROKER_URL in our own environment would win over what the app is told.
+    # By explicit URL: a CELERY_BROKER_URL in this process's environment would win over the app's configuration.
     with celery_app.connection_for_write(broker) as connection:
         celery_app.send_task(name, connection=connection)

@@ -1,4 +1,4 @@
-"""Migrations may run while the previous release still serves: no long lock, nothing it stumbles over."""
+"""Migrations may run while the previous release still serves: no long locks, nothing that breaks it."""
 
 import logging
 
@@ -11,8 +11,8 @@ from tests.support.image import REPOSITORY
 BEFORE_THE_FIRST_RELEASE = ["0001_initial", "0002_order_restock_on_refund"]
 
 
-@pytest.mark.django_db(transaction=True)  # indexes that are built concurrently refuse to be looked at inside one
-def test_migrations_do_not_need_the_shop_to_close(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.django_db(transaction=True)  # concurrent index builds cannot run inside one
+def test_migrations_need_no_downtime(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     linter = MigrationLinter(
         str(REPOSITORY),
@@ -24,4 +24,6 @@ def test_migrations_do_not_need_the_shop_to_close(caplog: pytest.LogCaptureFixtu
     )
     linter.lint_all_migrations()
     assert linter.nb_total > 0
-    assert linter.nb_erroneous == 0, "See the linter's lines above; docs/operations.md says how such a change is made."
+    assert linter.nb_erroneous == 0, (
+        "See the linter's lines above; docs/operations.md explains how to make such a change."
+    )

@@ -1,4 +1,4 @@
-"""What docs/operations.md has people type is there: paths, commands, parameters and parts of the stacks, AWS calls."""
+"""Everything docs/operations.md tells people to type exists: paths, commands, stack parameters and parts, AWS calls."""
 
 import json
 import re
@@ -18,25 +18,25 @@ TYPED = SHELL + "\n".join(re.findall(r"`([^`\n]+)`", PAGE))
 SCRIPTS = [AWS / "release", AWS / "task"]
 
 
-def test_paths_are_there() -> None:
+def test_paths_exist() -> None:
     paths = set(re.findall(r"\b(?:deploy|docs|tests|config|checkout)/[\w./*-]*[\w/]", PAGE))
     assert len(paths) > 10
     assert [path for path in paths if not list(REPOSITORY.glob(path))] == []
 
 
-def test_commands_of_ours_are_there() -> None:
+def test_management_commands_exist() -> None:
     commands = set(re.findall(r"manage\.py (\w+)", PAGE))
     assert {"load_shipping_rates", "import_products", "createsuperuser"} <= commands
     assert commands <= set(get_commands())
 
 
 @pytest.mark.parametrize("block", [block for _indent, block in BLOCKS])
-def test_each_block_is_a_shells(block: str) -> None:
+def test_each_block_is_valid_shell(block: str) -> None:
     done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_parameters_are_those_of_the_stacks_and_none_is_forgotten() -> None:
+def test_parameters_match_those_of_the_stacks() -> None:
     known = template("shop.yaml")["Parameters"] | template("foundation.yaml")["Parameters"]
     given = set(re.findall(r"(?<![\w$])([A-Z][a-z]\w*)=(?!=)", TYPED))
     assert given <= set(known)
@@ -44,24 +44,24 @@ def test_parameters_are_those_of_the_stacks_and_none_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize(("stack", "name"), [("esteira", "shop.yaml"), ("esteira-foundation", "foundation.yaml")])
-def test_outputs_are_those_of_the_stacks(stack: str, name: str) -> None:
+def test_outputs_exist_in_the_stacks(stack: str, name: str) -> None:
     asked = set(re.findall(rf"\boutput {stack} (\w+)", TYPED))
     assert asked
     assert asked <= set(template(name)["Outputs"])
 
 
-def test_parts_are_those_of_the_stack() -> None:
+def test_parts_exist_in_the_stack() -> None:
     asked = set(re.findall(r"\bpart (\w+)", TYPED))
     assert len(asked) > 5
     assert asked <= set(template("shop.yaml")["Resources"])
 
 
-def test_every_variable_of_the_pipeline_is_named() -> None:
+def test_every_variable_of_the_pipeline_is_documented() -> None:
     wanted = set(re.findall(r"vars\.(\w+)", (REPOSITORY / ".github" / "workflows" / "deploy.yml").read_text()))
     assert {name for name in wanted if f"`{name}`" not in PAGE} == set()
 
 
-def test_aws_knows_what_it_is_asked() -> None:
+def test_aws_calls_exist() -> None:
     calls = [words for text in (TYPED, *(script.read_text() for script in SCRIPTS)) for words in calls_of_aws(text)]
     assert len(calls) > 30
     assert ["ecs", "wait", "services-stable"] in [words[:3] for words in calls]
@@ -71,7 +71,7 @@ def test_aws_knows_what_it_is_asked() -> None:
 
 
 def calls_of_aws(shell: str) -> list[list[str]]:
-    """The words behind each `aws` in a text of bash; strings and what is put in for `$(…)` are one word each."""
+    """The words after each `aws` in a bash script; a string or a `$(…)` is one word."""
     text = re.sub(r"(^|\s)#.*$", "", shell.replace("\\\n", " "), flags=re.MULTILINE)
     text = re.sub(r"'[^']*'", "STRING", text, flags=re.DOTALL)
     pieces = []

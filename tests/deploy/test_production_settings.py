@@ -1,4 +1,4 @@
-"""What production sets arrives where it should: read by a process of its own, with the AWS template's variables."""
+"""Production settings take effect: read by a separate process, with the AWS template's variables."""
 
 import json
 import re
@@ -48,7 +48,7 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def told(django_db_setup: None) -> dict[str, object]:
+def facts(django_db_setup: None) -> dict[str, object]:
     more = {"DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_POOL_SIZE": "0", "DEVELOPER_VIEW": "1"}
     variables = {**environment(**AWS), **more}
     done = subprocess.run(
@@ -59,42 +59,42 @@ def told(django_db_setup: None) -> dict[str, object]:
     return facts
 
 
-def test_database_is_spoken_to_under_tls(told) -> None:
-    assert told["database"] == {"sslmode": "verify-full", "sslrootcert": "/etc/ssl/ca.crt"}
-    assert told["cursors"] is True
+def test_database_uses_tls(facts) -> None:
+    assert facts["database"] == {"sslmode": "verify-full", "sslrootcert": "/etc/ssl/ca.crt"}
+    assert facts["cursors"] is True
 
 
-def test_behind_a_pooler_no_statement_is_prepared(told) -> None:
-    assert told["prepare_threshold"] is None
+def test_behind_a_pooler_statements_are_not_prepared(facts) -> None:
+    assert facts["prepare_threshold"] is None
 
 
-def test_redis_is_guarded_under_tls_too(told) -> None:
-    assert told["redis"] == "GuardedSSLConnection"
+def test_redis_is_guarded_with_tls_too(facts) -> None:
+    assert facts["redis"] == "GuardedSSLConnection"
 
 
-def test_pictures_and_static_files_come_from_the_cdn_and_may(told) -> None:
-    assert told["picture"] == f"{ASSETS}/media/a%20b.jpg"
-    assert told["static"] == f"{ASSETS}/static/"
-    assert all(ASSETS in told["csp"][kind] for kind in ("default-src", "script-src", "style-src", "img-src"))
+def test_the_cdn_serves_pictures_and_static_files_and_the_policy_allows_it(facts) -> None:
+    assert facts["picture"] == f"{ASSETS}/media/a%20b.jpg"
+    assert facts["static"] == f"{ASSETS}/static/"
+    assert all(ASSETS in facts["csp"][kind] for kind in ("default-src", "script-src", "style-src", "img-src"))
 
 
-def test_everything_is_under_https(told) -> None:
-    assert told["https"] == [True, True, True]
-    assert told["hsts"] >= 31_536_000
+def test_everything_uses_https(facts) -> None:
+    assert facts["https"] == [True, True, True]
+    assert facts["hsts"] >= 31_536_000
 
 
-def test_traces_cost_no_import_where_nobody_collects_them(told) -> None:
-    assert told["tracing"] == []
+def test_without_a_collector_tracing_is_not_imported(facts) -> None:
+    assert facts["tracing"] == []
 
 
-def test_nobody_looks_into_requests_not_even_by_the_environment(told) -> None:
-    """And in the image there is nothing that could: it holds what runtime.txt names."""
-    assert told["developer_view"] == [False, False]
+def test_the_developer_view_cannot_be_enabled_by_the_environment(facts) -> None:
+    """Nor is its code in the image, which contains only what runtime.txt lists."""
+    assert facts["developer_view"] == [False, False]
     assert "debug-toolbar" not in (REPOSITORY / "requirements" / "runtime.txt").read_text()
     assert set(re.findall(r"requirements/(\S+)", (REPOSITORY / "Dockerfile").read_text())) == {"runtime.txt"}
 
 
-def test_production_is_refused_no_setting_by_django() -> None:
+def test_djangos_deployment_check_passes() -> None:
     variables = environment(**AWS)
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""deploy/aws/release and task on a stand-in for `aws` that keeps account: what is called, in which order."""
+"""deploy/aws/release and task with a fake `aws` that records its calls in order."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def release(folder: Path, **answers: object) -> tuple[int, dict]:
 def run(
     folder: Path, script: str, *arguments: str, migration: str = "0", circuit_breaker: bool = False
 ) -> tuple[int, dict]:
-    """Its exit code, and what the stand-in saw."""
+    """Its exit code, and what the fake `aws` recorded."""
     state = folder / "state.json"
     before = {name: f"esteira-{name}:7" for name in ("web", "worker", "beat")}
     facts = {"calls": [], "registered": [], "running": before, "migration": migration}
@@ -69,7 +69,7 @@ def run(
     return done.returncode, json.loads(state.read_text())
 
 
-def test_migrates_first_and_then_switches_all(tmp_path: Path) -> None:
+def test_migrates_first_and_then_updates_all_services(tmp_path: Path) -> None:
     code, saw = release(tmp_path)
     assert code == 0
     assert saw["running"] == {name: f"esteira-{name}:8" for name in ("web", "worker", "beat")}
@@ -82,20 +82,20 @@ def test_migrates_first_and_then_switches_all(tmp_path: Path) -> None:
     ]
 
 
-def test_switches_nothing_where_the_migration_failed(tmp_path: Path) -> None:
+def test_a_failed_migration_stops_the_release(tmp_path: Path) -> None:
     code, saw = release(tmp_path, migration="1")
     assert code == 1
     assert "update-service" not in saw["calls"]
 
 
 @pytest.mark.parametrize("back", ["web", "worker", "beat"])
-def test_takes_all_back_where_one_was_taken_back(tmp_path: Path, back: str) -> None:
+def test_one_rollback_rolls_back_all(tmp_path: Path, back: str) -> None:
     code, saw = release(tmp_path, circuit_breaker=True)
     assert code == 1
     assert saw["running"][back] == f"esteira-{back}:7"
 
 
-def test_a_task_runs_one_command_as_the_worker_runs(tmp_path: Path) -> None:
+def test_a_task_runs_one_command_in_the_workers_environment(tmp_path: Path) -> None:
     command = ["sh", "-c", """echo "it's" '$(date)'"""]
     code, saw = run(tmp_path, "task", "esteira", *command)
     assert code == 0

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def empty_database() -> Iterator[str]:
-    """The address of an empty database beside the test's; it is gone afterwards."""
+    """The URL of an empty database next to the test's; it is dropped afterwards."""
     name = f"{connection.settings_dict['NAME']}_restored"
     with psycopg.connect(at("postgres"), autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
@@ -35,7 +35,7 @@ def at(database: str) -> str:
 
 
 def contents(address: str) -> dict[str, tuple[int, str | None]]:
-    """Of every table of the shop: how many rows, and a fingerprint of them all."""
+    """For each table of the shop: the number of rows and a fingerprint of them all."""
     with psycopg.connect(address) as there:
         tables = there.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
         found = {}
@@ -45,7 +45,7 @@ def contents(address: str) -> dict[str, tuple[int, str | None]]:
     return found
 
 
-def test_what_was_dumped_is_restored(tmp_path: Path, empty_database: str) -> None:
+def test_a_dump_can_be_restored(tmp_path: Path, empty_database: str) -> None:
     product = ProductFactory(sku="SKU-kept", stock=7)
     carts.add_line(carts.create_cart().id, "SKU-kept", 2)
     before = contents(database_url())
@@ -59,6 +59,6 @@ def test_what_was_dumped_is_restored(tmp_path: Path, empty_database: str) -> Non
     assert contents(empty_database) == before
     assert before["inventory_stock"][0] == 1
     assert Product.objects.get() == product
-    # What keeps stock and money right came along: not only the rows.
+    # Not only the rows: the constraints that keep stock and money right are restored too.
     with psycopg.connect(empty_database) as there, pytest.raises(psycopg.errors.CheckViolation):
         there.execute("UPDATE inventory_stock SET reserved = on_hand + 1")

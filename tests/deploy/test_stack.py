@@ -1,8 +1,8 @@
 """The AWS templates on a moto server: a smoke test, cfn-lint looks closer (make check).
 
-moto passes over RDS Proxy's endpoint, ElastiCache, CloudFront, Prometheus, secrets and the scaling; it runs no task,
-checks no permission, and cannot delete a VPC with routes, so only the small stack is deleted. What it does know must be
-created without a fault: network, groups, load balancer, roles, cluster, task definitions, services, database, bucket.
+moto ignores RDS Proxy's endpoint, ElastiCache, CloudFront, Prometheus, secrets and scaling; it runs no task, checks no
+permission, and cannot delete a VPC with routes, so only the small stack is deleted. What it supports must be created
+without errors: network, groups, load balancer, roles, cluster, task definitions, services, database, bucket.
 """
 
 import json
@@ -54,22 +54,22 @@ def smoke(moto: str, template: str, given: dict[str, object]) -> dict[str, Any]:
     command = [str(TOOLS / "python"), "tests/deploy/stack_smoke.py", moto, f"deploy/aws/{template}", json.dumps(given)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    told: dict[str, Any] = json.loads(done.stdout)
-    assert (told["created"], told["updated"]) == ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-    return told
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert (report["created"], report["updated"]) == ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    return report
 
 
 def test_foundation_is_created_updated_and_deleted(moto: str) -> None:
-    told = smoke(moto, "foundation.yaml", {"GitHubRepository": "owner/shop"})
-    assert told["outputs"]["Repository"].endswith("esteira/shop")
-    assert told["left"] == []
+    report = smoke(moto, "foundation.yaml", {"GitHubRepository": "owner/shop"})
+    assert report["outputs"]["Repository"].endswith("esteira/shop")
+    assert report["left"] == []
 
 
 def test_shop_is_created_and_updated(moto: str) -> None:
     given = GIVEN | json.loads((REPOSITORY / "deploy" / "aws" / "sizes" / "flash-sale.json").read_text())
-    told = smoke(moto, "shop.yaml", given)
-    assert told["outputs"]["WebhookAddress"] == "https://loja.example.com/webhooks/stripe/"
-    assert sorted(told["families"]) == [f"esteira-{name}" for name in ("beat", "migrate", "web", "worker")]
+    report = smoke(moto, "shop.yaml", given)
+    assert report["outputs"]["WebhookAddress"] == "https://loja.example.com/webhooks/stripe/"
+    assert sorted(report["families"]) == [f"esteira-{name}" for name in ("beat", "migrate", "web", "worker")]
     expected = {
         "AWS::EC2::Subnet": 4,
         "AWS::EC2::SecurityGroup": 5,
@@ -78,4 +78,4 @@ def test_shop_is_created_and_updated(moto: str) -> None:
         "AWS::IAM::Role": 3,
         "AWS::RDS::DBInstance": 1,
     }
-    assert {name: told["resources"].get(name) for name in expected} == expected
+    assert {name: report["resources"].get(name) for name in expected} == expected

@@ -1,4 +1,4 @@
-"""A worker keeps its connections to the database from task to task."""
+"""A worker reuses its database connections across tasks."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TASKS = 6
 
 
-def test_a_worker_keeps_its_connections_from_task_to_task(tmp_path: Path) -> None:
+def test_a_worker_reuses_its_connections_across_tasks(tmp_path: Path) -> None:
     broker, log = own_broker(), tmp_path / "worker.log"
 
     def done() -> int:
         return log.read_text().count("succeeded")
 
     def run_tasks() -> set[int]:
-        """The server's processes that are the worker's, once some tasks have run."""
+        """The PIDs of the server processes that serve the worker, after some tasks have run."""
         before = done()
         for _ in range(TASKS):
             send_task(broker, "checkout.tasks.relay_outbox")
