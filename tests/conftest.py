@@ -1,4 +1,4 @@
-"""What every test stands on: a real PostgreSQL and a real Redis-protocol server; a database and a prefix a worker."""
+"""Fixtures for all tests: a real PostgreSQL and a Redis-protocol server; a database and a key prefix per worker."""
 
 import os
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from zeal.patch import patch
 from tests.faults import FULL
 from tests.support import chromium
 
-# Fixtures of several folders: the stand-ins `sandbox` (the provider of payments) and `carrier`, staff, apps, people
-# with a browser, the books; and the tables of faults and alerts.
+# Fixtures shared by several folders: `sandbox` (the payment provider) and `carrier`, staff, API clients, browsers, the
+# balance checks; and the tables of faults and alerts.
 pytest_plugins = [
     "tests.support.sandbox",
     "tests.support.carrier",
@@ -30,17 +30,17 @@ pytest_plugins = [
 
 
 def pytest_configure() -> None:
-    """django-zeal watches every query of the tests, each request by itself; nothing of it runs anywhere else."""
-    # Playwright's event loop stays in the main thread, and waits while a test runs: Django need not refuse queries.
+    """Turns on django-zeal for the tests, which checks each request separately. It runs nowhere else."""
+    # Playwright's event loop stays in the main thread, idle while a test runs: Django need not refuse queries.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     if FULL:
-        return  # tests/faults at full length: every query of theirs is watched where they run in small
+        return  # tests/faults at full length: the short runs watch the same queries
     initialize_app_registry()
     patch()
     project_settings.MIDDLEWARE = ["zeal.middleware.zeal_middleware", *project_settings.MIDDLEWARE]
     project_settings.ZEAL_RAISE = True
-    # Two lines that a request at odds with another passes twice: the one that fetches a cart, and Django's own
-    # `get_or_create` where somebody else was faster.
+    # Two lines that run twice when a request loses a race: the one that fetches a cart, and Django's own
+    # `get_or_create`.
     project_settings.ZEAL_ALLOWLIST = [
         {"model": "cart.Cart", "field": "get()"},
         {"model": "checkout.IdempotencyKey", "field": "get()"},
@@ -49,9 +49,9 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def no_query_per_row() -> Iterator[None]:
-    """Reading rows one by one in a loop fails the test. Each request is watched by itself, with no exception.
+    """Fails a test that reads rows one by one in a loop. Each request is checked separately, without exceptions.
 
-    A test may call a verb several times, and each call fetches its own cart: that alone is allowed outside requests.
+    A test may call a service several times, and each call fetches its own cart: only that is allowed outside requests.
     """
     with zeal_context(), zeal_ignore([{"model": "*", "field": "get()"}, {"model": "cart.Cart", "field": "lines"}]):
         yield
@@ -59,7 +59,7 @@ def no_query_per_row() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Several runs side by side (a demo, another checkout) keep their own test databases."""
+    """Concurrent runs (a demo, another checkout) have separate test databases."""
     suffix = os.environ.get("TEST_DATABASE_SUFFIX", "")
     if suffix:
         test = project_settings.DATABASES["default"].setdefault("TEST", {})
@@ -68,7 +68,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Tests that commit empty all tables afterwards, which the audit log refuses: here alone it may."""
+    """Transactional tests truncate all tables afterwards, which the audit log refuses; only here it is allowed."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_is_not_emptied")
 
@@ -83,7 +83,7 @@ def empty_cache(request: pytest.FixtureRequest, settings) -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The Chromium that `make test` saw to. As root it cannot sandbox itself; /dev/shm is small in containers."""
+    """The Chromium that `make test` provides. As root it cannot sandbox itself; /dev/shm is small in containers."""
     path = chromium.find()
     if path is None:
         pytest.fail("There is no Chromium for the browser journeys; `make test` installs it.", pytrace=False)
