@@ -1,4 +1,4 @@
-"""A shop that is open: live server, provider, worker; and people who walk into it with a browser of their own."""
+"""A running shop: live server, provider, worker; and shoppers, each with a browser of their own."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -26,20 +26,20 @@ expect.set_options(timeout=15_000)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys come last: whatever runs after them in a process has Playwright's event loop beside it."""
+    """Journeys run last: later tests in the same process would have Playwright's event loop beside them."""
     items.sort(key=lambda item: item.get_closest_marker("journey") is not None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def traces(pytestconfig: pytest.Config) -> None:
-    """A journey that fails leaves its trace."""
+    """A journey that fails keeps its trace."""
     if pytestconfig.getoption("--tracing") == "off":
         pytestconfig.option.tracing = "retain-on-failure"
 
 
 @pytest.fixture(scope="session")
 def live_server() -> Iterator[LiveServer]:
-    """On the loopback's number, like the sandbox; plain HTTP, whatever the environment says."""
+    """On 127.0.0.1, like the sandbox; plain HTTP, whatever the environment sets."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(project_settings, "SECURE_SSL_REDIRECT", False)
         server = LiveServer("127.0.0.1")
@@ -49,7 +49,7 @@ def live_server() -> Iterator[LiveServer]:
 
 @pytest.fixture
 def shop(live_server: LiveServer, transactional_db: None, sandbox: Sandbox, settings: Any) -> Iterator[str]:
-    """The address of the open shop, with freight for all of Brazil."""
+    """The URL of the running shop, with freight for all of Brazil."""
     settings.SITE_URL = live_server.url
     settings.HTTPS = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     settings.STORAGES = {
@@ -63,7 +63,7 @@ def shop(live_server: LiveServer, transactional_db: None, sandbox: Sandbox, sett
 
 
 def _policy_for(policy: dict[str, Any], provider: str) -> dict[str, Any]:
-    """The shop's own policy, with the provider that runs now in the place of the one in the settings."""
+    """The shop's own policy, with the running provider in place of the one in the settings."""
     configured = policy["DIRECTIVES"]["script-src"][-1]
     directives = {
         name: [provider if source == configured else source for source in sources]
@@ -74,12 +74,12 @@ def _policy_for(policy: dict[str, Any], provider: str) -> dict[str, Any]:
 
 @pytest.fixture
 def goods(shop: str) -> Goods:
-    """What is on the shelves."""
+    """The products in stock."""
     return Goods()
 
 
 class Worker:
-    """The worker's rounds, in a thread: settles what the provider told, and sends the mail."""
+    """The worker's periodic tasks, in a thread: settles webhook events and sends mail."""
 
     def __init__(self) -> None:
         self._over = threading.Event()
@@ -106,7 +106,7 @@ class Worker:
 
 @pytest.fixture
 def worker(shop: str, sandbox: Sandbox) -> Iterator[Worker]:
-    """A worker at work, and a provider that tells the shop what happened."""
+    """A running worker, and a provider that sends webhooks to the shop."""
     sandbox.deliver_to(f"{shop}/webhooks/stripe/")
     working = Worker()
     working.start()
@@ -120,11 +120,11 @@ def worker(shop: str, sandbox: Sandbox) -> Iterator[Worker]:
 def welcome(
     shop: str, sandbox: Sandbox, new_context: Callable[..., BrowserContext]
 ) -> Iterator[Callable[..., Shopper]]:
-    """Lets a shopper in. What their browser complains about, and whom else it calls, fails the test."""
+    """Opens a browser for a shopper. Browser errors and requests to other hosts fail the test."""
     watches: list[Watch] = []
     contexts: list[BrowserContext] = []
 
-    def come_in(language: str = "pt-br", *, phone: bool = False, **options: Any) -> Shopper:
+    def open_browser(language: str = "pt-br", *, phone: bool = False, **options: Any) -> Shopper:
         locale = {"pt-br": "pt-BR", "en": "en-US"}[language]
         context = new_context(
             locale=locale,
@@ -137,7 +137,7 @@ def welcome(
         watches.append(Watch(context, own=shop, provider=sandbox.base_url))
         return Shopper(context.new_page(), shop, language, touch=phone)
 
-    yield come_in
+    yield open_browser
     for context in contexts:
         context.close()
     cache.delete_pattern("*")
@@ -147,5 +147,5 @@ def welcome(
 
 @pytest.fixture
 def shopper(welcome: Callable[..., Shopper]) -> Shopper:
-    """A Brazilian at a desk."""
+    """A Brazilian at a desktop browser."""
     return welcome()

@@ -1,4 +1,4 @@
-"""What is on the shelves during a journey."""
+"""The products in stock during a journey."""
 
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ LONG_NAME = "Rede de dormir de casal em algodão cru com varanda bordada à mão
 
 
 class Goods:
-    """Three products of one shelf: one that there is enough of, a dear one with a long name, and one sold out."""
+    """Three products of one category: one with plenty of stock, an expensive one with a long name, and one sold out."""
 
     def __init__(self) -> None:
         shelf = CategoryFactory(name="Casa e cozinha", slug="casa-e-cozinha")
@@ -35,7 +35,7 @@ def raise_price(product: Product, price: str) -> None:
 
 
 def hand_over(cart: CartSnapshot, shopper: Shopper) -> None:
-    """Let this guest's browser hold the cart, as if they had filled it."""
+    """Gives the cart to this guest's browser, as if they had filled it."""
     signer = signing.get_cookie_signer(salt=session.COOKIE + session.SALT)
     cookie = {"name": session.COOKIE, "value": signer.sign(cart.id), "url": shopper.address}
     shopper.page.context.add_cookies([cookie])

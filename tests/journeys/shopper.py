@@ -1,4 +1,4 @@
-"""A person at a browser, in the words of what they do. Nothing here waits for time to pass, only for what they see."""
+"""A shopper at a browser, in terms of what they do. Nothing here sleeps; it waits only for what they see."""
 
 import re
 from decimal import Decimal
@@ -11,7 +11,7 @@ from config.formats import money
 
 GOOD_CARD = "4242 4242 4242 4242"
 DECLINED_CARD = "4000 0000 0000 0002"
-ASKING_CARD = "4000 0027 6000 3184"  # the bank wants to see the shopper (3-D Secure)
+ASKING_CARD = "4000 0027 6000 3184"  # the bank requires 3-D Secure
 
 CONTACT = {
     "E-mail": "ana@example.com",
@@ -24,7 +24,7 @@ CONTACT = {
     "City": "São Paulo",
     "Phone": "(11) 98765-4321",
 }
-# The provider's fields are in no catalogue of ours.
+# The provider's fields are not in the shop's translations.
 CARD_LABELS = {
     "pt-br": ("Número do cartão", "Validade (MM/AA)", "Código de segurança"),
     "en": ("Card number", "Expiry date (MM/YY)", "Security code"),
@@ -32,7 +32,7 @@ CARD_LABELS = {
 
 
 class Shopper:
-    """`language` is what they read; texts are named by their English original."""
+    """`language` is the language they read; texts are given by their English original."""
 
     def __init__(self, page: Page, address: str, language: str, *, touch: bool = False) -> None:
         self.page = page
@@ -57,7 +57,7 @@ class Shopper:
         self.page.goto(self.address + path)
 
     def sees(self, text: str, **values: object) -> None:
-        """Somewhere on the page, at last."""
+        """Waits until it is somewhere on the page."""
         expect(self.page.get_by_text(self.words(text, **values)).locator("visible=true").first).to_be_visible()
 
     def sees_heading(self, text: str, **values: object) -> None:
@@ -67,7 +67,7 @@ class Shopper:
         return self.page.get_by_role("heading", name=self.words(text, **values))
 
     def sees_total(self, amount: str) -> None:
-        """Of the cart, the checkout or the order: the large one in view."""
+        """The large, visible total of the cart, the checkout or the order."""
         expect(self._total()).to_have_text(amount)
 
     def total(self) -> str:
@@ -87,7 +87,7 @@ class Shopper:
     # --- Pressing ---
 
     def press(self, what: Locator) -> None:
-        """With a finger where there is a touch screen."""
+        """Taps on a touch screen, clicks elsewhere."""
         what.tap() if self._touch else what.click()
 
     def button(self, text: str, **values: object) -> Locator:
@@ -139,12 +139,12 @@ class Shopper:
         self.sees_heading("Checkout")
 
     def field(self, label: str) -> Locator:
-        """A field of the open part by its label, which may go on with "(optional)"."""
+        """A field of the open part by its label, which may end in "(optional)"."""
         pattern = re.compile(rf"^\s*{re.escape(self.words(label))}(\s*\(|\s*$)")
         return self.page.locator(".step--open").get_by_label(pattern)
 
     def tell_who_and_where(self, **changes: str) -> None:
-        """Fill in what is still empty, and go on. The state comes with the CEP."""
+        """Fills in what is still empty and continues. The CEP fills in the state."""
         for label, text in {**CONTACT, **changes}.items():
             if not self.field(label).input_value():
                 self.field(label).fill(text)
@@ -189,7 +189,7 @@ class Shopper:
         self.press(self.pay_button)
 
     def pays_in_bank_app(self, provider: str, reference: str) -> None:
-        """In a second tab; the first one stays where it is."""
+        """In a second tab; the first one stays open."""
         bank = self.page.context.new_page()
         bank.goto(f"{provider}/_sandbox/pix/{reference}")
         bank.get_by_role("button", name=re.compile("^(Pagar|Pay) ")).click()
@@ -197,12 +197,12 @@ class Shopper:
         bank.close()
 
     def answers_the_bank(self, *, yes: bool) -> None:
-        """On the bank's own page, where the shop has sent them."""
+        """On the bank's own page, to which the shop has redirected."""
         answer = re.compile("^(Sim|Yes)") if yes else re.compile("^(Não|No,)")
         self.press(self.page.get_by_role("button", name=answer))
 
     def is_thanked(self) -> str:
-        """The order's number, from the thank-you page."""
+        """Returns the order number from the thank-you page."""
         self.sees_heading("Thank you! Your order is paid.")
         return self.page.locator(".status strong.numbers").inner_text()
 

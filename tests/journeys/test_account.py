@@ -1,4 +1,4 @@
-"""Who has an account finds the cart and the orders again; and who reads English reads all of it."""
+"""Account holders find their cart and orders again; and every page is fully translated."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from tests.support.sandbox import Sandbox
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
 
-def test_the_guests_cart_comes_along_at_sign_in(welcome: Callable[..., Shopper], goods: Goods) -> None:
+def test_the_guests_cart_is_merged_at_sign_in(welcome: Callable[..., Shopper], goods: Goods) -> None:
     shopper = welcome("pt-br", phone=True)
     user = UserFactory(email="ana@example.com")
     filled_cart([goods.hammock], user_id=user.pk)
@@ -47,7 +47,7 @@ def test_a_member_buys_and_finds_the_order_again(shopper: Shopper, goods: Goods)
     shopper.put_into_cart()
     shopper.go_to_cart()
     shopper.check_out()
-    # Typed once before, so typed already: the address of the last order.
+    # Prefilled with the address of the last order.
     expect(shopper.field("E-mail")).to_have_value("ana@example.com")
     expect(shopper.field("Street")).to_have_value("Avenida Paulista")
     shopper.press(shopper.button("Continue to delivery"))
@@ -62,7 +62,7 @@ def test_a_member_buys_and_finds_the_order_again(shopper: Shopper, goods: Goods)
     assert shopper.is_thanked() == number
 
 
-def test_a_guest_makes_an_account_of_what_was_typed(shopper: Shopper, goods: Goods) -> None:
+def test_a_guest_creates_an_account_from_the_order(shopper: Shopper, goods: Goods) -> None:
     hand_over(ready_cart([goods.mug]), shopper)
     shopper.open("/checkout/")
     shopper.pay_by_card(GOOD_CARD)
@@ -80,7 +80,7 @@ def test_a_guest_makes_an_account_of_what_was_typed(shopper: Shopper, goods: Goo
     assert shopper.is_thanked() == number
 
 
-def test_signing_up_keeps_the_cart_and_what_was_typed(welcome: Callable[..., Shopper], goods: Goods) -> None:
+def test_signing_up_keeps_the_cart_and_the_input(welcome: Callable[..., Shopper], goods: Goods) -> None:
     shopper = welcome("en", phone=True)
     shopper.open("/products/caneca/")
     shopper.put_into_cart()
@@ -106,7 +106,7 @@ ENGLISH = [
 
 
 def seen(shopper: Shopper) -> str:
-    """All that this page says, to eyes and to screen readers, one thing a line."""
+    """All text on this page, visible or for screen readers, one item a line."""
     return shopper.page.evaluate(
         """() => [document.title, document.body.innerText, ...[...document.querySelectorAll("*")].flatMap(
             (part) => ["aria-label", "title", "placeholder", "alt"].map((name) => part.getAttribute(name)))
@@ -114,7 +114,7 @@ def seen(shopper: Shopper) -> str:
     )
 
 
-def test_every_page_is_portuguese_for_who_reads_portuguese(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+def test_every_page_is_fully_portuguese(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     pages = [
         "/", "/?search=nada", "/products/caneca/", "/products/vaso/", "/cart/", "/account/sign-in/",
         "/account/sign-up/", "/account/password/", "/orders/find/", "/help/", "/nowhere/",
@@ -128,14 +128,14 @@ def test_every_page_is_portuguese_for_who_reads_portuguese(shopper: Shopper, goo
         shopper.open(path)
         expect(shopper.page.locator("html")).to_have_attribute("lang", "pt-BR")
         text = seen(shopper)
-        # The switch to English is rightly in English.
+        # The switch to English is in English on purpose.
         lines = [line for line in text.splitlines() if "switch to English" not in line]
         left = [line for line in lines if line.startswith(tuple(ENGLISH))]
         assert left == [], path
         assert "R$ 1,234" not in text.replace("\u00a0", " "), path
 
 
-def test_the_switch_keeps_the_page_and_the_cart(shopper: Shopper, goods: Goods) -> None:
+def test_switching_the_language_keeps_the_page_and_the_cart(shopper: Shopper, goods: Goods) -> None:
     hand_over(filled_cart([goods.hammock]), shopper)
     shopper.open("/?search=rede&category=casa-e-cozinha")
     shopper.sees("R$ 1.234,56")

@@ -1,4 +1,4 @@
-"""A guest buys: by card and with Pix, at a desk and on a phone, in both languages, and when the bank has its doubts."""
+"""A guest buys: by card and with Pix, on desktop and phone, in both languages, and with 3-D Secure."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
 
 def to_payment(shopper: Shopper, goods: Goods) -> str:
-    """From the product's page to the pay button; the total in view."""
+    """Goes from the product page to the pay button; returns the displayed total."""
     shopper.open(f"/products/{goods.mug.slug}/")
     shopper.put_into_cart()
     shopper.go_to_cart()
@@ -83,14 +83,14 @@ def test_a_guest_buys_by_card(
     assert shopper.is_thanked() == number
     shopper.open("/checkout/")
     assert shopper.is_thanked() == number
-    shopper.page.context.clear_cookies()  # tomorrow, on another device
+    shopper.page.context.clear_cookies()  # as if on another device, the next day
     shopper.open(re.search(r"/orders/\S+", mail.outbox[0].body)[0])
     assert shopper.is_thanked() == number
     assert Order.objects.count() == 1
     assert captured(sandbox) == order.total
 
 
-def test_a_declined_card_costs_nothing_and_another_one_pays(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+def test_a_declined_card_is_not_charged_and_another_one_pays(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     total = to_payment(shopper, goods)
     shopper.pay_by_card(DECLINED_CARD)
     expect(shopper.page.get_by_role("alert").first).to_have_text(
@@ -116,7 +116,7 @@ def test_a_card_number_with_a_typo_never_leaves_the_fields(shopper: Shopper, goo
     shopper.is_thanked()
 
 
-def test_the_bank_asks_and_the_shopper_says_yes(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+def test_three_d_secure_is_confirmed(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     total = to_payment(shopper, goods)
     shopper.pay_by_card(ASKING_CARD)
     shopper.answers_the_bank(yes=True)
@@ -124,7 +124,7 @@ def test_the_bank_asks_and_the_shopper_says_yes(shopper: Shopper, goods: Goods, 
     assert shopper.money(captured(sandbox)) == total
 
 
-def test_the_bank_asks_and_the_shopper_says_no_then_pays_another_way(
+def test_three_d_secure_is_refused_then_paid_another_way(
     welcome: Callable[..., Shopper], goods: Goods, sandbox: Sandbox
 ) -> None:
     shopper = welcome("pt-br", phone=True)
@@ -140,9 +140,7 @@ def test_the_bank_asks_and_the_shopper_says_no_then_pays_another_way(
     assert shopper.money(captured(sandbox)) == total
 
 
-def test_the_shopper_comes_back_from_the_bank_without_an_answer(
-    shopper: Shopper, goods: Goods, sandbox: Sandbox
-) -> None:
+def test_the_shopper_returns_from_the_bank_without_answering(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     to_payment(shopper, goods)
     shopper.pay_by_card(ASKING_CARD)
     expect(shopper.page.get_by_role("button", name=re.compile("^Sim"))).to_be_visible()
@@ -154,7 +152,7 @@ def test_the_shopper_comes_back_from_the_bank_without_an_answer(
     assert captured(sandbox) == Order.objects.get(status="paid").total
 
 
-def test_pix_is_paid_in_another_tab_and_the_page_moves_on_by_itself(
+def test_pix_is_paid_in_another_tab_and_the_page_updates(
     welcome: Callable[..., Shopper], goods: Goods, worker: Worker, sandbox: Sandbox
 ) -> None:
     shopper = welcome("pt-br", phone=True)
@@ -176,7 +174,7 @@ def test_pix_is_paid_in_another_tab_and_the_page_moves_on_by_itself(
     eventually(lambda: len(mail.outbox) == 1)
 
 
-def test_who_changes_their_mind_about_pix_pays_by_card(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+def test_a_shopper_can_switch_from_pix_to_a_card(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     to_payment(shopper, goods)
     shopper.pay_with_pix()
     shopper.press(shopper.button("Pay another way"))
@@ -185,7 +183,7 @@ def test_who_changes_their_mind_about_pix_pays_by_card(shopper: Shopper, goods: 
     assert captured(sandbox) == Order.objects.get(status="paid").total
 
 
-def test_a_lost_answer_is_asked_for_and_charged_once(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+def test_a_lost_answer_is_looked_up_and_charged_once(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     total = to_payment(shopper, goods)
     shopper.type_card(GOOD_CARD)
     sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
@@ -197,7 +195,7 @@ def test_a_lost_answer_is_asked_for_and_charged_once(shopper: Shopper, goods: Go
     assert stock_of(goods.mug) == (11, 0)
 
 
-def test_a_double_press_is_one_order_and_one_charge(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+def test_a_double_click_is_one_order_and_one_charge(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     total = to_payment(shopper, goods)
     shopper.type_card(GOOD_CARD)
     shopper.pay_button.dblclick()
@@ -207,7 +205,7 @@ def test_a_double_press_is_one_order_and_one_charge(shopper: Shopper, goods: Goo
     assert stock_of(goods.mug) == (11, 0)
 
 
-def test_who_presses_again_because_it_takes_so_long_pays_once(
+def test_pressing_again_while_waiting_charges_once(
     welcome: Callable[..., Shopper], goods: Goods, sandbox: Sandbox
 ) -> None:
     """Without scripts, so that nothing in the browser holds the second request back."""
@@ -244,7 +242,7 @@ def test_two_tabs_pay_one_order(shopper: Shopper, goods: Goods, sandbox: Sandbox
     assert shopper.money(captured(sandbox)) == total
 
 
-def test_without_scripts_everything_works_up_to_the_card_fields(
+def test_without_scripts_everything_works_except_the_card_fields(
     welcome: Callable[..., Shopper], goods: Goods, worker: Worker, sandbox: Sandbox
 ) -> None:
     shopper = welcome("pt-br", phone=True, java_script_enabled=False)

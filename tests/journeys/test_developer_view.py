@@ -1,4 +1,4 @@
-"""The developer's view in Chromium, under the shop's own policy: for staff, of every process, with nobody's words."""
+"""The developer view in Chromium, under the shop's own policy: staff only, covers all processes, no personal data."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def web(tmp_path: Path, sandbox: Sandbox) -> Iterator[Web]:
 
 @pytest.fixture
 def page(web: Web, sandbox: Sandbox, new_context: Callable[..., BrowserContext]) -> Iterator[Page]:
-    """A browser; what its console complains about fails the test."""
+    """A browser; console errors fail the test."""
     context = new_context(locale="en-US", reduced_motion="reduce")
     watch = Watch(context, own=f"http://127.0.0.1:{web.port}", provider=sandbox.base_url)
     yield context.new_page()
@@ -44,8 +44,8 @@ def sign_in(page: Page, shop: str) -> None:
     page.wait_for_url(f"{shop}/")
 
 
-def test_staff_look_into_a_page_and_into_what_followed_it(page: Page, web: Web) -> None:
-    """A request of htmx and one of an app have no page of their own: the history of any page leads to them."""
+def test_staff_inspect_a_page_and_later_requests(page: Page, web: Web) -> None:
+    """HTMX and API requests have no page of their own: they appear in the history of any page."""
     shop = f"http://127.0.0.1:{web.port}"
     sign_in(page, shop)
     page.get_by_role("link", name="Cup").first.click()
@@ -76,7 +76,7 @@ def look_into(page: Page, panel: str) -> None:
     expect(page.locator(f"#{panel} .djdt-scroll > *").first).to_be_attached()
 
 
-def test_nobody_else_sees_it(page: Page, web: Web) -> None:
+def test_no_one_else_sees_it(page: Page, web: Web) -> None:
     shop = f"http://127.0.0.1:{web.port}"
     page.goto(f"{shop}/")
     expect(page.locator("#djDebugRoot")).to_have_count(0)

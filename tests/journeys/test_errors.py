@@ -1,4 +1,4 @@
-"""What goes wrong is said beside the thing, nothing typed is lost, and nothing is charged without a new yes."""
+"""Errors are shown where they occur, input is kept, and nothing is charged without a new confirmation."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def at_payment(shopper: Shopper, goods: Goods) -> None:
     shopper.is_asked_to_pay()
 
 
-def test_an_empty_form_lists_what_is_missing_and_leads_there(welcome: Callable[..., Shopper], goods: Goods) -> None:
+def test_an_empty_form_lists_and_links_the_missing_fields(welcome: Callable[..., Shopper], goods: Goods) -> None:
     shopper = welcome("pt-br", phone=True)
     hand_over(filled_cart([goods.mug]), shopper)
     shopper.open("/checkout/")
@@ -42,7 +42,7 @@ def test_an_empty_form_lists_what_is_missing_and_leads_there(welcome: Callable[.
     expect(shopper.field("Full name")).to_have_value("Ana")
 
 
-def test_a_field_is_checked_when_it_is_left_and_forgiven_when_it_is_mended(shopper: Shopper, goods: Goods) -> None:
+def test_a_field_is_checked_on_blur_and_its_error_clears_when_fixed(shopper: Shopper, goods: Goods) -> None:
     hand_over(filled_cart([goods.mug]), shopper)
     shopper.open("/checkout/")
     email = shopper.field("E-mail")
@@ -54,7 +54,7 @@ def test_a_field_is_checked_when_it_is_left_and_forgiven_when_it_is_mended(shopp
     expect(email).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_what_was_typed_outlives_a_reload_and_a_way_back(shopper: Shopper, goods: Goods) -> None:
+def test_input_survives_a_reload_and_going_back(shopper: Shopper, goods: Goods) -> None:
     hand_over(filled_cart([goods.mug]), shopper)
     shopper.open("/checkout/")
     shopper.field("Full name").fill("Ana Souza")
@@ -66,7 +66,7 @@ def test_what_was_typed_outlives_a_reload_and_a_way_back(shopper: Shopper, goods
     expect(shopper.field("Street")).to_have_value("Avenida Paulista")
 
 
-def test_a_cep_that_is_none_is_explained_where_it_was_typed(shopper: Shopper, goods: Goods) -> None:
+def test_an_incomplete_cep_is_explained_at_its_field(shopper: Shopper, goods: Goods) -> None:
     hand_over(filled_cart([goods.mug]), shopper)
     shopper.open("/cart/")
     shopper.ask_for_delivery_to("0131")
@@ -77,7 +77,7 @@ def test_a_cep_that_is_none_is_explained_where_it_was_typed(shopper: Shopper, go
     expect(shopper.page.get_by_role("radio", checked=True)).to_be_visible()
 
 
-def test_more_than_there_is_says_how_many_there_are(shopper: Shopper, goods: Goods) -> None:
+def test_exceeding_the_stock_shows_how_many_are_left(shopper: Shopper, goods: Goods) -> None:
     hand_over(filled_cart([goods.hammock]), shopper)
     shopper.open("/cart/")
     shopper.set_quantity(goods.hammock.name, 9)
@@ -88,7 +88,7 @@ def test_more_than_there_is_says_how_many_there_are(shopper: Shopper, goods: Goo
     shopper.sees_total("R$ 3.703,68")
 
 
-def test_the_product_page_refuses_more_than_there_is(shopper: Shopper, goods: Goods) -> None:
+def test_the_product_page_refuses_to_exceed_the_stock(shopper: Shopper, goods: Goods) -> None:
     shopper.open("/products/rede/")
     shopper.page.get_by_role("spinbutton").fill("4")
     shopper.press(shopper.button("Add to cart"))
@@ -117,7 +117,7 @@ def test_sold_out_between_cart_and_payment(shopper: Shopper, goods: Goods, sandb
     assert stock_of(goods.mug) == (11, 0)
 
 
-def test_a_higher_price_needs_a_new_yes(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+def test_a_higher_price_has_to_be_confirmed(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     at_payment(shopper, goods)
     before = shopper.total()
     shopper.type_card(GOOD_CARD)
@@ -137,7 +137,7 @@ def test_a_higher_price_needs_a_new_yes(shopper: Shopper, goods: Goods, sandbox:
     assert shopper.money(Order.objects.get(status="paid").total) == after
 
 
-def test_the_provider_is_away_and_says_so_in_words(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
+def test_a_provider_outage_is_explained(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     at_payment(shopper, goods)
     shopper.type_card(GOOD_CARD)
     sandbox.fault("error", error_status=429, path="/v1/payment_intents", method="POST")

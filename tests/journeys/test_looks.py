@@ -1,4 +1,4 @@
-"""Every page, in its good and its bad states: open to everybody, in light and dark, and never wider than the screen."""
+"""Every page, in normal and error states: accessible, in light and dark, and never wider than the screen."""
 
 import gzip
 import re
@@ -25,11 +25,11 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 
 def look_over(page: Page, what: str, in_the_dark: str = "cat.color") -> list[str]:
-    """Everything that is wrong with the page as it stands, at each width, in light and, by fewer rules, in dark."""
+    """Problems of the current page, at each width, in light and, with fewer rules, in dark mode."""
     found = measure(page, what)
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 844})
-        # The colours are all that the dark page has of its own.
+        # Only the colours differ in dark mode.
         for scheme, rules in (("light", RULES), ("dark", [in_the_dark])):
             page.emulate_media(color_scheme=scheme)
             found += [f"{what}, {scheme}, {width}px: {problem}" for problem in _barriers(page, rules)]
@@ -37,7 +37,7 @@ def look_over(page: Page, what: str, in_the_dark: str = "cat.color") -> list[str
 
 
 def measure(page: Page, what: str) -> list[str]:
-    """Where the page is wider than the screen."""
+    """Widths at which the page is wider than the screen."""
     found = []
     for screen in WIDTHS:
         page.set_viewport_size({"width": screen, "height": 844})
@@ -47,7 +47,7 @@ def measure(page: Page, what: str) -> list[str]:
 
 
 def _barriers(page: Page, rules: list[str]) -> Iterator[str]:
-    """Serious and critical ones, each with where it is."""
+    """Serious and critical accessibility violations, each with its location."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
     options = {"runOnly": rules, "resultTypes": ["violations"]}
@@ -58,8 +58,8 @@ def _barriers(page: Page, rules: list[str]) -> Iterator[str]:
             yield f"{violation['id']} ({violation['impact']}): {' '.join(places)}"
 
 
-def test_the_looking_over_finds_what_is_planted(page: Page) -> None:
-    """That nothing is found anywhere else means something."""
+def test_planted_problems_are_found(page: Page) -> None:
+    """Proves that an empty result elsewhere is meaningful."""
     page.set_content(
         "<html lang=en><title>x</title><style>body {background: white} @media (prefers-color-scheme: dark)"
         "{body {background: black}} p {color: #333} pre {width: 700px}</style><main><h1>x</h1><img src=x><p>words<pre>x"
@@ -79,7 +79,7 @@ def test_the_looking_over_finds_what_is_planted(page: Page) -> None:
         "/account/sign-in/", "/account/sign-up/", "/account/password/", "/orders/find/", "/help/", "/nowhere/",
     ],
 )  # fmt: skip
-def test_pages_for_everybody(shopper: Shopper, goods: Goods, path: str) -> None:
+def test_public_pages(shopper: Shopper, goods: Goods, path: str) -> None:
     shopper.open(path)
     assert look_over(shopper.page, path) == []
 
@@ -198,7 +198,7 @@ def test_the_first_page_is_light(shopper: Shopper, goods: Goods) -> None:
 
 
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "desk"])
-def test_nothing_jumps_while_a_page_loads(welcome: Callable[..., Shopper], goods: Goods, phone: bool) -> None:
+def test_no_layout_shift_while_a_page_loads(welcome: Callable[..., Shopper], goods: Goods, phone: bool) -> None:
     shopper = welcome(phone=phone)
     shopper.page.add_init_script(
         "window.jumped = 0; new PerformanceObserver((list) => list.getEntries().forEach((entry) => {"
@@ -211,7 +211,7 @@ def test_nothing_jumps_while_a_page_loads(welcome: Callable[..., Shopper], goods
         assert shopper.page.evaluate("jumped") < 0.02, path
 
 
-def test_the_keyboard_gets_past_the_header(shopper: Shopper, goods: Goods) -> None:
+def test_the_skip_link_works_by_keyboard(shopper: Shopper, goods: Goods) -> None:
     shopper.open("/")
     shopper.page.keyboard.press("Tab")
     skip = shopper.link("Skip to the content")
@@ -233,7 +233,7 @@ def test_fifty_lines_with_long_names(welcome: Callable[..., Shopper], goods: Goo
     shopper.open("/checkout/")
     shopper.is_asked_to_pay()
     found += measure(shopper.page, "checkout")
-    # The button stays within reach: a long cart scrolls inside its summary, not the page.
+    # The button stays in view: a long cart scrolls inside its summary, not the page.
     shopper.pay_button.scroll_into_view_if_needed()
     expect(shopper.pay_button).to_be_in_viewport()
     shopper.pay_with_pix()

@@ -1,17 +1,17 @@
-"""What a browser would tell nobody: complaints in the console, blocked sources, calls to strangers, broken answers."""
+"""Silent browser errors: console messages, blocked sources, requests to unknown hosts, error responses."""
 
 from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response
 
-# Chromium writes a line for each answer from 400 on. Answers are judged by their status instead.
+# Chromium logs a line for each response from 400 on. Responses are judged by their status instead.
 _ANSWERED = "Failed to load resource: the server responded with a status of"
-# A refusal that the page shows in words, to a page or to HTMX.
+# Refusals that the page or HTMX shows to the shopper.
 REFUSALS = {402, 404, 409, 422, 429, 503}
 
 
 class Watch:
-    """Collects from every page of a context what should not have been."""
+    """Collects the errors of every page of a context."""
 
     def __init__(self, context: BrowserContext, *, own: str, provider: str) -> None:
         self._known = {_origin(own), _origin(provider)}
@@ -31,7 +31,7 @@ class Watch:
 
     def _request(self, request: Request) -> None:
         if urlsplit(request.url).scheme not in {"data", "blob"} and _origin(request.url) not in self._known:
-            self._found.append(f"a stranger was called: {request.url}")
+            self._found.append(f"unknown host called: {request.url}")
 
     def _response(self, response: Response) -> None:
         words = response.request.resource_type in {"document", "xhr", "fetch"}

@@ -1,4 +1,4 @@
-"""Staff at a browser: an order found and refunded in three clicks on a phone, and overview pages open to everybody."""
+"""Staff at a browser: a refund in three clicks from the home page on a phone, and accessible overview pages."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,8 +26,8 @@ from tests.support.sandbox import Sandbox
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
 
-def at_work(staff: Shopper) -> Shopper:
-    """With the session of somebody who may do everything."""
+def signed_in(staff: Shopper) -> Shopper:
+    """Signs the browser in as a superuser."""
     client = Client()
     client.force_login(User.objects.create(email="chefe@example.com", is_staff=True, is_superuser=True))
     name = project_settings.SESSION_COOKIE_NAME
@@ -41,7 +41,7 @@ def test_an_order_is_refunded_three_clicks_from_home_on_a_phone(
     welcome: Callable[..., Shopper], goods: Goods, sandbox: Sandbox, sought: str
 ) -> None:
     order = order_of(ready_cart([goods.mug]))
-    staff = at_work(welcome("en", phone=True))
+    staff = signed_in(welcome("en", phone=True))
     staff.open("/admin/")
     staff.page.get_by_label("Find an order").fill(getattr(order, sought))
     staff.page.get_by_role("button", name="Find", exact=True).click()
@@ -54,7 +54,7 @@ def test_an_order_is_refunded_three_clicks_from_home_on_a_phone(
 
 
 def everything_is_wrong(goods: Goods) -> None:
-    """A row in every section of the money page, a concern of every kind that rows can make, and a full cache."""
+    """A row in every section of the money page, every active problem that rows can cause, and a full cache."""
     ago = timezone.now() - timedelta(minutes=8)
     lost, unknown, due = (order_of(ready_cart([goods.mug])) for _ in range(3))
     Order.objects.filter(pk=lost.pk).update(status=OrderStatus.CANCELLED)
@@ -75,13 +75,13 @@ def everything_is_wrong(goods: Goods) -> None:
 PAGES = ["/admin/", "/admin/money/", "/admin/cache/", "/admin/cache/product/drop/", "/admin/breakers/"]
 
 
-# What keeps somebody out is the same in both languages; how wide the words are is not.
+# Accessibility is the same in both languages; the width of the text is not.
 @pytest.mark.parametrize(("language", "look"), [("pt-br", look_over), ("en", measure)])
-def test_the_overview_pages_are_open_to_everybody(
+def test_the_overview_pages_are_accessible(
     welcome: Callable[..., Shopper], goods: Goods, language: str, look: Callable[..., list[str]]
 ) -> None:
     everything_is_wrong(goods)
-    staff = at_work(welcome(language))
+    staff = signed_in(welcome(language))
     found: list[str] = []
     with opened("stripe"):
         for path in [*PAGES, "/admin/breakers/stripe/close/", "/admin/cart/cart/?abandoned=hour"]:
@@ -94,8 +94,8 @@ def test_the_overview_pages_are_open_to_everybody(
     assert look(staff.page, "one key") == []
 
 
-def test_they_are_open_to_everybody_where_nothing_is_wrong(welcome: Callable[..., Shopper], goods: Goods) -> None:
-    staff = at_work(welcome("en"))
+def test_they_are_accessible_when_nothing_is_wrong(welcome: Callable[..., Shopper], goods: Goods) -> None:
+    staff = signed_in(welcome("en"))
     found: list[str] = []
     for path in PAGES:
         staff.open(path)
