@@ -24,7 +24,7 @@ BUDGETS: dict[str, int] = {
     # --- Writes ---
     "add to cart": 5,
     "add to cart with freight chosen": 6,
-    # `place_order` itself, by card: 8 before the provider is asked, 6 after.
+    # `place_order` itself, by card: 8 before the provider call, 6 after.
     "place order": 14,
     # The whole request, with the three statements of its idempotency key.
     "pay": 17,

@@ -45,15 +45,15 @@ def test_parameters_match_those_of_the_stacks() -> None:
 
 @pytest.mark.parametrize(("stack", "name"), [("esteira", "shop.yaml"), ("esteira-foundation", "foundation.yaml")])
 def test_outputs_exist_in_the_stacks(stack: str, name: str) -> None:
-    asked = set(re.findall(rf"\boutput {stack} (\w+)", TYPED))
-    assert asked
-    assert asked <= set(template(name)["Outputs"])
+    named = set(re.findall(rf"\boutput {stack} (\w+)", TYPED))
+    assert named
+    assert named <= set(template(name)["Outputs"])
 
 
 def test_parts_exist_in_the_stack() -> None:
-    asked = set(re.findall(r"\bpart (\w+)", TYPED))
-    assert len(asked) > 5
-    assert asked <= set(template("shop.yaml")["Resources"])
+    named = set(re.findall(r"\bpart (\w+)", TYPED))
+    assert len(named) > 5
+    assert named <= set(template("shop.yaml")["Resources"])
 
 
 def test_every_variable_of_the_pipeline_is_documented() -> None:

@@ -111,9 +111,9 @@ def statements(desk: Client, url: str) -> int:
     assert desk.get(url).status_code == 200
     with CaptureQueriesContext(
         connection,
-    ) as asked:
+    ) as queries:
         assert desk.get(url).status_code == 200
-    return len(asked)
+    return len(queries)
 
 
 def test_every_list_is_covered() -> None:
@@ -193,9 +193,9 @@ class TestOrderPage:
 
     def test_requires_view_permission(self) -> None:
         made = order()
-        stranger = staff_with("inventory.view_product")
-        assert stranger.get(page_of(made)).status_code == 403
-        assert stranger.get(reverse("admin:checkout_order_by_number", args=[made.number])).status_code == 403
+        unauthorized = staff_with("inventory.view_product")
+        assert unauthorized.get(page_of(made)).status_code == 403
+        assert unauthorized.get(reverse("admin:checkout_order_by_number", args=[made.number])).status_code == 403
 
 
 class TestFindingOrders:

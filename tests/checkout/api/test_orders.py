@@ -41,8 +41,8 @@ class TestOne:
     def test_no_one_else(self, app: App, token: str) -> None:
         placed = order(UserFactory().pk)
         assert_problem(app.get(f"orders/{placed.number}/", order_token=token), 404, "not_found")
-        stranger = App(UserFactory())
-        assert_problem(stranger.get(f"orders/{placed.number}/", order_token=token), 404, "not_found")
+        other_user = App(UserFactory())
+        assert_problem(other_user.get(f"orders/{placed.number}/", order_token=token), 404, "not_found")
 
     def test_another_orders_token(self, app: App) -> None:
         placed, other = order(), order()

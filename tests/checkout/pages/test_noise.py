@@ -175,9 +175,9 @@ def test_pages_survive_noise_in_the_query(shop: Shop) -> None:
     names = ["search", "category", "page", "edit", "token", "forward", "was", "postal_code", "next", "é"]
 
     @settings(noisy, max_examples=60)
-    @given(page=st.sampled_from(PAGES), asked=st.dictionaries(st.sampled_from(names), noise, max_size=4))
-    def check(page: str, asked: dict[str, bytes]) -> None:
-        assert shop.browser.get(f"{shop.address(page)}?{urlencode(asked)}").status_code < 500
+    @given(page=st.sampled_from(PAGES), query=st.dictionaries(st.sampled_from(names), noise, max_size=4))
+    def check(page: str, query: dict[str, bytes]) -> None:
+        assert shop.browser.get(f"{shop.address(page)}?{urlencode(query)}").status_code < 500
 
     check()
     assert shop.in_cart() == [1]

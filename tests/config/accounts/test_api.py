@@ -149,16 +149,16 @@ def test_too_many_attempts_are_throttled(app, person, settings, scope, address):
 
 
 def test_signing_in_sends_the_signal_that_merges_carts(app, person):
-    heard = []
+    received = []
 
     def listen(sender, request, user, **kwargs):
-        heard.append((user, request.headers.get("X-Cart")))
+        received.append((user, request.headers.get("X-Cart")))
 
     user_logged_in.connect(listen)
     try:
         app.post(TOKENS, {"email": person.email, "password": PASSWORD}, format="json", headers={"x-cart": "abc"})
     finally:
         user_logged_in.disconnect(listen)
-    assert heard == [(person, "abc")]
+    assert received == [(person, "abc")]
     person.refresh_from_db()
     assert person.last_login is not None

@@ -163,10 +163,10 @@ def test_too_many_attempts_are_throttled_and_input_is_kept(visitor, person, scop
 
 
 def test_signing_in_sends_the_signal_that_merges_carts(visitor, person):
-    heard = []
+    received = []
 
     def listen(sender, request, user, **kwargs):
-        heard.append((user, request.COOKIES.get("guest")))
+        received.append((user, request.COOKIES.get("guest")))
 
     user_logged_in.connect(listen)
     try:
@@ -177,4 +177,4 @@ def test_signing_in_sends_the_signal_that_merges_carts(visitor, person):
         visitor.post(SIGN_UP, NEW)
     finally:
         user_logged_in.disconnect(listen)
-    assert [cookie for _user, cookie in heard] == ["cart", "cart"]
+    assert [cookie for _user, cookie in received] == ["cart", "cart"]

@@ -175,7 +175,7 @@ def test_viewing_and_dropping_are_separate_permissions(full: str) -> None:
     reader = staff_with("config.view_machinery")
     assert url not in reader.get(PAGE).content.decode()
     assert reader.post(url).status_code == 403
-    stranger = staff_with("checkout.view_order")
-    assert stranger.get(PAGE).status_code == 403
-    assert stranger.post(KEY, {"key": "product:1"}).status_code == 403
+    unauthorized = staff_with("checkout.view_order")
+    assert unauthorized.get(PAGE).status_code == 403
+    assert unauthorized.post(KEY, {"key": "product:1"}).status_code == 403
     assert not Entry.objects.filter(verb="cache.drop").exists()
