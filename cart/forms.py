@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from config.number_fields import CountField
 from shipping import postal_codes
 from shipping.exceptions import InvalidPostalCode
 
@@ -51,7 +52,7 @@ class LineForm(forms.Form):
 
 class AddForm(LineForm):
     sku = forms.CharField(max_length=64)
-    quantity = forms.IntegerField(
+    quantity = CountField(
         min_value=1,
         max_value=settings.MAX_LINE_QUANTITY,
         error_messages={
@@ -66,7 +67,7 @@ class QuantityForm(LineForm):
     """`to` is the value of the pressed button and takes precedence over the number field."""
 
     to = forms.IntegerField(required=False, min_value=0, max_value=settings.MAX_LINE_QUANTITY)
-    quantity = forms.IntegerField(
+    quantity = CountField(
         required=False,
         min_value=0,
         max_value=settings.MAX_LINE_QUANTITY,

@@ -27,6 +27,7 @@ from config.backoffice.base import (
 )
 from config.backoffice.exports import Exported
 from config.db.statuses import BAD, BUSY, GOOD
+from config.number_fields import CountField
 from inventory import services
 from inventory.models import Category, Product, Reservation, ReservationLine, ReservationStatus, Stock, Warehouse
 
@@ -149,7 +150,7 @@ class StockForm(forms.ModelForm[Stock]):
     """The new quantity and the reason. `seen` is the quantity when the form was opened."""
 
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    on_hand = forms.IntegerField(label=_("on hand"), min_value=0)
+    on_hand = CountField(label=_("on hand"), min_value=0)
     reason = forms.CharField(
         label=_("reason"), max_length=200, help_text=_("Counted, delivered, broken, … Kept in the history.")
     )

@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from config.money import CENT
+from config.number_fields import MoneyField
 
 
 def new_key() -> str:
@@ -31,9 +32,7 @@ class RefundForm(ReasonForm):
     `again` retries a refund that was started before: its amount, reason and restocking are already fixed.
     """
 
-    amount = forms.DecimalField(
-        label=_("Amount"), min_value=CENT, max_digits=12, decimal_places=2, localize=True, help_text=""
-    )
+    amount = MoneyField(label=_("Amount"), min_value=CENT, max_digits=12)
     restock = forms.BooleanField(
         label=_("Return the goods to stock"),
         required=False,
@@ -48,7 +47,6 @@ class RefundForm(ReasonForm):
             del self.fields["restock"]
             for name in ("amount", "reason"):
                 self.fields[name].widget.attrs["readonly"] = True
-        self.fields["amount"].widget.attrs["inputmode"] = "decimal"
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data

@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import BaseModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.forms import Media, ModelChoiceField, ModelMultipleChoiceField
+from django.forms import Media, ModelChoiceField, ModelMultipleChoiceField, TextInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -26,6 +26,7 @@ from config.audit import services as audit
 from config.db.statuses import QUIET, StatusChoices
 from config.exceptions import Refusal
 from config.formats import money
+from config.number_fields import CountField, MoneyField
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -122,12 +123,18 @@ admin.site.disable_action("delete_selected")
 
 
 class Audited(admin.ModelAdmin[ModelT]):
-    """The base of every admin: changes made in its forms are written to the audit log, in the form's own transaction.
+    """The base of every admin: numbers are read alike in every language, and changes made in its forms are written to
+    the audit log, in the form's own transaction.
 
     `audited_values` are the fields whose values may be logged (None: all); the others are only logged as changed.
     """
 
     audited_values: tuple[str, ...] | None = None
+    # All decimals of the shop are money. `vIntegerField` is the width of Django's own field for counts.
+    formfield_overrides = {
+        models.DecimalField: {"form_class": MoneyField},
+        models.IntegerField: {"form_class": CountField, "widget": TextInput(attrs={"class": "vIntegerField"})},
+    }
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """The values before and after, for `log_change` and `log_addition`."""

@@ -71,7 +71,7 @@ def test_more_than_is_available_is_refused_with_the_number(visitor: Visitor) -> 
     assert b"Only 3 left" in response.content
 
 
-@pytest.mark.parametrize("quantity", ["0", "-1", "1000", "two", ""])
+@pytest.mark.parametrize("quantity", ["0", "-1", "1000", "two", "", "1.000", "1,5"])
 def test_an_invalid_quantity_is_refused_with_a_message(visitor: Visitor, quantity: str) -> None:
     product = ProductFactory(stock=3)
     page = put(visitor, product)

@@ -1,5 +1,8 @@
 """Products and stock in the back office."""
 
+from decimal import Decimal
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -60,6 +63,41 @@ class TestProducts:
         assert answer.status_code == 302, answer.context["adminform"].form.errors
         assert names(desk, q="depois") == {"Depois"}
 
+    def save(self, desk: Client, product: Product, **typed: str) -> Any:
+        """Send the form of the product as it is shown, with these fields typed anew."""
+        url = reverse("admin:inventory_product_change", args=[product.pk])
+        form = desk.get(url).context["adminform"].form
+        shown = {name: form[name].value() for name in form.fields}
+        return desk.post(url, {**{k: v for k, v in shown.items() if v not in (None, "")}, **typed})
+
+    @pytest.mark.parametrize("language", ["en", "pt-br"])
+    @pytest.mark.parametrize("typed", ["1434,12", "1434.12", "1.434,12", "1,434.12"])
+    def test_a_price_is_what_was_typed_in_either_language(self, typed: str, language: str, desk: Client) -> None:
+        desk.cookies["django_language"] = language
+        product = ProductFactory(category=CategoryFactory())
+        assert self.save(desk, product, price=typed).status_code == 302
+        product.refresh_from_db()
+        assert product.price == Decimal("1434.12")
+
+    @pytest.mark.parametrize("language", ["en", "pt-br"])
+    def test_numbers_that_were_not_touched_stay(self, language: str, desk: Client) -> None:
+        desk.cookies["django_language"] = language
+        product = ProductFactory(category=CategoryFactory(), price="1434.12", weight_grams=12_500)
+        assert self.save(desk, product, name="Depois").status_code == 302
+        product.refresh_from_db()
+        assert (product.price, product.weight_grams) == (Decimal("1434.12"), 12_500)
+        assert set(Entry.objects.latest("pk").after) == {"name"}
+
+    @pytest.mark.parametrize("language", ["en", "pt-br"])
+    @pytest.mark.parametrize("wrong", [{"price": "1,050"}, {"price": "10.500"}, {"weight_grams": "1.000"}])
+    def test_an_ambiguous_number_is_refused(self, wrong: dict[str, str], language: str, desk: Client) -> None:
+        desk.cookies["django_language"] = language
+        product = ProductFactory(category=CategoryFactory(), price="59.90", weight_grams=300)
+        answer = self.save(desk, product, **wrong)
+        assert set(answer.context["adminform"].form.errors) == set(wrong)
+        product.refresh_from_db()
+        assert (product.price, product.weight_grams) == (Decimal("59.90"), 300)
+
     def test_are_not_deleted_in_bulk(self, desk: Client) -> None:
         ProductFactory()
         assert "delete_selected" not in desk.get(reverse(PRODUCTS)).content.decode()
@@ -78,6 +116,15 @@ class TestStock:
         entry = Entry.objects.get(verb="stock.adjust")
         assert (entry.actor, entry.reason) == ("chefe@example.com", "delivery of Monday")
         assert (entry.before, entry.after) == ({"on_hand": 5}, {"on_hand": 8})
+
+    @pytest.mark.parametrize("typed", ["1.000", "1,000", "1 000"])
+    def test_is_not_counted_in_thousands_that_may_be_ones(self, typed: str, desk: Client) -> None:
+        stock = StockFactory(on_hand=5)
+        url = reverse("admin:inventory_stock_change", args=[stock.pk])
+        answer = desk.post(url, {"on_hand": typed, "reason": "counted"})
+        assert "digits only" in answer.content.decode()
+        stock.refresh_from_db()
+        assert stock.on_hand == 5
 
     def test_a_concurrent_change_is_not_overwritten(self, desk: Client) -> None:
         stock = StockFactory(on_hand=5)

@@ -1,0 +1,90 @@
+"""Form fields for numbers that people type, read alike in every language; what can be read in two ways is refused.
+
+Django's own fields are not enough: with `localize` they drop the language's group sign wherever it stands, so that
+`10,50` typed in English is 1050; and a browser's number input drops the signs of other languages while they are typed.
+"""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.formats import get_format
+from django.utils.translation import gettext_lazy as _
+
+_DECIMALS = 2
+_PLAIN = re.compile(r"(-?[0-9]+)(?:[.,]([0-9]+))?")
+# The group sign is the same throughout, and the decimal sign is the other one.
+_GROUPED = re.compile(r"(-?[1-9][0-9]{0,2}([.,])[0-9]{3}(?:\2[0-9]{3})*)(?:(?!\2)[.,]([0-9]+))?")
+_ONE_SIGN_AND_THREE_DIGITS = re.compile(r"(-?[0-9]+)[.,]([0-9]{3})")
+_SEPARATED = re.compile(r"-?[0-9]+(?:[.,\s][0-9]+)+")
+_WHOLE = re.compile(r"-?[0-9]+")
+
+
+class MoneyField(forms.DecimalField):
+    """An amount with up to two decimals and no currency: `10,50`, `10.50`, `1.434,12`, `1,434.12`, `1434`.
+
+    One sign followed by three digits (`1,050`) is refused as ambiguous. Amounts below zero are refused too, unless
+    `min_value` says otherwise. The clean value has two decimals.
+    """
+
+    widget = forms.TextInput
+    default_error_messages = {
+        "invalid": _("Enter the amount in digits, such as 10.50 or 10,50."),
+        "ambiguous": _(
+            "%(typed)s can be read in two ways. Write the cents, and no sign between the thousands, such as %(whole)s."
+        ),
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"min_value": 0, "decimal_places": _DECIMALS, **options})
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
+        if value in self.empty_values:
+            return None
+        typed = str(value).strip()
+        if match := _ONE_SIGN_AND_THREE_DIGITS.fullmatch(typed):
+            whole = f"{''.join(match.groups())}{get_format('DECIMAL_SEPARATOR')}00"
+            raise ValidationError(
+                self.error_messages["ambiguous"], code="ambiguous", params={"typed": typed, "whole": whole}
+            )
+        match = _PLAIN.fullmatch(typed) or _GROUPED.fullmatch(typed)
+        if match is None:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        whole, decimals = re.sub("[.,]", "", match[1]), match[match.re.groups] or ""
+        return Decimal(f"{whole}.{decimals.ljust(_DECIMALS, '0')}")
+
+    def prepare_value(self, value: Any) -> Any:
+        """With the language's decimal sign and without group signs; text that was typed is left as it is."""
+        if not isinstance(value, Decimal):
+            return value
+        return f"{value:.{_DECIMALS}f}".replace(".", str(get_format("DECIMAL_SEPARATOR")))
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "inputmode": "decimal"}
+
+
+class CountField(forms.IntegerField):
+    """A whole number in digits only: any point, comma or space between them is refused."""
+
+    widget = forms.TextInput
+    default_error_messages = {
+        "ambiguous": _(
+            "Enter a whole number in digits only, such as 1050. "
+            "With a point, comma or space in it, %(typed)s can be read in two ways."
+        ),
+    }
+
+    def to_python(self, value: Any) -> int | None:
+        if value in self.empty_values:
+            return None
+        typed = str(value).strip()
+        if _SEPARATED.fullmatch(typed):
+            raise ValidationError(self.error_messages["ambiguous"], code="ambiguous", params={"typed": typed})
+        if not _WHOLE.fullmatch(typed):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(typed)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "inputmode": "numeric"}
