@@ -67,7 +67,10 @@ class OrderActionViews(PageAdmin[Order]):
         return self._to_page(order)
 
     def refund_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
-        """Asks for amount and reason, then refunds. `?again=<refund>` continues an unsettled refund."""
+        """Asks for amount and reason, then to confirm the amount, then refunds.
+
+        `?again=<refund>` continues an unsettled refund.
+        """
         if not may(request, "refund_order"):
             raise PermissionDenied
         order = self._order(request, order_id)
@@ -81,33 +84,42 @@ class OrderActionViews(PageAdmin[Order]):
             request.POST or None,
             initial=_refund_initial(again, refundable),
             refundable=refundable,
+            currency=order.currency,
             again=again is not None,
         )
+        possible = order.status in REFUNDABLE
+        context = {"step": _("Refund"), "refundable": refundable, "again": again, "possible": possible}
         if request.method == "POST" and form.is_valid():
-            cleaned = form.cleaned_data
+            amount = form.cleaned_data["amount"]
+            # A refund that was begun is asked about again with the amount that was confirmed then.
+            if possible and again is None and not _has_confirmed(request, amount):
+                context |= {"to_confirm": amount, "left_after": refundable - amount}
+            elif response := self._refund(request, order, form, again):
+                return response
+        return self._render_form(request, order, form, "admin/checkout/order/refund.html", context)
 
-            def do() -> ActionResult:
-                return actions.refund(
-                    order,
-                    request.user,
-                    amount=cleaned["amount"],
-                    reason=cleaned["reason"],
-                    restock=cleaned.get("restock", order.restock_on_refund),
-                    key=cleaned["key"],
-                )
+    def _refund(
+        self, request: HttpRequest, order: Order, form: RefundForm, again: Refund | None
+    ) -> HttpResponse | None:
+        """Refunds what the valid form says; None if it was refused, with the reason on the form."""
+        cleaned = form.cleaned_data
 
-            if self._move_money(request, form, do):
-                return self._to_page(order)
-            started = Refund.objects.open_under(order.payment_id, cleaned["key"])
-            if started is not None and again is None:
-                return self._to_open_refund(request, order, started, form)
-        return self._render_form(
-            request,
-            order,
-            form,
-            "admin/checkout/order/refund.html",
-            {"step": _("Refund"), "refundable": refundable, "again": again, "possible": order.status in REFUNDABLE},
-        )
+        def do() -> ActionResult:
+            return actions.refund(
+                order,
+                request.user,
+                amount=cleaned["amount"],
+                reason=cleaned["reason"],
+                restock=cleaned.get("restock", order.restock_on_refund),
+                key=cleaned["key"],
+            )
+
+        if self._move_money(request, form, do):
+            return self._to_page(order)
+        started = Refund.objects.open_under(order.payment_id, cleaned["key"])
+        if started is not None and again is None:
+            return self._to_open_refund(request, order, started, form)
+        return None
 
     def cancel_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """Asks for a reason, then cancels: an unpaid order is withdrawn, a paid one is refunded and restocked."""
@@ -119,26 +131,21 @@ class OrderActionViews(PageAdmin[Order]):
             self.message_user(request, _("This refund was already made; nothing was paid twice."), messages.INFO)
             return self._to_page(order)
         form = ReasonForm(request.POST or None, initial={"key": new_key()})
+        paid, possible = order.status == OrderStatus.PAID, order.status in CANCELLABLE
+        refundable = order.payment.refundable
+        context = {"step": _("Cancel"), "possible": possible, "paid": paid, "refundable": refundable}
         if request.method == "POST" and form.is_valid():
             cleaned = form.cleaned_data
 
             def do() -> ActionResult:
                 return actions.cancel(order, request.user, reason=cleaned["reason"], key=cleaned["key"])
 
-            if self._move_money(request, form, do):
+            # The page named an amount, which may have changed since: an unpaid order is paid, a part refunded.
+            if paid and known is None and not _has_confirmed(request, refundable):
+                context["has_changed"] = True
+            elif self._move_money(request, form, do):
                 return self._to_page(order)
-        return self._render_form(
-            request,
-            order,
-            form,
-            "admin/checkout/order/cancel.html",
-            {
-                "step": _("Cancel"),
-                "refundable": order.payment.refundable,
-                "possible": order.status in CANCELLABLE,
-                "paid": order.status == OrderStatus.PAID,
-            },
-        )
+        return self._render_form(request, order, form, "admin/checkout/order/cancel.html", context)
 
     def _move_money(self, request: HttpRequest, form: ReasonForm, do: Callable[[], ActionResult]) -> bool:
         """Shows a refusal on the form, which keeps its idempotency key: resubmitting cannot pay twice."""
@@ -173,6 +180,11 @@ class OrderActionViews(PageAdmin[Order]):
 
     def _to_page(self, order: Order) -> HttpResponseRedirect:
         return HttpResponseRedirect(reverse("admin:checkout_order_change", args=[order.pk]))
+
+
+def _has_confirmed(request: HttpRequest, amount: Decimal) -> bool:
+    """Whether the page that was sent had shown this very amount as the one to be paid back."""
+    return request.POST.get("confirmed") == str(amount)
 
 
 def _find_refund(order: Order, key: str) -> Refund | None:

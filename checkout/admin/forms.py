@@ -7,6 +7,7 @@ from uuid import uuid4
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from config.formats import money
 from config.money import CENT
 from config.number_fields import MoneyField
 
@@ -40,9 +41,9 @@ class RefundForm(ReasonForm):
     )
     field_order = ("amount", "reason", "restock", "key")
 
-    def __init__(self, *args: Any, refundable: Decimal, again: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, refundable: Decimal, currency: str, again: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.refundable = refundable
+        self.refundable, self.currency, self.again = refundable, currency, again
         if again:
             del self.fields["restock"]
             for name in ("amount", "reason"):
@@ -51,6 +52,9 @@ class RefundForm(ReasonForm):
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         amount = cleaned.get("amount")
+        if amount is not None and amount > self.refundable and not self.again:
+            left = money(self.refundable, self.currency)
+            self.add_error("amount", _("Only %(left)s can still be refunded.") % {"left": left})
         if amount is not None and cleaned.get("restock") and amount < self.refundable:
             self.add_error(
                 "restock",

@@ -1,4 +1,4 @@
-"""Staff in a real browser, at phone and desktop width: an order found and refunded in three clicks."""
+"""Staff in a real browser, at phone and desktop width: an order found and refunded in four clicks."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def signed_in(shopper: Shopper, person: User) -> Shopper:
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("language", ["pt-br", "en"])
-def test_an_order_is_found_and_refunded_in_three_clicks(
+def test_an_order_is_found_and_refunded_in_four_clicks(
     language: str, width: int, goods: Goods, boss: User, welcome: Callable[..., Shopper]
 ) -> None:
     made, _other = order_of(ready_cart([goods.mug])), order_of(ready_cart([goods.mug]))
@@ -46,13 +46,16 @@ def test_an_order_is_found_and_refunded_in_three_clicks(
     page.get_by_role("button", name=clerk.words("Find"), exact=True).click()
     page.get_by_role("link", name=clerk.words("Refund…")).click()
     page.get_by_label(clerk.words("Reason")).fill("veio quebrado")
-    page.get_by_role("button", name=clerk.words("Refund now")).click()
+    page.get_by_role("button", name=clerk.words("Review the refund")).click()
+    total = clerk.money(made.total)
+    expect(page.get_by_role("status")).to_contain_text(total)
+    page.get_by_role("button", name=clerk.words("Refund %(amount)s now", amount=total)).click()
     expect(page.locator(".messagelist .success")).to_contain_text(made.number)
     assert Order.objects.get(pk=made.pk).status == OrderStatus.REFUNDED
 
 
 def test_the_admin_pages_are_accessible(goods: Goods, boss: User, welcome: Callable[..., Shopper]) -> None:
-    """Order list, order, refund, stock and audit log: at each width, in light and dark."""
+    """Order list, order, refund and its confirmation, stock and audit log: at each width, in light and dark."""
     made, _waiting = order_of(ready_cart([goods.mug, goods.hammock])), order_of(ready_cart([goods.mug]), AUTHENTICATE)
     services.mark_shipped(made, by=boss)
     stock = Stock.objects.get(product=goods.mug)
@@ -71,4 +74,9 @@ def test_the_admin_pages_are_accessible(goods: Goods, boss: User, welcome: Calla
         expect(clerk.page.locator("#content")).to_be_visible()
         # In dark mode, Django's own colours meet WCAG AA only.
         found += look_over(clerk.page, name, in_the_dark="wcag2aa")
+    clerk.open(reverse("admin:checkout_order_refund", args=[made.pk]))
+    clerk.page.get_by_label(clerk.words("Reason")).fill("veio quebrado")
+    clerk.page.get_by_role("button", name=clerk.words("Review the refund")).click()
+    expect(clerk.page.get_by_role("status")).to_be_visible()
+    found += look_over(clerk.page, "confirming a refund", in_the_dark="wcag2aa")
     assert found == []

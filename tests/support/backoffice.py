@@ -1,5 +1,6 @@
 """Orders as staff see them, placed through the real checkout; only the provider's outcome is supplied by the test."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
@@ -70,3 +71,9 @@ def opened(service: str) -> Iterator[None]:
 
 def told(answer: Any) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
+
+
+def confirmed_by(page: Any) -> dict[str, str]:
+    """The hidden field with the amount that a page shows as the one to be paid back; empty if it shows none."""
+    found = re.search(r'name="confirmed" value="([^"]*)"', page.content.decode())
+    return {"confirmed": found[1]} if found else {}

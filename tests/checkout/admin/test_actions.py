@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,12 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cart.models import Cart, CartStatus
-from checkout import outbox
+from checkout import outbox, services
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from config.audit.models import Entry
+from config.formats import money
 from inventory.models import Product, Stock
 from payments.models import AttemptStatus, Refund
-from tests.support.backoffice import attempt_of, order, page_of, press, told
+from tests.support.backoffice import attempt_of, confirmed_by, order, page_of, press, told
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import AUTHENTICATE, order_of, stock_of
@@ -155,10 +157,16 @@ class TestRefund:
         fields = {"amount": str(values["amount"]), "key": values["key"], "reason": values["reason"] or "scratched"}
         return {**fields, "restock": "on"} if values.get("restock") else fields
 
+    def refund(self, desk: Client, made: Order, fields: dict[str, str]) -> Any:
+        """Send the form, and confirm the amount where the page asks for that."""
+        answer = desk.post(self.url(made), fields, follow=True)
+        asked = confirmed_by(answer)
+        return desk.post(self.url(made), {**fields, **asked}, follow=True) if asked else answer
+
     def test_in_full_with_restock(self, desk: Client, sandbox) -> None:
         product = ProductFactory(stock=5)
         made = order_of(ready_cart([product], quantity=2))
-        (message,) = told(desk.post(self.url(made), self.filled_form(desk, made), follow=True))
+        (message,) = told(self.refund(desk, made, self.filled_form(desk, made)))
         assert "is fully refunded and its goods are back in stock" in message
         assert status_of(made) == OrderStatus.REFUNDED
         assert stock_of(product) == (5, 0)
@@ -174,14 +182,14 @@ class TestRefund:
         made = order_of(ready_cart([product], quantity=2))
         fields = {**self.filled_form(desk, made)}
         del fields["restock"]
-        (message,) = told(desk.post(self.url(made), fields, follow=True))
+        (message,) = told(self.refund(desk, made, fields))
         assert "stay out of stock" in message
         assert stock_of(product) == (3, 0)
 
     def test_in_part(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart())
         fields = {**self.filled_form(desk, made), "amount": "5.00", "restock": ""}
-        (message,) = told(desk.post(self.url(made), fields, follow=True))
+        (message,) = told(self.refund(desk, made, fields))
         assert "R$\u00a05.00" in message
         assert status_of(made) == OrderStatus.PAID
         assert sandbox.ledger()["refunded"] == 500
@@ -191,14 +199,14 @@ class TestRefund:
         desk.cookies["django_language"] = "pt-br"
         made = order_of(ready_cart([ProductFactory(price="1500.00", stock=5)]))
         fields = {**self.filled_form(desk, made), "amount": "1.234,56", "restock": ""}
-        desk.post(self.url(made), fields)
+        self.refund(desk, made, fields)
         assert sandbox.ledger()["refunded"] == 123456
 
     def test_the_same_form_sent_twice_refunds_once(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart())
         fields = {**self.filled_form(desk, made), "amount": "5.00", "restock": ""}
-        desk.post(self.url(made), fields)
-        *_earlier, message = told(desk.post(self.url(made), fields, follow=True))
+        self.refund(desk, made, fields)
+        *_earlier, message = told(self.refund(desk, made, fields))
         assert "nothing was paid twice" in message
         assert sandbox.ledger()["refunded"] == 500
         assert len(history(made)) == 1
@@ -206,7 +214,7 @@ class TestRefund:
     def test_more_than_was_paid_is_refused_and_the_input_is_kept(self, desk: Client, sandbox) -> None:
         made = order_of(ready_cart())
         fields = {**self.filled_form(desk, made), "amount": "9999.00", "reason": "generous", "restock": ""}
-        answer = desk.post(self.url(made), fields)
+        answer = self.refund(desk, made, fields)
         page = answer.content.decode()
         assert answer.status_code == 409
         assert "can still be refunded" in page
@@ -218,12 +226,12 @@ class TestRefund:
     @pytest.mark.parametrize("wrong", [{"amount": "0"}, {"amount": "-1"}, {"amount": "five"}, {"reason": ""}])
     def test_invalid_input_redisplays_the_form(self, wrong: dict[str, str], desk: Client) -> None:
         made = order_of(ready_cart())
-        assert desk.post(self.url(made), {**self.filled_form(desk, made), **wrong}).status_code == 409
+        assert self.refund(desk, made, {**self.filled_form(desk, made), **wrong}).status_code == 409
         assert not Refund.objects.exists()
 
     def test_a_partial_refund_does_not_restock(self, desk: Client) -> None:
         made = order_of(ready_cart())
-        answer = desk.post(self.url(made), {**self.filled_form(desk, made), "amount": "5.00"})
+        answer = self.refund(desk, made, {**self.filled_form(desk, made), "amount": "5.00"})
         assert "only with the last refund" in answer.content.decode()
         assert not Refund.objects.exists()
 
@@ -231,13 +239,13 @@ class TestRefund:
         product = ProductFactory(stock=5)
         made = order_of(ready_cart([product]))
         sandbox.fault("lost_answer", times=1)
-        (message,) = told(desk.post(self.url(made), self.filled_form(desk, made), follow=True))
+        (message,) = told(self.refund(desk, made, self.filled_form(desk, made)))
         assert "has not confirmed the refund" in message
         assert status_of(made) == OrderStatus.PAID
         refund = Refund.objects.get()
         page = desk.get(page_of(made)).content.decode()
         assert f"?again={refund.pk}" in page
-        (message,) = told(desk.post(self.url(made), self.filled_form(desk, made, str(refund.pk)), follow=True))
+        (message,) = told(self.refund(desk, made, self.filled_form(desk, made, str(refund.pk))))
         assert "is fully refunded" in message
         assert stock_of(product) == (5, 0)
         assert sandbox.ledger()["balance"] == 0
@@ -248,14 +256,14 @@ class TestRefund:
         made = order_of(ready_cart())
         fields = self.filled_form(desk, made)
         sandbox.fault("error", error_status=429, times=1)
-        answer = desk.post(self.url(made), fields, follow=True)
+        answer = self.refund(desk, made, fields)
         assert "not available" in told(answer)[0]
         assert fields["key"] in answer.content.decode()
         assert sandbox.ledger()["refunded"] == 0
         changed = {**fields, "amount": "1.00", "restock": ""}
-        assert "a different amount" in desk.post(self.url(made), changed).content.decode()
+        assert "a different amount" in self.refund(desk, made, changed).content.decode()
         assert sandbox.ledger()["refunded"] == 0
-        (message,) = told(desk.post(self.url(made), fields, follow=True))
+        (message,) = told(self.refund(desk, made, fields))
         assert "its goods are back in stock" in message
         assert sandbox.ledger()["balance"] == 0
 
@@ -271,8 +279,9 @@ class TestRefund:
 class TestCancel:
     def cancel(self, desk: Client, made: Order, key: str = "") -> list[str]:
         url = reverse("admin:checkout_order_cancel", args=[made.pk])
-        key = key or desk.get(url).context["form"]["key"].value()
-        return told(desk.post(url, {"reason": "out of our area", "key": key}, follow=True))
+        page = desk.get(url)
+        key = key or page.context["form"]["key"].value()
+        return told(desk.post(url, {"reason": "out of our area", "key": key, **confirmed_by(page)}, follow=True))
 
     def test_a_paid_order_is_refunded_and_restocked(self, desk: Client, sandbox) -> None:
         product = ProductFactory(stock=5)
@@ -307,6 +316,33 @@ class TestCancel:
         (message,) = self.cancel(desk, made, "staff-key")
         assert "nothing was paid twice" in message
         assert sandbox.ledger()["refunded"] == int(made.total * 100)
+
+    def test_names_what_is_paid_back_and_asks_again_if_that_has_changed(self, desk: Client, sandbox) -> None:
+        """Opened while nothing was charged, sent when it was paid: the shopper would be paid back unseen."""
+        made = order_of(ready_cart(), "pix")
+        url = reverse("admin:checkout_order_cancel", args=[made.pk])
+        page = desk.get(url)
+        assert "nothing is charged" in page.content.decode()
+        fields = {"reason": "out of our area", "key": page.context["form"]["key"].value(), **confirmed_by(page)}
+        assert sandbox.pay_pix(attempt_of(made).provider_reference)
+        press(desk, "ask", made)
+        answer = desk.post(url, fields)
+        assert "Nothing has been refunded yet" in answer.content.decode()
+        assert money(made.total) in answer.content.decode()
+        assert not Refund.objects.exists()
+        (message,) = told(desk.post(url, {**fields, **confirmed_by(answer)}, follow=True))
+        assert "its goods are back in stock" in message
+        assert sandbox.ledger()["balance"] == 0
+
+    def test_the_amount_that_was_shown_is_the_one_that_is_paid_back(self, desk: Client, sandbox) -> None:
+        made = order_of(ready_cart())
+        url = reverse("admin:checkout_order_cancel", args=[made.pk])
+        page = desk.get(url)
+        fields = {"reason": "out of our area", "key": page.context["form"]["key"].value()}
+        services.refund_order(made, amount=Decimal("5.00"), reason="torn", restock=False, idempotency_key="k")
+        answer = desk.post(url, {**fields, **confirmed_by(page)})
+        assert money(made.total - 5) in answer.content.decode()
+        assert sandbox.ledger()["refunded"] == 500
 
     def test_a_shipped_order_is_refused(self, desk: Client) -> None:
         made = order_of(ready_cart())
