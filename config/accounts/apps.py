@@ -11,10 +11,12 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from config.accounts.backends import forget_user
         from config.accounts.roles import grant, keep_roles
+        from config.accounts.services import revoke_old_tokens
 
         grant({role: {"config.view_machinery"} for role in ("viewer", "support")})
         user = self.get_model("User")
         post_save.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_saved")
+        post_save.connect(revoke_old_tokens, sender=user, dispatch_uid="accounts.revoke_old_tokens")
         post_delete.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_deleted")
         post_migrate.connect(keep_roles, sender=last_app_with_models(), dispatch_uid="accounts.keep_roles")
 

@@ -1,5 +1,8 @@
 """What can be done with an account."""
 
+from collections.abc import Collection
+from typing import Any
+
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.signals import user_logged_in
@@ -58,4 +61,15 @@ def change_password(user: User, password: str) -> None:
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
-        revoke_tokens(user)
+
+
+def revoke_old_tokens(instance: User, created: bool, update_fields: Collection[str] | None, **_signal: Any) -> None:
+    """Receiver: whoever changes a password (staff, a command, the owner), tokens issued under the old one end.
+
+    A hash that Django upgrades at sign-in is no new password, and keeps them.
+    """
+    if created or (update_fields is not None and "password" not in update_fields):
+        return
+    # Django keeps a new raw password until it is saved; an unusable one has none.
+    if instance._password is not None or not instance.has_usable_password():
+        revoke_tokens(instance)

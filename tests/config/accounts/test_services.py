@@ -3,9 +3,12 @@
 import threading
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
 
 from config.accounts import services
 from config.accounts.exceptions import EmailTaken
@@ -56,6 +59,45 @@ def test_staff_add_a_person_by_address(staff):
     assert added.check_password(PASSWORD)
     again = staff.post(reverse("admin:accounts_user_add"), typed)
     assert "email" in again.context["adminform"].form.errors
+
+
+NEW_PASSWORD = "another-long-password-1"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD},
+        {"usable_password": "false", "unset-password": "1"},
+    ],
+)
+def test_a_password_set_by_staff_signs_the_person_out_everywhere(staff, typed, django_capture_on_commit_callbacks):
+    person = UserFactory(email="maria@example.com")
+    app = APIClient(headers={"authorization": f"Token {Token.objects.create(user=person).key}"})
+    browser = Client()
+    browser.post(reverse("accounts:sign_in"), {"email": person.email, "password": PASSWORD})
+    assert [app.get("/api/v1/me/").status_code, browser.get("/api/v1/me/").status_code] == [200, 200]
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = staff.post(reverse("admin:auth_user_password_change", args=[person.pk]), typed)
+    assert answer.status_code == 302, answer.context["form"].errors
+    assert [app.get("/api/v1/me/").status_code, browser.get("/api/v1/me/").status_code] == [401, 401]
+
+
+def test_a_password_set_by_command_revokes_tokens(db, monkeypatch):
+    person = UserFactory(email="maria@example.com")
+    Token.objects.create(user=person)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: NEW_PASSWORD)
+    call_command("changepassword", person.email)
+    assert not Token.objects.exists()
+
+
+def test_tokens_outlive_a_sign_in_that_upgrades_the_hash(db, settings):
+    person = UserFactory(email="maria@example.com")
+    token = Token.objects.create(user=person)
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *settings.PASSWORD_HASHERS]
+    assert services.issue_token(None, services.check_credentials(None, person.email, PASSWORD)) == token.key
+    person.refresh_from_db()
+    assert person.password.startswith("pbkdf2")
 
 
 def test_staff_see_and_change_a_person(staff):
