@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from config.formats import one_line
 from config.number_fields import CountField
 from shipping import postal_codes
 from shipping.exceptions import InvalidPostalCode
@@ -25,7 +26,12 @@ class PostalCodeField(forms.CharField):
     )
 
     def __init__(self) -> None:
-        super().__init__(label=_("CEP (postal code)"), max_length=20, error_messages={"required": CEP_REQUIRED})
+        super().__init__(
+            label=_("CEP (postal code)"),
+            max_length=20,
+            validators=[one_line],
+            error_messages={"required": CEP_REQUIRED},
+        )
 
     def clean(self, value: object) -> str:
         text = super().clean(value)

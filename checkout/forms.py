@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.forms import PostalCodeField
 from cart.snapshot import CartSnapshot
+from config.formats import one_line
 from shipping import postal_codes
 from shipping.addresses import Address
 from shipping.exceptions import InvalidPostalCode
@@ -30,6 +31,7 @@ def text_field(label: Any, max_length: int, autocomplete: str, missing: Any = No
     return forms.CharField(
         label=label,
         max_length=max_length,
+        validators=[one_line],
         required=bool(missing),
         error_messages={"required": missing} if missing else None,
         widget=forms.TextInput(attrs=attrs),
@@ -55,6 +57,7 @@ class DeliveryForm(forms.Form):
 
     email = forms.EmailField(
         label=_("E-mail"),
+        max_length=254,
         help_text=_("For the confirmation and the tracking link."),
         error_messages={
             "required": _("Enter your e-mail. We will send the confirmation there."),
@@ -85,6 +88,7 @@ class DeliveryForm(forms.Form):
         label=_("Phone"),
         required=False,
         max_length=20,
+        validators=[one_line],
         help_text=_("Only for the courier, if they cannot find you."),
         widget=forms.TextInput(attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel-national"}),
     )
@@ -162,6 +166,7 @@ class FindOrderForm(forms.Form):
     )
     email = forms.EmailField(
         label=_("E-mail"),
+        max_length=254,
         error_messages={
             "required": _("Enter the e-mail you used for the order."),
             "invalid": _("This e-mail looks incomplete. It should look like name@example.com."),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from config.accounts import services
 from config.accounts.exceptions import EmailTaken, WrongCredentials
 from config.accounts.models import User
+from config.formats import one_line
 
 MAX_PASSWORD_LENGTH = 256
 
@@ -41,6 +42,7 @@ class SignUpForm(forms.Form):
     full_name = forms.CharField(
         label=_("Full name"),
         max_length=120,
+        validators=[one_line],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": _("Enter your name as it should appear on the parcel.")},
     )

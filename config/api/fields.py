@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from config.formats import NOT_ONE_LINE, is_one_line
 from config.money import round_money
 
 MONEY_PATTERN = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
@@ -39,7 +40,7 @@ class Input(serializers.Serializer[Any]):
 class Text(serializers.CharField):
     """A JSON string on one line; numbers are refused. If it may be blank, null means empty."""
 
-    default_error_messages = {"control": _("Write this on one line, without control characters.")}
+    default_error_messages = {"control": NOT_ONE_LINE}
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is None and self.allow_blank:
@@ -50,7 +51,7 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         value = super().to_internal_value(data)
-        if any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in value):
+        if not is_one_line(value):
             self.fail("control")
         return value
 

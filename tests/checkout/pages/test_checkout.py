@@ -144,6 +144,27 @@ class TestContact:
         checkout_of(visitor, product).send("/checkout/contact/", **{**TYPED, "phone": phone})
         assert Cart.objects.get().phone in ("11987654321", "1133334444", "")
 
+    @pytest.mark.parametrize(
+        ("field", "typed"),
+        [
+            ("email", f"{'a' * 243}@example.com"),
+            ("name", "Ana\r\nSouza"),
+            ("street", "Avenida\x07Paulista"),
+            ("phone", "(11)\n98765-4321"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused_at_its_field(
+        self, visitor: Visitor, product: Product, field: str, typed: str
+    ) -> None:
+        page = checkout_of(visitor, product).send("/checkout/contact/", **{**TYPED, field: typed})
+        assert page.status == 422
+        assert f'id="id_{field}_error"' in page.html
+
+    def test_the_longest_email_fits(self, visitor: Visitor, product: Product) -> None:
+        longest = f"{'a' * 64}@{'b' * 61}.{'c' * 61}.{'d' * 61}.com"[:254]
+        checkout_of(visitor, product).send("/checkout/contact/", **{**TYPED, "email": longest})
+        assert Cart.objects.get().email == longest
+
     def test_fields_set_input_mode_and_autocomplete(self, visitor: Visitor, product: Product) -> None:
         html = checkout_of(visitor, product).html
         for name, token in {
