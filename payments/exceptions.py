@@ -51,3 +51,11 @@ class InvalidSignature(Refusal):
     code = "invalid_signature"
     status = 400
     message = _("The signature of this message is not valid.")
+
+
+class MalformedEvent(Refusal):
+    """The webhook is signed by the provider, but is no event that we can read."""
+
+    code = "malformed_event"
+    status = 400
+    message = _("This message is signed, but it is no event that can be read.")

@@ -5,17 +5,25 @@ from collections.abc import Collection
 from django.db.models import F
 from django.utils import timezone
 
+from payments.exceptions import MalformedEvent
 from payments.gateways import gateway
 from payments.gateways.base import ProviderEvent
 from payments.models import PaymentAttempt, WebhookEvent
 
+# The width of the columns; the provider promises no id beyond it.
+MAX_IDENTIFIER = 255
+
 
 def store_webhook(provider: str, raw: bytes, signature: str) -> WebhookEvent:
-    """Verify a webhook on its raw body and store it once, without secrets. Raises InvalidSignature.
+    """Verify a webhook on its raw body and store it once, without secrets.
+
+    Raises InvalidSignature, and MalformedEvent for a signed message that is no event.
 
     Acknowledge it only afterwards: a stored event is settled whether it comes before its order exists or days late.
     """
     parsed = gateway().parse_webhook(raw, signature)
+    if max(len(parsed.event_id), len(parsed.provider_reference)) > MAX_IDENTIFIER:
+        raise MalformedEvent
     event, _created = WebhookEvent.objects.get_or_create(
         provider=provider,
         event_id=parsed.event_id,

@@ -146,7 +146,7 @@ class Gateway(Protocol):
         its outcome. Raises PaymentUnavailable during iteration."""
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
-        """Verify and parse a webhook. Raises InvalidSignature. No network."""
+        """Verify and parse a webhook. Raises InvalidSignature, and MalformedEvent for what is signed. No network."""
 
     def read_event(self, payload: dict[str, Any]) -> ProviderEvent:
         """Parse a stored event that was verified on receipt. No network."""

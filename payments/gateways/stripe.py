@@ -29,7 +29,14 @@ from payments.gateways.base import (
     RefundOutcome,
     RefundRequest,
 )
-from payments.gateways.stripe_documents import PLACEHOLDER, decline_of, event_of, outcome_of_intent
+from payments.gateways.stripe_documents import (
+    PLACEHOLDER,
+    decline_of,
+    event_of,
+    outcome_of_intent,
+    parse_event,
+    storable,
+)
 from payments.gateways.stripe_errors import NothingSent, failure_of, unavailable
 from payments.metrics import payment_call
 
@@ -165,10 +172,10 @@ class StripeGateway:
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
         try:
-            event = self._client.construct_event(raw, signature, self._webhook_secret, SIGNATURE_TOLERANCE_SECONDS)
-            return event_of(_plain(event))
-        except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError) as error:
+            stripe.WebhookSignature.verify_header(raw, signature, self._webhook_secret, SIGNATURE_TOLERANCE_SECONDS)
+        except (stripe.SignatureVerificationError, ValueError, TypeError) as error:
             raise InvalidSignature from error
+        return parse_event(raw)
 
     def read_event(self, payload: dict[str, Any]) -> ProviderEvent:
         return event_of(payload)
@@ -321,7 +328,7 @@ def _outcome_of_answer(error: stripe.StripeError, what: str) -> Outcome:
 def _error_document(error: stripe.StripeError) -> dict[str, Any]:
     body = error.json_body
     document = body.get("error") if isinstance(body, dict) else None
-    return document if isinstance(document, dict) else {}
+    return storable(document) if isinstance(document, dict) else {}
 
 
 def _refund_outcome(refund: dict[str, Any]) -> RefundOutcome:
@@ -334,5 +341,5 @@ def _refund_outcome(refund: dict[str, Any]) -> RefundOutcome:
 
 
 def _plain(document: stripe.StripeObject) -> dict[str, Any]:
-    """The SDK's object as plain JSON."""
-    return dict(document.to_dict())
+    """The SDK's object as plain JSON that PostgreSQL can store."""
+    return dict(storable(document.to_dict()))

@@ -1,10 +1,14 @@
 """Parsing of Stripe's payment intents and events (plain JSON) into outcomes."""
 
+import json
+import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from config.money import ZERO, from_minor_units
+from payments.exceptions import MalformedEvent
 from payments.gateways.base import Action, Outcome, ProviderEvent
 
 Document = dict[str, Any]
@@ -17,6 +21,9 @@ _PRIVATE = frozenset({
     "client_secret", "billing_details", "shipping", "receipt_email", "receipt_url", "customer_details",
     "payment_method_details", "payment_method", "charges", "receipt_number",
 })  # fmt: skip
+
+# What JSON may escape and PostgreSQL cannot store: NUL, and halves of surrogate pairs.
+_UNSTORABLE = re.compile("[\\x00\\ud800-\\udfff]")
 
 # Other events, such as `payment_intent.created`, say nothing about the outcome.
 _OUTCOME_EVENTS = frozenset(
@@ -60,6 +67,17 @@ def _action_of(next_action: Document) -> Action | None:
     return None
 
 
+def parse_event(raw: bytes) -> ProviderEvent:
+    """Parse the body of a verified event. Raises MalformedEvent if it has another shape."""
+    try:
+        event = storable(json.loads(raw))
+        if not all(isinstance(event[name], str) and event[name] for name in ("id", "type")):
+            raise MalformedEvent
+        return event_of(event)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise MalformedEvent from error
+
+
 def event_of(event: Document) -> ProviderEvent:
     """Parse a verified event. Its outcome is the intent's state when the event was created; later ones may differ."""
     subject = event["data"]["object"]
@@ -92,3 +110,15 @@ def without_private_data(value: Any) -> Any:
     if isinstance(value, list):
         return [without_private_data(item) for item in value]
     return value
+
+
+def storable(value: Any) -> Any:
+    """`value` as PostgreSQL's jsonb can hold it: U+FFFD stands for what it refuses in texts, at any depth."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    # JSON has no NaN and no infinity, but Python reads them: from 1e999, for example.
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
