@@ -1,4 +1,4 @@
-"""The shop's middleware: health probes, the charset check, and instrumentation of every request."""
+"""The shop's middleware: health probes, checks of charset and characters, and instrumentation of every request."""
 
 import re
 import time
@@ -46,6 +46,37 @@ class Probes:
             return probe(request)
         except Http404:
             return HttpResponseNotFound()
+
+
+class NoNulInCookies:
+    """Ignores cookies with NUL, which a quoted cookie can hold (`\\000`) and PostgreSQL cannot compare with anything.
+
+    Must come before SessionMiddleware. The browser could not remove such a cookie if its request were refused.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
+            del request.COOKIES[name]
+        return self.get_response(request)
+
+
+class NoNulInAddress:
+    """Refuses an address with NUL in its path or query: a lookup with it would fail in PostgreSQL.
+
+    Forms and the API's fields refuse it themselves. Must come after LocaleMiddleware, for the language of its message.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        query = request.META.get("QUERY_STRING", "")
+        if "\0" in request.path_info or "%00" in query or "\0" in query:
+            raise BadRequest(_("Remove the NUL character from the address."))
+        return self.get_response(request)
 
 
 class OnlyUtf8:

@@ -97,11 +97,16 @@ def _example(refusal: Refusal, code: str) -> OpenApiExample:
 # --- Post-processing of the whole document ----------------------------------------------------------------------------
 
 _BODY = (
-    problems.Malformed,
     problems.TooLarge,
     problems.UnsupportedMediaType,
 )
-_ANY = (problems.NotAuthenticated, problems.NotAcceptable, problems.RateLimited, problems.Unavailable)
+_ANY = (
+    problems.Malformed,
+    problems.NotAuthenticated,
+    problems.NotAcceptable,
+    problems.RateLimited,
+    problems.Unavailable,
+)
 _METHODS = {"get", "put", "post", "patch", "delete"}
 
 

@@ -17,7 +17,7 @@ CHARSETS = [
     "latin-1", "cp1252", "utf-7", "utf-8-sig", "utf-16", "utf-32", "shift_jis", "no-such", "x" * 4000,
 ]  # fmt: skip
 FORM = "application/x-www-form-urlencoded"
-QUERY = "?search=caf%C3%A9&a=%FF%00"
+QUERY = "?search=caf%C3%A9&a=%FF"
 
 
 def answers(server: http.client.HTTPConnection, method: str, path: str, kind: str) -> Iterator[tuple[str, int, str]]:

@@ -48,7 +48,7 @@ class TestOne:
         placed, other = order(), order()
         assert_problem(app.get(f"orders/{placed.number}/", order_token=other.token), 404, "not_found")
 
-    @pytest.mark.parametrize("number", ["0000000000", "1", "x" * 11, "%00" * 10, "AAAAAAAAA-"])
+    @pytest.mark.parametrize("number", ["0000000000", "1", "x" * 11, "AAAAAAAAA-"])
     def test_an_unknown_order(self, app: App, number: str) -> None:
         assert_problem(app.get(f"orders/{number}/"), 404, "not_found")
 

@@ -66,9 +66,7 @@ def test_the_response_does_not_reveal_who_has_an_account(visitor, make, mailoutb
     assert mailoutbox == []
 
 
-@pytest.mark.parametrize(
-    "path", ["password/x/y/", "password/MQ/set-password/", "password/%00/%00/", "password/MQ/a-b/"]
-)
+@pytest.mark.parametrize("path", ["password/x/y/", "password/MQ/set-password/", "password/MQ/a-b/"])
 def test_an_invalid_link_is_explained(visitor, person, path):
     page = visitor.get(reverse("accounts:sign_in").replace("sign-in/", path))
     assert page.status_code == 200

@@ -97,7 +97,7 @@ def test_a_session_needs_its_csrf_token(user: Any) -> None:
     assert_problem(answer, 403, "permission_denied")
 
 
-@pytest.mark.parametrize("path", ["", "nothing/", "carts/x/y/z/", "products", "%00/", "orders/1/2/"])
+@pytest.mark.parametrize("path", ["", "nothing/", "carts/x/y/z/", "products", "orders/1/2/"])
 def test_an_unknown_path(app: App, path: str) -> None:
     answer = app.get(path)
     if answer.status_code == 301:
