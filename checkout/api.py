@@ -19,6 +19,7 @@ import cart.converters  # noqa: F401  registers itself
 import checkout.converters  # noqa: F401  registers itself
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
 from checkout.exceptions import (
+    IdempotencyKeyInvalid,
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
     OrderNotFound,
@@ -195,7 +196,7 @@ class Checkout(PrivateView):
                 OrderSerializer, description="The order awaits payment: a shopper's action, Pix, or the bank's answer."
             ),
             **refusals(
-                IdempotencyKeyRequired, PaymentDeclined, CartNotFound,
+                IdempotencyKeyRequired, IdempotencyKeyInvalid, PaymentDeclined, CartNotFound,
                 InsufficientStock([{"sku": "CANECA-AGATA-AZUL", "requested": 2, "available": 1}]),
                 PriceChanged(expected=Decimal("109.80"), total=Decimal("119.80")),
                 ShippingQuoteExpired(reason="expired"), CartEmpty, CartClosed, AddressRequired, ShippingRequired,

@@ -43,6 +43,13 @@ class IdempotencyKeyRequired(Refusal):
     message = _("Send an Idempotency-Key header so that a retry cannot place the order twice.")
 
 
+class IdempotencyKeyInvalid(Refusal):
+    code = "idempotency_key_invalid"
+    status = 400
+    title = _("The Idempotency-Key is not valid")
+    message = _("An Idempotency-Key has at most 255 characters and no NUL. Send a shorter one, such as a UUID.")
+
+
 class IdempotencyKeyReused(Refusal):
     code = "idempotency_key_reused"
     status = 422

@@ -17,7 +17,7 @@ from typing import Any
 from django.utils import timezone
 
 from cart.exceptions import CheckoutInProgress
-from checkout.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused, RequestOvertaken
+from checkout.exceptions import IdempotencyKeyInvalid, IdempotencyKeyRequired, IdempotencyKeyReused, RequestOvertaken
 from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
 
@@ -51,11 +51,13 @@ def answer_once(
     that it is given. If the first request was abandoned after it placed an order, `recover` gets that order's number,
     and `run` is called only if `recover` returns None.
 
-    Raises IdempotencyKeyRequired, IdempotencyKeyReused, CheckoutInProgress while the first request is running,
-    CartNotFound, and whatever `run` and `recover` raise. Must not be called inside a transaction.
+    Raises IdempotencyKeyRequired, IdempotencyKeyInvalid, IdempotencyKeyReused, CheckoutInProgress while the first
+    request is running, CartNotFound, and whatever `run` and `recover` raise. Must not be called inside a transaction.
     """
-    if not key or len(key) > KEY_LENGTH or "\0" in key:
+    if not key:
         raise IdempotencyKeyRequired
+    if len(key) > KEY_LENGTH or "\0" in key:
+        raise IdempotencyKeyInvalid
     fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
     entry, created = _acquire(cart_token, user_id, key, fingerprint)
     if entry.response_status is not None:

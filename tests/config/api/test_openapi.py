@@ -130,7 +130,8 @@ def test_every_refusal_of_the_checkout_is_documented() -> None:
     answers = document.raw_schema["paths"]["/api/v1/carts/{id}/checkout/"]["post"]["responses"]
     descriptions = {status: answer["description"] for status, answer in answers.items()}
     for status, code in [
-        ("400", "idempotency_key_required"), ("400", "invalid"), ("402", "payment_declined"), ("404", "not_found"),
+        ("400", "idempotency_key_required"), ("400", "idempotency_key_invalid"),
+        ("400", "invalid"), ("402", "payment_declined"), ("404", "not_found"),
         ("409", "insufficient_stock"), ("409", "price_changed"), ("409", "shipping_quote_expired"),
         ("409", "cart_empty"), ("409", "cart_closed"), ("409", "address_required"), ("409", "shipping_required"),
         ("409", "checkout_in_progress"), ("422", "invalid"), ("422", "idempotency_key_reused"),
