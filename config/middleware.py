@@ -9,8 +9,10 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
+from django.middleware.common import CommonMiddleware
 from django.utils.translation import gettext_lazy as _
 
+from config.api.problems import API_ROOT, SlashMissing
 from config.telemetry import exposition, health, logs, tracing
 from config.telemetry.metrics import request_statements, web_threads_busy
 from config.telemetry.request_cost import RequestCost, measuring
@@ -93,6 +95,18 @@ class OnlyUtf8:
         if claimed.lower() not in _UTF8 and request.method not in ("GET", "HEAD"):
             raise BadRequest(_("Send the body in UTF-8."))
         return self.get_response(request)
+
+
+class SlashRedirects(CommonMiddleware):
+    """Redirects an address that lacks its last slash, as Django does; under `/api/` for safe methods only.
+
+    Clients follow a 301 with GET and without the body, so that other requests would end as something else.
+    """
+
+    def get_full_path_with_slash(self, request: HttpRequest) -> str:
+        if request.path.startswith(API_ROOT) and request.method not in ("GET", "HEAD", "OPTIONS"):
+            raise SlashMissing(request.get_full_path(force_append_slash=True))
+        return super().get_full_path_with_slash(request)
 
 
 class Observe:

@@ -108,6 +108,14 @@ class Unavailable(Refusal):
         super().__init__(retry_after=2)
 
 
+class SlashMissing(Http404):
+    """The address would be one with a slash at its end; `address` is that one."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(_("There is nothing at this address. Send the request to %(address)s.") % {"address": address})
+
+
 _BY_STATUS: dict[int, type[Refusal]] = {
     kind.status: kind
     for kind in (
@@ -247,7 +255,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler404`: likewise."""
     if not request.path.startswith(API_ROOT):
         return defaults.page_not_found(request, exception)
-    return refuse(NotFound())
+    return refuse(NotFound(str(exception)) if isinstance(exception, SlashMissing) else NotFound())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

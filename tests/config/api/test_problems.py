@@ -106,6 +106,19 @@ def test_an_unknown_path(app: App, path: str) -> None:
         assert_problem(answer, 404, "not_found")
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_an_address_that_lacks_its_slash(app: App, method: str) -> None:
+    problem = assert_problem(app.raw(method, "carts?a=1", b"{}"), 404, "not_found")
+    assert problem["detail"] == "There is nothing at this address. Send the request to /api/v1/carts/?a=1."
+    assert_problem(app.raw(method, "nothing", b"{}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_reading_is_redirected_to_the_slash(app: App, method: str) -> None:
+    answer = app.raw(method, "products?page=2", b"")
+    assert (answer.status_code, answer.headers["Location"]) == (301, "/api/v1/products/?page=2")
+
+
 def test_a_host_that_is_not_allowed(app: App) -> None:
     assert_problem(app.get("products/", host="evil.example"), 400, "invalid")
 
