@@ -71,5 +71,5 @@ def revoke_old_tokens(instance: User, created: bool, update_fields: Collection[s
     if created or (update_fields is not None and "password" not in update_fields):
         return
     # Django keeps a new raw password until it is saved; an unusable one has none.
-    if instance._password is not None or not instance.has_usable_password():
+    if getattr(instance, "_password", None) is not None or not instance.has_usable_password():
         revoke_tokens(instance)
