@@ -102,7 +102,6 @@ def test_a_closed_account_cannot_sign_in(visitor):
         SIGN_IN,
         f"{SIGN_UP}?next=/",
         SIGN_OUT,
-        "\x00",
     ],
 )
 @pytest.mark.parametrize("entrance", [SIGN_IN, SIGN_UP])
