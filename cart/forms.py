@@ -5,8 +5,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from config.formats import one_line
-from config.number_fields import CountField
+from config.form_fields import CountField, one_line
 from shipping import postal_codes
 from shipping.exceptions import InvalidPostalCode
 

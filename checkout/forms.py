@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.forms import PostalCodeField
 from cart.snapshot import CartSnapshot
-from config.formats import one_line
+from config.form_fields import one_line
 from shipping import postal_codes
 from shipping.addresses import Address
 from shipping.exceptions import InvalidPostalCode

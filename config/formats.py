@@ -1,4 +1,4 @@
-"""Formats money, dates, postal codes and telephone numbers in the reader's language; checks lines of text."""
+"""Formats money, dates, postal codes and telephone numbers in the reader's language."""
 
 import datetime as dt
 from decimal import Decimal
@@ -7,15 +7,11 @@ from functools import lru_cache
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, to_locale
-from django.utils.translation import gettext_lazy as _
 
 # A non-breaking space after the symbol in every language, as is usual in Brazil.
 MONEY_PATTERN = "¤\u00a0#,##0.00"
-
-NOT_ONE_LINE = _("Write this on one line, without control characters.")
 
 
 def _locale() -> Locale:
@@ -86,14 +82,3 @@ def day(moment: dt.datetime | dt.date | None) -> str:
         return ""
     local = timezone.localtime(moment) if isinstance(moment, dt.datetime) else moment
     return format_date(local, "long", locale=_locale())
-
-
-def is_one_line(text: str) -> bool:
-    """Whether `text` has neither line breaks nor other control characters."""
-    return not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text)
-
-
-def one_line(text: str) -> None:
-    """Validator of form fields whose text is kept: the rule that the API's `Text` has."""
-    if not is_one_line(text):
-        raise ValidationError(NOT_ONE_LINE, code="control")

@@ -27,7 +27,7 @@ from config.backoffice.base import (
 )
 from config.backoffice.exports import Exported
 from config.db.statuses import BAD, BUSY, GOOD
-from config.number_fields import CountField
+from config.form_fields import CountField
 from inventory import services
 from inventory.models import Category, Product, Reservation, ReservationLine, ReservationStatus, Stock, Warehouse
 

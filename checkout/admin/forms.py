@@ -7,9 +7,9 @@ from uuid import uuid4
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from config.form_fields import MoneyField
 from config.formats import money
 from config.money import CENT
-from config.number_fields import MoneyField
 
 
 def new_key() -> str:

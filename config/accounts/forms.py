@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from config.accounts import services
 from config.accounts.exceptions import EmailTaken, WrongCredentials
 from config.accounts.models import User
-from config.formats import one_line
+from config.form_fields import one_line
 
 MAX_PASSWORD_LENGTH = 256
 

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.formats import NOT_ONE_LINE, is_one_line
+from config.form_fields import NOT_ONE_LINE, is_one_line
 from config.money import round_money
 
 MONEY_PATTERN = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"

@@ -25,8 +25,8 @@ from config.audit import events
 from config.audit import services as audit
 from config.db.statuses import QUIET, StatusChoices
 from config.exceptions import Refusal
+from config.form_fields import CountField, MoneyField
 from config.formats import money
-from config.number_fields import CountField, MoneyField
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

@@ -1,7 +1,8 @@
-"""Form fields for numbers that people type, read alike in every language; what can be read in two ways is refused.
+"""Form fields and checks for what people type: numbers that read alike in every language, and text on one line.
 
-Django's own fields are not enough: with `localize` they drop the language's group sign wherever it stands, so that
-`10,50` typed in English is 1050; and a browser's number input drops the signs of other languages while they are typed.
+For numbers Django's own fields are not enough: with `localize` they drop the language's group sign wherever it stands,
+so that `10,50` typed in English is 1050; and a browser's number input drops the signs of other languages while they are
+typed. What can be read in two ways is refused.
 """
 
 import re
@@ -12,6 +13,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
+
+NOT_ONE_LINE = _("Write this on one line, without control characters.")
 
 _DECIMALS = 2
 _PLAIN = re.compile(r"(-?[0-9]+)(?:[.,]([0-9]+))?")
@@ -88,3 +91,14 @@ class CountField(forms.IntegerField):
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return {**super().widget_attrs(widget), "inputmode": "numeric"}
+
+
+def is_one_line(text: str) -> bool:
+    """Whether `text` has neither line breaks nor other control characters."""
+    return not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text)
+
+
+def one_line(text: str) -> None:
+    """Validator of form fields whose text is kept: the rule that the API's `Text` has."""
+    if not is_one_line(text):
+        raise ValidationError(NOT_ONE_LINE, code="control")

@@ -15,7 +15,7 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.number_fields import CountField, MoneyField
+from config.form_fields import CountField, MoneyField
 
 LANGUAGES = ("en", "pt-br")
 money = MoneyField(max_digits=12)
