@@ -3,11 +3,9 @@
 `carrier` points the settings at it, with no faults and its circuit closed. Tests without the fixture have no carrier.
 """
 
-import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 
 from config.resilience.breakers import breaker
+from tests.support.stand_in import call_control
 
 TOKEN = "carrier-token"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -76,11 +75,7 @@ class StandInCarrier:
         return question
 
     def _call(self, method: str, what: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
-        data = json.dumps(document).encode() if document is not None else None
-        request = urllib.request.Request(f"{self.base_url}/_sandbox/{what}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
+        return call_control(self.base_url, method, what, document)
 
 
 @contextmanager

@@ -4,7 +4,6 @@
 to the test, which may kill and restart it.
 """
 
-import json
 import subprocess
 import sys
 import urllib.error
@@ -17,6 +16,7 @@ import pytest
 from django.conf import settings as project_settings
 
 from config.resilience.breakers import breaker
+from tests.support.stand_in import call_control
 
 SECRET_KEY = "sk_test_sandbox"
 PUBLISHABLE_KEY = "pk_test_sandbox"
@@ -132,11 +132,7 @@ class Sandbox:
                 return False
 
     def _call(self, method: str, what: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
-        data = json.dumps(document).encode() if document is not None else None
-        request = urllib.request.Request(f"{self.base_url}/_sandbox/{what}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
+        return call_control(self.base_url, method, what, document)
 
 
 def _without_redirects() -> urllib.request.OpenerDirector:
