@@ -8,13 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl
 
 from payments.sandbox import intents, payment_methods, refunds
-from payments.sandbox.lifecycle import Context, public
+from payments.sandbox.lifecycle import Context
 from payments.sandbox.store import Document, Store
-from payments.sandbox.wire import ApiError, Params, invalid, parse_form
+from payments.sandbox.wire import ApiError, Params, invalid, parse_form, public
 
 Handler = Callable[..., Document]
 
@@ -144,25 +143,3 @@ def _api_key(authorization: str) -> str:
         except (binascii.Error, UnicodeDecodeError):
             return ""
     return ""
-
-
-def ledger(store: Store) -> dict[str, Any]:
-    """The sandbox's totals in minor units, for balance checks."""
-    statuses: dict[str, int] = {}
-    captured = 0
-    orders: dict[str, int] = {}
-    for intent in store.all("payment_intent"):
-        statuses[intent["status"]] = statuses.get(intent["status"], 0) + 1
-        captured += intent["amount_received"]
-        if intent["amount_received"]:
-            order = str(intent["metadata"].get("order", ""))
-            orders[order] = orders.get(order, 0) + 1
-    refunded = sum(refund["amount"] for refund in store.all("refund"))
-    return {
-        "captured": captured,
-        "refunded": refunded,
-        "balance": captured - refunded,
-        "intents": statuses,
-        "charged_orders": len(orders),
-        "orders_charged_twice": sorted(order for order, charges in orders.items() if charges > 1),
-    }

@@ -6,16 +6,18 @@ GET  events                   all events, with their number of tries
 POST events/{id}/redeliver    deliver again
 POST webhooks                 {"url", "secret"}: set where events are delivered
 POST clock                    {"advance_seconds"}: move the sandbox's clock forward
+POST intents/bulk             {"count", "created_from", "created_to", "captured", "amount", "metadata", "events"}:
+                              intents of another application, which the ledger counts apart
 POST reset                    delete everything, clear all faults
 """
 
 import re
 from collections.abc import Callable
 
-from payments.sandbox import lifecycle
-from payments.sandbox.api import ledger
+from payments.sandbox import bulk, lifecycle
 from payments.sandbox.faults import KINDS
 from payments.sandbox.handler import Handler
+from payments.sandbox.ledger import ledger
 from payments.sandbox.wire import invalid
 
 _REDELIVER = re.compile(r"/_sandbox/events/(\w+)/redeliver")
@@ -94,6 +96,13 @@ def _clock(handler: Handler) -> None:
     handler.send_json(200, {"now": now})
 
 
+def _bulk(handler: Handler) -> None:
+    document, store = handler.json(), handler.application.store
+    with store.transaction():
+        made = bulk.add_foreign_intents(store, document)
+    handler.send_json(200, made)
+
+
 def _reset(handler: Handler) -> None:
     store = handler.application.store
     handler.application.faults.clear()
@@ -115,5 +124,6 @@ _ROUTES: dict[tuple[str, str], Callable[[Handler], None]] = {
     ("GET", "/_sandbox/events"): _events,
     ("POST", "/_sandbox/webhooks"): _webhooks,
     ("POST", "/_sandbox/clock"): _clock,
+    ("POST", "/_sandbox/intents/bulk"): _bulk,
     ("POST", "/_sandbox/reset"): _reset,
 }

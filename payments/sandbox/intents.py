@@ -5,8 +5,9 @@ All functions run inside the store's transaction.
 
 from payments.sandbox import lifecycle
 from payments.sandbox.lifecycle import Context
+from payments.sandbox.lists import listing
 from payments.sandbox.store import Document, new_id
-from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, required
+from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, public, required
 
 SMALLEST_AMOUNT = 50
 CANCELLABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"})
@@ -28,7 +29,7 @@ def create(context: Context, params: Params) -> Document:
         raise invalid("Amount must be no more than 999,999.99.", param="amount", code="amount_too_large")
     if len(currency) != 3 or not currency.isalpha():
         raise invalid(f"Invalid currency: {currency}.", param="currency")
-    intent = _new(context, params, amount, currency)
+    intent = new(params, amount, currency, created=context.store.now())
     context.store.add("payment_intent", intent)
     return lifecycle.confirm(context, intent, params) if boolean(params, "confirm") else intent
 
@@ -70,19 +71,7 @@ def retrieve(context: Context, _params: Params, identifier: str) -> Document:
 
 
 def list_(context: Context, params: Params) -> Document:
-    limit = integer(params, "limit") or 10
-    if not 1 <= limit <= 100:
-        raise invalid("The limit must be between 1 and 100.", param="limit")
-    after = params.get("starting_after")
-    intents, more = context.store.page(
-        "payment_intent", limit=limit, after=after or None, created=_created_range(params)
-    )
-    return {
-        "object": "list",
-        "url": "/v1/payment_intents",
-        "has_more": more,
-        "data": [lifecycle.public(i) for i in intents],
-    }
+    return listing(context.store, params, "payment_intent", url="/v1/payment_intents")
 
 
 def unexpected_state(intent: Document, verb: str) -> ApiError:
@@ -91,11 +80,12 @@ def unexpected_state(intent: Document, verb: str) -> ApiError:
         "invalid_request_error",
         f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}.",
         code="payment_intent_unexpected_state",
-        payment_intent=lifecycle.public(intent),
+        payment_intent=public(intent),
     )
 
 
-def _new(context: Context, params: Params, amount: int, currency: str) -> Document:
+def new(params: Params, amount: int, currency: str, *, created: int) -> Document:
+    """An intent that waits for a payment method, not yet stored."""
     identifier = new_id("pi")
     return {
         "id": identifier,
@@ -108,7 +98,7 @@ def _new(context: Context, params: Params, amount: int, currency: str) -> Docume
         "capture_method": _choice(params, "capture_method", ("automatic", "manual", "automatic_async")),
         "client_secret": f"{identifier}_secret_{new_id('s')[2:]}",
         "confirmation_method": "automatic",
-        "created": context.store.now(),
+        "created": created,
         "currency": currency,
         "customer": None,
         "description": params.get("description"),
@@ -129,18 +119,3 @@ def _choice(params: Params, name: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise invalid(f"Invalid {name}: must be one of {', '.join(choices)}.", param=name)
     return str(value)
-
-
-def _created_range(params: Params) -> tuple[int, int]:
-    created = params.get("created")
-    if isinstance(created, str):
-        moment = integer(params, "created") or 0
-        return moment, moment
-    bounds = mapping(params, "created")
-    low = max(integer(bounds, "gte") or 0, (integer(bounds, "gt") or -1) + 1)
-    high = min(_or(integer(bounds, "lte"), 2**53), _or(integer(bounds, "lt"), 2**53 + 1) - 1)
-    return low, high
-
-
-def _or(value: int | None, otherwise: int) -> int:
-    return otherwise if value is None else value

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from payments.sandbox import payment_methods, pix
 from payments.sandbox.cards import TestCard
 from payments.sandbox.store import Document, Store, new_id
-from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, missing, required
+from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, missing, public, required
 
 PIX_SECONDS = (60, 1_209_600)
 DEFAULT_PIX_SECONDS = 14_400
@@ -124,11 +124,6 @@ def get(context: Context, identifier: str) -> Document:
     if intent is None:
         raise missing("payment_intent", identifier, param="intent")
     return intent
-
-
-def public(document: Document) -> Document:
-    """The document as the API returns it."""
-    return {key: value for key, value in document.items() if key != "_sandbox"}
 
 
 def return_address(intent: Document) -> str:

@@ -1,6 +1,7 @@
 """Refunds of payment intents. All functions run inside the store's transaction."""
 
-from payments.sandbox.lifecycle import Context, public
+from payments.sandbox.lifecycle import Context
+from payments.sandbox.lists import listing
 from payments.sandbox.store import Document, new_id
 from payments.sandbox.wire import Params, integer, invalid, mapping, missing, required
 
@@ -51,13 +52,7 @@ def retrieve(context: Context, _params: Params, identifier: str) -> Document:
 
 
 def list_(context: Context, params: Params) -> Document:
-    limit = integer(params, "limit") or 10
-    if not 1 <= limit <= 100:
-        raise invalid("The limit must be between 1 and 100.", param="limit")
-    refunds, more = context.store.page(
-        "refund", limit=limit, after=params.get("starting_after") or None, parent=params.get("payment_intent") or None
-    )
-    return {"object": "list", "url": "/v1/refunds", "has_more": more, "data": [public(refund) for refund in refunds]}
+    return listing(context.store, params, "refund", url="/v1/refunds", parent=params.get("payment_intent") or None)
 
 
 def refunded(context: Context, intent: Document) -> int:

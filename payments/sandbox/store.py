@@ -8,12 +8,16 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+
+EVER = (0, 2**53)
+# The parent of documents that another application on the same account made.
+FOREIGN = "another_application"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -21,7 +25,8 @@ CREATE TABLE IF NOT EXISTS documents (
     parent TEXT, body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS documents_listed ON documents (kind, created, seq);
-CREATE INDEX IF NOT EXISTS documents_of_parent ON documents (parent) WHERE parent IS NOT NULL;
+DROP INDEX IF EXISTS documents_of_parent;
+CREATE INDEX IF NOT EXISTS documents_by_parent ON documents (parent, kind, created, seq);
 CREATE INDEX IF NOT EXISTS documents_expiring ON documents
     (json_extract(body, '$.next_action.pix_display_qr_code.expires_at')) WHERE kind = 'payment_intent';
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL);
@@ -95,30 +100,61 @@ class Store:
         ).fetchone()
         return json.loads(row[0]) if row else None
 
+    def add_many(self, kind: str, documents: Iterable[Document], *, parent: str | None = None) -> None:
+        self._connection.executemany(
+            "INSERT INTO documents (id, kind, created, parent, body) VALUES (?, ?, ?, ?, ?)",
+            ((document["id"], kind, document["created"], parent, json.dumps(document)) for document in documents),
+        )
+
     def page(
         self,
         kind: str,
         *,
         limit: int,
-        after: str | None = None,
-        created: tuple[int, int] | None = None,
+        created: tuple[int, int] = EVER,
         parent: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
     ) -> tuple[list[Document], bool]:
-        """Documents, newest first, and whether there are more."""
-        low, high = created or (0, 2**53)
-        rows = self._connection.execute(
-            "SELECT body FROM documents WHERE kind = :kind AND created BETWEEN :low AND :high"
-            " AND (:parent IS NULL OR parent = :parent)"
-            " AND (:after IS NULL OR seq < (SELECT seq FROM documents WHERE id = :after))"
-            " ORDER BY seq DESC LIMIT :limit",
-            {"kind": kind, "low": low, "high": high, "parent": parent, "after": after, "limit": limit + 1},
-        ).fetchall()
-        documents = [json.loads(row[0]) for row in rows]
-        return documents[:limit], len(documents) > limit
+        """Documents, newest first, and whether there are more. At most one of `after` and `before`, both ids.
 
-    def all(self, kind: str) -> Iterator[Document]:
-        for (body,) in self._connection.execute("SELECT body FROM documents WHERE kind = ? ORDER BY seq", (kind,)):
-            yield json.loads(body)
+        Raises LookupError if there is no document with such an id.
+        """
+        beyond, order = (">", "ASC") if before else ("<", "DESC")
+        cursor = after or before
+        values = {"kind": kind, "low": created[0], "high": created[1], "parent": parent, "limit": limit + 1}
+        values |= self._place(cursor) if cursor else {}
+        rows = self._connection.execute(
+            "SELECT body FROM documents WHERE kind = :kind AND created BETWEEN :low AND :high"  # noqa: S608  (fixed)
+            f"{' AND parent = :parent' if parent else ''}"
+            f"{f' AND (created, seq) {beyond} (:place, :seq)' if cursor else ''}"
+            f" ORDER BY created {order}, seq {order} LIMIT :limit",
+            values,
+        ).fetchall()
+        documents = [json.loads(row[0]) for row in rows[:limit]]
+        return documents[::-1] if before else documents, len(rows) > limit
+
+    def _place(self, identifier: str) -> dict[str, int]:
+        row = self._connection.execute("SELECT created, seq FROM documents WHERE id = ?", (identifier,)).fetchone()
+        if row is None:
+            raise LookupError(identifier)
+        return {"place": row[0], "seq": row[1]}
+
+    def own(self, kind: str) -> Iterator[Document]:
+        """All documents of this kind, without those that were made in bulk for another application."""
+        rows = self._connection.execute(
+            "SELECT body FROM documents WHERE kind = ? AND parent IS NOT ? ORDER BY seq", (kind, FOREIGN)
+        )
+        return (json.loads(row[0]) for row in rows)
+
+    def foreign(self) -> tuple[int, int]:
+        """The number of another application's intents, and what they captured."""
+        row = self._connection.execute(
+            "SELECT count(*), coalesce(sum(json_extract(body, '$.amount_received')), 0)"
+            " FROM documents WHERE parent = ? AND kind = 'payment_intent'",
+            (FOREIGN,),
+        ).fetchone()
+        return row[0], row[1]
 
     def intents_due(self, now: int) -> list[Document]:
         """Intents whose Pix charge has expired unpaid."""

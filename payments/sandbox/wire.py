@@ -85,3 +85,8 @@ def mapping(params: Mapping[str, Any], name: str) -> Params:
 
 def boolean(params: Mapping[str, Any], name: str) -> bool:
     return params.get(name) == "true"
+
+
+def public(document: dict[str, Any]) -> dict[str, Any]:
+    """The document as the API returns it, without the sandbox's private data."""
+    return {key: value for key, value in document.items() if key != "_sandbox"}

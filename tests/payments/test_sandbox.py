@@ -132,18 +132,6 @@ def test_an_intent_is_confirmed_in_a_second_call(sandbox: Sandbox) -> None:
         intents.retrieve("pi_nothing")
 
 
-def test_the_list_pages_backwards_and_filters_by_time(sandbox: Sandbox) -> None:
-    intents = client(sandbox).v1.payment_intents
-    made = [intents.create({"amount": 1000 + number, "currency": "brl"}).id for number in range(5)]
-    now = int(time.time())
-
-    page = intents.list({"limit": 2})
-    assert [intent.id for intent in page.data] == made[:2:-1]
-    assert [intent.id for intent in page.auto_paging_iter()] == made[::-1]
-    assert intents.list({"created": {"gte": now + 60}}).data == []
-    assert len(intents.list({"created": {"lte": now + 60, "gt": now - 60}}).data) == 5
-
-
 def test_a_card_is_stored_as_a_token_without_its_number(sandbox: Sandbox) -> None:
     form = {
         "type": "card",

@@ -100,6 +100,10 @@ class Sandbox:
     def advance_clock(self, seconds: float) -> None:
         self._call("POST", "clock", {"advance_seconds": seconds})
 
+    def add_foreign_intents(self, count: int, **fields: Any) -> dict[str, Any]:
+        """Intents of another application on the same account: see payments/sandbox/bulk.py."""
+        return self._call("POST", "intents/bulk", {"count": count, **fields})
+
     def reset(self) -> None:
         """Forget everything; no faults, no webhooks."""
         self._call("POST", "reset")
