@@ -70,11 +70,11 @@ def install(boundaries: Boundaries) -> None:
     from django.db import connections
 
     from config.resilience import task_queue
-    from payments.gateways.stripe import StripeGateway
+    from payments.gateways.stripe_calls import StripeCalls
 
     connection = connections["default"]
     boundaries.wrap(connection, "_commit", "commit")
-    boundaries.wrap(StripeGateway, "_call", "the provider's call")
+    boundaries.wrap(StripeCalls, "call", "the provider's call")
     boundaries.wrap(EmailMultiAlternatives, "send", "the mail")
     boundaries.wrap(task_queue, "enqueue", "the nudge")
     connection.execute_wrappers.append(boundaries.write)

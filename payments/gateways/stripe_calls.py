@@ -1,0 +1,58 @@
+"""Calls to Stripe: each through a circuit breaker, outside transactions, its failures told apart from its answers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import stripe
+
+from config.db.locks import refuse_in_transaction
+from config.resilience.breakers import BreakerOpen, breaker
+from payments.gateways.stripe_documents import storable
+from payments.gateways.stripe_errors import failure_of, unavailable
+
+# The breaker of cards and of everything that is not a payment; Pix has one of its own.
+SERVICE = "stripe"
+
+Answer = TypeVar("Answer")
+
+
+class StripeCalls:
+    """The SDK's client, and the only way to call it."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self.client = client
+
+    @property
+    def intents(self) -> stripe.PaymentIntentService:
+        return self.client.v1.payment_intents
+
+    def call(self, call: Callable[[], Answer], *, service: str = SERVICE) -> Answer:
+        """Make one call through the breaker of `service`.
+
+        Raises NothingSent or NoAnswer if Stripe failed, PaymentUnavailable if the circuit is open, and Stripe's own
+        errors if it answered.
+        """
+        refuse_in_transaction("Stripe")
+        with open_circuit_as_unavailable(), breaker(service).calling():
+            try:
+                return call()
+            except stripe.StripeError as error:
+                failure = failure_of(error)
+                if failure is None:
+                    raise
+                raise failure from error
+
+
+@contextmanager
+def open_circuit_as_unavailable() -> Iterator[None]:
+    """Turn BreakerOpen into PaymentUnavailable."""
+    try:
+        yield
+    except BreakerOpen as error:
+        raise unavailable(error, "call", retry_after=error.retry_after_seconds) from error
+
+
+def plain(document: stripe.StripeObject) -> dict[str, Any]:
+    """The SDK's object as plain JSON that PostgreSQL can store."""
+    return dict(storable(document.to_dict()))
