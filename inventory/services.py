@@ -1,7 +1,6 @@
 """Set stock, and put products on or off sale."""
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -10,7 +9,7 @@ from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from inventory import catalogue
 from inventory.exceptions import StockRefused
-from inventory.models import Category, Product, ReservationLine, Stock, Warehouse
+from inventory.models import Category, Product, ProductQuerySet, ReservationLine, Stock, Warehouse
 
 ADJUST = AuditEvent("stock.adjust", _("adjusted the stock"))
 ON_SALE = AuditEvent("product.on_sale", _("put on sale"))
@@ -62,10 +61,10 @@ def set_stock(
 
 
 @transaction.atomic
-def set_active(products: QuerySet[Product], *, active: bool, by: Actor = None) -> int:
+def set_active(products: ProductQuerySet, *, active: bool, by: Actor = None) -> int:
     """Put products on or off sale; returns how many changed. Locks their rows."""
     event = ON_SALE if active else OFF_SALE
-    changed = list(products.exclude(active=active).order_by("pk").select_for_update(of=("self",)))
+    changed = products.exclude(active=active).locked()
     for product in changed:  # save each: the signal drops its cache entries
         product.active = active
         product.save(update_fields=["active", "updated_at"])
@@ -75,8 +74,8 @@ def set_active(products: QuerySet[Product], *, active: bool, by: Actor = None) -
 
 @transaction.atomic
 def refresh_category(category: Category) -> None:
-    """Update what its products copy from `category`: search text and cached facts."""
-    products = list(Product.objects.with_category().filter(category=category).only("sku", "name", "category"))
+    """Update what its products copy from `category`: search text and cached facts. Locks their rows."""
+    products = Product.objects.with_category().filter(category=category).only("sku", "name", "category").locked()
     for product in products:
         product.refresh_search_text()
     Product.objects.bulk_update(products, ["search_text"], batch_size=BATCH_SIZE)

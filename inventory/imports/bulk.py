@@ -1,6 +1,6 @@
 """Bulk writes of products and stock, in the transaction of `services.write_products`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from django.utils import timezone
 
@@ -8,14 +8,13 @@ from inventory import catalogue
 from inventory.imports.product_rows import ProductRow, ProductsWritten, distinct_slug
 from inventory.models import Category, Product, ReservationLine, Stock, StockChange, Warehouse
 
-PRODUCT_COLUMNS_WRITTEN = [
-    "name", "description", "category", "price", "weight_grams", "length_cm", "width_cm", "height_cm", "active",
-    "search_text", "updated_at",
-]  # fmt: skip
-
 
 class BulkWriter:
-    """Writes batches of rows and counts the results. The number of statements per batch is fixed."""
+    """Writes batches of rows and counts the results. The number of statements per batch is fixed.
+
+    Unless it is a dry run, it locks all rows that it may change before it reads any: a price or a sale that is written
+    meanwhile waits, or is seen, and is never undone.
+    """
 
     def __init__(
         self, rows: Sequence[ProductRow], warehouses: Mapping[str, Warehouse], *, update_stock: bool, dry_run: bool
@@ -24,10 +23,18 @@ class BulkWriter:
         self._warehouses = warehouses
         self._update_stock = update_stock
         self._dry_run = dry_run
+        if not dry_run:
+            self._lock(rows)
         self._categories = self._categories_of(rows)
 
     def write(self, rows: Sequence[ProductRow]) -> None:
         self._write_stock(rows, self._write_products(rows))
+
+    def _lock(self, rows: Sequence[ProductRow]) -> None:
+        """All batches at once, in the common order: each for itself would be locked in the file's order."""
+        products = Product.objects.filter(sku__in=[row.sku for row in rows]).only("id").locked()
+        if self._update_stock:
+            Stock.objects.filter(product__in=products, warehouse__in=self._warehouses.values()).locked()
 
     def _categories_of(self, rows: Sequence[ProductRow]) -> dict[str, Category]:
         wanted = {row.category_slug: row.category_name for row in rows if row.category_slug}
@@ -43,39 +50,51 @@ class BulkWriter:
     def _write_products(self, rows: Sequence[ProductRow]) -> dict[str, Product]:
         """Returns the rows' products by SKU."""
         skus = [row.sku for row in rows]
-        products = {product.sku: product for product in Product.objects.with_category().filter(sku__in=skus)}
+        existing = Product.objects.with_category().filter(sku__in=skus)
+        products = {product.sku: product for product in (existing if self._dry_run else existing.locked())}
         taken = set(Product.objects.filter(slug__in=[row.slug for row in rows]).values_list("slug", flat=True))
-        to_write = []
+        new, changed, columns = [], [], set[str]()
         for row in rows:
             if row.sku not in products:
                 slug = row.slug if row.slug not in taken else distinct_slug(row.slug, row.sku)
                 taken.add(slug)
                 products[row.sku] = row.new_product(slug)
                 products[row.sku].category = self._categories.get(row.category_slug)
-                self.written.created += 1
-            elif self._update_product(products[row.sku], row):
-                self.written.changed += 1
+                new.append(products[row.sku])
+            elif differing := self._update_product(products[row.sku], row):
+                changed.append(products[row.sku])
+                columns |= differing
             else:
                 self.written.unchanged += 1
-                continue
-            products[row.sku].refresh_search_text()
-            to_write.append(products[row.sku])
-        if to_write and not self._dry_run:
-            Product.objects.bulk_create(
-                to_write, update_conflicts=True, unique_fields=["sku"], update_fields=PRODUCT_COLUMNS_WRITTEN
-            )
-            catalogue.forget_products(product.id for product in to_write)
+        self.written.created += len(new)
+        self.written.changed += len(changed)
+        if not self._dry_run:
+            # A product that was created under the same SKU meanwhile is left as it is.
+            self._upsert(new, {"sku"})
+            # Of the columns that only other rows of the batch change, a row gets back what was read under its lock.
+            self._upsert(changed, {*columns, "search_text", "updated_at"})
         return products
 
-    def _update_product(self, product: Product, row: ProductRow) -> bool:
-        changed = row.apply_to(product)
+    def _upsert(self, products: Sequence[Product], columns: Set[str]) -> None:
+        for product in products:
+            product.refresh_search_text()
+        Product.objects.bulk_create(
+            products, update_conflicts=True, unique_fields=["sku"], update_fields=sorted(columns)
+        )
+        catalogue.forget_products(product.id for product in products)
+
+    def _update_product(self, product: Product, row: ProductRow) -> set[str]:
+        """Returns the columns that differ."""
+        if product.currency != row.currency:
+            self.written.price_kept.append(row.sku)
+        differing = row.apply_to(product)
         if row.category_slug and (product.category is None or product.category.slug != row.category_slug):
             product.category = self._categories[row.category_slug]
-            return True
-        return changed
+            differing.add("category")
+        return differing
 
     def _write_stock(self, rows: Sequence[ProductRow], products: Mapping[str, Product]) -> None:
-        existing = self._locked_stock(products)
+        existing = self._stock_of(products)
         new: list[Stock] = []
         changes: list[StockChange] = []
         touched: set[int] = set()
@@ -99,12 +118,15 @@ class BulkWriter:
             Stock.objects.all().change(changes)
             catalogue.forget_availability(touched)
 
-    def _locked_stock(self, products: Mapping[str, Product]) -> dict[tuple[str, str], Stock]:
-        """Lock the products' stock rows, by SKU and warehouse code. If they may change, ends expired holds."""
+    def _stock_of(self, products: Mapping[str, Product]) -> dict[tuple[str, str], Stock]:
+        """The products' stock rows, by SKU and warehouse code; locked and without expired holds if they may change."""
         sku_of = {product.id: sku for sku, product in products.items() if product.id}
-        rows = Stock.objects.filter(product__in=sku_of, warehouse__in=self._warehouses.values()).locked()
+        existing = Stock.objects.filter(product__in=sku_of, warehouse__in=self._warehouses.values())
         if self._update_stock and not self._dry_run:
+            rows = existing.locked()
             freed = ReservationLine.objects.end_holds([stock.id for stock in rows], timezone.now())
             for stock in rows:
                 stock.reserved -= freed.get(stock.id, 0)
+        else:
+            rows = list(existing.select_related("warehouse"))
         return {(sku_of[stock.product_id], stock.warehouse.code): stock for stock in rows}

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import blake2b
 
+from django.conf import settings
+
 from inventory.models import Product
 
 # Defaults for products without weight or size: a parcel of folded clothes.
@@ -15,29 +17,34 @@ SLUG_LENGTH = 220
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """A field that is None is unknown: new products get a default, existing ones keep their value."""
+    """A field that is None is unknown: new products get a default, existing ones keep their value.
+
+    `price` is in `currency`, and so never becomes the price of a product that is sold in another one.
+    """
 
     sku: str
     slug: str
     name: str
     price: Decimal
-    description: str = ""
+    currency: str = settings.DEFAULT_CURRENCY
+    description: str | None = None
     category_slug: str = ""
     category_name: str = ""
     weight_grams: int | None = None
     size_cm: tuple[int, int, int] | None = None
-    active: bool = True
+    active: bool | None = None
     # Quantity by warehouse code.
     stock: Mapping[str, int] = field(default_factory=dict)
 
-    def known_fields(self) -> dict[str, object]:
-        """Values of the product's own columns, without the category."""
-        fields: dict[str, object] = {
-            "name": self.name,
-            "description": self.description,
-            "price": self.price,
-            "active": self.active,
-        }
+    def known_fields(self, currency: str) -> dict[str, object]:
+        """Values of the own columns, without the category, of a product that is sold in `currency`."""
+        fields: dict[str, object] = {"name": self.name}
+        if currency == self.currency:
+            fields["price"] = self.price
+        if self.description is not None:
+            fields["description"] = self.description
+        if self.active is not None:
+            fields["active"] = self.active
         if self.weight_grams is not None:
             fields["weight_grams"] = self.weight_grams
         if self.size_cm is not None:
@@ -49,6 +56,7 @@ class ProductRow:
         product = Product(
             sku=self.sku,
             slug=slug,
+            currency=self.currency,
             weight_grams=self.weight_grams or DEFAULT_WEIGHT_GRAMS,
             length_cm=length,
             width_cm=width,
@@ -57,21 +65,21 @@ class ProductRow:
         self.apply_to(product)
         return product
 
-    def apply_to(self, product: Product) -> bool:
-        """Update the product's own columns, without the category; returns whether anything changed."""
-        changed = False
-        for name, value in self.known_fields().items():
-            if getattr(product, name) != value:
-                setattr(product, name, value)
-                changed = True
-        return changed
+    def apply_to(self, product: Product) -> set[str]:
+        """Update the product's own columns, without the category; returns those that differ."""
+        known = self.known_fields(product.currency)
+        differing = {name: value for name, value in known.items() if getattr(product, name) != value}
+        for name, value in differing.items():
+            setattr(product, name, value)
+        return set(differing)
 
 
 @dataclass(slots=True)
 class ProductsWritten:
     """Counts of products (`created`, `changed`, `unchanged`) and of stock rows set (`stocked`).
 
-    `stock_kept` lists the SKUs whose stock differs from the import and was kept.
+    `stock_kept` lists the SKUs whose stock differs from the import and was kept, `price_kept` those that are sold in
+    another currency than the import's.
     """
 
     created: int = 0
@@ -79,6 +87,7 @@ class ProductsWritten:
     unchanged: int = 0
     stocked: int = 0
     stock_kept: list[str] = field(default_factory=list)
+    price_kept: list[str] = field(default_factory=list)
 
 
 def distinct_slug(slug: str, sku: str) -> str:

@@ -61,9 +61,9 @@ class _Parent:
     """The values from a handle's first row, shared by all its variants."""
 
     title: str
-    description: str
+    description: str | None
     category: str
-    active: bool
+    active: bool | None
 
 
 def read_catalogue(path: Path, warehouse_code: str) -> Catalogue:
@@ -185,9 +185,9 @@ def _parent(cells: dict[str, str]) -> _Parent:
         raise BadRow(_("Published is “%(value)s”, but must be true or false") % {"value": cells["Published"]})
     return _Parent(
         title=" ".join(cells["Title"].split()),
-        description=plain_text(cells.get("Body (HTML)", "")),
+        description=plain_text(cells["Body (HTML)"]) if "Body (HTML)" in cells else None,
         category=category[:100].capitalize() if slugify(category) else "",
-        active=published != "false" and status in ("", "active"),
+        active=published != "false" and status in ("", "active") if {"Published", "Status"} & {*cells} else None,
     )
 
 

@@ -1,7 +1,7 @@
 """Products, warehouses, stock and reservations.
 
-Lock order, everywhere: stock rows by ascending id, then reservation rows by ascending id. A lock on any one stock row
-of a reservation blocks every other transaction from committing or releasing that reservation.
+Lock order, everywhere: products, then stock rows, then reservation rows, each by ascending id. A lock on any one stock
+row of a reservation blocks every other transaction from committing or releasing that reservation.
 """
 
 from inventory.models.products import Category as Category

@@ -11,6 +11,7 @@ from django.db.models import F, Q, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from config.db.locks import require_transaction
 from inventory import pictures
 from inventory.models.stock import Stock
 from inventory.search_text import query_words, searchable
@@ -50,6 +51,14 @@ class ProductQuerySet(models.QuerySet["Product"]):
         for word in words:
             found = found.filter(search_text__contains=word if len(word) > 2 else f" {word}")
         return found
+
+    def locked(self) -> "list[Product]":
+        """These products, locked until the transaction ends, by ascending id. One statement.
+
+        Orders of them go on meanwhile: they only need that id and currency stay. Requires a transaction.
+        """
+        require_transaction()
+        return list(self.select_for_update(of=("self",), no_key=True).order_by("pk"))
 
     def with_available(self, now: datetime | None = None) -> "ProductQuerySet":
         """Annotates `available_quantity`, summed over active warehouses. Expired holds count as available."""

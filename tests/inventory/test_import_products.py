@@ -1,13 +1,14 @@
 """`manage.py import_products`: Shopify's CSV, good and bad."""
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from inventory import catalogue, reservations, services
 from inventory.imports.shopify import plain_text
 from inventory.models import Category, Product, Stock
 from tests.support.factories.inventory import ProductFactory, WarehouseFactory
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -140,6 +142,54 @@ def test_existing_stock_stays_unless_asked_otherwise(sheet, capsys):
     assert on_hand() == 10
     imported("6", update_stock=True)
     assert on_hand() == 6
+
+
+def test_what_the_file_does_not_say_is_kept(sheet):
+    """Without its columns, a product taken off sale was put back on sale and lost its description."""
+    import_file(sheet(row(**{"Body (HTML)": "Feito à mão.", "Published": "false"})))
+    import_file(sheet(row(price="12.00")))
+    product = Product.objects.get(sku="VASO")
+    assert (product.price, product.description, product.active) == (Decimal("12.00"), "Feito à mão.", False)
+
+
+def test_a_price_in_the_shops_currency_is_not_written_to_a_product_of_another(sheet, capsys):
+    import_file(sheet(row(price="10.00")))
+    Product.objects.update(currency="USD")
+    capsys.readouterr()
+    assert "keep their price (1): VASO" in import_file(sheet(row(price="55.00", title="Vaso azul")), capsys)
+    product = Product.objects.get()
+    assert (product.name, product.price, product.currency) == ("Vaso azul", Decimal("10.00"), "USD")
+
+
+@pytest.mark.parametrize("update_stock", [False, True])
+def test_what_staff_save_meanwhile_is_not_undone(sheet, update_stock):
+    """The import waits for the row that staff are saving, and then writes only what its file says otherwise."""
+    import_file(sheet(row(price="10.00"), row("copo", "Copo")))
+    path = sheet(row(price="10.00", title="Vaso azul"), row("copo", "Copo", price="30.00"))
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            (product,) = Product.objects.filter(sku="VASO").locked()
+            product.weight_grams, product.active = 900, False
+            product.save(update_fields=["weight_grams", "active"])
+            importing = pool.submit(in_its_own_connection, import_file, path, update_stock=update_stock)
+            eventually(lambda: waiting_for_locks() or importing.done())
+        importing.result(20)
+    vase, cup = Product.objects.order_by("-sku")
+    assert (vase.name, vase.weight_grams, vase.active) == ("Vaso azul", 900, False)
+    assert cup.price == Decimal("30.00")
+
+
+def in_its_own_connection(call, *args, **options):
+    try:
+        return call(*args, **options)
+    finally:
+        connection.close()
+
+
+def waiting_for_locks():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')")
+        return cursor.fetchone()[0] > 0
 
 
 def test_stock_goes_to_the_given_warehouse(sheet):

@@ -52,11 +52,14 @@ class Command(BaseCommand):
         for problem in catalogue.problems:
             self.stderr.write(_("Line %(line)s: %(reason)s.") % {"line": problem.line, "reason": problem.reason})
         if written.stock_kept:
-            shown = ", ".join(written.stock_kept[:MAX_SKUS_SHOWN])
-            more = " …" if len(written.stock_kept) > MAX_SKUS_SHOWN else ""
             self.stdout.write(
                 _("The stock of these products differs from the file and was kept (%(count)s): %(skus)s")
-                % {"count": len(written.stock_kept), "skus": shown + more}
+                % {"count": len(written.stock_kept), "skus": _some(written.stock_kept)}
+            )
+        if written.price_kept:
+            self.stdout.write(
+                _("These products are sold in another currency and keep their price (%(count)s): %(skus)s")
+                % {"count": len(written.price_kept), "skus": _some(written.price_kept)}
             )
         if dry_run:
             self.stdout.write(_("Dry run: nothing was written. The result would have been:"))
@@ -74,3 +77,7 @@ class Command(BaseCommand):
                 _("%(bad)s of %(all)s rows were skipped for the reasons above.")
                 % {"bad": len(catalogue.problems), "all": catalogue.rows_read}
             )
+
+
+def _some(skus: list[str]) -> str:
+    return ", ".join(skus[:MAX_SKUS_SHOWN]) + (" …" if len(skus) > MAX_SKUS_SHOWN else "")
