@@ -69,9 +69,13 @@ class Faults(Generic[FaultType]):
 
     def strike(self, method: str, path: str) -> FaultType | None:
         """The fault that hits this request, if any. Counts as a hit."""
+        return self.hit(lambda fault: fault.matches(method, path))
+
+    def hit(self, applies: Callable[[FaultType], bool]) -> FaultType | None:
+        """The first fault that `applies`, if its probability wants it. Counts as a hit."""
         with self._lock:
             for fault in self._faults:
-                if fault.matches(method, path) and self._random.random() < fault.probability:
+                if applies(fault) and self._random.random() < fault.probability:
                     self._count_down(fault)
                     return fault
         return None

@@ -18,7 +18,7 @@ def main() -> int:
     options = _options()
     store, faults = Store(options.data), Faults(parse)
     webhook_sender = WebhookSender(store, faults, url=options.webhook_url, secret=options.webhook_secret)
-    api = Api(store, secret_key=options.secret_key, publishable_key=options.publishable_key)
+    api = Api(store, faults, secret_key=options.secret_key, publishable_key=options.publishable_key)
     webhook_sender.start()
     try:
         return command.run(Application(store, api, faults, webhook_sender), Router, options)

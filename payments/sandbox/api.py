@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from payments.sandbox import intents, payment_methods, refunds
-from payments.sandbox.lifecycle import Context
+from payments.sandbox import charges, intents, payment_methods, refunds
+from payments.sandbox.context import Context
+from payments.sandbox.expansion import expand
+from payments.sandbox.faults import Faults
 from payments.sandbox.store import Document, Store
 from payments.sandbox.wire import ApiError, Params, invalid, parse_form, public
 
@@ -27,6 +29,10 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     ("POST", re.compile(r"/v1/refunds"), refunds.create),
     ("GET", re.compile(r"/v1/refunds"), refunds.list_),
     ("GET", re.compile(r"/v1/refunds/(\w+)"), refunds.retrieve),
+    ("POST", re.compile(r"/v1/refunds/(\w+)"), refunds.update),
+    ("POST", re.compile(r"/v1/refunds/(\w+)/cancel"), refunds.cancel),
+    ("GET", re.compile(r"/v1/charges"), charges.list_),
+    ("GET", re.compile(r"/v1/charges/(\w+)"), charges.retrieve),
     ("POST", re.compile(r"/v1/payment_methods"), lambda context, params: payment_methods.create(context.store, params)),
 ]
 PUBLIC_PATHS = frozenset({"/v1/payment_methods"})
@@ -52,8 +58,8 @@ class Answer:
 class Api:
     """Answers requests one at a time, each in one transaction of the store."""
 
-    def __init__(self, store: Store, *, secret_key: str = "", publishable_key: str = "") -> None:
-        self._store = store
+    def __init__(self, store: Store, faults: Faults, *, secret_key: str = "", publishable_key: str = "") -> None:
+        self._store, self._faults = store, faults
         self._secret_key, self._publishable_key = secret_key, publishable_key
         self._in_flight: set[str] = set()
         self._lock = threading.Lock()
@@ -85,7 +91,7 @@ class Api:
         try:
             self._check_key(request)
             with self._store.transaction():
-                return self._answer_once(request, Context(self._store, public_url))
+                return self._answer_once(request, Context(self._store, self._faults, public_url))
         except ApiError as error:
             return Answer(error.status, error.body)
 
@@ -111,7 +117,7 @@ class Api:
         handler, arguments = _route(request)
         params: Params = parse_form(request.body if request.method == "POST" else request.query)
         try:
-            return Answer(200, public(handler(context, params, *arguments)))
+            return Answer(200, expand(context, public(handler(context, params, *arguments)), params))
         except ApiError as error:
             if not error.saved:
                 raise

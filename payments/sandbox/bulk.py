@@ -2,21 +2,22 @@
 
 from typing import Any
 
-from payments.sandbox import intents
-from payments.sandbox.store import FOREIGN, Document, Store, new_id
-from payments.sandbox.wire import invalid, public
+from payments.sandbox import events, intents
+from payments.sandbox.context import Context
+from payments.sandbox.store import FOREIGN, Document
+from payments.sandbox.wire import invalid, new_id
 
 MOST = 200_000
 METADATA = {"application": "another"}
 
 
-def add_foreign_intents(store: Store, values: dict[str, Any]) -> dict[str, Any]:
+def add_foreign_intents(context: Context, values: dict[str, Any]) -> dict[str, Any]:
     """Store `count` intents, created at even intervals from `created_from` to `created_to`.
 
     `captured`: paid, else never confirmed. `events`: each paid one also has its event.
     """
     unknown = values.keys() - {"count", "created_from", "created_to", "captured", "amount", "metadata", "events"}
-    now = store.now()
+    now = context.store.now()
     count, amount = values.get("count"), values.get("amount", 1000)
     first, last = values.get("created_from", now - 3600), values.get("created_to", now)
     if unknown or not (isinstance(count, int) and 1 <= count <= MOST) or not first <= last:
@@ -24,10 +25,10 @@ def add_foreign_intents(store: Store, values: dict[str, Any]) -> dict[str, Any]:
     paid, metadata = values.get("captured", True), values.get("metadata", METADATA)
     step = (last - first) / max(count - 1, 1)
     made = [_intent(int(first + step * number), amount, metadata, paid=paid) for number in range(count)]
-    store.add_many("payment_intent", made, parent=FOREIGN)
+    context.store.add_many("payment_intent", made, parent=FOREIGN)
     if paid and values.get("events"):
         for intent in made:
-            store.add_event("payment_intent.succeeded", public(intent))
+            events.announce(context, "payment_intent.succeeded", intent)
     return {"count": count, "first": made[0]["id"], "last": made[-1]["id"]}
 
 

@@ -6,13 +6,17 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """How a card behaves. `challenge`: requires 3-D Secure first. `code` and `decline_code`: why it is declined."""
+    """How a card behaves. `challenge`: requires 3-D Secure first. `code` and `decline_code`: why it is declined.
+
+    `refund`: the status in which its refunds begin, and the one to which they move some time later.
+    """
 
     brand: str
     last4: str
     challenge: bool = False
     code: str = ""
     decline_code: str = ""
+    refund: tuple[str, str] = ("succeeded", "succeeded")
 
     @property
     def declined(self) -> bool:
@@ -30,6 +34,8 @@ CARDS = {
     "5555555555554444": TestCard("mastercard", "4444"),
     "2223003122003222": TestCard("mastercard", "3222"),
     "378282246310005": TestCard("amex", "0005"),
+    "4000000000007726": TestCard("visa", "7726", refund=("pending", "succeeded")),
+    "4000000000005126": TestCard("visa", "5126", refund=("succeeded", "failed")),
     "4000000000000002": _declined("0002", "generic_decline"),
     "4000000000009995": _declined("9995", "insufficient_funds"),
     "4000000000009987": _declined("9987", "lost_card"),
@@ -51,6 +57,8 @@ TOKENS = {
     "pm_card_br": "4000000760000002",
     "pm_card_mastercard": "5555555555554444",
     "pm_card_amex": "378282246310005",
+    "pm_card_pendingRefund": "4000000000007726",
+    "pm_card_refundFail": "4000000000005126",
     "pm_card_chargeDeclined": "4000000000000002",
     "pm_card_visa_chargeDeclined": "4000000000000002",
     "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",

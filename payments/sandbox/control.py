@@ -1,7 +1,8 @@
-"""The controls under `/_sandbox/`: faults, the ledger, the clock, events, reset.
+"""The controls under `/_sandbox/`: faults, the ledger, the clock, events, reset; and those of `dashboard.py`.
 
 GET, POST, DELETE faults      list active faults; add one (see `faults.py`); clear all
 GET  ledger                   totals in minor units
+GET  ledger/charges           by charge: captured, refunded, pending
 GET  events                   all events, with their number of tries
 POST events/{id}/redeliver    deliver again
 POST webhooks                 {"url", "secret"}: set where events are delivered
@@ -14,11 +15,11 @@ POST reset                    delete everything, clear all faults
 import re
 from collections.abc import Callable
 
-from payments.sandbox import bulk, lifecycle
+from payments.sandbox import bulk, dashboard, later
 from payments.sandbox.faults import KINDS
 from payments.sandbox.handler import Handler
-from payments.sandbox.ledger import ledger
-from payments.sandbox.wire import invalid
+from payments.sandbox.ledger import charges, ledger
+from payments.sandbox.wire import invalid, public
 
 _REDELIVER = re.compile(r"/_sandbox/events/(\w+)/redeliver")
 
@@ -29,10 +30,16 @@ def serve(handler: Handler, path: str) -> bool:
         _redeliver(handler, match[1])
         return True
     answer = _ROUTES.get((handler.command, path.rstrip("/")))
-    if answer is None:
-        return False
-    answer(handler)
-    return True
+    if answer is not None:
+        answer(handler)
+        return True
+    control = dashboard.find(handler.command, path.removeprefix("/_sandbox/"))
+    if control is not None:
+        values = handler.json()
+        with handler.application.store.transaction():
+            document = control(handler.context, values)
+        handler.send_json(200, public(document))
+    return control is not None
 
 
 def _faults(handler: Handler) -> None:
@@ -63,17 +70,24 @@ def _ledger(handler: Handler) -> None:
     handler.send_json(200, totals)
 
 
+def _charges(handler: Handler) -> None:
+    store = handler.application.store
+    with store.transaction():
+        rows = charges(store)
+    handler.send_json(200, {"charges": rows})
+
+
 def _events(handler: Handler) -> None:
     store = handler.application.store
     with store.transaction():
-        events = store.events()
+        events = store.event_log.listing()
     handler.send_json(200, {"events": events})
 
 
 def _redeliver(handler: Handler, event_id: str) -> None:
     store = handler.application.store
     with store.transaction():
-        found = store.redeliver(event_id)
+        found = store.event_log.redeliver(event_id, store.moment())
     handler.send_json(200 if found else 404, {"redelivered": found})
 
 
@@ -91,7 +105,7 @@ def _clock(handler: Handler) -> None:
     store = handler.application.store
     with store.transaction():
         store.remember("clock_offset", str(float(store.fact("clock_offset", "0")) + seconds))
-        lifecycle.expire_pix(lifecycle.Context(store, handler.public_url))
+        later.happen(handler.context)
         now = store.now()
     handler.send_json(200, {"now": now})
 
@@ -99,7 +113,7 @@ def _clock(handler: Handler) -> None:
 def _bulk(handler: Handler) -> None:
     document, store = handler.json(), handler.application.store
     with store.transaction():
-        made = bulk.add_foreign_intents(store, document)
+        made = bulk.add_foreign_intents(handler.context, document)
     handler.send_json(200, made)
 
 
@@ -121,6 +135,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Handler], None]] = {
     ("POST", "/_sandbox/faults"): _add_fault,
     ("DELETE", "/_sandbox/faults"): _clear_faults,
     ("GET", "/_sandbox/ledger"): _ledger,
+    ("GET", "/_sandbox/ledger/charges"): _charges,
     ("GET", "/_sandbox/events"): _events,
     ("POST", "/_sandbox/webhooks"): _webhooks,
     ("POST", "/_sandbox/clock"): _clock,

@@ -1,9 +1,13 @@
 """Faults that can be switched on while the sandbox runs.
 
-Kinds: `slow` (waits `latency_ms`, then works), `error` (answers `error_status`), `lost_answer` (does the work, then
-drops the connection without a response), `hang` (holds the connection for `seconds` without a response), `refused`
-(refuses connections for `seconds`), `late_pix` (accepts Pix payments after expiry), `webhooks_held` (delivers no
-webhooks), `webhooks_doubled` (delivers each twice). With `after: true`, `error` and `hang` strike after the commit.
+Of requests: `slow` (waits `latency_ms`, then works), `error` (answers `error_status`), `lost_answer` (does the work,
+then drops the connection without a response), `hang` (holds the connection for `seconds` without a response), `refused`
+(refuses connections for `seconds`). With `after: true`, `error` and `hang` strike after the commit.
+Of Pix: `late_pix` (accepts payments after expiry).
+Of refunds, each as they begin: `refunds_pending` (for `seconds`, then they succeed), `refunds_unfunded` (the balance is
+too small: cards wait until moved by a control, Pix fails), `refunds_failed` (at once, with `code` as the failure
+reason), `refunds_refused` (answers 400 with `code`, by default `balance_insufficient`).
+Of webhooks: `webhooks_held` (delivers none), `webhooks_doubled` (delivers each twice).
 """
 
 from dataclasses import dataclass
@@ -12,8 +16,11 @@ from typing import Any
 from config.standin import faults
 from payments.sandbox.wire import invalid
 
-KINDS = frozenset({"slow", "error", "lost_answer", "hang", "refused", "late_pix", "webhooks_held", "webhooks_doubled"})
 STRIKING = frozenset({"slow", "error", "lost_answer", "hang"})
+KINDS = STRIKING | {
+    "refused", "late_pix", "refunds_pending", "refunds_unfunded", "refunds_failed", "refunds_refused", "webhooks_held",
+    "webhooks_doubled",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -21,6 +28,7 @@ class Fault(faults.Fault):
     path: str = "/v1/"
     method: str | None = None
     after: bool = False
+    code: str = ""
 
     def matches(self, method: str, path: str) -> bool:
         return self.kind in STRIKING and path.startswith(self.path) and self.method in {None, method}

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from config.standin.server import RequestHandler, StandIn
 from payments.sandbox.api import Api
+from payments.sandbox.context import Context
 from payments.sandbox.faults import Faults
 from payments.sandbox.store import Store
 from payments.sandbox.webhooks import WebhookSender
@@ -54,6 +55,10 @@ class Handler(RequestHandler[Application]):
     @property
     def public_url(self) -> str:
         return f"http://{self.headers.get('Host', 'localhost')}"
+
+    @property
+    def context(self) -> Context:
+        return Context(self.application.store, self.application.faults, self.public_url)
 
     def form(self) -> dict[str, str]:
         return {key: values[0] for key, values in parse_qs(self.body).items()}

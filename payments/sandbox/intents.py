@@ -4,10 +4,10 @@ All functions run inside the store's transaction.
 """
 
 from payments.sandbox import lifecycle
-from payments.sandbox.lifecycle import Context
+from payments.sandbox.context import Context
 from payments.sandbox.lists import listing
-from payments.sandbox.store import Document, new_id
-from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, public, required
+from payments.sandbox.store import Document
+from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, new_id, public, required
 
 SMALLEST_AMOUNT = 50
 CANCELLABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"})
@@ -79,6 +79,7 @@ def unexpected_state(intent: Document, verb: str) -> ApiError:
         400,
         "invalid_request_error",
         f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}.",
+        saved=True,
         code="payment_intent_unexpected_state",
         payment_intent=public(intent),
     )

@@ -6,7 +6,10 @@ from payments.sandbox.store import Store
 
 
 def ledger(store: Store) -> dict[str, Any]:
-    """What this shop's intents captured and gave back; those of other applications are counted apart."""
+    """What this shop's intents captured and gave back; those of other applications are counted apart.
+
+    `refunded` has really gone out, `pending` may still fail.
+    """
     statuses: dict[str, int] = {}
     captured = 0
     orders: dict[str, int] = {}
@@ -16,14 +19,38 @@ def ledger(store: Store) -> dict[str, Any]:
         if intent["amount_received"]:
             order = str(intent["metadata"].get("order", ""))
             orders[order] = orders.get(order, 0) + 1
-    refunded = sum(refund["amount"] for refund in store.own("refund"))
+    refunds = list(store.own("refund"))
+    refunded = _total(refunds, "succeeded")
     foreign_intents, foreign_captured = store.foreign()
     return {
         "captured": captured,
         "refunded": refunded,
+        "pending": _total(refunds, "pending", "requires_action"),
         "balance": captured - refunded,
         "intents": statuses,
         "charged_orders": len(orders),
         "orders_charged_twice": sorted(order for order, charges in orders.items() if charges > 1),
         "foreign": {"intents": foreign_intents, "captured": foreign_captured},
     }
+
+
+def charges(store: Store) -> list[dict[str, Any]]:
+    """What was captured and given back of each charge."""
+    return [_charge(store, intent) for intent in store.own("payment_intent") if intent["amount_received"]]
+
+
+def _charge(store: Store, intent: dict[str, Any]) -> dict[str, Any]:
+    refunds = store.children("refund", intent["id"])
+    return {
+        "intent": intent["id"],
+        "charge": intent["latest_charge"],
+        "order": intent["metadata"].get("order"),
+        "currency": intent["currency"],
+        "captured": intent["amount_received"],
+        "refunded": _total(refunds, "succeeded"),
+        "pending": _total(refunds, "pending", "requires_action"),
+    }
+
+
+def _total(refunds: list[dict[str, Any]], *statuses: str) -> int:
+    return sum(refund["amount"] for refund in refunds if refund["status"] in statuses)

@@ -4,26 +4,18 @@ An intent is a JSON document; its private data is under `_sandbox` and never ret
 All functions run inside the store's transaction.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from payments.sandbox import payment_methods, pix
+from payments.sandbox import charges, events, payment_methods, pix
 from payments.sandbox.cards import TestCard
-from payments.sandbox.store import Document, Store, new_id
-from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, missing, public, required
+from payments.sandbox.context import Context
+from payments.sandbox.store import Document
+from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, mapping, new_id, public, required
 
 PIX_SECONDS = (60, 1_209_600)
 DEFAULT_PIX_SECONDS = 14_400
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a request needs: the store, and the URL at which the shopper's browser reaches the sandbox."""
-
-    store: Store
-    public_url: str
 
 
 def confirm(context: Context, intent: Document, params: Params) -> Document:
@@ -57,6 +49,7 @@ def finish_challenge(context: Context, identifier: str, *, authenticated: bool) 
             "message": "The provided PaymentMethod has failed authentication.",
         })  # fmt: skip
     if card.declined:
+        charges.decline(context, intent, card)
         return fail(context, intent, payment_methods.decline(card, intent))
     return _authorized(context, intent)
 
@@ -88,6 +81,7 @@ def expire_pix(context: Context) -> int:
 
 def succeed(context: Context, intent: Document, amount: int) -> Document:
     """Mark the intent as paid."""
+    charges.capture(context, intent, amount)
     intent |= {
         "status": "succeeded",
         "amount_received": amount,
@@ -95,7 +89,6 @@ def succeed(context: Context, intent: Document, amount: int) -> Document:
         "next_action": None,
         "last_payment_error": None,
         "canceled_at": None,
-        "latest_charge": intent["latest_charge"] or new_id("ch"),
     }
     return announce(context, intent, "payment_intent.succeeded")
 
@@ -114,16 +107,13 @@ def fail(context: Context, intent: Document, error: Document) -> Document:
 def announce(context: Context, intent: Document, event: str) -> Document:
     """Save the intent and queue its event."""
     context.store.save(intent)
-    context.store.add_event(event, public(intent))
+    events.announce(context, event, intent)
     return intent
 
 
 def get(context: Context, identifier: str) -> Document:
     """The intent. Raises ApiError if it does not exist."""
-    intent = context.store.get("payment_intent", identifier)
-    if intent is None:
-        raise missing("payment_intent", identifier, param="intent")
-    return intent
+    return context.get("payment_intent", identifier, param="intent")
 
 
 def return_address(intent: Document) -> str:
@@ -191,7 +181,7 @@ def _challenge(context: Context, intent: Document, *, error: bool) -> Document:
 
 
 def _decline(context: Context, intent: Document, card: TestCard) -> Document:
-    intent["latest_charge"] = new_id("ch")
+    charges.decline(context, intent, card)
     error = payment_methods.decline(card, intent)
     fail(context, intent, error)
     fields: dict[str, Any] = {key: value for key, value in error.items() if key not in {"type", "message"}}
@@ -201,12 +191,8 @@ def _decline(context: Context, intent: Document, card: TestCard) -> Document:
 def _authorized(context: Context, intent: Document) -> Document:
     if intent["capture_method"] != "manual":
         return succeed(context, intent, intent["amount"])
-    intent |= {
-        "status": "requires_capture",
-        "amount_capturable": intent["amount"],
-        "latest_charge": new_id("ch"),
-        "next_action": None,
-    }
+    charges.authorize(context, intent)
+    intent |= {"status": "requires_capture", "amount_capturable": intent["amount"], "next_action": None}
     return announce(context, intent, "payment_intent.amount_capturable_updated")
 
 

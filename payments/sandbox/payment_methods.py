@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from payments.sandbox.cards import CARDS, DECLINE_MESSAGES, TOKENS, TestCard, number_problem
-from payments.sandbox.store import Document, Store, new_id
-from payments.sandbox.wire import ApiError, Params, integer, mapping, missing, required
+from payments.sandbox.store import Document, Store
+from payments.sandbox.wire import ApiError, Params, integer, mapping, missing, new_id, required
 
 
 def create(store: Store, params: Params) -> Document:
@@ -40,15 +40,33 @@ def behaviour(store: Store, token: str) -> TestCard:
     return CARDS[number]
 
 
+def of_intent(store: Store, intent: Document) -> TestCard | None:
+    """The card that paid an intent, or None if none did."""
+    token = intent["_sandbox"].get("token")
+    return behaviour(store, token) if token else None
+
+
+def details(store: Store, intent: Document) -> Document:
+    """`payment_method_details` of the intent's charge."""
+    card = of_intent(store, intent)
+    if card is None:
+        return {"type": "pix", "pix": {"bank_transaction_id": None}}
+    return {"type": "card", "card": {"brand": card.brand, "last4": card.last4, "network": card.brand}}
+
+
 def decline(card: TestCard, intent: Document) -> Document:
     """The error document of a declined charge."""
     return {
         "type": "card_error",
         "code": card.code,
         "decline_code": card.decline_code,
-        "message": DECLINE_MESSAGES.get(card.decline_code, "Your card was declined."),
+        "message": decline_message(card),
         "charge": intent.get("latest_charge"),
     }
+
+
+def decline_message(card: TestCard) -> str:
+    return DECLINE_MESSAGES.get(card.decline_code, "Your card was declined.")
 
 
 def _check(number: str, card: Params, today: datetime) -> None:

@@ -9,8 +9,7 @@ from payments.sandbox import control, shopper
 from payments.sandbox.api import Answer, Request
 from payments.sandbox.faults import Fault
 from payments.sandbox.handler import Handler, drop
-from payments.sandbox.store import new_id
-from payments.sandbox.wire import ApiError
+from payments.sandbox.wire import ApiError, new_id
 
 logger = logging.getLogger(__name__)
 

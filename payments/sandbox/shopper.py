@@ -4,7 +4,6 @@ import re
 
 from payments.sandbox import lifecycle, pages
 from payments.sandbox.handler import Handler
-from payments.sandbox.lifecycle import Context
 
 HTML = "text/html; charset=utf-8"
 ASSETS = {
@@ -39,13 +38,9 @@ def serve(handler: Handler, path: str) -> bool:
     return False
 
 
-def _context(handler: Handler) -> Context:
-    return Context(handler.application.store, handler.public_url)
-
-
 def _challenge(handler: Handler, identifier: str) -> None:
     say = pages.texts(handler.headers.get("Accept-Language", ""))
-    context = _context(handler)
+    context = handler.context
     with context.store.transaction():
         intent = context.store.get("payment_intent", identifier)
         if intent is not None and handler.command == "POST":
@@ -61,7 +56,7 @@ def _challenge(handler: Handler, identifier: str) -> None:
 
 def _pix(handler: Handler, identifier: str) -> None:
     say = pages.texts(handler.headers.get("Accept-Language", ""))
-    context = _context(handler)
+    context = handler.context
     late_allowed = handler.application.faults.on("late_pix")
     status = 200
     with context.store.transaction():
@@ -77,7 +72,7 @@ def _pix(handler: Handler, identifier: str) -> None:
 
 
 def _pix_picture(handler: Handler, identifier: str) -> None:
-    context = _context(handler)
+    context = handler.context
     with context.store.transaction():
         intent = context.store.get("payment_intent", identifier)
     code = ((intent or {}).get("next_action") or {}).get("pix_display_qr_code")

@@ -4,7 +4,6 @@ One connection under one lock: each request runs in one transaction and is answe
 """
 
 import json
-import secrets
 import sqlite3
 import threading
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from payments.sandbox.event_log import EventLog
 
 Document = dict[str, Any]
 
@@ -34,6 +35,10 @@ CREATE TABLE IF NOT EXISTS events (
     id TEXT PRIMARY KEY, body TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, delivered_at REAL
 );
 CREATE INDEX IF NOT EXISTS events_due ON events (next_at) WHERE delivered_at IS NULL;
+CREATE TABLE IF NOT EXISTS schedule (
+    id INTEGER PRIMARY KEY, due REAL NOT NULL, what TEXT NOT NULL, subject TEXT NOT NULL, argument TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS schedule_due ON schedule (due);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """  # noqa: E501
 
@@ -51,6 +56,7 @@ class Store:
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(_SCHEMA)
         self._lock = threading.RLock()
+        self.event_log = EventLog(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -72,7 +78,28 @@ class Store:
 
     def now(self) -> int:
         """The sandbox's clock in seconds, including its offset."""
-        return int(time.time() + float(self.fact("clock_offset", "0")))
+        return int(self.moment())
+
+    def moment(self) -> float:
+        """The same, not rounded."""
+        return time.time() + float(self.fact("clock_offset", "0"))
+
+    def schedule(self, what: str, subject: str, argument: str, due: float) -> None:
+        self._connection.execute(
+            "INSERT INTO schedule (due, what, subject, argument) VALUES (?, ?, ?, ?)", (due, what, subject, argument)
+        )
+
+    def take_due(self, moment: float) -> list[tuple[str, str, str]]:
+        """What is due at `moment`, as (what, subject, argument), taken off the schedule."""
+        rows = self._connection.execute(
+            "SELECT what, subject, argument FROM schedule WHERE due <= ? ORDER BY due, id", (moment,)
+        ).fetchall()
+        if rows:
+            self._connection.execute("DELETE FROM schedule WHERE due <= ?", (moment,))
+        return rows
+
+    def unschedule(self, what: str, subject: str) -> None:
+        self._connection.execute("DELETE FROM schedule WHERE what = ? AND subject = ?", (what, subject))
 
     def fact(self, name: str, default: str) -> str:
         row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
@@ -140,6 +167,13 @@ class Store:
             raise LookupError(identifier)
         return {"place": row[0], "seq": row[1]}
 
+    def children(self, kind: str, parent: str) -> list[Document]:
+        """All documents of this kind that belong to `parent`, oldest first."""
+        rows = self._connection.execute(
+            "SELECT body FROM documents WHERE parent = ? AND kind = ? ORDER BY created, seq", (parent, kind)
+        )
+        return [json.loads(row[0]) for row in rows]
+
     def own(self, kind: str) -> Iterator[Document]:
         """All documents of this kind, without those that were made in bulk for another application."""
         rows = self._connection.execute(
@@ -178,56 +212,6 @@ class Store:
             "INSERT INTO answers VALUES (?, ?, ?, ?)", (key, fingerprint, status, json.dumps(body))
         )
 
-    # --- Events ---
-
-    def add_event(self, type_: str, subject: Document) -> Document:
-        event = {
-            "id": new_id("evt"),
-            "object": "event",
-            "api_version": "2026-10-28.endive",
-            "created": self.now(),
-            "type": type_,
-            "livemode": False,
-            "pending_webhooks": 1,
-            "data": {"object": subject},
-        }
-        self._connection.execute(
-            "INSERT INTO events (id, body, next_at) VALUES (?, ?, ?)", (event["id"], json.dumps(event), time.time())
-        )
-        return event
-
-    def due_events(self, limit: int, without: set[str]) -> list[tuple[str, str, int]]:
-        """Events to deliver now: id, body and number of tries. Excludes `without`: already being delivered."""
-        rows = self._connection.execute(
-            "SELECT id, body, tries FROM events WHERE delivered_at IS NULL AND next_at <= ? ORDER BY rowid LIMIT ?",
-            (time.time(), limit + len(without)),
-        ).fetchall()
-        return [(row[0], row[1], row[2]) for row in rows if row[0] not in without][:limit]
-
-    def mark_delivered(self, event_id: str) -> None:
-        self._connection.execute(
-            "UPDATE events SET delivered_at = ?, tries = tries + 1 WHERE id = ?", (time.time(), event_id)
-        )
-
-    def postpone(self, event_id: str, seconds: float) -> None:
-        self._connection.execute(
-            "UPDATE events SET tries = tries + 1, next_at = ? WHERE id = ?", (time.time() + seconds, event_id)
-        )
-
-    def redeliver(self, event_id: str) -> bool:
-        updated = self._connection.execute(
-            "UPDATE events SET delivered_at = NULL, next_at = ? WHERE id = ?", (time.time(), event_id)
-        )
-        return updated.rowcount > 0
-
-    def events(self) -> list[Document]:
-        rows = self._connection.execute("SELECT body, tries, delivered_at FROM events ORDER BY rowid")
-        return [{**json.loads(body), "tries": tries, "delivered": bool(at)} for body, tries, at in rows]
-
     def forget_everything(self) -> None:
-        for table in ("documents", "answers", "events", "facts"):
+        for table in ("documents", "answers", "events", "schedule", "facts"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  (names from the line above)
-
-
-def new_id(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(12)}"

@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from payments.sandbox import lifecycle
+from payments.sandbox import later
+from payments.sandbox.context import Context
 from payments.sandbox.faults import Faults
 from payments.sandbox.store import Store
 
@@ -49,10 +50,10 @@ class WebhookSender:
 
     def _poll(self) -> None:
         with self._store.transaction():
-            lifecycle.expire_pix(lifecycle.Context(self._store, public_url=""))
+            later.happen(Context(self._store, self._faults))
             if not self.url or self._faults.on("webhooks_held"):
                 return
-            due = self._store.due_events(WORKERS * 4, set(self._in_flight))
+            due = self._store.event_log.due(self._store.moment(), WORKERS * 4, set(self._in_flight))
         for event_id, body, tries in due:
             self._in_flight.add(event_id)
             self._pool.submit(self._deliver, event_id, body, tries)
@@ -62,10 +63,11 @@ class WebhookSender:
             answers = [self._post(body) for _ in range(2 if self._faults.on("webhooks_doubled") else 1)]
             accepted = all(answers)
             with self._store.transaction():
+                log, moment = self._store.event_log, self._store.moment()
                 if accepted:
-                    self._store.mark_delivered(event_id)
+                    log.mark_delivered(event_id, moment)
                 else:
-                    self._store.postpone(event_id, min(0.5 * 2**tries, MAX_BACKOFF_SECONDS))
+                    log.postpone(event_id, moment + min(0.5 * 2**tries, MAX_BACKOFF_SECONDS))
         finally:
             self._in_flight.discard(event_id)
 

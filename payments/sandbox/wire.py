@@ -1,7 +1,8 @@
 """Stripe's wire format: form bodies with bracketed keys in, JSON documents out."""
 
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,7 +12,11 @@ _BRACKETED = re.compile(r"\[([^\]]*)\]")
 
 
 class ApiError(Exception):
-    """An error response. `saved`: whether it is stored under the idempotency key, as declines are."""
+    """An error response. `saved`: whether it is stored under the idempotency key.
+
+    Stripe stores what an endpoint answered once it had begun its work: declines, and what the state does not allow.
+    It does not store that the parameters were invalid.
+    """
 
     def __init__(self, status: int, kind: str, message: str, *, saved: bool = False, **fields: object) -> None:
         super().__init__(message)
@@ -20,8 +25,10 @@ class ApiError(Exception):
         self.body = {"error": {"type": kind, "message": message, **{k: v for k, v in fields.items() if v is not None}}}
 
 
-def invalid(message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> ApiError:
-    return ApiError(status, "invalid_request_error", message, param=param, code=code)
+def invalid(
+    message: str, *, param: str | None = None, code: str | None = None, status: int = 400, saved: bool = False
+) -> ApiError:
+    return ApiError(status, "invalid_request_error", message, param=param, code=code, saved=saved)
 
 
 def missing(noun: str, identifier: str, *, param: str = "id", status: int = 404) -> ApiError:
@@ -83,6 +90,12 @@ def mapping(params: Mapping[str, Any], name: str) -> Params:
     return value
 
 
+def one_of(choices: Collection[str], value: object, name: str) -> None:
+    """Raises ApiError if `value` is not one of `choices`."""
+    if value not in choices:
+        raise invalid(f"Invalid {name}: must be one of {', '.join(filter(None, choices))}.", param=name)
+
+
 def boolean(params: Mapping[str, Any], name: str) -> bool:
     return params.get(name) == "true"
 
@@ -90,3 +103,7 @@ def boolean(params: Mapping[str, Any], name: str) -> bool:
 def public(document: dict[str, Any]) -> dict[str, Any]:
     """The document as the API returns it, without the sandbox's private data."""
     return {key: value for key, value in document.items() if key != "_sandbox"}
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(12)}"

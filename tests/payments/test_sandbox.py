@@ -5,39 +5,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 import stripe
 
+from tests.payments.sandbox_client import CHARGE, client, post
 from tests.support.sandbox import Sandbox
-
-
-def client(sandbox: Sandbox, key: str = "") -> stripe.StripeClient:
-    return stripe.StripeClient(
-        key or sandbox.secret_key, base_addresses={"api": sandbox.base_url}, max_network_retries=0
-    )
-
-
-def post(
-    sandbox: Sandbox, path: str, form: dict[str, str], *, key: str = "", idempotency_key: str = ""
-) -> tuple[int, dict[str, str], dict[str, Any]]:
-    connection = http.client.HTTPConnection(sandbox.base_url.removeprefix("http://"), timeout=10)
-    headers = {
-        "Authorization": f"Bearer {key or sandbox.secret_key}",
-        "Content-Type": "application/x-www-form-urlencoded",
-    }
-    if idempotency_key:
-        headers["Idempotency-Key"] = idempotency_key
-    connection.request("POST", path, urlencode(form), headers)
-    response = connection.getresponse()
-    document = json.loads(response.read())
-    connection.close()
-    return response.status, dict(response.headers), document
-
-
-CHARGE = {"amount": "1000", "currency": "brl", "confirm": "true", "payment_method": "pm_card_visa"}
 
 
 @pytest.mark.parametrize("token", ["pm_card_visa", "pm_card_chargeDeclined"])

@@ -5,13 +5,10 @@ import time
 import pytest
 import stripe
 
+from tests.payments.sandbox_client import client
 from tests.support.sandbox import Sandbox
 
 MANY = 20_000
-
-
-def client(sandbox: Sandbox) -> stripe.StripeClient:
-    return stripe.StripeClient(sandbox.secret_key, base_addresses={"api": sandbox.base_url}, max_network_retries=0)
 
 
 def test_the_list_pages_both_ways_and_filters_by_time(sandbox: Sandbox) -> None:

@@ -83,8 +83,35 @@ class Sandbox:
         self._call("DELETE", "faults")
 
     def ledger(self) -> dict[str, Any]:
-        """The provider's ledger in minor units: captured, refunded, balance, intents by status."""
+        """The provider's ledger in minor units: captured, refunded, pending, balance, intents by status."""
         return self._call("GET", "ledger")
+
+    def charges(self) -> list[dict[str, Any]]:
+        """By charge, in minor units: captured, refunded, pending."""
+        charges: list[dict[str, Any]] = self._call("GET", "ledger/charges")["charges"]
+        return charges
+
+    def set_later(self, seconds: float) -> None:
+        """How long "some time later" is: when a pending refund settles, for example."""
+        self._call("POST", "settings", {"later_seconds": seconds})
+
+    def happen_now(self) -> int:
+        """Let all happen at once that is scheduled for later; returns how many there were."""
+        return int(self._call("POST", "later")["happened"])
+
+    def refund_by_hand(self, provider_reference: str, amount: int | None = None) -> dict[str, Any]:
+        """Refund in the provider's dashboard: without our metadata."""
+        return self._call("POST", f"intents/{provider_reference}/refund", {"amount": amount})
+
+    def capture_by_hand(self, provider_reference: str, amount: int | None = None) -> dict[str, Any]:
+        return self._call("POST", f"intents/{provider_reference}/capture", {"amount": amount})
+
+    def cancel_by_hand(self, provider_reference: str) -> dict[str, Any]:
+        return self._call("POST", f"intents/{provider_reference}/cancel")
+
+    def move_refund(self, refund_id: str, status: str, **reasons: str) -> dict[str, Any]:
+        """Move a refund to any status; `failure_reason` or `pending_reason` say why."""
+        return self._call("POST", f"refunds/{refund_id}", {"status": status, **reasons})
 
     def events(self) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = self._call("GET", "events")["events"]

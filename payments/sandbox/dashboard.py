@@ -1,0 +1,78 @@
+"""Controls that do what somebody does by hand in Stripe's dashboard, or what banks do, without a call of the shop.
+
+GET  settings                 what is set for the whole sandbox
+POST settings                 {"later_seconds"}: how long "some time later" is, by default 2
+POST later                    let all happen at once that is scheduled for later
+POST intents/{id}/refund      {"amount", "reason"}: refund what is left, or a part, without our metadata
+POST intents/{id}/capture     {"amount"}: capture what was only authorized
+POST intents/{id}/cancel      cancel
+POST refunds/{id}             {"status", "failure_reason", "pending_reason"}: move a refund to any status
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from payments.sandbox import intents, later, refunds
+from payments.sandbox.context import LATER_SECONDS, Context
+from payments.sandbox.store import Document
+from payments.sandbox.wire import invalid
+
+Values = dict[str, Any]
+
+
+def find(method: str, path: str) -> Callable[[Context, Values], Document] | None:
+    """The control at this path below `/_sandbox/`."""
+    for route_method, pattern, control in _ROUTES:
+        match = pattern.fullmatch(path)
+        if match and method == route_method:
+            arguments = match.groups()
+            return lambda context, values: control(context, values, *arguments)
+    return None
+
+
+def _settings(context: Context, values: Values) -> Document:
+    if values.keys() - {"later_seconds"}:
+        raise invalid("Settings: later_seconds.")
+    for name, value in values.items():
+        context.store.remember(name, str(float(value)))
+    return {"later_seconds": float(context.store.fact("later_seconds", str(LATER_SECONDS)))}
+
+
+def _later(context: Context, _values: Values) -> Document:
+    return {"happened": later.happen_now(context)}
+
+
+def _refund(context: Context, values: Values, identifier: str) -> Document:
+    return refunds.create(context, {"payment_intent": identifier, **_typed(values)})
+
+
+def _capture(context: Context, values: Values, identifier: str) -> Document:
+    amount = _typed(values).get("amount")
+    return intents.capture(context, {"amount_to_capture": amount} if amount else {}, identifier)
+
+
+def _cancel(context: Context, _values: Values, identifier: str) -> Document:
+    return intents.cancel(context, {}, identifier)
+
+
+def _move_refund(context: Context, values: Values, identifier: str) -> Document:
+    if values.keys() - {"status", "failure_reason", "pending_reason"}:
+        raise invalid("Send status, failure_reason and pending_reason.")
+    return refunds.move(context, identifier, **{"status": "", **values})
+
+
+def _typed(values: Values) -> dict[str, str]:
+    """JSON values as the API's forms have them."""
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+_ROUTES: list[tuple[str, re.Pattern[str], Callable[..., Document]]] = [
+    ("GET", re.compile("settings"), _settings),
+    ("POST", re.compile("settings"), _settings),
+    ("POST", re.compile("later"), _later),
+    ("POST", re.compile(r"intents/(\w+)/refund"), _refund),
+    ("POST", re.compile(r"intents/(\w+)/capture"), _capture),
+    ("POST", re.compile(r"intents/(\w+)/cancel"), _cancel),
+    ("POST", re.compile(r"refunds/(\w+)"), _move_refund),
+]

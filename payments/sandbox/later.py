@@ -1,0 +1,31 @@
+"""What happens some time later: Pix codes expire, refunds settle or fail."""
+
+from collections.abc import Callable
+
+from payments.sandbox import lifecycle, refunds
+from payments.sandbox.context import Context
+
+_HAPPENINGS: dict[str, Callable[[Context, str, str], object]] = {
+    "refund": lambda context, identifier, status: refunds.move(
+        context, identifier, status, failure_reason="expired_or_canceled_card" if status == "failed" else ""
+    ),
+}
+FOREVER = 1e18
+
+
+def happen(context: Context) -> None:
+    """Let all happen that is due by the sandbox's clock."""
+    lifecycle.expire_pix(context)
+    _happen(context, context.store.moment())
+
+
+def happen_now(context: Context) -> int:
+    """Let all happen that is scheduled, however far off; returns how many there were."""
+    return _happen(context, FOREVER)
+
+
+def _happen(context: Context, moment: float) -> int:
+    due = context.store.take_due(moment)
+    for what, subject, argument in due:
+        _HAPPENINGS[what](context, subject, argument)
+    return len(due)
