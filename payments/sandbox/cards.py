@@ -9,6 +9,7 @@ class TestCard:
     """How a card behaves. `challenge`: requires 3-D Secure first. `code` and `decline_code`: why it is declined.
 
     `refund`: the status in which its refunds begin, and the one to which they move some time later.
+    `trouble`: what comes some time after a payment, and its reason, as `later` names them.
     """
 
     brand: str
@@ -17,6 +18,7 @@ class TestCard:
     code: str = ""
     decline_code: str = ""
     refund: tuple[str, str] = ("succeeded", "succeeded")
+    trouble: tuple[str, str] | None = None
 
     @property
     def declined(self) -> bool:
@@ -36,6 +38,10 @@ CARDS = {
     "378282246310005": TestCard("amex", "0005"),
     "4000000000007726": TestCard("visa", "7726", refund=("pending", "succeeded")),
     "4000000000005126": TestCard("visa", "5126", refund=("succeeded", "failed")),
+    "4000000000000259": TestCard("visa", "0259", trouble=("open_dispute", "fraudulent")),
+    "4000000000002685": TestCard("visa", "2685", trouble=("open_dispute", "product_not_received")),
+    "4000000000001976": TestCard("visa", "1976", trouble=("open_inquiry", "fraudulent")),
+    "4000000000005423": TestCard("visa", "5423", trouble=("early_fraud_warning", "unauthorized_use_of_card")),
     "4000000000000002": _declined("0002", "generic_decline"),
     "4000000000009995": _declined("9995", "insufficient_funds"),
     "4000000000009987": _declined("9987", "lost_card"),
@@ -59,6 +65,10 @@ TOKENS = {
     "pm_card_amex": "378282246310005",
     "pm_card_pendingRefund": "4000000000007726",
     "pm_card_refundFail": "4000000000005126",
+    "pm_card_createDispute": "4000000000000259",
+    "pm_card_createDisputeProductNotReceived": "4000000000002685",
+    "pm_card_createDisputeInquiry": "4000000000001976",
+    "pm_card_createIssuerFraudRecord": "4000000000005423",
     "pm_card_chargeDeclined": "4000000000000002",
     "pm_card_visa_chargeDeclined": "4000000000000002",
     "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",

@@ -66,6 +66,34 @@ def count_refunds(context: Context, intent: Document) -> Document:
     return context.store.save(charge)
 
 
+def count_disputes(context: Context, intent: Document) -> Document:
+    """Bring the charge up to date with its disputes."""
+    charge = of_intent(context, intent)
+    charge["disputed"] = bool(context.store.children("dispute", intent["id"]))
+    return context.store.save(charge)
+
+
+def refundable(context: Context, intent: Document) -> int:
+    """What can still be refunded: neither refunded nor withdrawn by a dispute."""
+    charge = of_intent(context, intent)
+    left: int = charge["amount_captured"] - charge["amount_refunded"] - disputed(context, intent)
+    return max(left, 0)
+
+
+def disputed(context: Context, intent: Document) -> int:
+    """What disputes have withdrawn and not reinstated, without their fees."""
+    disputes = context.store.children("dispute", intent["id"])
+    return -sum(int(moved["amount"]) for dispute in disputes for moved in dispute["balance_transactions"])
+
+
+def filtered_intent(context: Context, params: Params) -> str | None:
+    """The id of the intent to which `payment_intent` or `charge` restricts a list."""
+    if charge := params.get("charge"):
+        identifier: str = context.get("charge", charge, param="charge", status=400)["payment_intent"]
+        return identifier
+    return params.get("payment_intent") or None
+
+
 def _new(context: Context, intent: Document) -> Document:
     return {
         "id": new_id("ch"),

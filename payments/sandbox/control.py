@@ -2,7 +2,7 @@
 
 GET, POST, DELETE faults      list active faults; add one (see `faults.py`); clear all
 GET  ledger                   totals in minor units
-GET  ledger/charges           by charge: captured, refunded, pending
+GET  ledger/charges           by charge: captured, refunded, pending, disputed
 GET  events                   all events, with their number of tries
 POST events/{id}/redeliver    deliver again
 POST webhooks                 {"url", "secret"}: set where events are delivered

@@ -6,6 +6,13 @@ POST later                    let all happen at once that is scheduled for later
 POST intents/{id}/refund      {"amount", "reason"}: refund what is left, or a part, without our metadata
 POST intents/{id}/capture     {"amount"}: capture what was only authorized
 POST intents/{id}/cancel      cancel
+POST intents/{id}/dispute     {"reason", "amount", "due_by", "status"}: the cardholder disputes; by default all of it,
+                              as fraudulent, needs_response; `warning_needs_response` is an inquiry
+POST intents/{id}/early_fraud_warning
+                              {"fraud_type"}
+POST disputes/{id}            {"status", "funds"}: move a dispute to any status, with its funds unless `funds` is false
+POST disputes/{id}/withdraw   withdraw its funds
+POST disputes/{id}/reinstate  reinstate its funds
 POST refunds/{id}             {"status", "failure_reason", "pending_reason"}: move a refund to any status
 """
 
@@ -13,7 +20,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from payments.sandbox import intents, later, refunds
+from payments.sandbox import disputes, fraud_warnings, intents, later, refunds
 from payments.sandbox.context import LATER_SECONDS, Context
 from payments.sandbox.store import Document
 from payments.sandbox.wire import invalid
@@ -32,8 +39,7 @@ def find(method: str, path: str) -> Callable[[Context, Values], Document] | None
 
 
 def _settings(context: Context, values: Values) -> Document:
-    if values.keys() - {"later_seconds"}:
-        raise invalid("Settings: later_seconds.")
+    _known(values, "later_seconds")
     for name, value in values.items():
         context.store.remember(name, str(float(value)))
     return {"later_seconds": float(context.store.fact("later_seconds", str(LATER_SECONDS)))}
@@ -57,9 +63,29 @@ def _cancel(context: Context, _values: Values, identifier: str) -> Document:
 
 
 def _move_refund(context: Context, values: Values, identifier: str) -> Document:
-    if values.keys() - {"status", "failure_reason", "pending_reason"}:
-        raise invalid("Send status, failure_reason and pending_reason.")
+    _known(values, "status", "failure_reason", "pending_reason")
     return refunds.move(context, identifier, **{"status": "", **values})
+
+
+def _dispute(context: Context, values: Values, identifier: str) -> Document:
+    _known(values, "reason", "amount", "due_by", "status")
+    return disputes.open_(context, identifier, **values)
+
+
+def _early_fraud_warning(context: Context, values: Values, identifier: str) -> Document:
+    _known(values, "fraud_type")
+    return fraud_warnings.warn(context, identifier, **values)
+
+
+def _move_dispute(context: Context, values: Values, identifier: str) -> Document:
+    _known(values, "status", "funds")
+    return disputes.move(context, identifier, **{"status": "", **values})
+
+
+def _known(values: Values, *names: str) -> None:
+    """Raises ApiError if there are others."""
+    if unknown := values.keys() - set(names):
+        raise invalid(f"Unknown: {', '.join(sorted(unknown))}. Send {', '.join(names)}.")
 
 
 def _typed(values: Values) -> dict[str, str]:
@@ -74,5 +100,10 @@ _ROUTES: list[tuple[str, re.Pattern[str], Callable[..., Document]]] = [
     ("POST", re.compile(r"intents/(\w+)/refund"), _refund),
     ("POST", re.compile(r"intents/(\w+)/capture"), _capture),
     ("POST", re.compile(r"intents/(\w+)/cancel"), _cancel),
+    ("POST", re.compile(r"intents/(\w+)/dispute"), _dispute),
+    ("POST", re.compile(r"intents/(\w+)/early_fraud_warning"), _early_fraud_warning),
+    ("POST", re.compile(r"disputes/(\w+)"), _move_dispute),
+    ("POST", re.compile(r"disputes/(\w+)/withdraw"), lambda context, _values, id_: disputes.withdraw(context, id_)),
+    ("POST", re.compile(r"disputes/(\w+)/reinstate"), lambda context, _values, id_: disputes.reinstate(context, id_)),
     ("POST", re.compile(r"refunds/(\w+)"), _move_refund),
 ]

@@ -1,14 +1,20 @@
-"""What happens some time later: Pix codes expire, refunds settle or fail."""
+"""What happens some time later: Pix codes expire, refunds settle or fail, cardholders dispute, disputes are decided."""
 
 from collections.abc import Callable
 
-from payments.sandbox import lifecycle, refunds
+from payments.sandbox import disputes, fraud_warnings, lifecycle, refunds
 from payments.sandbox.context import Context
 
 _HAPPENINGS: dict[str, Callable[[Context, str, str], object]] = {
     "refund": lambda context, identifier, status: refunds.move(
         context, identifier, status, failure_reason="expired_or_canceled_card" if status == "failed" else ""
     ),
+    "dispute": disputes.move,
+    "open_dispute": lambda context, intent_id, reason: disputes.open_(context, intent_id, reason=reason),
+    "open_inquiry": lambda context, intent_id, reason: disputes.open_(
+        context, intent_id, reason=reason, status="warning_needs_response"
+    ),
+    "early_fraud_warning": fraud_warnings.warn,
 }
 FOREVER = 1e18
 

@@ -8,7 +8,8 @@ from payments.sandbox.store import Store
 def ledger(store: Store) -> dict[str, Any]:
     """What this shop's intents captured and gave back; those of other applications are counted apart.
 
-    `refunded` has really gone out, `pending` may still fail.
+    `refunded` has really gone out, `pending` may still fail, `disputed` is withdrawn by disputes and not reinstated;
+    `dispute_fees` came on top.
     """
     statuses: dict[str, int] = {}
     captured = 0
@@ -21,12 +22,16 @@ def ledger(store: Store) -> dict[str, Any]:
             orders[order] = orders.get(order, 0) + 1
     refunds = list(store.own("refund"))
     refunded = _total(refunds, "succeeded")
+    moved = [transaction for dispute in store.own("dispute") for transaction in dispute["balance_transactions"]]
+    disputed = -sum(transaction["amount"] for transaction in moved)
     foreign_intents, foreign_captured = store.foreign()
     return {
         "captured": captured,
         "refunded": refunded,
         "pending": _total(refunds, "pending", "requires_action"),
-        "balance": captured - refunded,
+        "disputed": disputed,
+        "dispute_fees": sum(transaction["fee"] for transaction in moved),
+        "balance": captured - refunded - disputed,
         "intents": statuses,
         "charged_orders": len(orders),
         "orders_charged_twice": sorted(order for order, charges in orders.items() if charges > 1),
@@ -40,7 +45,8 @@ def charges(store: Store) -> list[dict[str, Any]]:
 
 
 def _charge(store: Store, intent: dict[str, Any]) -> dict[str, Any]:
-    refunds = store.children("refund", intent["id"])
+    refunds, disputes = store.children("refund", intent["id"]), store.children("dispute", intent["id"])
+    moved = [transaction for dispute in disputes for transaction in dispute["balance_transactions"]]
     return {
         "intent": intent["id"],
         "charge": intent["latest_charge"],
@@ -49,6 +55,8 @@ def _charge(store: Store, intent: dict[str, Any]) -> dict[str, Any]:
         "captured": intent["amount_received"],
         "refunded": _total(refunds, "succeeded"),
         "pending": _total(refunds, "pending", "requires_action"),
+        "disputed": -sum(transaction["amount"] for transaction in moved),
+        "disputes": [dispute["status"] for dispute in disputes],
     }
 
 

@@ -90,6 +90,10 @@ def succeed(context: Context, intent: Document, amount: int) -> Document:
         "last_payment_error": None,
         "canceled_at": None,
     }
+    card = payment_methods.of_intent(context.store, intent)
+    if card and card.trouble:
+        what, reason = card.trouble
+        context.happen_later(what, intent["id"], reason)
     return announce(context, intent, "payment_intent.succeeded")
 
 

@@ -70,9 +70,7 @@ def cancel(context: Context, params: Params, identifier: str) -> Document:
 
 def list_(context: Context, params: Params) -> Document:
     """The refunds of a `payment_intent`, of a `charge`, or all."""
-    parent = params.get("payment_intent") or None
-    if charge := params.get("charge"):
-        parent = context.get("charge", charge, param="charge", status=400)["payment_intent"]
+    parent = charges.filtered_intent(context, params)
     return listing(context.store, params, "refund", url="/v1/refunds", parent=parent)
 
 
@@ -112,10 +110,12 @@ def _refunded_intent(context: Context, params: Params) -> Document:
 
 def _left(context: Context, intent: Document) -> int:
     """What can still be refunded. Raises ApiError if it is nothing."""
-    charge = charges.of_intent(context, intent)
-    left: int = charge["amount_captured"] - charge["amount_refunded"]
+    left = charges.refundable(context, intent)
+    if left == 0 and charges.disputed(context, intent):
+        message = f"Charge {intent['latest_charge']} has been charged back; cannot issue a refund."
+        raise invalid(message, code="charge_disputed", saved=True)
     if left == 0:
-        message = f"Charge {charge['id']} has already been refunded."
+        message = f"Charge {intent['latest_charge']} has already been refunded."
         raise invalid(message, code="charge_already_refunded", saved=True)
     return left
 

@@ -154,10 +154,10 @@ def test_only_a_refund_that_waits_for_the_customer_can_be_cancelled(sandbox: San
 
     sandbox.move_refund(made.id, "requires_action")
     assert refunds.cancel(made.id).status == "canceled"
-    assert sandbox.charges()[0] == {
+    assert sandbox.charges() == [{
         "intent": intent.id, "charge": intent.latest_charge, "order": "1", "currency": "brl", "captured": 1000,
-        "refunded": 0, "pending": 0,
-    }  # fmt: skip
+        "refunded": 0, "pending": 0, "disputed": 0, "disputes": [],
+    }]  # fmt: skip
 
 
 def test_the_metadata_of_a_refund_can_be_changed(sandbox: Sandbox) -> None:

@@ -83,11 +83,11 @@ class Sandbox:
         self._call("DELETE", "faults")
 
     def ledger(self) -> dict[str, Any]:
-        """The provider's ledger in minor units: captured, refunded, pending, balance, intents by status."""
+        """The provider's ledger in minor units: captured, refunded, pending, disputed, balance, intents by status."""
         return self._call("GET", "ledger")
 
     def charges(self) -> list[dict[str, Any]]:
-        """By charge, in minor units: captured, refunded, pending."""
+        """By charge, in minor units: captured, refunded, pending, disputed."""
         charges: list[dict[str, Any]] = self._call("GET", "ledger/charges")["charges"]
         return charges
 
@@ -112,6 +112,24 @@ class Sandbox:
     def move_refund(self, refund_id: str, status: str, **reasons: str) -> dict[str, Any]:
         """Move a refund to any status; `failure_reason` or `pending_reason` say why."""
         return self._call("POST", f"refunds/{refund_id}", {"status": status, **reasons})
+
+    def dispute(self, provider_reference: str, **fields: Any) -> dict[str, Any]:
+        """The cardholder disputes: see `open_` in payments/sandbox/disputes.py."""
+        return self._call("POST", f"intents/{provider_reference}/dispute", fields)
+
+    def move_dispute(self, dispute_id: str, status: str, *, funds: bool = True) -> dict[str, Any]:
+        """Move a dispute to any status; `funds`: and its funds as the status demands."""
+        return self._call("POST", f"disputes/{dispute_id}", {"status": status, "funds": funds})
+
+    def withdraw_funds(self, dispute_id: str) -> dict[str, Any]:
+        return self._call("POST", f"disputes/{dispute_id}/withdraw")
+
+    def reinstate_funds(self, dispute_id: str) -> dict[str, Any]:
+        return self._call("POST", f"disputes/{dispute_id}/reinstate")
+
+    def warn_of_fraud(self, provider_reference: str) -> dict[str, Any]:
+        """An early fraud warning by the card's bank."""
+        return self._call("POST", f"intents/{provider_reference}/early_fraud_warning")
 
     def events(self) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = self._call("GET", "events")["events"]
