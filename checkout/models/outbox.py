@@ -1,5 +1,6 @@
 """The outbox: side effects that an order's transaction has promised."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Self
 
@@ -35,8 +36,8 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         due = self.unsent().filter(kind=MessageKind.REFUND_DUE).select_related("order")
         return due.annotate(owed=models.Sum("order__payment__attempts__captured")).order_by("created_at")
 
-    def take(self, now: datetime, limit: int) -> "list[OutboxMessage]":
-        """Claim the oldest due messages that no other relay has locked, and count one more try for each.
+    def take(self, kind: MessageKind, now: datetime, limit: int) -> "list[OutboxMessage]":
+        """Claim the oldest due messages of a kind that no other relay has locked, and count one more try for each.
 
         Pushes `due_at` on with exponential backoff, from INITIAL_BACKOFF_SECONDS to MAX_BACKOFF_SECONDS. One statement,
         in the caller's transaction; send the messages only after it has committed.
@@ -45,7 +46,8 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         taken = self.raw(
             """
             WITH due AS MATERIALIZED (
-                SELECT id FROM checkout_outboxmessage WHERE sent_at IS NULL AND due_at <= %(now)s
+                SELECT id FROM checkout_outboxmessage
+                WHERE sent_at IS NULL AND kind = %(kind)s AND due_at <= %(now)s
                 ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
             )
             UPDATE checkout_outboxmessage AS message
@@ -54,9 +56,19 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
             FROM due WHERE message.id = due.id
             RETURNING message.*
             """,
-            {"now": now, "limit": limit, "first": INITIAL_BACKOFF_SECONDS, "longest": MAX_BACKOFF_SECONDS},
+            {
+                "kind": kind,
+                "now": now,
+                "limit": limit,
+                "first": INITIAL_BACKOFF_SECONDS,
+                "longest": MAX_BACKOFF_SECONDS,
+            },
         )
         return sorted(taken, key=lambda message: message.pk)
+
+    def give_back(self, untried: "Collection[OutboxMessage]", now: datetime) -> None:
+        """Make messages due again that were taken and not tried. One statement."""
+        self.unsent().filter(pk__in=[message.pk for message in untried]).update(due_at=now, tries=models.F("tries") - 1)
 
 
 class OutboxMessage(models.Model):

@@ -1,5 +1,6 @@
 """The outbox: each message is sent once, retried while it fails, and claimed by one relay at a time."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -9,8 +10,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from checkout import outbox
-from checkout.models import OutboxMessage
-from tests.support.factories.cart import ready_cart
+from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
+from payments.models import Refund, RefundStatus
+from tests.support.factories.cart import ready_cart, ready_carts
+from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import order_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
@@ -18,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def take(now: datetime) -> list[OutboxMessage]:
     with transaction.atomic():
-        return OutboxMessage.objects.take(now, 1)
+        return OutboxMessage.objects.take(MessageKind.CONFIRMATION, now, 1)
 
 
 def test_a_mail_server_outage_delays_the_mail_and_staff_see_why(settings) -> None:
@@ -72,3 +75,41 @@ def test_backoff_grows_up_to_an_hour(before: int, seconds: int) -> None:
     now = timezone.now()
     (taken,) = take(now)
     assert (taken.tries, taken.due_at - now) == (before + 1, timedelta(seconds=seconds))
+
+
+class TestBacklog:
+    """More is due than one batch."""
+
+    @pytest.fixture(autouse=True)
+    def two_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(outbox, "BATCH", 2)
+
+    def orders(self, number: int) -> list[Order]:
+        return [order_of(cart) for cart in ready_carts([ProductFactory(stock=number)], number)]
+
+    def test_is_worked_off_in_one_round(self) -> None:
+        self.orders(5)
+        assert outbox.relay() == 5
+
+    def test_a_refund_does_not_wait_for_a_mail_server_that_hangs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        *_others, late = self.orders(4)
+        Order.objects.filter(pk=late.pk).update(status=OrderStatus.CANCELLED)
+        OutboxMessage.objects.filter(order=late).update(kind=MessageKind.REFUND_DUE)
+        refunded: list[bool] = []
+
+        def hang(_order: int) -> None:
+            refunded.append(Refund.objects.filter(status=RefundStatus.SUCCEEDED).exists())
+
+        monkeypatch.setattr(outbox.emails, "send_confirmation", hang)
+        assert outbox.relay() == 4
+        assert refunded == [True] * 3
+
+    def test_what_the_time_does_not_suffice_for_is_due_again_and_not_counted_as_tried(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.orders(2)
+        monkeypatch.setattr(outbox, "ROUND_SECONDS", 0.2)
+        monkeypatch.setattr(outbox.emails, "send_confirmation", lambda _order: time.sleep(0.3))
+        assert outbox.relay() == 1
+        untried = OutboxMessage.objects.unsent().get()
+        assert (untried.tries, untried.due_at <= timezone.now()) == (0, True)
