@@ -3,31 +3,25 @@
 from celery import shared_task
 
 from checkout import outbox, settle_webhooks, sweeper
-from payments.provider import in_background
 
 
 @shared_task
-@in_background()
 def relay_outbox() -> None:
     outbox.relay()
 
 
 @shared_task
-@in_background()
 def settle_webhook_events() -> None:
     settle_webhooks.settle_waiting_events()
 
 
 @shared_task
-@in_background()
 def sweep() -> None:
     sweeper.settle_stale_attempts()
-    sweeper.expire_unpaid()
     sweeper.settle_stale_refunds()
     sweeper.tidy()
 
 
 @shared_task
-@in_background()
 def reconcile() -> None:
     sweeper.reconcile()

@@ -52,14 +52,21 @@ def attempts() -> Iterator[GaugeMetricFamily]:
         PaymentAttempt.objects.unsettled()
         .order_by()
         .values_list("status")
-        .annotate(number=Count("pk"), oldest=Min("created_at"))
+        .annotate(number=Count("pk"), oldest=Min("created_at"), longest_due=Min("due_at"))
     )
-    found = {status: (number, (now - oldest).total_seconds()) for status, number, oldest in rows}
-    known = {(status.value,): found.get(status.value, (0, 0.0)) for status in PaymentAttempt.UNSETTLED}
-    counts = {status: float(number) for status, (number, _age) in known.items()}
-    ages = {status: age for status, (_number, age) in known.items()}
+    found = {status: facts for status, *facts in rows}
+    known = {(status.value,): found.get(status.value, (0, now, now)) for status in PaymentAttempt.UNSETTLED}
+    counts = {status: float(number) for status, (number, _oldest, _due) in known.items()}
+    ages = {status: (now - oldest).total_seconds() for status, (_number, oldest, _due) in known.items()}
+    overdue = {status: max(0.0, (now - due).total_seconds()) for status, (_number, _oldest, due) in known.items()}
     yield gauge("payment_attempts", "Unsettled payment attempts, by status.", counts, ("status",))
     yield gauge("payment_attempt_oldest_seconds", "Age of the oldest unsettled attempt, by status.", ages, ("status",))
+    yield gauge(
+        "payment_attempt_overdue_seconds",
+        "For how long the sweeper should have asked about an attempt and has not, by status.",
+        overdue,
+        ("status",),
+    )
 
 
 @at_scrape(vital=True)

@@ -15,7 +15,6 @@ from config.money import ZERO
 from config.resilience.breakers import BreakerOpen
 from payments.exceptions import CardsUnavailable, PaymentUnavailable
 from payments.gateways import gateway
-from payments.gateways.background import in_background as in_background
 from payments.gateways.base import PIX, AuthorizeRequest, LostAttempt, Outcome
 from payments.models import AttemptStatus, PaymentAttempt
 
@@ -104,8 +103,8 @@ def void(attempt: PaymentAttempt) -> Outcome:
         found = ask(attempt)
         if found.kind != "action":
             return found
-        return gateway().void(found.provider_reference)
-    return gateway().void(attempt.provider_reference)
+        return gateway().void(found.provider_reference, f"{attempt.pk}:void")
+    return gateway().void(attempt.provider_reference, f"{attempt.pk}:void")
 
 
 def may_be_under_way(attempt: PaymentAttempt) -> bool:

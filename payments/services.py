@@ -124,15 +124,16 @@ def status_after(latest: PaymentAttempt) -> PaymentStatus:
 
 
 @transaction.atomic
-def claim_stale(before: datetime, limit: int) -> list[PaymentAttempt]:
-    """Claim stale attempts started before `before` for one sweep to look up. Sweeps may run concurrently."""
-    return PaymentAttempt.objects.stale(before).claim(limit)
+def claim_unanswered(limit: int) -> list[PaymentAttempt]:
+    """Claim due attempts that may have captured money, for one sweep to ask about. Sweeps may run concurrently."""
+    return PaymentAttempt.objects.unanswered().claim(timezone.now(), limit)
 
 
 @transaction.atomic
-def claim_expired(now: datetime, limit: int) -> list[PaymentAttempt]:
-    """Claim expired attempts for one sweep to cancel. Sweeps may run concurrently."""
-    return PaymentAttempt.objects.expired(now).claim(limit)
+def claim_waiting(limit: int) -> list[PaymentAttempt]:
+    """Claim due attempts that wait for the shopper, for one sweep to ask about, or to cancel once expired. Sweeps may
+    run concurrently."""
+    return PaymentAttempt.objects.waiting().claim(timezone.now(), limit)
 
 
 @transaction.atomic

@@ -80,6 +80,10 @@ HEALTH_CHECKS = [
         lambda: reverse("admin:checkout_outboxmessage_changelist") + "?sent=no",
     ),
     HealthCheck(
+        "SweeperBehind", _("Pending payments are looked up too late"),
+        "payment_attempt_overdue_seconds", 300, _how_long, "payments.view_payment", lambda: reverse("admin:money"),
+    ),
+    HealthCheck(
         "WebhooksBehind", _("A provider webhook is unhandled"),
         "webhook_oldest_seconds", 300, _how_long, "payments.view_webhookevent",
         lambda: reverse("admin:payments_webhookevent_changelist") + "?handled=no",

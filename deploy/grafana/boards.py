@@ -143,6 +143,12 @@ def providers() -> Dashboard:
             ("{{status}}", "max by (status) (payment_attempt_oldest_seconds)"),
             limit=300,
         ),
+        graph(
+            "Attempts that the sweeper has not reached",
+            "s",
+            ("{{status}}", "max by (status) (payment_attempt_overdue_seconds)"),
+            limit=300,
+        ),
         graph("Settled by the sweeper", "ops", ("{{sweep}}", _rate("sweeper_settled_total", "sweep"))),
     )
 

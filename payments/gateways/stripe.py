@@ -25,7 +25,7 @@ from payments.gateways.base import (
     RefundOutcome,
     RefundRequest,
 )
-from payments.gateways.stripe_calls import PIX_SERVICE, SERVICE, Answer, StripeCalls, open_circuit_as_unavailable, plain
+from payments.gateways.stripe_calls import SERVICE, Answer, StripeCalls, open_circuit_as_unavailable, plain
 from payments.gateways.stripe_documents import decline_of, event_of, outcome_of_intent, parse_event, storable
 from payments.gateways.stripe_errors import NothingSent, unavailable
 from payments.gateways.stripe_params import charge_params
@@ -90,8 +90,10 @@ class StripeGateway:
         )
 
     @payment_call("void")
-    def void(self, provider_reference: str) -> Outcome:
-        return self._call_intent("void", lambda: self._calls.cancel(provider_reference))
+    def void(self, provider_reference: str, idempotency_key: str) -> Outcome:
+        return self._call_intent(
+            "void", lambda: self._calls.intents.cancel(provider_reference, {}, {"idempotency_key": idempotency_key})
+        )
 
     @payment_call("retrieve")
     def retrieve(self, provider_reference: str) -> Outcome:
@@ -151,7 +153,7 @@ class StripeGateway:
 
     def _service_of(self, method_token: str) -> str:
         """The circuit breaker of this method. Cards and Pix have one each: either works while the other fails."""
-        return PIX_SERVICE if method_token == PIX else SERVICE
+        return f"{self.name}_pix" if method_token == PIX else self.name
 
     def _call_intent(self, what: str, call: Callable[[], stripe.PaymentIntent], *, service: str = SERVICE) -> Outcome:
         try:
@@ -190,10 +192,6 @@ def _outcome_of_answer(error: stripe.StripeError, what: str) -> Outcome:
     if isinstance(error, stripe.IdempotencyError) or error.http_status == 409:
         # The key is in use, or was used with other parameters: the outcome is that of the other call, not this one.
         logger.error("Stripe refused to %s with a key in use: request=%s", what, error.request_id)
-        return Outcome(kind="unknown", message=type(error).__name__)
-    if isinstance(error, stripe.APIError):
-        # The failure of the first call under this key, repeated: that call may have done anything.
-        logger.warning("Stripe repeated the failure of an earlier %s: request=%s", what, error.request_id)
         return Outcome(kind="unknown", message=type(error).__name__)
     if isinstance(error, stripe.InvalidRequestError) and str(error.param or "").startswith("payment_method"):
         return Outcome(kind="declined", decline_code="invalid_payment_method", message=error.user_message or "")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
 from django.db.models import Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -100,6 +100,15 @@ class Payment(models.Model):
         return self.captured - total(refund.amount for refund in self.refunds.all() if refund.holds_money)
 
 
+# When an attempt is first asked about after its start: later than the deadline of a provider call, so that a call in
+# flight settles itself first.
+FIRST_ASK = timedelta(seconds=60)
+# How often an attempt without an answer is asked about: at first, and when the provider has not known for hours.
+ASK_EVERY, ASK_AT_LEAST_EVERY = timedelta(seconds=30), timedelta(minutes=5)
+# How long a sweep may take to ask about the attempts that it has claimed.
+LEASE = timedelta(seconds=60)
+
+
 class AttemptStatus(StatusChoices):
     STARTED = "started", BUSY, _("started")
     ACTION = "action", BUSY, _("waiting for the shopper")
@@ -118,32 +127,31 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
         """Attempts without a final outcome: started, waiting for the shopper, or unknown."""
         return self.filter(status__in=PaymentAttempt.UNSETTLED)
 
-    def stale(self, before: datetime) -> PaymentAttemptQuerySet:
-        """Attempts started before `before` to look up at the provider: those without an answer, and those waiting for
-        the shopper that were not looked up since, in case the webhook was lost."""
-        unanswered = Q(status__in=[AttemptStatus.STARTED, AttemptStatus.UNKNOWN])
-        waiting = Q(status=AttemptStatus.ACTION) & (Q(asked_at=None) | Q(asked_at__lt=before))
-        return self.filter(unanswered | waiting, created_at__lt=before)
+    def unanswered(self) -> PaymentAttemptQuerySet:
+        """Attempts that may or may not have captured money: started, or unknown."""
+        return self.filter(status__in=[AttemptStatus.STARTED, AttemptStatus.UNKNOWN])
+
+    def waiting(self) -> PaymentAttemptQuerySet:
+        """Attempts that wait for the shopper: an unpaid Pix code, or 3-D Secure."""
+        return self.filter(status=AttemptStatus.ACTION)
 
     def stuck(self, before: datetime) -> PaymentAttemptQuerySet:
-        """Attempts started before `before` that may or may not have captured money, oldest first."""
-        statuses = [AttemptStatus.STARTED, AttemptStatus.UNKNOWN]
-        return self.unsettled().filter(status__in=statuses, created_at__lt=before).with_payment().order_by("created_at")
+        """Unanswered attempts started before `before`, oldest first."""
+        return self.unsettled().unanswered().filter(created_at__lt=before).with_payment().order_by("created_at")
 
-    def expired(self, now: datetime) -> PaymentAttemptQuerySet:
-        """Unsettled attempts past their expiry."""
-        return self.unsettled().filter(expires_at__lte=now)
+    def claim(self, now: datetime, limit: int) -> list[PaymentAttempt]:
+        """Claim up to `limit` attempts that are due, the longest due first, payments joined. Two statements.
 
-    def claim(self, limit: int) -> list[PaymentAttempt]:
-        """Claim up to `limit` attempts to look up at the provider, least recently looked up first, payments joined.
-
-        Skips rows locked by another sweep. Runs in the caller's transaction; commit before calling the provider.
+        A claim lasts LEASE: until then no other sweep gets these rows, and afterwards those that were not asked about
+        are due again. Skips rows locked by another sweep. Runs in the caller's transaction; commit before calling the
+        provider.
         """
         require_transaction()
-        least_recently_asked = models.F("asked_at").asc(nulls_first=True)
-        rows = self.with_payment().select_for_update(of=("self",), skip_locked=True)
-        claimed = list(rows.order_by(least_recently_asked, "created_at", "pk")[:limit])
-        PaymentAttempt.objects.filter(pk__in=[attempt.pk for attempt in claimed]).update(asked_at=timezone.now())
+        due = self.filter(due_at__lte=now).with_payment().order_by("due_at", "pk")
+        claimed = list(due.select_for_update(of=("self",), skip_locked=True)[:limit])
+        PaymentAttempt.objects.filter(pk__in=[attempt.pk for attempt in claimed]).update(
+            asked_at=now, due_at=now + LEASE
+        )
         return claimed
 
     def fetch_locked_with_payment(self, attempt_id: UUID) -> PaymentAttempt:
@@ -165,9 +173,10 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
                     RETURNING id
                 )
                 INSERT INTO payments_paymentattempt
-                    (id, payment_id, method_token, status, created_at, expires_at,
+                    (id, payment_id, method_token, status, created_at, expires_at, due_at,
                      provider_reference, captured, decline_code, error)
-                SELECT %(attempt)s, payment.id, %(method_token)s, %(status)s, %(now)s, %(expires_at)s, '', 0, '', ''
+                SELECT %(attempt)s, payment.id, %(method_token)s, %(status)s, %(now)s, %(expires_at)s, %(due_at)s,
+                    '', 0, '', ''
                 FROM payment
                 """,
                 {
@@ -183,6 +192,7 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
                     "method_token": attempt.method_token,
                     "status": attempt.status,
                     "expires_at": attempt.expires_at,
+                    "due_at": attempt.next_ask(attempt.created_at),
                 },
             )
         for row in (payment, attempt):
@@ -191,6 +201,7 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
 
     def write_with_payment(self, attempt: PaymentAttempt) -> None:
         """Update a locked attempt and its payment's status in one statement."""
+        now = timezone.now()
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -198,13 +209,14 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
                     UPDATE payments_paymentattempt
                     SET status = %(status)s, provider_reference = %(provider_reference)s, captured = %(captured)s,
                         action = %(action)s::jsonb, decline_code = %(decline_code)s, error = %(error)s,
-                        settled_at = %(settled_at)s
+                        settled_at = %(settled_at)s, due_at = %(due_at)s
                     WHERE id = %(attempt)s
                 )
                 UPDATE payments_payment SET status = %(payment_status)s, updated_at = %(now)s WHERE id = %(payment)s
                 """,
                 {
                     "attempt": attempt.pk,
+                    "due_at": attempt.next_ask(now),
                     "status": attempt.status,
                     "provider_reference": attempt.provider_reference,
                     "captured": attempt.captured,
@@ -214,7 +226,7 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
                     "settled_at": attempt.settled_at,
                     "payment": attempt.payment_id,
                     "payment_status": attempt.payment.status,
-                    "now": timezone.now(),
+                    "now": now,
                 },
             )
 
@@ -239,6 +251,7 @@ class PaymentAttempt(models.Model):
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     asked_at = models.DateTimeField(_("last asked about"), null=True, blank=True)
+    due_at = models.DateTimeField(_("next asked about"), db_default=Now() + FIRST_ASK, editable=False)
 
     objects = PaymentAttemptQuerySet.as_manager()
 
@@ -252,6 +265,11 @@ class PaymentAttempt(models.Model):
                 name="attempt_unsettled_created",
                 condition=Q(status__in=["started", "action", "unknown"]),
             ),
+            # One range each for the sweeper's two queues.
+            models.Index(
+                fields=["due_at"], name="attempt_unanswered_due", condition=Q(status__in=["started", "unknown"])
+            ),
+            models.Index(fields=["due_at"], name="attempt_waiting_due", condition=Q(status="action")),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -278,3 +296,19 @@ class PaymentAttempt(models.Model):
     def is_settled(self) -> bool:
         """Whether the outcome is final: approved, declined or cancelled."""
         return self.status not in self.UNSETTLED
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether the shopper's time to act is over."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def next_ask(self, now: datetime) -> datetime:
+        """When to ask about it again if it is still unsettled then.
+
+        What waits for the shopper is asked about after 1, 5 and 25 minutes, since its webhook normally comes first, and
+        when it expires. What has no answer is asked about twice a minute, less often after the first half hour.
+        """
+        age, first = now - self.created_at, self.created_at + FIRST_ASK
+        if self.status == AttemptStatus.ACTION and not self.is_expired(now):
+            due = max(first, self.created_at + 5 * age)
+            return min(due, self.expires_at) if self.expires_at else due
+        return max(first, now + min(max(age / 60, ASK_EVERY), ASK_AT_LEAST_EVERY))

@@ -133,6 +133,14 @@ def lost_answer(stage: Stage) -> Iterator[None]:
         yield
 
 
+@fault("SweeperBehind", "the worker is killed while a Pix code waits; 400 s pass")
+def no_sweeper(stage: Stage) -> Iterator[None]:
+    with stage.no_worker():
+        assert buy(stage.shop.url, stage.product.sku, "pix")[-1].status == 202
+        pass_time(LONG_SECONDS)
+        yield
+
+
 @fault("WebhooksBehind", "the worker is killed, a message of the provider arrives; 400 s pass")
 def unread_inbox(stage: Stage) -> Iterator[None]:
     with stage.no_worker():

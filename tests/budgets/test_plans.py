@@ -26,6 +26,7 @@ from checkout.models import Order
 from config.telemetry import metrics
 from inventory import reservations
 from inventory.models import Product
+from payments.models import PaymentAttempt
 from tests.budgets.test_pages import holding
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import flat_shipping, ready_cart
@@ -188,7 +189,9 @@ def test_a_cart_from_its_first_line_to_the_paid_order(shop: None, watch: Watch, 
 def test_an_order_that_is_never_paid(shop: None, watch: Watch, sandbox: object) -> None:
     cart = ready_cart([ProductFactory(stock=3)])
     order_of(cart, "pix")
-    assert sweeper.expire_unpaid() == 0
+    assert sweeper.settle_stale_attempts() == 0
+    PaymentAttempt.objects.waiting().update(due_at=timezone.now())
+    assert sweeper.settle_stale_attempts() == 1
     assert watch.found == []
 
 
@@ -206,7 +209,7 @@ def test_the_orders_of_a_member(shop: None, watch: Watch) -> None:
 @pytest.mark.parametrize(
     "task",
     [
-        sweeper.settle_stale_attempts, sweeper.expire_unpaid, sweeper.settle_stale_refunds,
+        sweeper.settle_stale_attempts, sweeper.settle_stale_refunds,
         reservations.reclaim_expired, idempotency.forget_old_keys, settle_webhooks.settle_waiting_events, outbox.relay,
     ],
     ids=lambda task: task.__name__,

@@ -84,6 +84,20 @@ def test_an_attempt_without_an_answer_counts(order: Order) -> None:
     assert gauges["payment_attempt_oldest_seconds,started"] == 0
 
 
+def test_an_attempt_that_the_sweeper_does_not_reach_counts(order: Order) -> None:
+    """Its age is that since its start, however late it is due."""
+    now = timezone.now()
+    started, due = now - timedelta(minutes=20), now - timedelta(minutes=4)
+    PaymentAttempt.objects.update(status=AttemptStatus.ACTION, created_at=started, due_at=due)
+    gauges = scraped()
+    assert gauges["payment_attempt_oldest_seconds,action"] == pytest.approx(1200, abs=10)
+    assert gauges["payment_attempt_overdue_seconds,action"] == pytest.approx(240, abs=10)
+    PaymentAttempt.objects.update(due_at=now + timedelta(minutes=1))
+    gauges = scraped()
+    assert gauges["payment_attempt_overdue_seconds,action"] == 0
+    assert gauges["payment_attempt_oldest_seconds,action"] == pytest.approx(1200, abs=10)
+
+
 def test_an_unsettled_webhook_counts() -> None:
     WebhookEvent.objects.create(
         provider="stripe", event_id="evt_1", type="x", payload={}, received_at=timezone.now() - timedelta(minutes=8)

@@ -21,13 +21,14 @@ from config.db.locks import redis_lock
 from inventory.exceptions import InsufficientStock
 from inventory.models import Product, Stock
 from payments.exceptions import PaymentUnavailable
-from payments.models import AttemptStatus, PaymentAttempt, WebhookEvent
+from payments.models import AttemptStatus, WebhookEvent
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 from shipping.models import Quote, ShippingRate
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import filled_cart, flat_shipping, ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import AUTHENTICATE, DECLINED, eventually, order_of, stock_of
+from tests.support.simulated_time import pass_time
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
@@ -273,8 +274,8 @@ class TestExpiry:
         product = ProductFactory(stock=2)
         cart = ready_cart([product], quantity=2)
         order = order_of(cart, AUTHENTICATE)
-        PaymentAttempt.objects.update(expires_at="2026-01-01T00:00:00Z")
-        assert sweeper.expire_unpaid() == 1
+        pass_time(31 * 60)
+        assert sweeper.settle_stale_attempts() == 1
         order.refresh_from_db()
         assert order.status == OrderStatus.CANCELLED
         assert (stock_of(product), status_of(cart)) == ((2, 0), CartStatus.OPEN)

@@ -1,9 +1,11 @@
 """The sweeper: what it deletes, settles and reconciles."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from unittest.mock import Mock
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
@@ -11,12 +13,14 @@ from cart.models import Cart
 from checkout import outbox, services, sweeper, tasks
 from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage
 from inventory.models import Product
-from payments import services as payments
+from payments import provider
+from payments.gateways.base import Outcome
 from payments.models import AttemptStatus, PaymentAttempt, Refund, RefundStatus
 from shipping.models import Quote
-from tests.support.factories.cart import ready_cart
+from tests.support.factories.cart import ready_cart, ready_carts
 from tests.support.factories.inventory import ProductFactory
-from tests.support.orders import AUTHENTICATE, order_of, stock_of
+from tests.support.orders import order_of, stock_of
+from tests.support.simulated_time import pass_time
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
@@ -100,28 +104,85 @@ def test_a_payment_whose_webhook_was_lost_is_found_by_asking(sandbox) -> None:
     attempt = PaymentAttempt.objects.get()
     assert sandbox.pay_pix(attempt.provider_reference)
     assert sweeper.settle_stale_attempts() == 0, "it is too recent"
-    PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    pass_time(60)
     assert sweeper.settle_stale_attempts() == 1
     order.refresh_from_db()
     assert order.status == OrderStatus.PAID
 
 
-def test_a_pending_attempt_is_not_looked_up_again_at_once(sandbox) -> None:
+def test_a_code_that_waits_is_asked_about_less_and_less_often(sandbox) -> None:
     order_of(ready_cart(), "pix")
-    PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=2))
-    assert [sweeper.settle_stale_attempts() for _ in range(2)] == [1, 0]
+    asked = []
+    for minute in range(1, 14):
+        pass_time(60)
+        if sweeper.settle_stale_attempts():
+            asked.append(minute)
+    assert asked == [1, 6], "as soon as possible after the first and the fifth minute"
 
 
 class TestManyAttempts:
-    def test_least_recently_checked_come_first(self) -> None:
-        for _ in range(3):
-            order_of(ready_cart(), AUTHENTICATE)
-        long_ago = timezone.now() - timedelta(hours=1)
-        PaymentAttempt.objects.update(status=AttemptStatus.UNKNOWN, created_at=long_ago)
-        first = payments.claim_stale(timezone.now(), 2)
-        second = payments.claim_stale(timezone.now(), 2)
-        assert len(first) == len(second) == 2
-        assert len({attempt.pk for attempt in first + second}) == 3
+    """As many Pix codes wait as a busy shop sells in some minutes, and all are due."""
+
+    WAITING = 3 * sweeper.BATCH // 2
+
+    @pytest.fixture
+    def lost(self, sandbox) -> Order:
+        """The last order of all: a card whose answer was lost."""
+        carts = ready_carts([ProductFactory(stock=1000)], self.WAITING + 1)
+        for cart in carts[1:]:
+            order_of(cart, "pix")
+        sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
+        lost = order_of(carts[0])
+        pass_time(2 * 60)
+        assert PaymentAttempt.objects.waiting().filter(due_at__lte=timezone.now()).count() == self.WAITING
+        return lost
+
+    @pytest.fixture
+    def asked(self, monkeypatch) -> list[str]:
+        """The references of the payments that the provider is asked about, in order."""
+        asked, ask = [], provider.ask
+
+        def note(attempt: PaymentAttempt) -> Outcome:
+            asked.append(attempt.payment.reference)
+            return ask(attempt)
+
+        monkeypatch.setattr(provider, "ask", note)
+        return asked
+
+    def test_a_lost_card_comes_first_and_one_round_asks_about_all(self, lost: Order, asked: list[str]) -> None:
+        tasks.sweep()
+        assert asked[0] == lost.number
+        assert len(asked) == len(set(asked)) == self.WAITING + 1
+        lost.refresh_from_db()
+        assert lost.status == OrderStatus.PAID
+
+    def test_a_round_ends_in_time_and_the_next_goes_on_where_it_stopped(
+        self, lost: Order, asked: list[str], monkeypatch
+    ) -> None:
+        monkeypatch.setattr(sweeper, "WAITING_SECONDS", 0.0)
+        tasks.sweep()
+        assert asked == [lost.number]
+        monkeypatch.setattr(sweeper, "WAITING_SECONDS", 0.3)
+        tasks.sweep()
+        assert 1 < len(asked) < self.WAITING
+        monkeypatch.undo()
+        pass_time(60)
+        tasks.sweep()
+        late = PaymentAttempt.objects.filter(asked_at=None) | PaymentAttempt.objects.waiting().filter(
+            due_at__lte=timezone.now()
+        )
+        assert not late.exists()
+
+    def test_two_sweeps_share_the_work(self, lost: Order, asked: list[str]) -> None:
+        def sweep(_number: int) -> None:
+            try:
+                sweeper.settle_stale_attempts()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(sweep, range(2)))
+        assert len(asked) == len(set(asked)) == self.WAITING + 1
 
 
 def test_a_sweep_without_work_does_nothing() -> None:

@@ -1,12 +1,13 @@
 """What is stored of a payment, and what is refused."""
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -15,6 +16,7 @@ from config.db.locks import LockOutsideTransaction
 from payments import services
 from payments.exceptions import InvalidPaymentMethod
 from payments.models import Payment, PaymentAttempt, Refund, WebhookEvent
+from payments.models.payments import LEASE
 from tests.payments.support import (
     ACTION,
     APPROVED,
@@ -166,17 +168,56 @@ def test_simultaneous_outcomes_end_in_one() -> None:
     assert (attempt.status, attempt.captured, attempt.payment.status) == ("approved", Decimal("109.80"), "paid")
 
 
-def test_stale_and_expired_attempts_are_found_without_a_query_each(django_assert_num_queries: Any) -> None:
-    now = timezone.now()
-    old = now - timedelta(hours=1)
-    stale = [PaymentAttemptFactory(status=status, created_at=old) for status in ("started", "unknown")]
-    PaymentAttemptFactory(status="started")
-    PaymentAttemptFactory(status="approved", created_at=old)
-    stale.append(PaymentAttemptFactory(status="action", created_at=old, asked_at=old))
-    expired = PaymentAttemptFactory(status="action", created_at=old, expires_at=now, asked_at=now)
+class TestDueAttempts:
+    """What the sweeper claims, and when an attempt is due again."""
 
-    with django_assert_num_queries(2):
-        assert {
-            attempt.payment for attempt in PaymentAttempt.objects.stale(now - timedelta(minutes=1)).with_payment()
-        } == {attempt.payment for attempt in stale}
-        assert [attempt.payment for attempt in PaymentAttempt.objects.expired(now).with_payment()] == [expired.payment]
+    def test_each_queue_is_claimed_in_order_of_due_time_in_two_statements(self) -> None:
+        now = timezone.now()
+        for status in ("started", "unknown", "action", "approved"):
+            for minutes in (5, 9, -1):
+                PaymentAttemptFactory(status=status, due_at=now - timedelta(minutes=minutes))
+        for claim, statuses in (
+            (services.claim_unanswered, {"started", "unknown"}),
+            (services.claim_waiting, {"action"}),
+        ):
+            with CaptureQueriesContext(connection) as captured:
+                claimed = claim(10)
+                assert len({attempt.payment.reference for attempt in claimed}) == 2 * len(statuses)
+            assert len([query for query in captured if "SAVEPOINT" not in query["sql"]]) == 2
+            assert {attempt.status for attempt in claimed} == statuses
+            dues = [attempt.due_at for attempt in claimed]
+            assert dues == sorted(dues)
+            assert claim(10) == [], "a claim lasts"
+
+    def test_what_was_claimed_and_not_asked_about_is_due_again(self) -> None:
+        attempt = PaymentAttemptFactory(status="unknown", due_at=timezone.now())
+        assert services.claim_unanswered(10) == [attempt]
+        with time_machine.travel(timezone.now() + LEASE):
+            assert services.claim_unanswered(10) == [attempt]
+
+    def asked(self, attempt: PaymentAttempt, hours: float) -> list[float]:
+        """The minutes after its start at which an attempt is asked about, within that time."""
+        moments = [attempt.next_ask(attempt.created_at)]
+        while moments[-1] < attempt.created_at + timedelta(hours=hours):
+            moments.append(attempt.next_ask(moments[-1]))
+        return [(moment - attempt.created_at).total_seconds() / 60 for moment in moments]
+
+    def test_what_waits_for_the_shopper_is_asked_about_a_few_times_and_when_it_expires(self) -> None:
+        start = timezone.now()
+        attempt = PaymentAttempt(status="action", created_at=start, expires_at=start + timedelta(minutes=30))
+        assert self.asked(attempt, 0.5) == [1, 5, 25, 30]
+
+    def test_what_has_no_answer_is_asked_about_twice_a_minute_and_never_given_up(self) -> None:
+        start = timezone.now()
+        attempt = PaymentAttempt(status="unknown", created_at=start, expires_at=start + timedelta(minutes=30))
+        moments = self.asked(attempt, 24)
+        assert moments[:5] == [1, 1.5, 2, 2.5, 3]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+        assert max(gap for moment, gap in zip(moments, gaps, strict=False) if moment < 120) <= 2
+        assert max(gaps) == pytest.approx(5)
+
+    def test_the_previous_release_writes_no_due_time(self) -> None:
+        """Its rows are due a minute after they start, by the column's default."""
+        attempt = PaymentAttemptFactory()
+        attempt.refresh_from_db()
+        assert attempt.due_at - attempt.created_at == pytest.approx(timedelta(minutes=1), abs=timedelta(seconds=5))
