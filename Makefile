@@ -14,7 +14,7 @@ CATALOGUES := $(patsubst %.po,%.mo,$(wildcard config/locale/*/LC_MESSAGES/*.po))
 TEST_WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 TYPED := config cart checkout inventory payments shipping
 # Tests that only read the code: no Django, no server.
-ARCHITECTURE := $(patsubst %,tests/architecture/test_%.py,contracts docs_paths faces locks_and_network names sizes)
+ARCHITECTURE := $(patsubst %,tests/architecture/test_%.py,contracts docs_paths faces locks_and_network names pickles sizes)
 
 .PHONY: help demo servers monitor test faults bench alerts cluster check format dashboards lock messages clean
 

@@ -1,14 +1,14 @@
 """The cart's cached copy in Redis: JSON, expires an hour after its last use, never overwritten by an older version.
 
-`user:{id}:cart` holds a signed-in user's live cart, `cart:{token}` a guest's. Redis may lose a copy at any time: that
-is a miss. While Redis is down it also misses invalidations, so a copy written before this process last saw Redis fail
-counts as a miss too.
+`user:{id}:cart` holds a signed-in user's live cart, `cart:{token}` a guest's. Redis may lose a copy at any time, or
+hold something that is none: that is a miss. While Redis is down it also misses invalidations, so a copy written before
+this process last saw Redis fail counts as a miss too.
 """
 
 import json
 import logging
 import time
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from django.conf import settings
 from django.core.cache import cache
@@ -17,12 +17,51 @@ from redis.exceptions import RedisError
 
 from config.cache import count, declare
 from config.redis import guard
+from config.redis.values import Format
 
 logger = logging.getLogger(__name__)
 
 declare("cart", patterns=("cart:*", "user:*:cart"))
 
 Copy = dict[str, Any]
+
+
+class _Shipping(TypedDict):
+    code: str
+    name: str
+    price: str
+    min_days: int
+    max_days: int
+    expires_at: str
+
+
+class _Cart(TypedDict):
+    """`lines` are pairs of product id and quantity."""
+
+    id: str
+    version: int
+    currency: str
+    status: str
+    user_id: int | None
+    lines: list[tuple[int, int]]
+    email: str
+    phone: str
+    address: dict[str, str] | None
+    postal_code: str
+    shipping: _Shipping | None
+    expires_at: str
+    kept_at: float
+
+
+class _NoCart(TypedDict, total=False):
+    """A user without a live cart, or a tombstone (`forgotten`)."""
+
+    kept_at: Required[float]
+    forgotten: bool
+
+
+_CART, _NO_CART = Format(_Cart), Format(_NoCart)
+
 # Cart id and version. A user's next cart has a higher id, so it counts as newer.
 Stamp = tuple[int, int]
 
@@ -34,9 +73,13 @@ FORGOTTEN_SECONDS = 60
 _WRITE_FORWARD = """
 local kept = redis.call('GET', KEYS[1])
 if kept then
-    local stamp = cjson.decode(kept).stamp
+    -- What is no copy has no stamp, and is replaced.
     local cart, version = tonumber(ARGV[2]), tonumber(ARGV[3])
-    if stamp[1] > cart or (stamp[1] == cart and stamp[2] > version) then return 0 end
+    local is_copy, is_newer = pcall(function()
+        local stamp = cjson.decode(kept).stamp
+        return stamp[1] > cart or (stamp[1] == cart and stamp[2] > version)
+    end)
+    if is_copy and is_newer then return 0 end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[4])
 return 1
@@ -49,14 +92,14 @@ def key_of(token: str, user_id: int | None) -> str:
 
 
 def recall(key: str) -> Copy | None:
-    """The copy under `key`, its expiry refreshed, or None."""
+    """The copy under `key`, its expiry refreshed, or None on a miss."""
     try:
         text = get_redis_connection("default").getex(cache.make_key(key), ex=settings.CART_CACHE_SECONDS)
     except RedisError as error:
         logger.warning("Redis is unavailable, reading the cart from the database: %s", type(error).__name__)
         text = None
-    copy = json.loads(text) if text else None
-    found = copy is not None and not copy.get("forgotten") and copy.get("kept_at", 0) >= guard.last_failure()
+    copy = (_CART.read(text) or _NO_CART.read(text)) if text else None
+    found = copy is not None and not copy.get("forgotten") and copy["kept_at"] >= guard.last_failure()
     count("cart", "hit" if found else "miss")
     return copy if found else None
 

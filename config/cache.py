@@ -11,7 +11,6 @@ reader that read the row before the change cannot store the old value again.
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,27 +20,20 @@ from uuid import uuid4
 
 from django.core.cache import cache
 from django.db import transaction
-from django_redis import get_redis_connection
 from prometheus_client import Counter
-from redis.exceptions import RedisError
 
+from config.redis import entries
+from config.redis.entries import Found
 from config.redis.guard import bypass_cooldown
+from config.redis.values import Format
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-# How long a load may take for its value to be stored.
-LEASE_SECONDS = 5.0
 # How long other callers wait for it before they load the value themselves.
 WAIT_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.002, 0.03
-# A lease outlives its load a little, so that a caller that missed just before the value arrived does not load it again.
-LINGER_SECONDS = 0.5
-# Lifetimes vary by up to a tenth, so that keys stored together do not expire together; in their last fifth, values are
-# stale.
-JITTER = 0.1
-FRESH_FRACTION = 0.8
 
 RESULTS = ("hit", "miss", "stale")
 cache_requests = Counter("cache_requests_total", "Cache lookups by name and result.", ["name", "result"])
@@ -49,42 +41,31 @@ cache_requests = Counter("cache_requests_total", "Cache lookups by name and resu
 
 @dataclass(frozen=True)
 class Name:
-    """`patterns` match its keys (in the syntax of Redis' MATCH); `is_open` means that staff may read its values."""
+    """`patterns` match its keys (in the syntax of Redis' MATCH); `is_open` means that staff may read its values.
+    `format` is None if its values are written and read elsewhere."""
 
     name: str
     patterns: tuple[str, ...]
     is_open: bool
+    format: Format | None
 
 
 _declared: dict[str, Name] = {}
 
-# KEYS: value and lease of each key. ARGV: the token, how long a lease lingers, then value and lifetime of each key.
-# An empty value (there is nothing to store) deletes the old one and releases the lease.
-_STORE = """
-for i = 1, #KEYS, 2 do
-    if redis.call('GET', KEYS[i + 1]) == ARGV[1] then
-        if ARGV[i + 2] == '' then
-            redis.call('DEL', KEYS[i], KEYS[i + 1])
-        else
-            redis.call('SET', KEYS[i], ARGV[i + 2], 'PX', ARGV[i + 3])
-            redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])
-        end
-    end
-end
-"""
-
 
 class UndeclaredName(LookupError):
-    """A lookup under a name that was never declared: a bug."""
+    """A lookup under a name that was never declared, or whose values have no declared type: a bug."""
 
 
-def declare(*names: str, is_open: bool = False, patterns: tuple[str, ...] = ()) -> None:
+def declare(*names: str, of: Any = None, is_open: bool = False, patterns: tuple[str, ...] = ()) -> None:
     """Declare names once, where their reads are defined. Creates their counters at zero.
 
-    `is_open` is for values without personal data and secrets. `patterns` are for keys that are not `name:…`.
+    `of` is the type of their values (see `Format`); without it the names are only counted. `is_open` is for values
+    without personal data and secrets. `patterns` are for keys that are not `name:…`.
     """
+    form = entries.format_of(of) if of is not None else None
     for name in names:
-        _declared[name] = Name(name, patterns or (f"{name}:*",), is_open)
+        _declared[name] = Name(name, patterns or (f"{name}:*",), is_open, form)
         for result in RESULTS:
             cache_requests.labels(name, result)
 
@@ -137,9 +118,9 @@ def cached_together(*look_ups: "LookUp") -> list[dict[str, Any]]:
 
 def recall(name: str, key: str) -> Any:
     """The value under `name:key`, or None on a miss; never loads and never waits. Raises UndeclaredName."""
-    found = _read({name: [key]})[name]
-    count(name, "hit" if found else "miss")
-    return found[key][1] if found else None
+    entry = _read({name: [key]})[name].entries.get(key)
+    count(name, "hit" if entry else "miss")
+    return entry.value if entry else None
 
 
 def drop_on_commit(name: str, *keys: str) -> None:
@@ -169,42 +150,47 @@ class LookUp:
     def token(self) -> str:
         return uuid4().hex
 
-    def answer(self, found: dict[str, tuple[float, Any]]) -> dict[str, Any]:
+    def answer(self, found: Found) -> dict[str, Any]:
         """The values, given what Redis has `found`; the others are loaded."""
         now = time.time()
-        missing = [key for key in self.keys if key not in found]
-        stale = [key for key, (fresh_until, _value) in found.items() if fresh_until <= now]
-        values = {key: value for key, (_fresh_until, value) in found.items()}
-        count(self.name, "hit", len(found) - len(stale))
+        missing = [key for key in self.keys if key not in found.entries]
+        stale = [key for key, entry in found.entries.items() if entry.fresh_until <= now]
+        values = {key: entry.value for key, entry in found.entries.items()}
+        count(self.name, "hit", len(found.entries) - len(stale))
         if not missing and not stale:
             return values
-        leased = _take_leases(self.name, missing + stale, self.token)
+        leased = entries.take_leases(self.name, missing + stale, self.token)
         if leased is None:
             return values | self._load(missing)
         count(self.name, "stale", len(set(stale) - set(leased)))
         fresh = self._load_and_store(leased)
         values = {key: value for key, value in values.items() if key not in leased} | fresh
-        return values | self._wait_for([key for key in missing if key not in leased])
+        unleased = [key for key in missing if key not in leased]
+        return values | self._wait_for(unleased, found.foreign)
 
-    def _wait_for(self, keys: list[str]) -> dict[str, Any]:
-        """The values that other callers are loading. Loads them here if the others give up or take too long."""
+    def _wait_for(self, keys: list[str], foreign: set[str]) -> dict[str, Any]:
+        """The values that other callers are loading. Loads them here if the others give up, take too long or are of
+        another release, whose values we cannot read."""
         deadline, pause = time.monotonic() + WAIT_SECONDS, FIRST_PAUSE_SECONDS
         values: dict[str, Any] = {}
-        while keys:
-            arrived = {key: value for key, (_fresh_until, value) in _read({self.name: keys})[self.name].items()}
-            count(self.name, "hit", len(arrived))
-            values |= arrived
-            keys = [key for key in keys if key not in arrived]
-            leased = _take_leases(self.name, keys, self.token)
+        while True:
+            values |= self._load([key for key in keys if key in foreign])
+            keys = [key for key in keys if key not in foreign]
+            if not keys:
+                return values
+            found = _read({self.name: keys})[self.name]
+            count(self.name, "hit", len(found.entries))
+            values |= {key: entry.value for key, entry in found.entries.items()}
+            keys, foreign = [key for key in keys if key not in found.entries], found.foreign
+            leased = entries.take_leases(self.name, keys, self.token)
             if leased is None or time.monotonic() > deadline:
                 # Without a lease the value is not stored: its holder does that.
                 return values | self._load_and_store(leased or []) | self._load(sorted(set(keys) - set(leased or [])))
             values |= self._load_and_store(leased)
             keys = [key for key in keys if key not in leased]
-            if keys:
+            if not foreign.issuperset(keys):
                 time.sleep(pause)
                 pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
-        return values
 
     def _load(self, keys: list[str]) -> dict[str, Any]:
         count(self.name, "miss", len(keys))
@@ -216,47 +202,17 @@ class LookUp:
         try:
             loaded = self._load(leased)
         finally:
-            _store(self.name, leased, self.token, loaded, self.seconds)
+            entries.store(self.name, _format(self.name), leased, self.token, loaded, self.seconds)
         return loaded
 
 
-def _read(names: Mapping[str, Iterable[str]]) -> dict[str, dict[str, tuple[float, Any]]]:
-    """The stored entries of each name's keys: until when the value is fresh, and the value. One round trip."""
-    full_keys = {f"{name}:{key}": (name, key) for name, keys in names.items() for key in keys}
-    found: dict[str, dict[str, tuple[float, Any]]] = {name: {} for name in names}
-    for full_key, entry in (cache.get_many(full_keys) or {}).items() if full_keys else ():
-        name, key = full_keys[full_key]
-        found[name][key] = entry
-    return found
+def _read(names: Mapping[str, Iterable[str]]) -> dict[str, Found]:
+    """What Redis has for each name's keys. One round trip."""
+    return entries.read({name: (_format(name), keys) for name, keys in names.items()})
 
 
-def _take_leases(name: str, keys: Collection[str], token: str) -> list[str] | None:
-    """The keys whose leases we got, so that we load them; None if Redis is down. One round trip."""
-    if not keys:
-        return []
-    try:
-        pipeline = get_redis_connection("default").pipeline(transaction=False)
-        for key in keys:
-            pipeline.set(cache.make_key(f"lease:{name}:{key}"), token, nx=True, px=int(LEASE_SECONDS * 1000))
-        return [key for key, taken in zip(keys, pipeline.execute(), strict=True) if taken]
-    except RedisError as error:
-        logger.warning("Redis is unavailable, loading %s without it: %s", name, type(error).__name__)
-        return None
-
-
-def _store(name: str, leased: list[str], token: str, loaded: dict[str, Any], seconds: float) -> None:
-    """Store the values whose leases are still ours. One round trip, atomic in Redis."""
-    if not leased:
-        return
-    lifetime = seconds * random.uniform(1 - JITTER, 1)  # noqa: S311  spreads load, guards nothing
-    milliseconds = max(1, int(lifetime * 1000))
-    keys: list[str] = []
-    arguments: list[Any] = [token, min(int(LINGER_SECONDS * 1000), max(1, milliseconds // 10))]
-    for key in leased:
-        entry = (time.time() + lifetime * FRESH_FRACTION, loaded[key]) if key in loaded else None
-        keys += [cache.make_key(f"{name}:{key}"), cache.make_key(f"lease:{name}:{key}")]
-        arguments += [cache.client.encode(entry) if entry else "", milliseconds]  # type: ignore[attr-defined]
-    try:
-        get_redis_connection("default").eval(_STORE, len(keys), *keys, *arguments)
-    except RedisError as error:
-        logger.warning("Redis is unavailable, %s is not stored: %s", name, type(error).__name__)
+def _format(name: str) -> Format:
+    known = _declared.get(name)
+    if known is None or known.format is None:
+        raise UndeclaredName(name)
+    return known.format

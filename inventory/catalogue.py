@@ -23,8 +23,6 @@ from inventory.search_text import query_words
 
 T = TypeVar("T")
 
-declare("product", "catalogue_page", "categories", "availability", is_open=True)
-
 PAGE_SIZE = 24
 # Every stock change invalidates it, except a hold's expiry, which shows only once the sweeper reclaims it (within half
 # a minute). This TTL is for when the sweeper is down.
@@ -70,6 +68,12 @@ class CataloguePage:
     page: int
     pages: int
     categories: tuple[CategoryFacts, ...]
+
+
+declare("product", of=ProductFacts | int, is_open=True)
+declare("catalogue_page", of=CataloguePage | int | str, is_open=True)
+declare("categories", of=tuple[CategoryFacts, ...], is_open=True)
+declare("availability", of=int, is_open=True)
 
 
 def product_facts(product: Product) -> ProductFacts:

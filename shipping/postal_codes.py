@@ -24,7 +24,7 @@ CACHE_NAME = "postal_codes"
 MAX_ANSWER_BYTES = 16 * 1024
 MAX_NAME_LENGTH = 120
 
-declare(CACHE_NAME)
+declare(CACHE_NAME, of=dict[str, str | None])
 
 # Spaces, dots and all kinds of dashes that keyboards and spreadsheets insert.
 _SEPARATORS = re.compile(r"[\s.\u00ad\u2010-\u2015\u2212\u200b\ufeff-]+")

@@ -16,8 +16,6 @@ CACHE_NAME = "shipping_options"
 CACHE_SECONDS = 10 * 60
 RANGES_KEY = "ranges"
 
-declare(CACHE_NAME, is_open=True)
-
 
 @dataclass(frozen=True)
 class Band:
@@ -47,6 +45,9 @@ class Ranges:
         """The first code of the range around `postal_code`, within which all rates are the same."""
         position = bisect_right(self.starts, postal_code)
         return self.starts[position - 1] if position else "00000000"
+
+
+declare(CACHE_NAME, of=Ranges | list[MethodBands], is_open=True)
 
 
 def options_by_table(parcel: Parcel, postal_code: str) -> list[ShippingOption]:

@@ -78,6 +78,7 @@ def empty_cache(request: pytest.FixtureRequest, settings) -> None:
     """Each test starts with a cold cache of its own; workers share the server, not the keys."""
     prefix = f"test-{os.environ.get('TEST_DATABASE_SUFFIX', '')}-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     settings.CACHES = {**settings.CACHES, "default": {**settings.CACHES["default"], "KEY_PREFIX": prefix}}
+    settings.CACHE_CHECK_WRITES = True
     cache.delete_pattern("*")
 
 

@@ -4,7 +4,9 @@ Staff are loaded on every request, since they have permissions. A shopper's row 
 changes; a write that bypasses the model (or happens while Redis is down) shows after `USER_SECONDS`.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.db import DEFAULT_DB_ALIAS
@@ -12,16 +14,28 @@ from django.db import DEFAULT_DB_ALIAS
 from config.accounts.models import User
 from config.cache import cached, declare, drop_on_commit
 
-declare("account")
-
 USER_SECONDS = 60
 
 
-class Remembered(NamedTuple):
-    """A shopper without the password hash, which must not be in Redis; `session_hash` verifies the session."""
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A shopper: every column but the password hash, which must not be in Redis; `session_hash` verifies the
+    session."""
 
-    fields: dict[str, Any]
+    id: int
+    email: str
+    full_name: str
+    is_active: bool
+    is_staff: bool
+    is_superuser: bool
+    last_login: datetime | None
+    date_joined: datetime
     session_hash: str
+
+
+# In the order in which `from_db` takes them.
+COLUMNS = [field.attname for field in User._meta.concrete_fields if field.attname != "password"]
+declare("account", of=Remembered | None)
 
 
 class RememberingBackend(ModelBackend):
@@ -32,7 +46,7 @@ class RememberingBackend(ModelBackend):
         remembered = cached("account", str(user_id), USER_SECONDS, lambda: _remember(user_id))
         if remembered is None:
             return super().get_user(user_id)
-        user = User.from_db(DEFAULT_DB_ALIAS, list(remembered.fields), list(remembered.fields.values()))
+        user = User.from_db(DEFAULT_DB_ALIAS, COLUMNS, [getattr(remembered, column) for column in COLUMNS])
         user.session_hash = remembered.session_hash
         return user
 
@@ -41,9 +55,8 @@ def _remember(user_id: Any) -> Remembered | None:
     user = User.objects.filter(pk=user_id, is_active=True, is_staff=False).first()
     if user is None:
         return None
-    fields = {field.attname: getattr(user, field.attname) for field in User._meta.concrete_fields}
-    del fields["password"]
-    return Remembered(fields, user.get_session_auth_hash())
+    columns = {column: getattr(user, column) for column in COLUMNS}
+    return Remembered(**columns, session_hash=user.get_session_auth_hash())
 
 
 def forget_user(instance: User, **_signal: Any) -> None:

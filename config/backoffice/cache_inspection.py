@@ -112,7 +112,7 @@ def inspect_key(key: str) -> KeyDetails | None:
         return None
     ((_key, size, ttl_ms),) = _with_size_and_ttl(redis, [key])
     name = name_of(key)
-    value = _read(redis.get(full)) if kind == "string" and name else None
+    value = _read(redis, full, kind) if name else None
     return KeyDetails(
         key=_shown(key, name, size, ttl_ms),
         group=name.name if name else _kind_of(key),
@@ -183,12 +183,16 @@ def _with_size_and_ttl(redis: Any, keys: list[str]) -> Iterator[tuple[str, int, 
                 yield key, size, ttl_ms if ttl_ms >= 0 else None
 
 
-def _read(raw: bytes | None) -> object:
-    """A declared name's value: JSON, or in the cache's own format."""
+def _read(redis: Any, full: str, kind: str) -> object:
+    """A declared name's value: JSON, or a hash of entries by edition. What is not JSON is not read."""
+    kept: list[bytes] = redis.hvals(full) if kind == "hash" else [redis.get(full)] if kind == "string" else []
     try:
-        return json.loads(raw or b"null")
+        values = [json.loads(text) for text in kept if text is not None]
     except ValueError:
-        return cache.client.decode(raw)  # type: ignore[attr-defined]
+        return None
+    if kind == "hash":
+        values = [entry[-1] if isinstance(entry, list) and entry else entry for entry in values]
+    return values[0] if len(values) == 1 else values
 
 
 def _server(redis: Any) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.core.cache import cache
 from django_redis import get_redis_connection
@@ -47,9 +46,17 @@ def record(name: str, state: str, *, cause: str = "", by: str = "") -> None:
 
 
 def changes(name: str) -> list[Change]:
-    """The last changes, newest first. Raises RedisError."""
-    kept: list[Any] = get_redis_connection("default").lrange(_key(name), 0, KEPT - 1)
-    return [Change(**json.loads(change)) for change in kept]
+    """The last changes that are readable, newest first. Raises RedisError."""
+    kept: list[bytes] = get_redis_connection("default").lrange(_key(name), 0, KEPT - 1)
+    return [change for change in map(_parse, kept) if change]
+
+
+def _parse(text: bytes) -> Change | None:
+    try:
+        change = Change(**json.loads(text))
+        return change if isinstance(change.at, int | float) and change.moment else None
+    except (ValueError, TypeError, OverflowError, OSError, RecursionError):
+        return None
 
 
 def _key(name: str) -> str:

@@ -19,6 +19,7 @@ from config.resilience.breaker_history import record
 from config.resilience.instrumentation import breaker_trips
 
 PROBE_SECONDS = 30
+STATES = (pybreaker.STATE_CLOSED, pybreaker.STATE_HALF_OPEN, pybreaker.STATE_OPEN)
 
 
 class SharedStorage(pybreaker.CircuitBreakerStorage):
@@ -61,7 +62,7 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
             before, _written = pipeline.execute()
         except RedisError:
             return self._state
-        return before.decode() if before else pybreaker.STATE_CLOSED
+        return before.decode(errors="replace") if before else pybreaker.STATE_CLOSED
 
     @property
     def counter(self) -> int:
@@ -132,14 +133,11 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
     def read(self) -> None:
         """Read everything from Redis, in one round trip."""
         try:
-            kept = self._redis.hgetall(self._key)
+            kept = _parse(self._redis.hgetall(self._key))
         except RedisError:
             return
         if kept:
-            self._state = kept.get(b"state", pybreaker.STATE_CLOSED.encode()).decode()
-            self._failures = int(kept.get(b"failures", 0))
-            opened_at = kept.get(b"opened_at")
-            self._opened_at = datetime.fromtimestamp(float(opened_at), UTC) if opened_at else None
+            self._state, self._failures, self._opened_at = kept
         elif self._state != pybreaker.STATE_CLOSED and self._opened_at:
             self._write(state=self._state, failures=self._failures, opened_at=self._opened_at.timestamp())
 
@@ -160,3 +158,18 @@ class SharedStorage(pybreaker.CircuitBreakerStorage):
     @property
     def _probe_key(self) -> str:
         return str(cache.make_key(f"breaker:{self.name}:probe"))
+
+
+def _parse(kept: dict[bytes, bytes]) -> tuple[str, int, datetime | None] | None:
+    """State, failures and since when it is open; None if there is nothing, or nothing of ours."""
+    if not kept:
+        return None
+    try:
+        state = kept.get(b"state", pybreaker.STATE_CLOSED.encode()).decode()
+        if state not in STATES:
+            return None
+        opened_at = kept.get(b"opened_at")
+        moment = datetime.fromtimestamp(float(opened_at), UTC) if opened_at else None
+        return state, int(kept.get(b"failures", 0)), moment
+    except (ValueError, OverflowError, OSError):
+        return None

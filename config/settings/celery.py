@@ -28,6 +28,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
+# A message in any other format is refused unread: a worker that reads pickles runs what anyone puts into the broker.
+CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
 CELERY_TASK_PUBLISH_RETRY = False
 # No limit: otherwise Celery closes the whole pool before and after each task (its issue 10554). `config.celery` returns
 # a task's connections to the pool.

@@ -18,6 +18,7 @@ CACHES = {
         "KEY_PREFIX": env.str("CACHE_KEY_PREFIX", default="esteira"),
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "SERIALIZER": "config.redis.values.JSONSerializer",
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "CONNECTION_POOL_KWARGS": {"connection_class": _guarded},
@@ -26,4 +27,7 @@ CACHES = {
         },
     },
 }
+# Whether a value that would not come back equal is an error at once. For tests: it reads back everything it writes.
+CACHE_CHECK_WRITES = env.bool("CACHE_CHECK_WRITES", default=False)
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"

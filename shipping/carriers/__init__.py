@@ -24,7 +24,7 @@ CACHE_NAME = "carrier_rates"
 RATES_SECONDS = 5 * 60
 UNAVAILABLE_SECONDS = 60
 
-declare(CACHE_NAME)
+declare(CACHE_NAME, of=list[ShippingOption])
 
 
 def rates(parcel: Parcel, postal_code: str) -> list[ShippingOption]:

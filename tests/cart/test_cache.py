@@ -123,3 +123,15 @@ def test_a_copy_from_before_a_failure_is_not_trusted(django_assert_num_queries) 
     assert snapshot.load(cart.id, None).lines[0].quantity == 7
     with django_assert_num_queries(0):
         assert snapshot.load(cart.id, None).lines[0].quantity == 7
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"\x80\x05.", b"[]", b"null", b'{"id": 5}', b'{"kept_at": "x"}', b'{"id": "a", "lines": [[1]]}']
+)
+def test_what_is_no_copy_is_a_miss_and_replaced(text: bytes, django_assert_num_queries) -> None:
+    """It may be damaged, or from another release."""
+    cart = filled_cart(2)
+    get_redis_connection("default").set(cache.make_key(f"cart:{cart.id}"), text)
+    assert snapshot.load(cart.id, None) == cart
+    with django_assert_num_queries(0):
+        assert snapshot.load(cart.id, None) == cart

@@ -14,7 +14,7 @@ from config.cache import cached, declare  # noqa: E402  after the settings
 
 
 def main(key: str, begin_at: float) -> None:
-    declare("thing")
+    declare("thing", of=str)
     loads = 0
 
     def load() -> str:

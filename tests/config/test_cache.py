@@ -17,7 +17,7 @@ from django.db import transaction
 from config import cache as module
 from config.cache import UndeclaredName, cache_requests, cached, cached_many, count, declare, drop_on_commit, recall
 
-declare("thing")
+declare("thing", of=str | int | None)
 
 Load = Callable[[], object]
 
@@ -175,7 +175,7 @@ class TestSingleFlight:
         assert counted() == {"hit": 19, "miss": 1, "stale": 0}
 
     def test_control_without_leases_they_load_it_twenty_times(self, monkeypatch) -> None:
-        monkeypatch.setattr(module, "_take_leases", lambda name, keys, token: None)
+        monkeypatch.setattr(module.entries, "take_leases", lambda name, keys, token: None)
         slow = Slow()
         at_once(20, lambda: cached("thing", "a", 60, slow))
         assert slow.calls == 20
@@ -239,8 +239,8 @@ class TestSingleFlight:
 
 
 def _store_stale_value() -> None:
-    """A value as if cached an hour ago: past its soft lifetime, still in Redis."""
-    with time_machine.travel(time.time() - 58 * 60, tick=True):
+    """A value as if cached 50 minutes ago: past its soft lifetime, still in Redis."""
+    with time_machine.travel(time.time() - 50 * 60, tick=True):
         cached("thing", "a", 60 * 60, lambda: "old")
     cache.delete("lease:thing:a")  # it would have expired long ago
 

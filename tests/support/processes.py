@@ -30,6 +30,7 @@ def environment(sandbox: Sandbox, mail_port: int, **more: str) -> dict[str, str]
         "DATABASE_URL": database_url(),
         "DATABASE_POOL_SIZE": "0",
         "CACHE_KEY_PREFIX": settings.CACHES["default"]["KEY_PREFIX"],
+        "CACHE_CHECK_WRITES": "1",
         "EMAIL_URL": f"smtp://127.0.0.1:{mail_port}",
         "STRIPE_API_BASE": sandbox.base_url,
         "STRIPE_SECRET_KEY": sandbox.secret_key,

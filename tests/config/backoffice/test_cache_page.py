@@ -130,7 +130,7 @@ def test_both_kinds_of_cart_keys_are_dropped(desk: Client, full: str) -> None:
 
 
 def test_a_load_in_progress_during_the_drop_is_not_cached(desk: Client) -> None:
-    declare("slow_test")
+    declare("slow_test", of=str)
 
     def load() -> str:
         desk.post(reverse("admin:cache_drop", args=["slow_test"]))

@@ -30,7 +30,7 @@ def test_only_the_first_lookup_waits(settings, hanging_server: str) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_deletes_are_sent_during_the_cooldown() -> None:
     """Another process may reconnect first, and must not read what this one has invalidated."""
-    declare("tried")
+    declare("tried", of=str)
     cached("tried", "key", 60, lambda: "old")
     pool = get_redis_connection("default").connection_pool
     connection = pool.get_connection()

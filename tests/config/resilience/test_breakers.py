@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.core.cache import cache
+from django_redis import get_redis_connection
 
 from config.resilience.breaker_history import KEPT, changes
 from config.resilience.breaker_storage import SharedStorage
@@ -225,3 +226,37 @@ class TestHistory:
             self.trip(breaker)
             breaker.close()
         assert len(changes("shared")) == KEPT
+
+
+JUNK = [
+    {"state": "ajar"},
+    {"state": b"\xff"},
+    {"state": "open", "failures": "many"},
+    {"state": "open", "opened_at": "nan"},
+    {"state": "open", "opened_at": "1e300"},
+    {"opened_at": b"\x80\x05."},
+]
+
+
+@pytest.mark.parametrize("fields", JUNK, ids=str)
+def test_a_state_that_cannot_be_read_counts_as_lost(fields: dict[str, str | bytes]) -> None:
+    breaker = Breaker("test")
+    for _ in range(FAILURES_BEFORE_OPENING):
+        fail(breaker)
+    redis, key = get_redis_connection("default"), cache.make_key("breaker:test")
+    redis.delete(key)
+    redis.hset(key, mapping=fields)
+    assert breaker.state == "open", "as this process remembers it"
+    breaker.close()
+    with breaker.calling():
+        pass
+    assert Breaker("test").state == "closed"
+
+
+def test_entries_of_the_history_that_cannot_be_read_are_left_out() -> None:
+    breaker = Breaker("test")
+    for _ in range(FAILURES_BEFORE_OPENING):
+        fail(breaker)
+    redis, key = get_redis_connection("default"), cache.make_key("breaker:test:history")
+    redis.lpush(key, b"\x80\x05.", "[1]", '{"at": "now", "state": "open"}', '{"at": 1e300, "state": "open"}', "{}")
+    assert [change.state for change in changes("test")] == ["open"]
