@@ -64,8 +64,12 @@ class Faults(Generic[FaultType]):
 
     def on(self, kind: str) -> bool:
         """Whether a fault of this kind is on. Does not count as a hit."""
+        return bool(self.active(kind))
+
+    def active(self, kind: str) -> list[FaultType]:
+        """The faults of this kind that are on. Does not count as a hit."""
         with self._lock:
-            return any(fault.kind == kind for fault in self._faults)
+            return [fault for fault in self._faults if fault.kind == kind]
 
     def strike(self, method: str, path: str) -> FaultType | None:
         """The fault that hits this request, if any. Counts as a hit."""

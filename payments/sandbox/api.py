@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from payments.sandbox import charges, disputes, fraud_warnings, intents, payment_methods, refunds
+from payments.sandbox import charges, disputes, events, fraud_warnings, intents, payment_methods, refunds
 from payments.sandbox.context import Context
 from payments.sandbox.expansion import expand
 from payments.sandbox.faults import Faults
@@ -39,6 +39,8 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     ("POST", re.compile(r"/v1/disputes/(\w+)/close"), disputes.close),
     ("GET", re.compile(r"/v1/radar/early_fraud_warnings"), fraud_warnings.list_),
     ("GET", re.compile(r"/v1/radar/early_fraud_warnings/(\w+)"), fraud_warnings.retrieve),
+    ("GET", re.compile(r"/v1/events"), events.list_),
+    ("GET", re.compile(r"/v1/events/(\w+)"), events.retrieve),
     ("POST", re.compile(r"/v1/payment_methods"), lambda context, params: payment_methods.create(context.store, params)),
 ]
 PUBLIC_PATHS = frozenset({"/v1/payment_methods"})

@@ -27,8 +27,7 @@ def add_foreign_intents(context: Context, values: dict[str, Any]) -> dict[str, A
     made = [_intent(int(first + step * number), amount, metadata, paid=paid) for number in range(count)]
     context.store.add_many("payment_intent", made, parent=FOREIGN)
     if paid and values.get("events"):
-        for intent in made:
-            events.announce(context, "payment_intent.succeeded", intent)
+        events.announce_many(context, "payment_intent.succeeded", made)
     return {"count": count, "first": made[0]["id"], "last": made[-1]["id"]}
 
 

@@ -28,6 +28,10 @@ class Context:
         """The fault of this kind, if one strikes now. Counts as a hit."""
         return self.faults.hit(lambda fault: fault.kind == kind)
 
+    def webhook_fault(self, kind: str, event_type: str) -> Fault | None:
+        """The fault of this kind that strikes an event of this type, if one does. Counts as a hit."""
+        return self.faults.hit(lambda fault: fault.concerns(kind, event_type))
+
     def happen_later(self, what: str, subject: str, argument: str, seconds: float | None = None) -> None:
         """Let `later` do this once `seconds` have passed; by default as many as are set for the whole sandbox."""
         if seconds is None:

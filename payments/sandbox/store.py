@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS events (
     id TEXT PRIMARY KEY, body TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, delivered_at REAL
 );
 CREATE INDEX IF NOT EXISTS events_due ON events (next_at) WHERE delivered_at IS NULL;
+CREATE INDEX IF NOT EXISTS events_listed ON events (json_extract(body, '$.created'));
 CREATE TABLE IF NOT EXISTS schedule (
     id INTEGER PRIMARY KEY, due REAL NOT NULL, what TEXT NOT NULL, subject TEXT NOT NULL, argument TEXT NOT NULL
 );
@@ -89,13 +90,14 @@ class Store:
             "INSERT INTO schedule (due, what, subject, argument) VALUES (?, ?, ?, ?)", (due, what, subject, argument)
         )
 
-    def take_due(self, moment: float) -> list[tuple[str, str, str]]:
-        """What is due at `moment`, as (what, subject, argument), taken off the schedule."""
+    def take_due(self, moment: float, *, but: str = "") -> list[tuple[str, str, str]]:
+        """What is due at `moment`, as (what, subject, argument), taken off the schedule; all but one kind."""
+        values = (moment, but)
         rows = self._connection.execute(
-            "SELECT what, subject, argument FROM schedule WHERE due <= ? ORDER BY due, id", (moment,)
+            "SELECT what, subject, argument FROM schedule WHERE due <= ? AND what <> ? ORDER BY due, id", values
         ).fetchall()
         if rows:
-            self._connection.execute("DELETE FROM schedule WHERE due <= ?", (moment,))
+            self._connection.execute("DELETE FROM schedule WHERE due <= ? AND what <> ?", values)
         return rows
 
     def unschedule(self, what: str, subject: str) -> None:

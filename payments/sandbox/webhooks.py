@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import logging
 import threading
 import time
@@ -51,16 +52,21 @@ class WebhookSender:
     def _poll(self) -> None:
         with self._store.transaction():
             later.happen(Context(self._store, self._faults))
-            if not self.url or self._faults.on("webhooks_held"):
+            if not self.url:
                 return
-            due = self._store.event_log.due(self._store.moment(), WORKERS * 4, set(self._in_flight))
+            # No types means all.
+            held = [type_ for fault in self._faults.active("webhooks_held") for type_ in fault.types or ["*"]]
+            moment = self._store.moment()
+            due = self._store.event_log.due(moment, WORKERS * 4, set(self._in_flight), held)
         for event_id, body, tries in due:
             self._in_flight.add(event_id)
             self._pool.submit(self._deliver, event_id, body, tries)
 
     def _deliver(self, event_id: str, body: str, tries: int) -> None:
         try:
-            answers = [self._post(body) for _ in range(2 if self._faults.on("webhooks_doubled") else 1)]
+            type_ = str(json.loads(body)["type"])
+            doubled = self._faults.hit(lambda fault: fault.concerns("webhooks_doubled", type_))
+            answers = [self._post(body) for _ in range(2 if doubled else 1)]
             accepted = all(answers)
             with self._store.transaction():
                 log, moment = self._store.event_log, self._store.moment()
