@@ -35,6 +35,13 @@ def capture(context: Context, intent: Document, amount: int) -> Document:
     return context.store.save(charge)
 
 
+def release(context: Context, intent: Document) -> Document:
+    """Give an authorization back. Stripe calls that refunded, though nothing was captured."""
+    charge = of_intent(context, intent)
+    charge |= {"amount_refunded": charge["amount"], "refunded": True}
+    return context.store.save(charge)
+
+
 def decline(context: Context, intent: Document, card: TestCard) -> Document:
     """A new charge that the bank refused."""
     charge = _new(context, intent) | {

@@ -56,14 +56,7 @@ def cancel(context: Context, params: Params, identifier: str) -> Document:
     intent = lifecycle.get(context, identifier)
     if intent["status"] not in CANCELLABLE:
         raise unexpected_state(intent, "cancel")
-    intent |= {
-        "status": "canceled",
-        "canceled_at": context.store.now(),
-        "cancellation_reason": params.get("cancellation_reason"),
-        "amount_capturable": 0,
-        "next_action": None,
-    }
-    return lifecycle.announce(context, intent, "payment_intent.canceled")
+    return lifecycle.cancel(context, intent, params.get("cancellation_reason"))
 
 
 def retrieve(context: Context, _params: Params, identifier: str) -> Document:

@@ -15,6 +15,7 @@ _HAPPENINGS: dict[str, Callable[[Context, str, str], object]] = {
         context, intent_id, reason=reason, status="warning_needs_response"
     ),
     "early_fraud_warning": fraud_warnings.warn,
+    "expire_authorization": lifecycle.expire_authorization,
 }
 FOREVER = 1e18
 
@@ -26,12 +27,15 @@ def happen(context: Context) -> None:
 
 
 def happen_now(context: Context) -> int:
-    """Let all happen that is scheduled, however far off; returns how many there were."""
-    return _happen(context, FOREVER)
+    """Let all happen that is scheduled, however far off; returns how many there were.
+
+    Authorizations do not expire: only the clock can do that.
+    """
+    return _happen(context, FOREVER, but="expire_authorization")
 
 
-def _happen(context: Context, moment: float) -> int:
-    due = context.store.take_due(moment)
+def _happen(context: Context, moment: float, *, but: str = "") -> int:
+    due = context.store.take_due(moment, but=but)
     for what, subject, argument in due:
         _HAPPENINGS[what](context, subject, argument)
     return len(due)

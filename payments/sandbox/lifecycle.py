@@ -16,6 +16,7 @@ from payments.sandbox.wire import ApiError, Params, boolean, integer, invalid, m
 
 PIX_SECONDS = (60, 1_209_600)
 DEFAULT_PIX_SECONDS = 14_400
+AUTHORIZED_SECONDS = 7 * 86_400
 
 
 def confirm(context: Context, intent: Document, params: Params) -> Document:
@@ -95,6 +96,27 @@ def succeed(context: Context, intent: Document, amount: int) -> Document:
         what, reason = card.trouble
         context.happen_later(what, intent["id"], reason)
     return announce(context, intent, "payment_intent.succeeded")
+
+
+def cancel(context: Context, intent: Document, reason: str | None) -> Document:
+    """Cancel the intent; what was only authorized is released."""
+    if intent["status"] == "requires_capture":
+        events.announce(context, "charge.refunded", charges.release(context, intent))
+    intent |= {
+        "status": "canceled",
+        "canceled_at": context.store.now(),
+        "cancellation_reason": reason,
+        "amount_capturable": 0,
+        "next_action": None,
+    }
+    return announce(context, intent, "payment_intent.canceled")
+
+
+def expire_authorization(context: Context, identifier: str, _argument: str) -> None:
+    """Cancel an intent that nobody captured in time. No effect on any other."""
+    intent = get(context, identifier)
+    if intent["status"] == "requires_capture":
+        cancel(context, intent, "automatic")
 
 
 def fail(context: Context, intent: Document, error: Document) -> Document:
@@ -193,10 +215,13 @@ def _decline(context: Context, intent: Document, card: TestCard) -> Document:
 
 
 def _authorized(context: Context, intent: Document) -> Document:
+    if intent["capture_method"] != "manual" and context.fault("manual_capture"):
+        intent["capture_method"] = "manual"
     if intent["capture_method"] != "manual":
         return succeed(context, intent, intent["amount"])
     charges.authorize(context, intent)
     intent |= {"status": "requires_capture", "amount_capturable": intent["amount"], "next_action": None}
+    context.happen_later("expire_authorization", intent["id"], "", AUTHORIZED_SECONDS)
     return announce(context, intent, "payment_intent.amount_capturable_updated")
 
 

@@ -88,6 +88,7 @@ def test_an_authorization_is_captured_or_cancelled_by_hand(sandbox: Sandbox) -> 
         "payment_intent.amount_capturable_updated",
         "payment_intent.amount_capturable_updated",
         "payment_intent.succeeded",
+        "charge.refunded",
         "payment_intent.canceled",
     ]
     assert sandbox.ledger()["captured"] == 700
