@@ -3,10 +3,11 @@
 import base64
 import binascii
 import hashlib
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,8 @@ from payments.sandbox.expansion import expand
 from payments.sandbox.faults import Faults
 from payments.sandbox.store import Document, Store
 from payments.sandbox.wire import ApiError, Params, invalid, parse_form, public
+
+logger = logging.getLogger(__name__)
 
 Handler = Callable[..., Document]
 
@@ -43,6 +46,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     ("GET", re.compile(r"/v1/events/(\w+)"), events.retrieve),
     ("POST", re.compile(r"/v1/payment_methods"), lambda context, params: payment_methods.create(context.store, params)),
 ]
+LONGEST_KEY = 255
 PUBLIC_PATHS = frozenset({"/v1/payment_methods"})
 
 
@@ -55,12 +59,29 @@ class Request:
     authorization: str
     idempotency_key: str
 
+    @property
+    def kept_under(self) -> str:
+        """The key under which the answer is kept; empty if it is not."""
+        return self.idempotency_key if self.method == "POST" else ""
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"{self.path}\n{sorted(parse_qsl(self.body))}".encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     body: Document
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure once work has begun: its answer is kept. `after`: it strikes after the commit, else nothing is done."""
+
+    answer: Answer
+    after: bool
 
 
 class Api:
@@ -75,10 +96,12 @@ class Api:
     @contextmanager
     def in_flight(self, request: Request) -> Iterator[None]:
         """Hold the request's idempotency key while it is processed. Raises ApiError 409 if another request holds it."""
-        key = request.idempotency_key if request.method == "POST" else ""
+        key = request.kept_under
         if not key:
             yield
             return
+        if len(key) > LONGEST_KEY:
+            raise invalid(f"Idempotency keys must be at most {LONGEST_KEY} characters.")
         with self._lock:
             if key in self._in_flight:
                 raise ApiError(
@@ -94,32 +117,46 @@ class Api:
             with self._lock:
                 self._in_flight.discard(key)
 
-    def answer(self, request: Request, public_url: str) -> Answer:
-        """Execute the request and commit before returning. Client errors are answers too."""
+    def answer(self, request: Request, public_url: str, failure: Failure | None = None) -> Answer:
+        """Execute the request and commit before returning. Client errors are answers too.
+
+        `failure` is answered in place of what the work came to, unless the request is refused before work begins.
+        """
         try:
             self._check_key(request)
             with self._store.transaction():
-                return self._answer_once(request, Context(self._store, self._faults, public_url))
+                return self._answer_once(request, Context(self._store, self._faults, public_url), failure)
         except ApiError as error:
             return Answer(error.status, error.body)
+        except Exception:
+            logger.exception("%s %s failed.", request.method, request.path)
+            answer = Answer(500, {"error": {"type": "api_error", "message": "The sandbox failed."}})
+            with self._store.transaction():
+                self._keep(request, answer)
+            return answer
 
-    def _answer_once(self, request: Request, context: Context) -> Answer:
-        key = request.idempotency_key if request.method == "POST" else ""
-        fingerprint = hashlib.sha256(f"{request.path}\n{sorted(parse_qsl(request.body))}".encode()).hexdigest()
-        stored = self._store.answer_of(key) if key else None
+    def _answer_once(self, request: Request, context: Context, failure: Failure | None) -> Answer:
+        stored = self._store.answer_of(request.kept_under) if request.kept_under else None
         if stored is not None:
-            first, status, body = stored
-            if first != fingerprint:
+            fingerprint, status, body = stored
+            if fingerprint != request.fingerprint:
                 raise ApiError(
                     400,
                     "idempotency_error",
                     "Keys for idempotent requests can only be used with the same parameters they were first used with.",
                 )
             return Answer(status, body, replayed=True)
-        answer = self._execute(request, context)
-        if key:
-            self._store.keep_answer(key, fingerprint, answer.status, answer.body)
+        with self._store.undone() if failure and not failure.after else nullcontext():
+            answer = self._execute(request, context)
+        if failure is not None:
+            answer = failure.answer
+        self._keep(request, answer)
         return answer
+
+    def _keep(self, request: Request, answer: Answer) -> None:
+        """Keep the answer under the request's key, if it has one."""
+        if request.kept_under:
+            self._store.keep_answer(request.kept_under, request.fingerprint, answer.status, answer.body)
 
     def _execute(self, request: Request, context: Context) -> Answer:
         handler, arguments = _route(request)

@@ -3,6 +3,9 @@
 Of requests: `slow` (waits `latency_ms`, then works), `error` (answers `error_status`), `lost_answer` (does the work,
 then drops the connection without a response), `hang` (holds the connection for `seconds` without a response), `refused`
 (refuses connections for `seconds`). With `after: true`, `error` and `hang` strike after the commit.
+An `error` comes from what stands before the API: the next call with the same idempotency key gets the true answer. With
+`kept: true` the API itself fails once its work has begun, as Stripe's does: the error is kept under the key for a day
+and replayed; nothing was done, or with `after: true` all was.
 Of payments: `late_pix` (accepts Pix after its expiry), `manual_capture` (cards are only authorized, as when the account
 is set so).
 Of refunds, each as they begin: `refunds_pending` (for `seconds`, then they succeed), `refunds_unfunded` (the balance is
@@ -34,6 +37,7 @@ class Fault(faults.Fault):
     path: str = "/v1/"
     method: str | None = None
     after: bool = False
+    kept: bool = False
     code: str = ""
     types: list[str] = field(default_factory=list)
 
@@ -55,4 +59,6 @@ def parse(values: dict[str, Any]) -> Fault:
     unknown = faults.unknown_fields(Fault, values)
     if unknown or values["kind"] not in KINDS:
         raise invalid(f"Unknown fault: {', '.join(unknown) or values['kind']}. Kinds: {sorted(KINDS)}")
+    if values.get("kept") and values["kind"] != "error":
+        raise invalid("Only an error can be kept.")
     return Fault(**values)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from payments.sandbox import control, shopper
-from payments.sandbox.api import Answer, Request
+from payments.sandbox.api import Answer, Failure, Request
 from payments.sandbox.faults import Fault
 from payments.sandbox.handler import Handler, drop
 from payments.sandbox.wire import ApiError, new_id
@@ -43,7 +43,7 @@ class Router(Handler):
         with self.application.api.in_flight(request):
             if fault is not None and self._fault_before(fault):
                 return
-            answer = self.application.api.answer(request, self.public_url)
+            answer = self.application.api.answer(request, self.public_url, _kept_failure(fault))
         if fault is None or not self._fault_after(fault):
             self._send_answer(answer)
 
@@ -51,9 +51,11 @@ class Router(Handler):
         """Apply the fault before the work; returns whether the request ends here."""
         if fault.latency_ms:
             time.sleep(fault.latency_ms / 1000)
-        return not fault.after and self._break(fault, lost_answer=False)
+        return not (fault.after or fault.kept) and self._break(fault, lost_answer=False)
 
     def _fault_after(self, fault: Fault) -> bool:
+        if fault.kept:
+            return False
         return self._break(fault, lost_answer=True) if fault.after or fault.kind == "lost_answer" else False
 
     def _break(self, fault: Fault, *, lost_answer: bool) -> bool:
@@ -75,6 +77,12 @@ class Router(Handler):
         if answer.replayed:
             headers["Idempotent-Replayed"] = "true"
         self.send_json(answer.status, answer.body, headers)
+
+
+def _kept_failure(fault: Fault | None) -> Failure | None:
+    if fault is None or not fault.kept:
+        return None
+    return Failure(Answer(fault.error_status, _error_document(fault.error_status)), after=fault.after)
 
 
 def _error_document(status: int) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from payments.sandbox.event_log import EventLog
 Document = dict[str, Any]
 
 EVER = (0, 2**53)
+# How long the answer to an idempotency key is kept.
+KEPT_SECONDS = 86_400
 # The parent of documents that another application on the same account made.
 FOREIGN = "another_application"
 
@@ -30,7 +32,12 @@ DROP INDEX IF EXISTS documents_of_parent;
 CREATE INDEX IF NOT EXISTS documents_by_parent ON documents (parent, kind, created, seq);
 CREATE INDEX IF NOT EXISTS documents_expiring ON documents
     (json_extract(body, '$.next_action.pix_display_qr_code.expires_at')) WHERE kind = 'payment_intent';
-CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL);
+DROP TABLE IF EXISTS answers;
+CREATE TABLE IF NOT EXISTS kept_answers (
+    key TEXT PRIMARY KEY, created INTEGER NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS kept_answers_old ON kept_answers (created);
 CREATE TABLE IF NOT EXISTS events (
     id TEXT PRIMARY KEY, body TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, delivered_at REAL
 );
@@ -41,7 +48,7 @@ CREATE TABLE IF NOT EXISTS schedule (
 );
 CREATE INDEX IF NOT EXISTS schedule_due ON schedule (due);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""  # noqa: E501
+"""
 
 
 class Store:
@@ -70,6 +77,16 @@ class Store:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Within a transaction: what is done here is undone at the end."""
+        self._connection.execute("SAVEPOINT undone")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK TO undone")
+            self._connection.execute("RELEASE undone")
 
     def close(self) -> None:
         with self._lock:
@@ -205,15 +222,22 @@ class Store:
     # --- Idempotency ---
 
     def answer_of(self, key: str) -> tuple[str, int, Document] | None:
-        """Fingerprint, status and body of the first answer for `key`."""
-        row = self._connection.execute("SELECT fingerprint, status, body FROM answers WHERE key = ?", (key,)).fetchone()
+        """Fingerprint, status and body of the first answer for `key`, unless it is older than a day."""
+        row = self._connection.execute(
+            "SELECT fingerprint, status, body FROM kept_answers WHERE key = ? AND created > ?",
+            (key, self.now() - KEPT_SECONDS),
+        ).fetchone()
         return (row[0], row[1], json.loads(row[2])) if row else None
 
     def keep_answer(self, key: str, fingerprint: str, status: int, body: Document) -> None:
+        """Keep an answer, and forget those that are older than a day."""
+        now = self.now()
+        self._connection.execute("DELETE FROM kept_answers WHERE created <= ?", (now - KEPT_SECONDS,))
         self._connection.execute(
-            "INSERT INTO answers VALUES (?, ?, ?, ?)", (key, fingerprint, status, json.dumps(body))
+            "INSERT INTO kept_answers (key, created, fingerprint, status, body) VALUES (?, ?, ?, ?, ?)",
+            (key, now, fingerprint, status, json.dumps(body)),
         )
 
     def forget_everything(self) -> None:
-        for table in ("documents", "answers", "events", "schedule", "facts"):
+        for table in ("documents", "kept_answers", "events", "schedule", "facts"):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  (names from the line above)

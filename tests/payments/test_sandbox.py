@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -11,62 +9,6 @@ import stripe
 
 from tests.payments.sandbox_client import CHARGE, client, post
 from tests.support.sandbox import Sandbox
-
-
-@pytest.mark.parametrize("token", ["pm_card_visa", "pm_card_chargeDeclined"])
-def test_the_same_key_replays_the_first_answer(sandbox: Sandbox, token: str) -> None:
-    form = {**CHARGE, "payment_method": token}
-    first = post(sandbox, "/v1/payment_intents", form, idempotency_key="a")
-    second = post(sandbox, "/v1/payment_intents", form, idempotency_key="a")
-
-    assert (second[0], second[2]) == (first[0], first[2])
-    assert "Idempotent-Replayed" not in first[1]
-    assert second[1]["Idempotent-Replayed"] == "true"
-    assert sum(sandbox.ledger()["intents"].values()) == 1
-
-
-def test_the_same_key_with_other_parameters_is_an_error(sandbox: Sandbox) -> None:
-    post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")
-    status, _headers, document = post(sandbox, "/v1/payment_intents", {**CHARGE, "amount": "1001"}, idempotency_key="a")
-
-    assert (status, document["error"]["type"]) == (400, "idempotency_error")
-    with pytest.raises(stripe.IdempotencyError):
-        client(sandbox).v1.payment_intents.create({"amount": 999, "currency": "brl"}, {"idempotency_key": "a"})
-
-
-def test_a_refused_request_does_not_use_up_its_key(sandbox: Sandbox) -> None:
-    assert post(sandbox, "/v1/payment_intents", {**CHARGE, "amount": "x"}, idempotency_key="a")[0] == 400
-    assert post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")[0] == 200
-
-
-def test_a_key_that_is_in_flight_is_a_conflict(sandbox: Sandbox) -> None:
-    sandbox.fault("slow", latency_ms=600, times=1)
-    statuses: list[int] = []
-
-    def charge() -> None:
-        statuses.append(post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")[0])
-
-    slow = threading.Thread(target=charge)
-    slow.start()
-    time.sleep(0.2)
-    charge()
-    slow.join()
-
-    assert statuses == [409, 200]
-    assert sandbox.ledger()["captured"] == 1000
-
-
-def test_simultaneous_requests_with_one_key_charge_once(sandbox: Sandbox) -> None:
-    def charge() -> None:
-        post(sandbox, "/v1/payment_intents", CHARGE, idempotency_key="a")
-
-    threads = [threading.Thread(target=charge) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sandbox.ledger()["captured"] == 1000
 
 
 @pytest.mark.parametrize("key", ["sk_live_wrong_kind_of_key"[3:], "pk_test_sandbox"])
