@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.audit import events
 from config.audit import services as audit
+from config.backoffice.edit_conflicts import EditConflictsAdmin, StoredFileField
 from config.db.statuses import QUIET, StatusChoices
 from config.exceptions import Refusal
 from config.form_fields import CountField, MoneyField
@@ -122,9 +123,9 @@ class ReadOnly(BaseModelAdmin[ModelT]):
 admin.site.disable_action("delete_selected")
 
 
-class Audited(admin.ModelAdmin[ModelT]):
-    """The base of every admin: numbers are read alike in every language, and changes made in its forms are written to
-    the audit log, in the form's own transaction.
+class Audited(EditConflictsAdmin[ModelT]):
+    """The base of every admin: numbers are read alike in every language, what others have changed since a form was
+    opened is not undone, and changes made in its forms are written to the audit log, in the form's own transaction.
 
     `audited_values` are the fields whose values may be logged (None: all); the others are only logged as changed.
     """
@@ -133,6 +134,7 @@ class Audited(admin.ModelAdmin[ModelT]):
     # All decimals of the shop are money. `vIntegerField` is the width of Django's own field for counts.
     formfield_overrides = {
         models.DecimalField: {"form_class": MoneyField},
+        models.FileField: {"form_class": StoredFileField},
         models.IntegerField: {"form_class": CountField, "widget": TextInput(attrs={"class": "vIntegerField"})},
     }
 
@@ -239,7 +241,7 @@ def _number(text: str) -> int | None:
 
 
 class RefusalsAsMessages(Audited[ModelT]):
-    """A form whose service may refuse: nothing is written then, and the page shows the reason at the top."""
+    """A form whose service may refuse: nothing is written then, and the form is shown again with the reason above."""
 
     def changeform_view(
         self,
@@ -252,7 +254,13 @@ class RefusalsAsMessages(Audited[ModelT]):
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Refusal as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
+            vars(request)["_refused"] = True
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request: HttpRequest, obj: ModelT | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.refused = vars(request).get("_refused", False)
+        return form
 
 
 class ChoiceFilter(admin.SimpleListFilter):
