@@ -3,19 +3,23 @@
 from celery import shared_task
 
 from checkout import outbox, settle_webhooks, sweeper
+from payments.provider import in_background
 
 
 @shared_task
+@in_background()
 def relay_outbox() -> None:
     outbox.relay()
 
 
 @shared_task
+@in_background()
 def settle_webhook_events() -> None:
     settle_webhooks.settle_waiting_events()
 
 
 @shared_task
+@in_background()
 def sweep() -> None:
     sweeper.settle_stale_attempts()
     sweeper.settle_stale_refunds()
@@ -23,5 +27,6 @@ def sweep() -> None:
 
 
 @shared_task
+@in_background()
 def reconcile() -> None:
     sweeper.reconcile()

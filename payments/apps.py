@@ -12,10 +12,11 @@ class PaymentsConfig(AppConfig):
         from config.resilience.breakers import register
         from payments import metrics  # noqa: F401  metrics register themselves
         from payments.checks import check_deadline, check_keys
+        from payments.gateways.stripe_calls import BACKGROUND_SERVICE, PIX_SERVICE, SERVICE
         from payments.roles import GRANTS
 
         grant(GRANTS)
-        register("stripe")
-        register("stripe_pix")
+        for service in (SERVICE, PIX_SERVICE, BACKGROUND_SERVICE):
+            register(service)
         checks.register(check_keys, checks.Tags.security, deploy=True)
         checks.register(check_deadline)

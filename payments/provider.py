@@ -15,6 +15,7 @@ from config.money import ZERO
 from config.resilience.breakers import BreakerOpen
 from payments.exceptions import CardsUnavailable, PaymentUnavailable
 from payments.gateways import gateway
+from payments.gateways.background import in_background as in_background
 from payments.gateways.base import PIX, AuthorizeRequest, LostAttempt, Outcome
 from payments.models import AttemptStatus, PaymentAttempt
 

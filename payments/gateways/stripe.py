@@ -25,7 +25,7 @@ from payments.gateways.base import (
     RefundOutcome,
     RefundRequest,
 )
-from payments.gateways.stripe_calls import SERVICE, Answer, StripeCalls, open_circuit_as_unavailable, plain
+from payments.gateways.stripe_calls import PIX_SERVICE, SERVICE, Answer, StripeCalls, open_circuit_as_unavailable, plain
 from payments.gateways.stripe_documents import decline_of, event_of, outcome_of_intent, parse_event, storable
 from payments.gateways.stripe_errors import NothingSent, unavailable
 from payments.gateways.stripe_params import charge_params
@@ -153,7 +153,7 @@ class StripeGateway:
 
     def _service_of(self, method_token: str) -> str:
         """The circuit breaker of this method. Cards and Pix have one each: either works while the other fails."""
-        return f"{self.name}_pix" if method_token == PIX else self.name
+        return PIX_SERVICE if method_token == PIX else SERVICE
 
     def _call_intent(self, what: str, call: Callable[[], stripe.PaymentIntent], *, service: str = SERVICE) -> Outcome:
         try:

@@ -8,11 +8,14 @@ import stripe
 
 from config.db.locks import refuse_in_transaction
 from config.resilience.breakers import BreakerOpen, breaker
+from payments.gateways.background import is_background
 from payments.gateways.stripe_documents import storable
 from payments.gateways.stripe_errors import failure_of, unavailable
 
-# The breaker of cards and of everything that is not a payment; Pix has one of its own.
+# The breakers: of shoppers' calls, except that Pix has one of its own, and of what runs in the background.
 SERVICE = "stripe"
+PIX_SERVICE = "stripe_pix"
+BACKGROUND_SERVICE = "stripe_background"
 
 Answer = TypeVar("Answer")
 
@@ -28,13 +31,14 @@ class StripeCalls:
         return self.client.v1.payment_intents
 
     def call(self, call: Callable[[], Answer], *, service: str = SERVICE) -> Answer:
-        """Make one call through the breaker of `service`.
+        """Make one call through the breaker of `service`, or that of background work.
 
         Raises NothingSent or NoAnswer if Stripe failed, PaymentUnavailable if the circuit is open, and Stripe's own
         errors if it answered.
         """
         refuse_in_transaction("Stripe")
-        with open_circuit_as_unavailable(), breaker(service).calling():
+        name = BACKGROUND_SERVICE if is_background() else service
+        with open_circuit_as_unavailable(), breaker(name).calling():
             try:
                 return call()
             except stripe.StripeError as error:

@@ -7,16 +7,19 @@ from uuid import uuid4
 import pytest
 
 from cart import snapshot
-from checkout.models import Order
-from payments.models import Payment
+from checkout import tasks
+from checkout.models import Order, OrderStatus
+from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
+from payments.models import Payment, PaymentAttempt
 from tests.checkout.pages.test_checkout import TYPED
 from tests.support.api import App, assert_problem
 from tests.support.backoffice import opened
 from tests.support.factories.cart import flat_shipping, ready_cart
 from tests.support.factories.inventory import ProductFactory
-from tests.support.orders import VISA
+from tests.support.orders import VISA, order_of
 from tests.support.pages import Page, Visitor
 from tests.support.sandbox import Sandbox
+from tests.support.simulated_time import pass_time
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
@@ -126,3 +129,25 @@ def test_cards_go_on_while_the_pix_circuit_is_open() -> None:
     with opened("stripe_pix"):
         assert "instead" not in assert_problem(app.check_out(cart, "pix"), 503, "payment_unavailable")
         assert app.check_out(cart, key="key-2").status_code == 201
+
+
+class TestBackgroundWork:
+    """Tasks and shoppers do not share a circuit."""
+
+    def test_its_failures_leave_the_till_open(self, sandbox: Sandbox) -> None:
+        for _ in range(FAILURES_BEFORE_OPENING):
+            order_of(ready_cart(), "pix")
+        pass_time(120)
+        sandbox.fault("error", error_status=500, method="GET")
+        tasks.sweep()
+        assert [breaker(name).state for name in ("stripe_background", "stripe")] == ["open", "closed"]
+        assert App().check_out(ready_cart()).status_code == 201
+
+    def test_it_goes_on_while_the_till_is_closed(self, sandbox: Sandbox) -> None:
+        order = order_of(ready_cart(), "pix")
+        pass_time(120)
+        assert sandbox.pay_pix(PaymentAttempt.objects.get().provider_reference)
+        with opened("stripe"), opened("stripe_pix"):
+            tasks.sweep()
+        order.refresh_from_db()
+        assert order.status == OrderStatus.PAID

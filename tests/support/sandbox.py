@@ -235,5 +235,5 @@ def use_sandbox(running: Sandbox, settings: Any = project_settings) -> None:
 
 def close_breakers() -> None:
     """As after a cooldown and successful probes: cards and Pix are offered again."""
-    for service in ("stripe", "stripe_pix"):
+    for service in ("stripe", "stripe_pix", "stripe_background"):
         breaker(service).close()
