@@ -104,8 +104,8 @@ def void(attempt: PaymentAttempt) -> Outcome:
         found = ask(attempt)
         if found.kind != "action":
             return found
-        return gateway().void(found.provider_reference, f"{attempt.pk}:void")
-    return gateway().void(attempt.provider_reference, f"{attempt.pk}:void")
+        return gateway().void(found.provider_reference)
+    return gateway().void(attempt.provider_reference)
 
 
 def may_be_under_way(attempt: PaymentAttempt) -> bool:

@@ -128,8 +128,9 @@ class Gateway(Protocol):
     def capture(self, provider_reference: str, amount: Decimal, currency: str, idempotency_key: str) -> Outcome:
         """Capture money that was authorized with `capture_now=False`."""
 
-    def void(self, provider_reference: str, idempotency_key: str) -> Outcome:
-        """Cancel an attempt that captured nothing. Returns its actual state afterwards, which may be `approved`."""
+    def void(self, provider_reference: str) -> Outcome:
+        """Cancel an attempt that captured nothing. Returns its actual state afterwards, which may be `approved`. Safe
+        to repeat: no answer is kept under an idempotency key."""
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         """Refund. Safe to repeat for the same refund at any time."""

@@ -90,10 +90,8 @@ class StripeGateway:
         )
 
     @payment_call("void")
-    def void(self, provider_reference: str, idempotency_key: str) -> Outcome:
-        return self._call_intent(
-            "void", lambda: self._calls.intents.cancel(provider_reference, {}, {"idempotency_key": idempotency_key})
-        )
+    def void(self, provider_reference: str) -> Outcome:
+        return self._call_intent("void", lambda: self._calls.cancel(provider_reference))
 
     @payment_call("retrieve")
     def retrieve(self, provider_reference: str) -> Outcome:
@@ -192,6 +190,10 @@ def _outcome_of_answer(error: stripe.StripeError, what: str) -> Outcome:
     if isinstance(error, stripe.IdempotencyError) or error.http_status == 409:
         # The key is in use, or was used with other parameters: the outcome is that of the other call, not this one.
         logger.error("Stripe refused to %s with a key in use: request=%s", what, error.request_id)
+        return Outcome(kind="unknown", message=type(error).__name__)
+    if isinstance(error, stripe.APIError):
+        # The failure of the first call under this key, repeated: that call may have done anything.
+        logger.warning("Stripe repeated the failure of an earlier %s: request=%s", what, error.request_id)
         return Outcome(kind="unknown", message=type(error).__name__)
     if isinstance(error, stripe.InvalidRequestError) and str(error.param or "").startswith("payment_method"):
         return Outcome(kind="declined", decline_code="invalid_payment_method", message=error.user_message or "")

@@ -30,6 +30,11 @@ class StripeCalls:
     def intents(self) -> stripe.PaymentIntentService:
         return self.client.v1.payment_intents
 
+    def cancel(self, intent_id: str) -> stripe.PaymentIntent:
+        """Cancel an intent; for `call`. Repeating it is harmless, so no key of ours goes along: under one, Stripe would
+        repeat a failure of its own for a day. (The SDK sends a new key each time.)"""
+        return self.intents.cancel(intent_id)
+
     def call(self, call: Callable[[], Answer], *, service: str = SERVICE) -> Answer:
         """Make one call through the breaker of `service`, or that of background work.
 

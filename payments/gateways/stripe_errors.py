@@ -23,7 +23,12 @@ class NoAnswer(ProviderFailure):
 
 
 def failure_of(error: stripe.StripeError) -> ProviderFailure | None:
-    """The provider failure behind `error`; None if the provider answered normally (a decline, for example)."""
+    """The provider failure behind `error`; None if the provider answered normally (a decline, for example).
+
+    A failure that Stripe kept under an idempotency key and repeats is an answer: it says nothing about Stripe now.
+    """
+    if _is_repeated(error):
+        return None
     if isinstance(error, stripe.APIConnectionError):
         return NothingSent() if never_connected(error) else NoAnswer()
     if isinstance(error, stripe.RateLimitError):
@@ -31,6 +36,10 @@ def failure_of(error: stripe.StripeError) -> ProviderFailure | None:
     if isinstance(error, stripe.APIError) and error.http_status != 409:
         return NoAnswer()
     return None
+
+
+def _is_repeated(error: stripe.StripeError) -> bool:
+    return str((error.headers or {}).get("Idempotent-Replayed")).lower() == "true"
 
 
 def never_connected(error: BaseException) -> bool:

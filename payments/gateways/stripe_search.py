@@ -71,9 +71,7 @@ class IntentSearch:
             lambda: self._calls.intents.create(placeholder_params(lost), {"idempotency_key": str(lost.attempt_id)})
         )
         try:
-            self._calls.call(
-                lambda: self._calls.intents.cancel(intent.id, {}, {"idempotency_key": f"{lost.attempt_id}:void"})
-            )
+            self._calls.call(lambda: self._calls.cancel(intent.id))
         except (ProviderFailure, stripe.StripeError):
             logger.info("Placeholder %s was not cancelled; it has no payment method and cannot be charged.", intent.id)
         return Outcome(kind="cancelled", message="The provider never received the call.", captured=Decimal("0.00"))
