@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
 
 from django.utils import timezone
@@ -63,7 +64,8 @@ def _settle_batch(sweep: str, batch: list[PaymentAttempt], deadline: float) -> i
     """
     refuse_in_transaction("The payment provider")
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
-        answers = {attempt.pk: pool.submit(_ask_or_void, attempt) for attempt in batch}
+        # With the context of this thread, which says that nobody waits for these calls.
+        answers = {attempt.pk: pool.submit(copy_context().run, _ask_or_void, attempt) for attempt in batch}
         in_time = (one for one in batch if time.monotonic() < deadline or not answers[one.pk].cancel())
         return settle_each(sweep, in_time, lambda attempt: answers[attempt.pk].result())
 
