@@ -54,7 +54,9 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)
 _demo = os.environ.get("ESTEIRA_DEMO", "").lower() in ("1", "true", "yes", "on")
 _as_json = os.environ.get("LOG_FORMAT", "plain" if _demo else "json") == "json"
 
-worker_class = "gthread"
+worker_class = "config.web.worker.Worker"
+# Files go the way of all answers, within its time limit.
+sendfile = False
 control_socket_disable = True
 logger_class = AccessLog
 # Off in the demo, to keep its terminal readable; ACCESS_LOG=1 switches it on.

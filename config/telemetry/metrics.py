@@ -32,6 +32,12 @@ statement_duration = Histogram(
     "database_statement_duration_seconds", "Database statements, waiting included.", buckets=_WAIT_BUCKETS
 )
 web_threads_busy = Gauge("web_threads_busy", "Requests being handled now.", multiprocess_mode="livesum")
+# What the web server ended itself (config.web): its reasons, and how often.
+DROPPED = ("slow_request", "slow_reader", "too_large", "crowded")
+web_requests_dropped = Counter(
+    "web_requests_dropped_total", "Requests that were ended before their time: clients too slow, too large, too many.",
+    ["why"],
+)  # fmt: skip
 # These count every lock. The prefix `checkout` is historical; dashboards and alerts rely on it.
 lock_errors = Counter(
     "checkout_lock_errors_total", "Locks that could not be acquired, or were lost before their release.", ["kind"]
@@ -47,6 +53,8 @@ read_errors = Counter("metrics_read_errors_total", "Gauges that could not be rea
 
 for _kind in LOCK_ERRORS:
     lock_errors.labels(_kind)
+for _why in DROPPED:
+    web_requests_dropped.labels(_why)
 
 
 def count_on_commit(counter: Counter, amount: float = 1) -> None:

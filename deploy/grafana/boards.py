@@ -54,6 +54,7 @@ def checkout() -> Dashboard:
             ("{{status}}", _rate("django_http_responses_total_by_status_total", "status")),
         ),
         graph("Requests in progress", "short", ("requests", "sum(web_threads_busy)")),
+        graph("Dropped before their time", "reqps", ("{{why}}", _rate("web_requests_dropped_total", "why"))),
     )
 
 

@@ -31,6 +31,7 @@ from tests.support.proxy import Mode, Proxy
 from tests.support.sandbox import Sandbox
 from tests.support.shop import PAYMENT_SECONDS, Shop, running
 from tests.support.simulated_time import pass_time, two_minutes
+from tests.support.slow_clients import A_LOT, BODY, slow_clients
 from tests.support.traffic import Load, buy, call, under_load
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -86,6 +87,28 @@ def test_redis_flushed_midway(shop: Shop, product: Product, books: Books) -> Non
     assert_all_bought(load)
     two_minutes()
     books.check("Redis flushed under load", len(load.checkouts))
+
+
+# --- Strangers --------------------------------------------------------------------------------------------------------
+
+
+def test_slow_bodies(shop: Shop, product: Product, books: Books) -> None:
+    """Five times as many as there are threads, straight at the web process: shoppers do not notice."""
+    with under_load(shop.url, product.sku) as load:
+        load.wait_for(SHOPPERS)
+        usual = len(load.answers)
+        with slow_clients(shop.port, 40, BODY + b" " * A_LOT) as slow:
+            load.wait_for(SHOPPERS)
+            assert slow.open == 40
+            among = len(load.answers)
+        load.wait_for(SHOPPERS)
+    assert_all_bought(load)
+    without, beside = (median(answer.seconds for answer in part) for part in (
+        load.answers[:usual] + load.answers[among:], load.answers[usual:among]
+    ))  # fmt: skip
+    assert beside < 3 * without
+    two_minutes()
+    books.check("40 slow bodies under load", len(load.checkouts))
 
 
 # --- Broker, worker, mail ---------------------------------------------------------------------------------------------
