@@ -13,10 +13,11 @@ from django.utils import timezone
 from config.db.locks import refuse_in_transaction
 from config.money import ZERO
 from config.resilience.breakers import BreakerOpen
+from payments import lost_attempts
 from payments.exceptions import CardsUnavailable, PaymentUnavailable
 from payments.gateways import gateway
 from payments.gateways.background import in_background as in_background
-from payments.gateways.base import PIX, AuthorizeRequest, LostAttempt, Outcome
+from payments.gateways.base import PIX, AuthorizeRequest, Outcome
 from payments.models import AttemptStatus, PaymentAttempt
 
 # Added to the timeout before an attempt is looked up: its first call may still be in flight in another process.
@@ -69,25 +70,18 @@ def not_sent() -> Outcome:
 
 
 def ask(attempt: PaymentAttempt) -> Outcome:
-    """Look the attempt up at the provider. Writes nothing; never charges.
+    """Look the attempt up at the provider; never charges.
 
-    An attempt that the provider does not know is closed there for good and returned as `cancelled`. The outcome is
-    `unknown` while the first call may still be in flight or the provider is unavailable.
+    An attempt that the provider does not know, or has left halfway, is closed there for good and returned as
+    `cancelled`. The outcome is `unknown` while the first call may still be in flight or the provider is unavailable.
     """
     refuse_in_transaction("The payment provider")
     try:
         if attempt.provider_reference:
-            return gateway().retrieve(attempt.provider_reference)
+            return lost_attempts.without_idle(gateway().retrieve(attempt.provider_reference))
         if may_be_under_way(attempt):
             return Outcome(kind="unknown", message="The first call may still be in flight.")
-        return gateway().search(
-            LostAttempt(
-                attempt_id=attempt.pk,
-                amount=attempt.payment.amount,
-                currency=attempt.payment.currency,
-                started_at=attempt.created_at,
-            )
-        )
+        return lost_attempts.find(attempt)
     except PaymentUnavailable:
         return Outcome(
             kind="unknown", provider_reference=attempt.provider_reference, message="The provider is not available."
@@ -95,7 +89,7 @@ def ask(attempt: PaymentAttempt) -> Outcome:
 
 
 def void(attempt: PaymentAttempt) -> Outcome:
-    """Cancel an attempt that waits for the shopper or is unresolved. Writes nothing.
+    """Cancel an attempt that waits for the shopper or is unresolved.
 
     Returns its actual state afterwards: `approved` if the money arrived first. Raises PaymentUnavailable.
     """

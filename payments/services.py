@@ -19,6 +19,7 @@ from payments.exceptions import InvalidPaymentMethod
 from payments.gateways import gateway
 from payments.gateways.base import PIX, Outcome
 from payments.models import (
+    AttemptSearch,
     AttemptStatus,
     Payment,
     PaymentAttempt,
@@ -74,6 +75,8 @@ def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
     money is a fact, so `approved` overrides `declined` and `cancelled` (a late Pix, for example).
     """
     attempt = PaymentAttempt.objects.fetch_locked_with_payment(attempt_id)
+    if outcome.search is not None:
+        AttemptSearch.objects.remember(attempt, outcome.search.key_used_at, outcome.search.searched_to)
     if not _accepts(attempt, outcome):
         return attempt
     attempt.status = AttemptStatus(outcome.kind)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.contrib import messages
+from django.utils import timezone
+from django.utils.formats import time_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -16,6 +18,7 @@ from checkout import ask_provider, outbox, services
 from checkout.models import Order, OrderStatus
 from config.audit.services import Actor
 from config.formats import money
+from payments import lost_attempts
 from payments.models import AttemptStatus, Refund, RefundStatus
 
 
@@ -61,6 +64,17 @@ def ask(order: Order, by: Actor) -> ActionResult:
         return ActionResult(_("The provider has answered: order %(number)s is %(status)s.") % facts)
     if latest is not None and latest.status == AttemptStatus.ACTION:
         return ActionResult(_("Order %(number)s is still waiting for the shopper to pay.") % facts, messages.INFO)
+    certain_from = lost_attempts.certain_from(latest) if latest is not None else None
+    if certain_from is not None:
+        return ActionResult(
+            _(
+                "The provider received the payment of order %(number)s, and what became of it is being looked up. It "
+                "is certain from %(time)s: the order is then paid, or cancelled with its cart open again. The search "
+                "goes on by itself; ask again to go on at once."
+            )
+            % {**facts, "time": time_format(timezone.localtime(certain_from))},
+            messages.WARNING,
+        )
     return ActionResult(
         _("The provider has not answered yet for order %(number)s. Ask again in a minute.") % facts, messages.WARNING
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -17,6 +17,7 @@ PIX = "pix"
 
 OutcomeKind = Literal["approved", "declined", "action", "unknown", "cancelled"]
 RefundKind = Literal["succeeded", "failed", "unknown"]
+KeyUse = Literal["free", "used", "unclear"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +38,19 @@ class Action:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SearchProgress:
+    """How far a lost attempt was looked for: see `payments.models.AttemptSearch`."""
+
+    key_used_at: datetime
+    searched_to: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """The result of an attempt. `captured` is the amount the provider reports as captured, before refunds.
 
-    `currency` is set when money was captured.
+    `currency` is set when money was captured. `is_idle`: the charge waits for a call of ours, and none will come.
+    `search`: how far it was looked for, if the outcome is still unknown.
     """
 
     kind: OutcomeKind
@@ -50,6 +60,8 @@ class Outcome:
     message: str = ""
     captured: Decimal | None = None
     currency: str = ""
+    is_idle: bool = False
+    search: SearchProgress | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,9 +123,14 @@ class Gateway(Protocol):
     """A payment provider. Methods use the network unless they say otherwise: never call them inside a transaction.
 
     They raise PaymentUnavailable when the provider certainly did nothing.
+
+    `longest_request` is the longest that the provider works on one call, `key_lifetime` how long it surely remembers an
+    idempotency key.
     """
 
     name: str
+    longest_request: timedelta
+    key_lifetime: timedelta
 
     def authorize(self, request: AuthorizeRequest) -> Outcome:
         """Create and confirm the charge. The attempt's id is the idempotency key."""
@@ -138,13 +155,20 @@ class Gateway(Protocol):
     def retrieve(self, provider_reference: str) -> Outcome:
         """The current outcome of an attempt whose provider reference is known."""
 
-    def search(self, lost: LostAttempt) -> Outcome:
-        """Find an attempt whose provider reference is unknown. If there is none, make sure that it cannot succeed
-        later, and return `cancelled`."""
+    def use_up_key(self, lost: LostAttempt) -> KeyUse:
+        """Use up the idempotency key of a lost attempt, so that its call can do nothing from now on.
+
+        `free`: no call had come under it. `used`: one had come before. `unclear`: one is under way, or the provider
+        failed; ask again.
+        """
+
+    def find(self, lost: LostAttempt, first: datetime, last: datetime) -> Outcome | None:
+        """The outcome of a lost attempt if its charge was created in [first, last). Reads all that was created then.
+        Raises PaymentUnavailable."""
 
     def captured_between(self, first: datetime, last: datetime) -> Iterator[tuple[str, Outcome]]:
-        """Every charge created in that period that captured money: the attempt's key ("" if the charge is not ours) and
-        its outcome. Raises PaymentUnavailable during iteration."""
+        """Every charge created in [first, last) that captured money: the attempt's key ("" if the charge is not ours)
+        and its outcome. Raises PaymentUnavailable during iteration."""
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
         """Verify and parse a webhook. Raises InvalidSignature, and MalformedEvent for what is signed. No network."""

@@ -6,7 +6,7 @@ a timeout. In the demo and the tests `STRIPE_API_BASE` points to the sandbox, so
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from payments.exceptions import InvalidSignature
 from payments.gateways.base import (
     PIX,
     AuthorizeRequest,
+    KeyUse,
     LostAttempt,
     Outcome,
     ProviderEvent,
@@ -36,6 +37,10 @@ from payments.metrics import payment_call
 API_VERSION = "2026-10-28.endive"
 SIGNATURE_TOLERANCE_SECONDS = 300
 CONNECT_SECONDS = 2.0
+# Stripe's own servers give up earlier, and its SDKs wait 80 s.
+LONGEST_REQUEST = timedelta(minutes=2)
+# Stripe keeps them for at least a day.
+KEY_LIFETIME = timedelta(hours=23)
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +53,8 @@ class StripeGateway:
     """See `payments.gateways.base.Gateway`. Thread-safe: the SDK keeps one connection per thread."""
 
     name = SERVICE
+    longest_request = LONGEST_REQUEST
+    key_lifetime = KEY_LIFETIME
 
     def __init__(self, *, api_base: str, secret_key: str, webhook_secret: str, timeout_seconds: float) -> None:
         connect_seconds = min(CONNECT_SECONDS, timeout_seconds / 2)
@@ -97,9 +104,14 @@ class StripeGateway:
     def retrieve(self, provider_reference: str) -> Outcome:
         return self._call_intent("retrieve", lambda: self._calls.intents.retrieve(provider_reference))
 
-    @payment_call("search")
-    def search(self, lost: LostAttempt) -> Outcome:
-        return self._search.find(lost)
+    @payment_call("use_up_key")
+    def use_up_key(self, lost: LostAttempt) -> KeyUse:
+        return self._search.use_up_key(lost)
+
+    @payment_call("find")
+    def find(self, lost: LostAttempt, first: datetime, last: datetime) -> Outcome | None:
+        found = self._search.find(lost, first, last)
+        return outcome_of_intent(found) if found else None
 
     @payment_call("refund")
     def refund(self, request: RefundRequest) -> RefundOutcome:
@@ -131,13 +143,10 @@ class StripeGateway:
         return _refund_outcome(plain(refund))
 
     def captured_between(self, first: datetime, last: datetime) -> Iterator[tuple[str, Outcome]]:
-        try:
-            for intent in self._search.created(int(first.timestamp()), int(last.timestamp())):
-                outcome = outcome_of_intent(intent)
-                if outcome.captured:
-                    yield attempt_of(intent), outcome
-        except (ProviderFailure, stripe.StripeError) as error:
-            raise unavailable(error, "list") from error
+        for intent in self._search.created(first, last):
+            outcome = outcome_of_intent(intent)
+            if outcome.captured:
+                yield attempt_of(intent), outcome
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
         try:

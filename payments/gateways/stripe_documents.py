@@ -25,6 +25,9 @@ _PRIVATE = frozenset({
 # What JSON may escape and PostgreSQL cannot store: NUL, and halves of surrogate pairs.
 _UNSTORABLE = re.compile("[\\x00\\ud800-\\udfff]")
 
+# Created and never confirmed, as after a failure halfway through our one call.
+_IDLE = frozenset({"requires_payment_method", "requires_confirmation"})
+
 # Other events, such as `payment_intent.created`, say nothing about the outcome.
 _OUTCOME_EVENTS = frozenset(
     f"payment_intent.{what}"
@@ -48,7 +51,8 @@ def outcome_of_intent(intent: Document) -> Outcome:
     action = _action_of(intent.get("next_action") or {}) if status == "requires_action" else None
     if action is not None:
         return Outcome(kind="action", provider_reference=reference, action=action, captured=ZERO)
-    return Outcome(kind="unknown", provider_reference=reference, message=f"The intent is {status}.")
+    message = f"The intent is {status}."
+    return Outcome(kind="unknown", provider_reference=reference, message=message, is_idle=status in _IDLE)
 
 
 def decline_of(error: Document) -> tuple[str, str]:

@@ -27,7 +27,7 @@ def failure_of(error: stripe.StripeError) -> ProviderFailure | None:
 
     A failure that Stripe kept under an idempotency key and repeats is an answer: it says nothing about Stripe now.
     """
-    if _is_repeated(error):
+    if is_repeated(error):
         return None
     if isinstance(error, stripe.APIConnectionError):
         return NothingSent() if never_connected(error) else NoAnswer()
@@ -38,7 +38,8 @@ def failure_of(error: stripe.StripeError) -> ProviderFailure | None:
     return None
 
 
-def _is_repeated(error: stripe.StripeError) -> bool:
+def is_repeated(error: stripe.StripeError) -> bool:
+    """Whether Stripe repeats the answer that it kept under the call's idempotency key."""
     return str((error.headers or {}).get("Idempotent-Replayed")).lower() == "true"
 
 

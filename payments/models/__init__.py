@@ -4,6 +4,7 @@ Amounts are `Decimal` with two places in the payment's currency. An attempt or r
 provider is called, so that a crash leaves a row to look up at the provider, never a charge without a trace.
 """
 
+from payments.models.attempt_searches import AttemptSearch as AttemptSearch
 from payments.models.payments import AttemptStatus as AttemptStatus
 from payments.models.payments import Payment as Payment
 from payments.models.payments import PaymentAttempt as PaymentAttempt

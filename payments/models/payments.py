@@ -140,14 +140,14 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
         return self.unsettled().unanswered().filter(created_at__lt=before).with_payment().order_by("created_at")
 
     def claim(self, now: datetime, limit: int) -> list[PaymentAttempt]:
-        """Claim up to `limit` attempts that are due, the longest due first, payments joined. Two statements.
+        """Claim up to `limit` attempts that are due, the longest due first, with what asking needs. Two statements.
 
         A claim lasts LEASE: until then no other sweep gets these rows, and afterwards those that were not asked about
         are due again. Skips rows locked by another sweep. Runs in the caller's transaction; commit before calling the
         provider.
         """
         require_transaction()
-        due = self.filter(due_at__lte=now).with_payment().order_by("due_at", "pk")
+        due = self.filter(due_at__lte=now).select_related("payment", "search").order_by("due_at", "pk")
         claimed = list(due.select_for_update(of=("self",), skip_locked=True)[:limit])
         PaymentAttempt.objects.filter(pk__in=[attempt.pk for attempt in claimed]).update(
             asked_at=now, due_at=now + LEASE

@@ -14,7 +14,7 @@ from config.db.locks import NetworkCallInTransaction
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, breaker
 from payments.exceptions import PaymentUnavailable
 from payments.gateways import gateway
-from payments.gateways.base import RefundRequest
+from payments.gateways.base import AuthorizeRequest, Outcome, RefundRequest
 from tests.payments.requests import a_charge, lost
 from tests.support.sandbox import Sandbox
 
@@ -126,15 +126,23 @@ def test_voiding_a_captured_charge_reports_the_capture(sandbox: Sandbox) -> None
 # --- When the provider fails ------------------------------------------------------------------------------------------
 
 
+def found(request: AuthorizeRequest) -> Outcome | None:
+    """The outcome of the request's charge if it was created about now."""
+    now = datetime.now(UTC)
+    return gateway().find(lost(request), now - timedelta(minutes=2), now + timedelta(minutes=2))
+
+
 def test_a_lost_answer_is_unknown_and_was_charged_once(sandbox: Sandbox) -> None:
     sandbox.fault("lost_answer", path="/v1/payment_intents", times=1)
     request = a_charge()
 
     assert gateway().authorize(request).kind == "unknown"
 
-    found = gateway().search(lost(request))
-    assert (found.kind, found.captured) == ("approved", Decimal("109.80"))
-    assert gateway().retrieve(found.provider_reference).kind == "approved"
+    assert gateway().use_up_key(lost(request)) == "used"
+    outcome = found(request)
+    assert outcome is not None
+    assert (outcome.kind, outcome.captured) == ("approved", Decimal("109.80"))
+    assert gateway().retrieve(outcome.provider_reference).kind == "approved"
     assert sandbox.ledger()["captured"] == 10980
 
 
@@ -143,27 +151,39 @@ def test_a_lost_decline_is_found_as_a_decline(sandbox: Sandbox) -> None:
     request = a_charge("pm_card_chargeDeclined")
 
     assert gateway().authorize(request).kind == "unknown"
-    assert gateway().search(lost(request)).decline_code == "generic_decline"
+    outcome = found(request)
+    assert outcome is not None
+    assert outcome.decline_code == "generic_decline"
 
 
-def test_a_search_reads_all_pages(sandbox: Sandbox) -> None:
+def test_a_search_reads_all_pages_of_its_span_and_nothing_else(sandbox: Sandbox) -> None:
     sandbox.fault("lost_answer", times=1)
     request = a_charge()
     gateway().authorize(request)
-    for _ in range(101):
-        gateway().authorize(a_charge())
+    sandbox.add_foreign_intents(count=250, created_from=time.time() - 10, created_to=time.time())
+    now = datetime.now(UTC)
 
-    assert gateway().search(lost(request)).kind == "approved"
+    assert found(request) is not None
+    assert gateway().find(lost(request), now - timedelta(hours=1), now - timedelta(minutes=1)) is None
 
 
 def test_a_call_that_never_arrived_cannot_arrive_after_the_search(sandbox: Sandbox) -> None:
     request = a_charge()
 
-    assert gateway().search(lost(request)).kind == "cancelled"
-    assert gateway().search(lost(request)).kind == "cancelled"
+    assert gateway().use_up_key(lost(request)) == "free"
+    assert gateway().use_up_key(lost(request)) == "free"
 
     assert gateway().authorize(request).kind == "unknown"
+    assert found(request) is None
     assert sandbox.ledger()["captured"] == 0
+
+
+def test_a_key_that_cannot_be_used_up_now_proves_nothing(sandbox: Sandbox) -> None:
+    sandbox.fault("error", error_status=409, times=1)
+    assert gateway().use_up_key(lost(a_charge())) == "unclear"
+
+    sandbox.fault("error", error_status=401, times=1)
+    assert gateway().use_up_key(lost(a_charge())) == "unclear"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
@@ -173,7 +193,8 @@ def test_an_error_of_the_provider_is_unknown(sandbox: Sandbox, status: int, afte
     request = a_charge()
 
     assert gateway().authorize(request).kind == "unknown"
-    assert gateway().search(lost(request)).kind == ("approved" if after else "cancelled")
+    outcome = found(request)
+    assert (outcome.kind if outcome else None) == ("approved" if after else None)
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -103,7 +103,7 @@ def test_a_snapshot_of_creation_decides_nothing(sandbox: Sandbox) -> None:
 
 
 def test_the_placeholder_of_a_lost_attempt_decides_nothing(sandbox: Sandbox) -> None:
-    assert gateway().search(lost(a_charge())).kind == "cancelled"
+    assert gateway().use_up_key(lost(a_charge())) == "free"
 
     [event] = sandbox.events()
     assert event["type"] == "payment_intent.canceled"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stripe
 from django.conf import settings as project_settings
 
 from config.resilience.breakers import breaker
@@ -148,6 +149,12 @@ class Sandbox:
     def add_foreign_intents(self, count: int, **fields: Any) -> dict[str, Any]:
         """Intents of another application on the same account: see payments/sandbox/bulk.py."""
         return self._call("POST", "intents/bulk", {"count": count, **fields})
+
+    def create_intent(self, key: str = "", **params: Any) -> str:
+        """Create an intent of 100 centavos, under the idempotency key if given; returns its id."""
+        client = stripe.StripeClient(self.secret_key, base_addresses={"api": self.base_url})
+        values = {"amount": 100, "currency": "brl", **params}
+        return client.v1.payment_intents.create(values, {"idempotency_key": key} if key else {}).id
 
     def reset(self) -> None:
         """Forget everything; no faults, no webhooks."""

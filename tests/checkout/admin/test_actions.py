@@ -16,11 +16,13 @@ from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from config.audit.models import Entry
 from config.formats import money
 from inventory.models import Product, Stock
+from payments.gateways import gateway
 from payments.models import AttemptStatus, Refund
 from tests.support.backoffice import attempt_of, confirmed_by, order, page_of, press, told
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import AUTHENTICATE, order_of, stock_of
+from tests.support.simulated_time import pass_time
 from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
@@ -392,6 +394,18 @@ class TestAskTheProvider:
         (message,) = press(desk, "ask", made)
         assert "has not answered yet" in message
         assert status_of(made) == OrderStatus.AWAITING_PAYMENT
+
+    def test_a_call_of_which_no_charge_is_left(self, desk: Client, sandbox) -> None:
+        """Nobody needs the database for it: asking again ends it, and opens the cart."""
+        made = order(None)
+        sandbox.create_intent(key=str(attempt_of(made).pk))
+        pass_time(60)
+        (message,) = press(desk, "ask", made)
+        assert "what became of it is being looked up. It is certain from" in message
+        pass_time(gateway().longest_request.total_seconds())
+        (message,) = press(desk, "ask", made)
+        assert "has answered" in message
+        assert status_of(made) == OrderStatus.CANCELLED
 
     def test_a_settled_payment(self, desk: Client) -> None:
         (message,) = press(desk, "ask", order_of(ready_cart()))
