@@ -2,7 +2,8 @@
 
 For numbers Django's own fields are not enough: with `localize` they drop the language's group sign wherever it stands,
 so that `10,50` typed in English is 1050; and a browser's number input drops the signs of other languages while they are
-typed. What can be read in two ways is refused.
+typed. What can be read in two ways is refused. Files are read by the same rule, except that the rest of a file may show
+how it is meant.
 """
 
 import re
@@ -20,9 +21,42 @@ _DECIMALS = 2
 _PLAIN = re.compile(r"(-?[0-9]+)(?:[.,]([0-9]+))?")
 # The group sign is the same throughout, and the decimal sign is the other one.
 _GROUPED = re.compile(r"(-?[1-9][0-9]{0,2}([.,])[0-9]{3}(?:\2[0-9]{3})*)(?:(?!\2)[.,]([0-9]+))?")
-_ONE_SIGN_AND_THREE_DIGITS = re.compile(r"(-?[0-9]+)[.,]([0-9]{3})")
+_ONE_SIGN_AND_THREE_DIGITS = re.compile(r"(-?[0-9]+)([.,])([0-9]{3})")
 _SEPARATED = re.compile(r"-?[0-9]+(?:[.,\s][0-9]+)+")
 _WHOLE = re.compile(r"-?[0-9]+")
+
+
+class AmbiguousNumber(ValueError):
+    """One sign followed by three digits: a group of thousands, or decimals."""
+
+
+def read_number(text: str, decimal_sign: str = "") -> Decimal:
+    """`text` as a number, with as many decimals as it has.
+
+    If `decimal_sign` is known to be `.` or `,`, it decides what is ambiguous otherwise. Raises AmbiguousNumber without
+    it, and ValueError for what is not a number.
+    """
+    if match := _ONE_SIGN_AND_THREE_DIGITS.fullmatch(text):
+        whole, sign, digits = match.groups()
+        if not decimal_sign:
+            raise AmbiguousNumber(text)
+        is_grouped = sign != decimal_sign and _GROUPED.fullmatch(text)
+        return Decimal(f"{whole}{digits}" if is_grouped else f"{whole}.{digits}")
+    match = _PLAIN.fullmatch(text) or _GROUPED.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    whole, decimals = re.sub("[.,]", "", match[1]), match[match.re.groups] or ""
+    return Decimal(f"{whole}.{decimals}")
+
+
+def decimal_sign_of(text: str) -> str:
+    """The decimal sign of whoever wrote this number, `.` or `,`; empty if the number does not show it."""
+    if match := _GROUPED.fullmatch(text):
+        _whole, group_sign, decimals = match.groups()
+        shows_it = decimals or text.count(group_sign) > 1
+        return ("," if group_sign == "." else ".") if shows_it else ""
+    match = _PLAIN.fullmatch(text)
+    return text[-len(match[2]) - 1] if match and match[2] else ""
 
 
 class MoneyField(forms.DecimalField):
@@ -47,16 +81,17 @@ class MoneyField(forms.DecimalField):
         if value in self.empty_values:
             return None
         typed = str(value).strip()
-        if match := _ONE_SIGN_AND_THREE_DIGITS.fullmatch(typed):
-            whole = f"{''.join(match.groups())}{get_format('DECIMAL_SEPARATOR')}00"
+        try:
+            amount = read_number(typed)
+        except AmbiguousNumber:
+            whole = f"{re.sub('[.,]', '', typed)}{get_format('DECIMAL_SEPARATOR')}00"
             raise ValidationError(
                 self.error_messages["ambiguous"], code="ambiguous", params={"typed": typed, "whole": whole}
-            )
-        match = _PLAIN.fullmatch(typed) or _GROUPED.fullmatch(typed)
-        if match is None:
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        whole, decimals = re.sub("[.,]", "", match[1]), match[match.re.groups] or ""
-        return Decimal(f"{whole}.{decimals.ljust(_DECIMALS, '0')}")
+            ) from None
+        except ValueError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+        digits, _sign, decimals = f"{amount:f}".partition(".")
+        return Decimal(f"{digits}.{decimals.ljust(_DECIMALS, '0')}")
 
     def prepare_value(self, value: Any) -> Any:
         """With the language's decimal sign and without group signs; text that was typed is left as it is."""

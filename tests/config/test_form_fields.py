@@ -15,7 +15,7 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.form_fields import CountField, MoneyField
+from config.form_fields import AmbiguousNumber, CountField, MoneyField, decimal_sign_of, read_number
 
 LANGUAGES = ("en", "pt-br")
 money = MoneyField(max_digits=12)
@@ -187,3 +187,35 @@ def test_no_form_takes_a_date() -> None:
 
 def test_no_field_reads_by_locale() -> None:
     assert [(form, name) for form, name, field in typed_fields() if field.localize] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        *(("10,50", ","), ("1.434,12", ","), ("1.234.567", ","), ("10,5000", ","), ("0,500", ","), ("1.050", "")),
+        *(("10.5", "."), ("1,434.12", "."), ("1,234,567", "."), ("453.59237", "."), ("1,050", ""), ("10", "")),
+        *(("R$ 10,50", ""), ("10,", ""), ("", "")),
+    ],
+)
+def test_some_numbers_show_the_decimal_sign_of_their_writer(text: str, sign: str) -> None:
+    assert decimal_sign_of(text) == sign
+
+
+@pytest.mark.parametrize(
+    ("text", "sign", "number"),
+    [
+        *(("1.050", ",", "1050"), ("1.050", ".", "1.050"), ("1,050", ".", "1050"), ("1,050", ",", "1.050")),
+        *(("0.500", ",", "0.500"), ("1050.500", ",", "1050.500"), ("-1.050", ",", "-1050")),
+        *(("10.50", ",", "10.50"), ("453.59237", "", "453.59237"), ("1.434,12", ".", "1434.12")),
+    ],
+)
+def test_a_known_decimal_sign_decides_what_is_ambiguous_otherwise(text: str, sign: str, number: str) -> None:
+    assert str(read_number(text, sign)) == number
+
+
+def test_what_no_sign_can_decide_is_no_number() -> None:
+    with pytest.raises(AmbiguousNumber):
+        read_number("1,050")
+    for text in ("dez", "10,", "1,43,4.12", "1e3"):
+        with pytest.raises(ValueError, match=text):
+            read_number(text, ",")
