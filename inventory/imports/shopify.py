@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import blake2b
-from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from inventory.imports.bodies import plain_text
 from inventory.imports.product_rows import SLUG_LENGTH, ProductRow
 
 NEEDED_COLUMNS = ("Handle", "Title", "Variant Price")
@@ -24,7 +24,6 @@ OPTIONS = (1, 2, 3)
 MAX_UNITS = 1_000_000
 MAX_GRAMS = 1_000_000
 _PRICE = re.compile(r"\d{1,8}(\.\d{1,2})?", re.ASCII)
-_SPACE = re.compile(r"\s+")
 _COUNT = re.compile(r"\d{1,9}(\.0+)?", re.ASCII)
 
 
@@ -226,36 +225,3 @@ def _count(cells: dict[str, str], column: str, maximum: int) -> int | None:
             % {"column": column, "value": value[:40], "most": maximum}
         )
     return int(float(value))
-
-
-class _TextOnly(HTMLParser):
-    BREAKS = frozenset({"br", "p", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6"})
-    SILENT = frozenset({"script", "style", "template", "title"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._silent += tag in self.SILENT
-        if tag in self.BREAKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._silent = max(0, self._silent - (tag in self.SILENT))
-        if tag in self.BREAKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.parts.append(_SPACE.sub(" ", data))
-
-
-def plain_text(html: str) -> str:
-    """The text of an HTML fragment, one line per paragraph. The result is plain text: pages must still escape it."""
-    parser = _TextOnly()
-    parser.feed(html)
-    parser.close()
-    lines = (" ".join(line.split()) for line in "".join(parser.parts).split("\n"))
-    return "\n".join(line for line in lines if line)

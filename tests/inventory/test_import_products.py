@@ -10,11 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone, translation
-from hypothesis import given
-from hypothesis import strategies as st
 
 from inventory import catalogue, reservations, services
-from inventory.imports.shopify import plain_text
 from inventory.models import Category, Product, Stock
 from tests.support.factories.inventory import ProductFactory, WarehouseFactory
 from tests.support.waiting import eventually
@@ -89,7 +86,7 @@ def test_variants_become_products_for_sale(capsys):
 def test_markup_becomes_text():
     import_file(SAMPLE)
     text = Product.objects.get(sku="AVENTAL-DE-LINHO").description
-    assert text == "Linho lavado,\nalça ajustável.\nDois bolsos\nLava & seca"
+    assert text == "Linho lavado,\nalça ajustável.\n• Dois bolsos\n• Lava & seca"
 
 
 def test_a_second_run_changes_nothing(capsys):
@@ -335,22 +332,3 @@ def test_set_stock_by_command(capsys):
         with pytest.raises(CommandError, match=sentence):
             call_command("set_stock", *arguments)
     assert Stock.objects.get().on_hand == 2
-
-
-@given(st.text())
-def test_plain_text_takes_anything(html):
-    assert "\n\n" not in plain_text(html)
-
-
-@pytest.mark.parametrize(
-    ("html", "text"),
-    [
-        ("a &lt;b&gt; c", "a <b> c"),
-        ("<p>um</p>\n\n<p>dois <b>três</b></p>", "um\ndois três"),
-        ("<style>p{}</style>x<script>y</script >z", "xz"),
-        ("1 < 2", "1 < 2"),
-        ("<script>solto", ""),
-    ],
-)
-def test_plain_text(html, text):
-    assert plain_text(html) == text
