@@ -16,10 +16,25 @@ SLUG_LENGTH = 220
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What identifies a file's variant besides its SKU.
+
+    `spare_sku` is the row's own if its SKU is another's, `former_sku` what earlier releases made; empty if the same.
+    """
+
+    line: int
+    options: str
+    spare_sku: str
+    former_sku: str
+    is_given: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ProductRow:
     """A field that is None is unknown: new products get a default, existing ones keep their value.
 
-    `price` is in `currency`, and so never becomes the price of a product that is sold in another one.
+    So does stock of a warehouse that `stock` does not name: unknown is never zero. `price` is in `currency`, and so
+    never becomes the price of a product that is sold in another one.
     """
 
     sku: str
@@ -35,6 +50,8 @@ class ProductRow:
     active: bool | None = None
     # Quantity by warehouse code.
     stock: Mapping[str, int] = field(default_factory=dict)
+    # Of rows read from a file.
+    identity: Identity | None = field(default=None, compare=False)
 
     def known_fields(self, currency: str) -> dict[str, object]:
         """Values of the own columns, without the category, of a product that is sold in `currency`."""

@@ -3,12 +3,51 @@
 from collections.abc import Callable, Sequence
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
+from config.audit import services as audit
+from config.audit.events import AuditEvent
+from inventory.imports import identity
 from inventory.imports.bulk import BulkWriter
 from inventory.imports.product_rows import ProductRow, ProductsWritten
+from inventory.imports.report import Catalogue
+from inventory.models import Product
 from inventory.services import find_warehouse
 
+IMPORT = AuditEvent("product.import", _("imported products"))
+
 BATCH_SIZE = 1_000
+
+
+@transaction.atomic
+def import_catalogue(
+    catalogue: Catalogue,
+    *,
+    update_stock: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int], None] = lambda _done: None,
+) -> ProductsWritten:
+    """Write a file's rows with `write_products`, under the SKUs that earlier imports gave them, and record it.
+
+    Adds what it assumes of SKUs to the catalogue.
+    """
+    products = Product.objects.filter(sku__in=identity.skus_to_look_up(catalogue.rows)).only("sku", "slug", "name")
+    found = products if dry_run else products.locked()
+    existing = {product.sku: identity.Known(product.slug, product.name) for product in found}
+    catalogue.rows, assumed = identity.settle(catalogue.rows, existing)
+    catalogue.assume(assumed)
+    written = write_products(catalogue.rows, update_stock=update_stock, dry_run=dry_run, progress=progress)
+    if not dry_run:
+        counts = {
+            "created": written.created,
+            "changed": written.changed,
+            "unchanged": written.unchanged,
+            "stocked": written.stocked,
+            "refused": len(catalogue.problems),
+            **{f"assumed: {subject}": count for subject, count in catalogue.counts().items()},
+        }
+        audit.record(None, IMPORT, Product, reason=catalogue.file, after=counts)
+    return written
 
 
 @transaction.atomic

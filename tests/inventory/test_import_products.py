@@ -49,7 +49,12 @@ def row(handle="vaso", title="Vaso", price="10.00", **more):
 
 
 def import_file(path, capsys=None, **options):
-    call_command("import_products", str(path), **options)
+    """Files that leave something out are read with assumptions, which an exit code of their own tells."""
+    try:
+        call_command("import_products", str(path), **options)
+    except CommandError as ending:
+        if ending.returncode != 3:
+            raise
     return capsys.readouterr().out if capsys else ""
 
 
@@ -200,27 +205,20 @@ def test_stock_goes_to_the_given_warehouse(sheet):
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (row(price="dez"), "the price “dez” is not a plain number"),
-        (row(price="10,00"), "the price “10,00” is not a plain number"),
-        (row(price="-1"), " is not a plain number"),
-        (row(price="1e3"), " is not a plain number"),
-        (row(price="١٠"), " is not a plain number"),
-        (row(price="10.999"), " is not a plain number"),
-        (row(price="999999999.00"), " is not a plain number"),
-        (row(price=""), "it has no price"),
-        (row(handle=""), "it has no handle"),
-        (row(handle="órfão", title="", price="1.00"), "no row above it gives the title of orfao"),
-        (row(**{"Variant Inventory Qty": "-3"}), "Variant Inventory Qty is “-3”"),
-        (row(**{"Variant Inventory Qty": "muitos"}), "Variant Inventory Qty is “muitos”"),
-        (row(**{"Variant Grams": "9999999"}), "Variant Grams is “9999999”"),
-        (row(title="x" * 201), "its name has 201 characters"),
-        (row(**{"Variant SKU": "x" * 65}), "its SKU is longer than 64 characters"),
-        (row(Published="talvez"), "Published is “talvez”"),
-        (row("bom", "Bom de novo"), "the SKU BOM is already used on line 2"),
+        (row(price="dez"), "the price “dez” is not an amount; write it in digits"),
+        (row(price="-1"), "the price “-1” is not between 0 and 99999999.99"),
+        (row(price="1e3"), " is not an amount"),
+        (row(price="US$ 10"), " is not an amount"),
+        (row(price="١٠"), " is not an amount"),
+        (row(price="999999999.00"), " is not between 0 and 99999999.99"),
+        (row(price=""), "it has no price; fill in “Variant Price” and import the file again"),
+        (row(handle="", title=""), "it has neither handle nor title; copy the handle"),
+        (row(handle="órfão", title="", price="1.00"), "no row gives the title of órfão"),
+        (row("bom", "Bom de novo"), "it has the handle, options and SKU of line 2, but other values"),
     ],
 )
 def test_a_bad_row_is_reported_with_its_line_and_the_good_ones_are_imported(bad, reason, sheet, capsys):
-    with pytest.raises(CommandError, match="1 of 3 rows were skipped"):
+    with pytest.raises(CommandError, match="1 of 3 rows were refused"):
         import_file(sheet(row("bom", "Bom\ncom quebra"), bad, row("outro", "Outro")))
     reported = capsys.readouterr().err
     assert reported.startswith("Line 4: ")
@@ -248,13 +246,11 @@ HEAD = b"Handle,Title,Variant Price\n"
     [
         (b"", "is empty"),
         (b"\n \n", "is empty"),
-        (b"Handle,Name\nvaso,Vaso\n", "missing: Title, Variant Price"),
-        (b"Handle;Title;Variant Price\nvaso;Vaso;10\n", "separated by commas; missing"),
-        (HEAD + b"vaso,Vaso,10\ncopo,Ch\xe1vena,10\n", "is not UTF-8: line 3 cannot be read"),
-        ("Handle,Title,Variant Price\nvaso,Vaso,10\n".encode("utf-16"), "is not UTF-8"),
+        (b"Handle,Name\nvaso,Vaso\n", "missing: Title, Variant Price / Price"),
+        (b"Handle;Name;Variant Price\nvaso;Vaso;10\n", "missing: Title. The line was split at “;”"),
         (HEAD + b"vaso,Va\0so,10\n", "contains NUL characters"),
+        ("Handle,Title,Variant Price\nvaso,Vaso,10\n".encode("utf-16-le"), "contains NUL characters"),
         (HEAD + b'vaso,"Vaso,10\n', "not well-formed CSV near line 2"),
-        (HEAD + b"vaso," + b"x" * 200_000 + b",10\n", "not well-formed CSV near line 2"),
     ],
 )
 def test_an_unreadable_file_is_reported_and_changes_nothing(content, sentence, tmp_path):
