@@ -69,8 +69,8 @@ def stay_open(cluster: Stack, folder: Path) -> int:
         connection.close()
         webs = "".join(f"  {name}: http://127.0.0.1:{port}/health/ready\n" for name, port in cluster.web_ports.items())
         print(
-            f"\nThe shop is open: {cluster.haproxy.url}/  (a product: {shop.sku}; logs and files in {folder})\n"
-            f"  Admin: {cluster.haproxy.url}/admin/  user {ADMIN}  password {password}\n"
+            f"\nThe shop is open: {cluster.url}/  (a product: {shop.sku}; logs and files in {folder})\n"
+            f"  Admin: {cluster.url}/admin/  user {ADMIN}  password {password}\n"
             f"{webs}  Ctrl-C stops everything.\n",
             flush=True,
         )
@@ -83,7 +83,7 @@ def _open(cluster: Stack, folder: Path) -> Iterator[Shop]:
     sandbox, mails = Sandbox(folder / "sandbox"), MailSink()
     mails.start()
     try:
-        sandbox.deliver_to(f"{cluster.haproxy.url}/webhooks/stripe/")
+        sandbox.deliver_to(f"{cluster.url}/webhooks/stripe/")
         cluster.variables |= {
             "EMAIL_URL": mails.url,
             "STRIPE_API_BASE": sandbox.base_url,
@@ -97,7 +97,7 @@ def _open(cluster: Stack, folder: Path) -> Iterator[Shop]:
         cluster.start_shop()
         shop = Shop(cluster, sandbox, mails, product.sku, shelves(), set())
         connection.close()
-        with buying(cluster.haproxy.url, product.sku, 2) as crowd:
+        with buying(cluster.url, product.sku, 2) as crowd:
             began = time.monotonic()
             eventually(lambda: crowd.done_since(began) > 5, 90)
         shop.confirmed |= {purchase.number for purchase in crowd.purchases if purchase.number}
@@ -186,7 +186,7 @@ FAULTS: dict[str, tuple[Step, Step]] = {
 def _strike(shop: Shop, name: str, steps: tuple[Step, Step]) -> Row:
     kill, restore = steps
     print(f"Killing {name}…", flush=True)
-    with buying(shop.cluster.haproxy.url, shop.sku) as crowd:
+    with buying(shop.cluster.url, shop.sku) as crowd:
         _wait_for(crowd, ORDERS)
         struck = time.monotonic()
         kill(shop)

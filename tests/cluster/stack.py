@@ -1,4 +1,4 @@
-"""The whole cluster: HAProxy, two web servers, two workers, PgBouncer, two PostgreSQLs, two Valkeys, three sentinels.
+"""The whole cluster: nginx, HAProxy, two web servers and workers, PgBouncer, two PostgreSQLs and Valkeys, sentinels.
 
 In production each process has a server of its own. Nothing here needs Django: the configuration of the shop's processes
 is in `variables`.
@@ -18,6 +18,7 @@ from typing import IO
 from config.devstack import ports, process_locks
 from config.devstack.data import PROJECT, DataFolder
 from tests.cluster.haproxy import HAProxy
+from tests.cluster.nginx import Nginx
 from tests.cluster.pgbouncer import PgBouncer
 from tests.cluster.postgreses import Postgreses
 from tests.cluster.valkeys import Valkeys
@@ -36,7 +37,8 @@ class Stack:
         self.postgreses = Postgreses(folder, password)
         self.valkeys = Valkeys(folder, password)
         self.web_ports = {f"web-{number}": ports.choose() for number in (1, 2)}
-        self.haproxy = HAProxy(DataFolder(folder / "haproxy"), list(self.web_ports.values()), port)
+        self.haproxy = HAProxy(DataFolder(folder / "haproxy"), list(self.web_ports.values()))
+        self.front = Nginx(DataFolder(folder / "nginx"), self.haproxy.port, port)
         self.variables = {
             "DJANGO_SETTINGS_MODULE": "config.settings",
             # Plain HTTP; and not the data folder of a demo, whose settings would apply.
@@ -48,10 +50,15 @@ class Stack:
             "NUM_PROXIES": "1",
             "RATE_LIMITS": "off",
             "LOG_LEVEL": "WARNING",
-            "SITE_URL": self.haproxy.url,
+            "SITE_URL": self.url,
             "PYTHONUNBUFFERED": "1",
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        """Where shoppers come in."""
+        return self.front.url
 
     def start_servers(self) -> None:
         self._stack.callback(self.postgreses.stop)
@@ -61,6 +68,7 @@ class Stack:
         self._stack.callback(self.valkeys.stop)
         self.valkeys.start()
         self._stack.enter_context(self.haproxy.running(log=self._log("haproxy")))
+        self._stack.enter_context(self.front.running(log=self._log("nginx")))
         self.variables |= self.valkeys.variables | {
             "DATABASE_URL": self.pgbouncer.url,
             "DATABASE_REPLICA_URL": self.pgbouncer.standby_url,
@@ -96,10 +104,9 @@ class Stack:
     def _line(self, name: str) -> list[str]:
         kind = name.partition("-")[0]
         if kind == "web":
-            threads = ["--worker-class", "gthread", "--workers", "1", "--threads", str(THREADS)]
+            threads = ["--config", "python:config.gunicorn", "--workers", "1", "--threads", str(THREADS)]
             address = f"{ports.HOST}:{self.web_ports[name]}"
-            quiet = ["--no-control-socket", "--log-level", "error"]
-            return ["gunicorn", "config.wsgi", "--bind", address, *threads, *quiet]
+            return ["gunicorn", "config.wsgi", "--bind", address, *threads]
         if kind == "worker":
             return ["celery", "-A", "config", "worker", "--concurrency", "1", "-n", f"{name}@%h", "-l", "WARNING"]
         schedule = str(self._folder / "beat-schedule")

@@ -54,7 +54,7 @@ def web(tmp_path: Path, pgbouncer: PgBouncer, databases: Postgreses, sandbox: Sa
         DATABASE_BEHIND_POOLER="1", DATABASE_POOL_SIZE="2",
     )  # fmt: skip
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}"]
-    threads = ["--worker-class", "gthread", "--threads", "2", "--no-control-socket"]
+    threads = ["--config", "python:config.gunicorn", "--threads", "2"]
     with running([*command, *threads], variables, tmp_path / "web.log") as process:
         wait_for_port(port, process)
         yield f"http://127.0.0.1:{port}"

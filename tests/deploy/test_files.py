@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from django.apps import apps
+from django.db import connection
+from django_redis import get_redis_connection
 
+from tests.cluster import configuration
 from tests.support.image import COMPOSE, REPOSITORY, compose
 
 AWS = REPOSITORY / "deploy" / "aws"
@@ -158,6 +161,46 @@ def test_aws_alarms_match_prometheus() -> None:
 def alerts(rules: dict[str, Any]) -> dict[str, tuple[str, str]]:
     found = [rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
     return {rule["alert"]: (rule["expr"].strip(), rule.get("for", "")) for rule in found}
+
+
+def test_the_front_of_aws_is_configured_as_anywhere() -> None:
+    task = template("shop.yaml")["Resources"]["WebTask"]["Properties"]["ContainerDefinitions"]
+    front = next(container for container in task if container["Name"] == "front")
+    there = {entry["Name"]: entry["Value"] for entry in front["Environment"]}
+    given = configuration.front(LISTEN="8080", SHOP="127.0.0.1:8000", BALANCER="10.20.0.0/16", FOLDER="/tmp")
+    assert meaning(there["NGINX_CONF"]) == meaning(given)
+    assert template("shop.yaml")["Resources"]["Network"]["Properties"]["CidrBlock"] == "10.20.0.0/16"
+
+
+def meaning(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def test_composes_front_gets_every_value_that_its_configuration_wants() -> None:
+    given = compose()["services"]["front"]["environment"]
+    wanted = set(re.findall(r"\$\{([A-Z]+)\}", configuration.FRONT.read_text()))
+    # Others' variables are not replaced: the start script takes every one that is set.
+    assert wanted <= set(given)
+    configuration.front(**{name: given[name] for name in wanted})
+
+
+def test_the_stack_is_small_enough_to_be_sent_without_a_bucket() -> None:
+    assert (AWS / "shop.yaml").stat().st_size < 51_200
+
+
+def test_postgresql_and_valkey_are_of_one_version_everywhere(db: None) -> None:
+    """In the tests and the demo, in compose, and in AWS."""
+    resources, services = template("shop.yaml")["Resources"], compose()["services"]
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        postgresql = str(int(cursor.fetchone()[0]) // 10_000)
+    valkey = get_redis_connection("default").info("server")["valkey_version"].split(".")[0]
+    assert services["postgres"]["image"].split(":")[1].split("-")[0] == postgresql
+    assert services["valkey"]["image"].split(":")[1].split("-")[0] == valkey
+    assert resources["Database"]["Properties"]["EngineVersion"].split(".")[0] == postgresql
+    assert resources["DatabaseSettings"]["Properties"]["Family"] == f"postgres{postgresql}"
+    assert resources["Cache"]["Properties"]["EngineVersion"].split(".")[0] == valkey
+    assert resources["CacheSettings"]["Properties"]["CacheParameterGroupFamily"] == f"valkey{valkey}"
 
 
 @pytest.mark.parametrize("size", ["small", "medium", "flash-sale"])
