@@ -1,6 +1,6 @@
 """Orders whose money does not add up in our own tables: captured, but neither due for the order nor being refunded.
 
-`checkout.sweeper.reconcile` compares with the provider's records.
+`checkout.reconciliation` compares with the provider's records.
 """
 
 from dataclasses import dataclass

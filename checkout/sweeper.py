@@ -24,7 +24,6 @@ from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt, Refund, RefundStatus
-from payments.reconcile import record_unmatched, unrecorded_money
 from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
@@ -36,7 +35,6 @@ UNANSWERED_SECONDS, REFUND_SECONDS, WAITING_SECONDS, TIDY_SECONDS = 10.0, 5.0, 1
 CALLS_AT_ONCE = 4
 # Longer than the deadline of a provider call, so that a call in flight settles itself first.
 STALE_AFTER = timedelta(seconds=60)
-RECONCILE_WINDOW = timedelta(hours=6)
 QUOTE_RETENTION = timedelta(days=1)
 
 
@@ -95,23 +93,6 @@ def _settle_refund(refund: Refund) -> bool:
         logger.exception("Refund %s could not be settled", refund.pk)
         return False
     return refund.status == RefundStatus.SUCCEEDED
-
-
-def reconcile() -> int:
-    """Compare the provider's recent charges with ours; returns how many payments were settled.
-
-    A capture that we had not recorded is settled, so its order is paid or the money is refunded. An unmatched charge is
-    recorded for staff to look at.
-    """
-    now = timezone.now()
-    try:
-        found = unrecorded_money(now - RECONCILE_WINDOW, now - STALE_AFTER)
-    except PaymentUnavailable:
-        logger.info("Skipped the reconciliation: the provider is unavailable")
-        return 0
-    record_unmatched(found.unmatched)
-    outcomes = {attempt.pk: outcome for attempt, outcome in found.unsettled}
-    return settle_each("reconciled", [attempt for attempt, _ in found.unsettled], lambda attempt: outcomes[attempt.pk])
 
 
 def tidy() -> None:

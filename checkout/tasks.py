@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from checkout import outbox, settle_webhooks, sweeper
+from checkout import outbox, reconciliation, settle_webhooks, sweeper
 from payments.provider import in_background
 
 
@@ -29,4 +29,4 @@ def sweep() -> None:
 @shared_task
 @in_background()
 def reconcile() -> None:
-    sweeper.reconcile()
+    reconciliation.reconcile()

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily
 
 from config.telemetry.metrics import at_scrape, gauge
-from payments.models import PaymentAttempt, WebhookEvent
+from payments.models import PaymentAttempt, ReconcileCursor, WebhookEvent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,3 +79,14 @@ def webhooks() -> Iterator[GaugeMetricFamily]:
         (): float(facts["number"])
     })  # fmt: skip
     yield gauge("webhook_oldest_seconds", "Age of the oldest of these events.", {(): age})
+
+
+@at_scrape(vital=True)
+def reconciliation() -> Iterator[GaugeMetricFamily]:
+    lags = {(stream,): lag for stream, lag in ReconcileCursor.objects.lags(timezone.now()).items()}
+    yield gauge(
+        "reconciliation_lag_seconds",
+        "How far comparing the provider's records with ours is behind, by stream.",
+        lags,
+        ("stream",),
+    )

@@ -1,10 +1,10 @@
-"""Reconciliation: the provider's charges compared with our attempts."""
+"""Reconciliation: the provider's charges compared with our attempts, each stream of them on from a cursor."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -18,28 +18,69 @@ from config.db.locks import refuse_in_transaction
 from config.money import ZERO
 from payments.gateways import gateway
 from payments.gateways.base import Outcome
-from payments.models import AttemptStatus, PaymentAttempt, StrayCharge
+from payments.models import AttemptStatus, PaymentAttempt, ReconcileCursor, StrayCharge
+from payments.slices import slices
 
 logger = logging.getLogger(__name__)
 
 RESOLVE_UNMATCHED = AuditEvent("stray_charge.deal", _("resolved an unmatched charge"))
 
+# Where a stream begins that was never read.
+RECONCILE_WINDOW = timedelta(hours=6)
+ROUND_SECONDS = 10.0
+
+
+class SliceNotSettled(Exception):
+    """Something in a slice could not be settled: the cursor stays before it, and the next round tries again."""
+
 
 @dataclass(frozen=True)
 class UnrecordedMoney:
-    """`unsettled`: our attempts that captured money and are not approved here. `unmatched`: charges of no attempt."""
+    """`unsettled`: our attempts that captured money and are not approved here. `unmatched`: charges that name an
+    attempt of ours which we do not have."""
 
     unsettled: list[tuple[PaymentAttempt, Outcome]]
     unmatched: list[Outcome]
 
 
-def unrecorded_money(first: datetime, last: datetime) -> UnrecordedMoney:
-    """Charges captured at the provider between `first` and `last` that are not recorded here.
+def follow(stream: str, read: Callable[[datetime, datetime, int], None], *, until: datetime) -> None:
+    """Read a stream of the provider's records on from its cursor to `until`, slice by slice, for ROUND_SECONDS.
 
-    Read-only; not inside a transaction. Raises PaymentUnavailable.
+    `read(first, last, tries)` deals with all that was created in [first, last). The cursor moves past a slice, in a
+    committed step of its own, only when `read` has returned; `tries` counts how often in a row it raised
+    SliceNotSettled. Any other exception is passed on. Does nothing while another worker follows the same stream.
     """
     refuse_in_transaction("The payment provider")
-    charges = list(gateway().captured_between(first, last))
+    cursor = _claim(stream)
+    if cursor is None:
+        return
+    try:
+        for first, last in slices(cursor.position, until, seconds=ROUND_SECONDS):
+            read(first, last, cursor.tries)
+            cursor.tries = 0
+            if not ReconcileCursor.objects.held_by(cursor).update(position=last, tries=0):
+                logger.warning("Another worker has taken over the stream %s", stream)
+                return
+    except SliceNotSettled:
+        cursor.tries += 1
+    finally:
+        ReconcileCursor.objects.held_by(cursor).update(claimed_at=None, tries=cursor.tries)
+
+
+@transaction.atomic
+def _claim(stream: str) -> ReconcileCursor | None:
+    now = timezone.now()
+    return ReconcileCursor.objects.claim(stream, now, now - RECONCILE_WINDOW)
+
+
+def unrecorded_money(first: datetime, last: datetime) -> UnrecordedMoney:
+    """Charges created at the provider in [first, last) that captured money which is not recorded here.
+
+    Charges that name no attempt are another application's on the same account, and left out. Read-only; not inside a
+    transaction. Raises PaymentUnavailable.
+    """
+    refuse_in_transaction("The payment provider")
+    charges = [(key, outcome) for key, outcome in gateway().captured_between(first, last) if key]
     keys = _uuids(key for key, _outcome in charges)
     known = {str(attempt.pk): attempt for attempt in PaymentAttempt.objects.with_payment().filter(pk__in=keys)}
     unrecorded = UnrecordedMoney([], [])
@@ -63,7 +104,7 @@ def record_unmatched(unmatched: Iterable[Outcome]) -> int:
         )
         for charge in unmatched
     ]
-    new = StrayCharge.objects.unrecorded(rows)
+    new = StrayCharge.objects.unrecorded(rows) if rows else []
     StrayCharge.objects.bulk_create(new, ignore_conflicts=True)
     for row in new:
         logger.error("The provider took money that no attempt asked for: %s", row.provider_reference)

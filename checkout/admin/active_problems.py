@@ -89,6 +89,10 @@ HEALTH_CHECKS = [
         lambda: reverse("admin:payments_webhookevent_changelist") + "?handled=no",
     ),
     HealthCheck(
+        "ReconciliationBehind", _("The provider's charges have not been compared with ours"),
+        "reconciliation_lag_seconds", 1800, _how_long, "payments.view_payment", lambda: reverse("admin:money"),
+    ),
+    HealthCheck(
         "TasksBehind", _("Tasks are waiting for a worker"),
         "celery_queue_oldest_seconds", 120, _how_long, "config.view_machinery", lambda: reverse("health"),
     ),

@@ -163,6 +163,12 @@ def queue() -> Dashboard:
         graph("Outbox: age of the oldest", "s", ("age", "max(outbox_oldest_seconds)"), limit=300),
         graph("Webhook inbox: pending events", "short", ("events", "max(webhook_events_waiting)")),
         graph("Webhook inbox: age of the oldest", "s", ("age", "max(webhook_oldest_seconds)"), limit=300),
+        graph(
+            "Reconciliation: behind the provider's charges",
+            "s",
+            ("{{stream}}", "max by (stream) (reconciliation_lag_seconds)"),
+            limit=1800,
+        ),
         graph("Queued tasks", "short", ("tasks", "max(celery_queue_length)")),
         graph("Age of the oldest queued task", "s", ("age", "max(celery_queue_oldest_seconds)"), limit=120),
         graph("Tasks by outcome", "ops", ("{{task}} {{outcome}}", _rate(f"{tasks}_count", "task, outcome"))),

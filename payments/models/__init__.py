@@ -10,6 +10,8 @@ from payments.models.payments import Payment as Payment
 from payments.models.payments import PaymentAttempt as PaymentAttempt
 from payments.models.payments import PaymentMethod as PaymentMethod
 from payments.models.payments import PaymentStatus as PaymentStatus
+from payments.models.reconcile_cursors import CHARGES as CHARGES
+from payments.models.reconcile_cursors import ReconcileCursor as ReconcileCursor
 from payments.models.refunds import Refund as Refund
 from payments.models.refunds import RefundStatus as RefundStatus
 from payments.models.unmatched_charges import StrayCharge as StrayCharge

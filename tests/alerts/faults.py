@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from checkout.models import Order, OrderStatus, OutboxMessage
 from config.celery import app as celery_app
 from inventory.models import Product, Stock
-from payments.models import AttemptStatus, PaymentAttempt, WebhookEvent
+from payments.models import AttemptStatus, PaymentAttempt, ReconcileCursor, WebhookEvent
 from tests.support.ending import kill
 from tests.support.orders import eventually
 from tests.support.sandbox import Sandbox
@@ -150,6 +150,18 @@ def unread_inbox(stage: Stage) -> Iterator[None]:
         stage.sandbox.deliver_to("")
         pass_time(LONG_SECONDS)
         yield
+
+
+@fault("ReconciliationBehind", "the worker is killed; 40 minutes pass")
+def uncompared_charges(stage: Stage) -> Iterator[None]:
+    with stage.no_worker():
+        with transaction.atomic():
+            now = timezone.now()
+            ReconcileCursor.objects.claim("charges_1m", now, now - timedelta(minutes=41))
+        try:
+            yield
+        finally:
+            ReconcileCursor.objects.all().delete()
 
 
 # --- Queues -----------------------------------------------------------------------------------------------------------

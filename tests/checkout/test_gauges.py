@@ -11,7 +11,7 @@ from cart.snapshot import CartSnapshot
 from checkout.models import Order, OrderStatus, OutboxMessage
 from config.telemetry import metrics
 from inventory.models import ReservationLine, Stock
-from payments.models import AttemptStatus, PaymentAttempt, WebhookEvent
+from payments.models import AttemptStatus, PaymentAttempt, ReconcileCursor, WebhookEvent
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import order_of
@@ -104,6 +104,15 @@ def test_an_unsettled_webhook_counts() -> None:
     )
     gauges = scraped()
     assert (gauges["webhook_events_waiting"], gauges["webhook_oldest_seconds"]) == (1, pytest.approx(480, abs=10))
+
+
+def test_charges_that_are_not_compared_count() -> None:
+    assert scraped()["reconciliation_lag_seconds,charges_1m"] == 0
+    ReconcileCursor.objects.create(stream="charges_1m", position=timezone.now() - timedelta(minutes=41))
+    ReconcileCursor.objects.create(stream="charges_6h", position=timezone.now() - timedelta(hours=6))
+    gauges = scraped()
+    assert gauges["reconciliation_lag_seconds,charges_1m"] == pytest.approx(2400, abs=10)
+    assert gauges["reconciliation_lag_seconds,charges_6h"] == pytest.approx(0, abs=10)
 
 
 def test_held_and_expired_reservations_count_separately(order: Order) -> None:

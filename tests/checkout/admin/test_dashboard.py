@@ -15,7 +15,7 @@ from cart.models import Cart
 from checkout.admin.active_problems import HEALTH_CHECKS, PROMETHEUS_ALERTS, HealthCheck, describe_alert
 from checkout.models import Order, OutboxMessage
 from config.telemetry import metrics
-from payments.models import PaymentAttempt, WebhookEvent
+from payments.models import PaymentAttempt, ReconcileCursor, WebhookEvent
 from tests.checkout.admin.test_lists import statements
 from tests.support.backoffice import attempt_of, opened, order, page_of, refund_of
 from tests.support.factories.cart import filled_cart
@@ -159,11 +159,13 @@ class TestActiveProblems:
         order()
         OutboxMessage.objects.update(created_at=ago)
         WebhookEvent.objects.create(provider="stripe", event_id="evt_1", type="x", payload={}, received_at=ago)
+        ReconcileCursor.objects.create(stream="charges_1m", position=timezone.now() - timedelta(minutes=41))
         with opened("stripe"):
             page = desk.get(HOME)
         found = {finding.alert: finding.detail for finding in page.context["wrong"]}
         assert found.pop("MoneyOutOfBalance") == "R$\u00a010.00"
         assert found.pop("BreakerOpen") == "stripe"
+        assert found.pop("ReconciliationBehind") == "for 40\u00a0minutes"
         assert found == dict.fromkeys(["PaymentOutcomeUnknown", "OutboxOld", "WebhooksBehind"], "for 8\u00a0minutes")
         for finding in page.context["wrong"]:
             assert desk.get(finding.url).status_code == 200, finding.alert

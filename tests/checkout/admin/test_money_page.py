@@ -9,10 +9,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from checkout import sweeper
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
+from checkout.reconciliation import reconcile
 from config.audit.models import Entry
-from payments.models import PaymentAttempt, Refund, RefundStatus, StrayCharge, WebhookEvent
+from payments.models import CHARGES, PaymentAttempt, Refund, RefundStatus, StrayCharge, WebhookEvent
 from tests.checkout.admin.test_lists import statements
 from tests.support.backoffice import attempt_of, order, refund_of
 from tests.support.factories.cart import ready_cart
@@ -124,14 +124,14 @@ def test_each_linked_list_opens(desk: Client) -> None:
 def test_an_unmatched_charge_is_kept_until_it_is_handled(
     desk: Client, sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeper, "STALE_AFTER", -timedelta(seconds=5))
+    monkeypatch.setitem(CHARGES, "charges_1m", -timedelta(seconds=5))
     for _ in range(2):
         order_of(ready_cart())
     OutboxMessage.objects.all().delete()
     Order.objects.all().delete()
     PaymentAttempt.objects.all().delete()
     for _ in range(2):
-        assert sweeper.reconcile() == 0
+        assert reconcile() == 0
     assert len(listed(desk)["unmatched_charges"]) == 2, "recorded once, however often reconciliation runs"
     charge = StrayCharge.objects.earliest("pk")
     assert (charge.amount, charge.currency) == (StrayCharge.objects.latest("pk").amount, "BRL")
@@ -140,7 +140,7 @@ def test_an_unmatched_charge_is_kept_until_it_is_handled(
         assert desk.post(url, {"note": ""}).status_code == 200, "a note is required"
         assert desk.post(url, {"note": "paid back"}).status_code == 302
         assert desk.post(url, {"note": "once more"}).status_code == 403
-    assert sweeper.reconcile() == 0
+    assert reconcile() == 0
     assert listed(desk) == {}
     entries = Entry.objects.filter(verb="stray_charge.deal")
     assert [(entry.actor, entry.reason) for entry in entries] == [("chefe@example.com", "paid back")] * 2

@@ -59,6 +59,7 @@ def test_every_documented_series_exists_from_the_start(tmp_path: Path, sandbox: 
         "outbox_messages",
         "outbox_oldest_seconds",
         "webhook_oldest_seconds",
+        'reconciliation_lag_seconds{stream="charges_1m"}',
         'payment_attempts{status="unknown"}',
         'payment_attempt_oldest_seconds{status="unknown"}',
         "stock_oversold_rows",
