@@ -37,7 +37,7 @@ from config.exceptions import NotFound, Refusal
 from inventory.exceptions import InsufficientStock
 from payments import services as payments
 from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable
-from payments.models import AttemptStatus, PaymentMethod, PaymentStatus
+from payments.models import AttemptStatus, PaymentMethod, PaymentStatus, RefundStatus
 from shipping.documents import AddressSerializer, ChosenShippingSerializer
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 
@@ -68,6 +68,24 @@ class PaymentProgress(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled; nothing was charged")
     PARTIALLY_REFUNDED = "partially_refunded", _("part of the money was refunded")
     REFUNDED = "refunded", _("all of the money was refunded")
+    DISPUTED = "disputed", _("the shopper's bank has asked for the money back, or has taken it back")
+
+
+class RefundProgress(models.TextChoices):
+    """The state of a refund, as apps see it."""
+
+    PENDING = "pending", _("on its way; it may take some days")
+    SUCCEEDED = "succeeded", _("paid back")
+    FAILED = "failed", _("did not go through; the shop sends the money another way")
+
+
+_FROM_REFUND = {
+    RefundStatus.STARTED: RefundProgress.PENDING,
+    RefundStatus.UNKNOWN: RefundProgress.PENDING,
+    RefundStatus.PENDING: RefundProgress.PENDING,
+    RefundStatus.SUCCEEDED: RefundProgress.SUCCEEDED,
+    RefundStatus.FAILED: RefundProgress.FAILED,
+}
 
 
 _FROM_PAYMENT = {
@@ -77,6 +95,7 @@ _FROM_PAYMENT = {
     PaymentStatus.CANCELLED: PaymentProgress.CANCELLED,
     PaymentStatus.PARTIALLY_REFUNDED: PaymentProgress.PARTIALLY_REFUNDED,
     PaymentStatus.REFUNDED: PaymentProgress.REFUNDED,
+    PaymentStatus.DISPUTED: PaymentProgress.DISPUTED,
 }
 
 
@@ -93,6 +112,12 @@ class PaymentSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(PaymentProgress.choices)
     method = serializers.ChoiceField(PaymentMethod.choices)
     action = ActionSerializer(allow_null=True)
+
+
+class RefundSerializer(serializers.Serializer[Any]):
+    amount = Money()
+    status = serializers.ChoiceField(RefundProgress.choices)
+    at = Moment(help_text="When the refund was begun.")
 
 
 class OrderLineSerializer(serializers.Serializer[Any]):
@@ -118,6 +143,7 @@ class OrderSerializer(serializers.Serializer[Order]):
     shipping_total = Money()
     total = Money()
     payment = PaymentSerializer()
+    refunds = RefundSerializer(many=True)
 
     def to_representation(self, instance: Order) -> dict[str, Any]:
         """Combine the order's own columns with data from related rows."""
@@ -130,6 +156,9 @@ class OrderSerializer(serializers.Serializer[Order]):
                 "price": instance.shipping_total,
             },
             "payment": _payment_facts(instance),
+            "refunds": [
+                {"amount": made.amount, "status": _FROM_REFUND[made.status], "at": made.at} for made in instance.refunds
+            ],
         }
         document: dict[str, Any] = super().to_representation(columns | related)  # type: ignore[arg-type]
         return document

@@ -1,4 +1,4 @@
-"""Orders whose money does not add up in our own tables: captured, but neither due for the order nor being refunded.
+"""Orders whose money does not add up in our own tables: captured, but not due for the order, refunded or disputed.
 
 `checkout.reconciliation` compares with the provider's records.
 """
@@ -25,15 +25,18 @@ _DISCREPANCIES = """
                 SELECT sum(amount) FROM payments_refund
                 WHERE payment_id = recent.payment_id AND status <> 'failed'
             ), 0) AS refunded,
+            COALESCE((
+                SELECT sum(withdrawn) FROM payments_dispute WHERE payment_id = recent.payment_id
+            ), 0) AS disputed,
             CASE WHEN status IN ('paid', 'shipped', 'delivered') THEN total END AS kept
         FROM recent
     ), compared AS (
         SELECT *, CASE
-            WHEN kept IS NULL THEN abs(captured - refunded)
-            ELSE abs(captured - kept) + greatest(refunded - captured, 0)
+            WHEN kept IS NULL THEN abs(captured - refunded - disputed)
+            ELSE abs(captured - kept) + greatest(refunded + disputed - captured, 0)
         END AS off FROM books
     )
-    SELECT number, status, currency, captured, refunded, placed_at, off FROM compared
+    SELECT number, status, currency, captured, refunded, disputed, placed_at, off FROM compared
     WHERE off > 0 ORDER BY placed_at DESC
 """
 
@@ -47,6 +50,7 @@ class Discrepancy:
     currency: str
     captured: Decimal
     refunded: Decimal
+    disputed: Decimal
     placed_at: datetime
     off: Decimal
 

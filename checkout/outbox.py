@@ -17,6 +17,7 @@ from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
 from checkout.metrics import swept
 from checkout.models import MessageKind, Order, OutboxMessage
+from checkout.settle_refunds import settle_refund
 from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
@@ -36,7 +37,7 @@ KINDS = sorted(MessageKind, key=lambda kind: kind != MessageKind.REFUND_DUE)
 
 
 class RefundNotDone(Exception):
-    """The provider has not confirmed the refund. The relay retries it later under the same idempotency key."""
+    """The provider has not confirmed the refund, or has refused it. The relay asks again, or begins it anew."""
 
 
 def relay() -> int:
@@ -77,15 +78,15 @@ def _send(message: OutboxMessage) -> bool:
 
 
 def _refund(message: OutboxMessage) -> None:
-    order = Order.objects.with_payment().get(pk=message.order_id)
-    refund = refunds.refund(
-        order.payment.pk,
-        order.payment.captured,
-        reason="paid too late",
-        idempotency_key=f"{order.number}-too-late",
-    )
-    if refund.status != RefundStatus.SUCCEEDED:
-        raise RefundNotDone(f"The refund is {refund.status}: {refund.error}")
+    """Refund all that is left of an order's payment. Once the provider has accepted it, the sweeper follows it up."""
+    order = Order.objects.get(pk=message.order_id)
+    with transaction.atomic():
+        row = refunds.begin_rest(order.payment_id, "paid too late", idempotency_key=f"{order.number}-too-late")
+    if row is None:
+        return
+    row = settle_refund(row)
+    if row.status not in (RefundStatus.SUCCEEDED, RefundStatus.PENDING):
+        raise RefundNotDone(f"The refund is {row.status}: {row.error}")
 
 
 @transaction.atomic

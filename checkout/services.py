@@ -8,20 +8,21 @@ in the transaction of the change if there is no such call.
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from checkout import metrics
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
-from checkout.models import REFUNDABLE, Order, OrderStatus
+from checkout.models import Order, OrderStatus
 from checkout.settle import settle
+from checkout.settle_refunds import close_if_returned, settle_refund
 from config.accounts.models import User
 from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
-from inventory import reservations
+from config.money import ZERO
 from payments import provider, refunds
-from payments.models import AttemptStatus, Payment, PaymentStatus, Refund
+from payments.disputes import open_dispute_of
+from payments.models import AttemptStatus, Payment, Refund
 
 SHIP = AuditEvent("order.ship", _("marked as shipped"))
 DELIVER = AuditEvent("order.deliver", _("marked as delivered"))
@@ -46,13 +47,10 @@ def cancel_order(order: Order, *, reason: str, idempotency_key: str, by: Actor =
     """
     if order.status == OrderStatus.AWAITING_PAYMENT:
         return _void_payment(order, reason, by)
-    if order.status == OrderStatus.PAID:
-        amount = Payment.objects.get(pk=order.payment_id).refundable
-        return refund_order(order, amount=amount, reason=reason, restock=True, idempotency_key=idempotency_key, by=by)
-    raise OrderNotCancellable(
-        _("Order %(number)s is %(status)s and can no longer be cancelled. Refund it instead.")
-        % {"number": order.number, "status": order.get_status_display()}
-    )
+    row = _begin_cancelling(order, reason, idempotency_key, by)
+    if row is not None:
+        settle_refund(row)
+    return Order.objects.select_related("payment").get(pk=order.pk)
 
 
 def _void_payment(order: Order, reason: str, by: Actor) -> Order:
@@ -66,57 +64,78 @@ def _void_payment(order: Order, reason: str, by: Actor) -> Order:
     return settle(attempt.pk, provider.void(attempt))
 
 
+@transaction.atomic(durable=True)
+def _begin_cancelling(order: Order, reason: str, key: str, by: Actor) -> Refund | None:
+    """Enter `cancelling` and record the refund of all that is left, in one transaction; None if nothing is left."""
+    current = Order.objects.locked().get(pk=order.pk)
+    known = Refund.objects.under(current.payment_id, key)
+    if known is not None:
+        return refunds.begin(current.payment_id, known.amount, reason, idempotency_key=key, by=by)
+    if current.status != OrderStatus.PAID:
+        raise OrderNotCancellable(
+            _("Order %(number)s is %(status)s and can no longer be cancelled. Refund it instead.")
+            % {"number": current.number, "status": current.get_status_display()}
+        )
+    payment = Payment.objects.locked().get(pk=current.payment_id)
+    audit.record(by, CANCEL, current, reason=reason, reference=current.number)
+    _enter_cancelling(current, restock=True)
+    if payment.kept <= ZERO:
+        close_if_returned(current, payment)  # a lost dispute has taken all of it
+        return None
+    return refunds.begin(payment.pk, payment.refundable, reason, idempotency_key=key, restock=True, by=by)
+
+
 def refund_order(
     order: Order, *, amount: Decimal, reason: str, restock: bool, idempotency_key: str, by: Actor = None
 ) -> Order:
     """Refund `amount`, in the order's currency. Returns the order as it is afterwards.
 
-    A fully refunded order becomes `refunded`; with `restock` its goods then return to stock. The same `idempotency_key`
-    never refunds twice. Must not be called inside a transaction. Raises OrderNotCancellable, RefundRefused or
-    PaymentUnavailable.
+    A refund of all that is left of a paid order cancels it: it no longer ships, and is `refunded` once the provider has
+    paid. With `restock` its goods then return to stock. Money that a cancelled or refunded order still holds, because
+    an earlier refund failed, can be refunded as well. The same `idempotency_key` never refunds twice. Must not be
+    called inside a transaction. Raises OrderNotCancellable, RefundRefused or PaymentUnavailable.
     """
-    if order.status not in REFUNDABLE:
-        raise OrderNotCancellable(
-            _("Order %(number)s is %(status)s: there is nothing to refund.")
-            % {"number": order.number, "status": order.get_status_display()}
-        )
-    if restock:
-        _restock_on_refund(order, by)
-    settle_refund(refunds.begin(order.payment_id, amount, reason, idempotency_key=idempotency_key, by=by))
+    settle_refund(_begin_refund(order, amount, reason, restock, idempotency_key, by))
     return Order.objects.select_related("payment").get(pk=order.pk)
 
 
-@transaction.atomic
-def _restock_on_refund(order: Order, by: Actor) -> None:
-    """Store the wish on the order, so that it also holds if the provider's answer comes later."""
-    if Order.objects.filter(pk=order.pk, restock_on_refund=False).update(restock_on_refund=True):
-        audit.record(by, RESTOCK, order, reference=order.number)
-
-
-def settle_refund(row: Refund) -> Refund:
-    """Send a recorded refund to the provider, record its outcome and close a fully refunded order. Safe to repeat.
-
-    Must not be called inside a transaction. Raises PaymentUnavailable if the provider has done nothing.
-    """
-    outcome = None if row.is_settled else refunds.ask(row)
-    with transaction.atomic():
-        # Locks the order first, as `settle` does. One transaction: a crash between the two writes would leave a
-        # refunded order `paid` for ever.
-        order = Order.objects.locked().get(payment=row.payment_id)
-        row = refunds.record(row, outcome) if outcome else row
-        if row.payment.status == PaymentStatus.REFUNDED and order.status in REFUNDABLE:
-            _close_refunded(order)
+@transaction.atomic(durable=True)
+def _begin_refund(order: Order, amount: Decimal, reason: str, restock: bool, key: str, by: Actor) -> Refund:
+    current = Order.objects.locked().get(pk=order.pk)
+    if Refund.objects.under(current.payment_id, key) is not None:
+        return refunds.begin(current.payment_id, amount, reason, idempotency_key=key, by=by)
+    payment = Payment.objects.locked().get(pk=current.payment_id)
+    if not payment.captured:
+        raise OrderNotCancellable(
+            _("Order %(number)s is %(status)s: there is nothing to refund.")
+            % {"number": current.number, "status": current.get_status_display()}
+        )
+    takes_all = amount >= payment.refundable
+    if restock:
+        audit.record(by, RESTOCK, current, reference=current.number)
+    row = refunds.begin(payment.pk, amount, reason, idempotency_key=key, restock=restock and takes_all, by=by)
+    if takes_all and current.status == OrderStatus.PAID:
+        _enter_cancelling(current, restock=restock)
+    elif takes_all:
+        Order.objects.filter(pk=current.pk).update(restock_on_refund=restock)
     return row
 
 
-def _close_refunded(order: Order) -> None:
-    """Close a locked order whose payment is fully refunded."""
-    if order.restock_on_refund:
-        reservations.restock(order.number)
-    order.status = OrderStatus.REFUNDED
-    order.closed_at = timezone.now()
-    order.save(update_fields=["status", "closed_at"])
+def _enter_cancelling(order: Order, *, restock: bool) -> None:
+    """Only a locked, paid order enters it; no goods leave any more."""
+    order.status = OrderStatus.CANCELLING
+    order.restock_on_refund = restock
+    order.save(update_fields=["status", "restock_on_refund"])
     metrics.count_order_on_commit(order.status)
+
+
+def pay_refund_by_hand(row: Refund, *, reason: str, by: Actor = None) -> Order:
+    """Record that staff have paid a failed refund another way. Raises RefundNotPaidByHand."""
+    with transaction.atomic():
+        order = Order.objects.locked().get(payment=row.payment_id)
+        paid = refunds.pay_by_hand(row, by=by, reason=reason)
+        close_if_returned(order, paid.payment)
+    return order
 
 
 def mark_shipped(order: Order, *, by: Actor = None) -> Order:
@@ -132,6 +151,12 @@ def mark_delivered(order: Order, *, by: Actor = None) -> Order:
 @transaction.atomic
 def _advance(order: Order, origin: OrderStatus, target: OrderStatus, event: AuditEvent, by: Actor) -> Order:
     order = Order.objects.locked().get(pk=order.pk)
+    dispute = open_dispute_of(order.payment_id) if target == OrderStatus.SHIPPED else None
+    if dispute is not None:
+        raise OrderNotAdvanced(
+            _("The payment of order %(number)s is disputed (%(status)s). Do not ship it before that is over.")
+            % {"number": order.number, "status": dispute.get_status_display()}
+        )
     if order.status != origin:
         raise OrderNotAdvanced(
             _("Order %(number)s is %(status)s; only an order that is %(origin)s can become %(target)s.")

@@ -5,9 +5,12 @@ import logging
 from checkout.metrics import swept
 from checkout.models import Order
 from checkout.settle import settle
+from checkout.settle_refunds import settle_charge, settle_warning
+from payments import authorizations, webhook_inbox
 from payments import services as payments
-from payments import webhook_inbox
-from payments.models import AttemptStatus, WebhookEvent
+from payments.exceptions import PaymentUnavailable
+from payments.gateways.base import ProviderEvent
+from payments.models import AttemptStatus, PaymentAttempt, SetAside, WebhookEvent
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +37,18 @@ def _settle_event(row: WebhookEvent) -> bool:
     """Settle one event. Returns whether it is handled, which includes an event that changes nothing."""
     try:
         event = webhook_inbox.read_event(row)
-        if event.outcome is not None:
+        if event.subject == "unknown":
+            webhook_inbox.set_aside(row, SetAside.UNKNOWN_TYPE)
+            return False
+        if event.subject != "nothing":
             attempt = webhook_inbox.attempt_of_event(event)
             if attempt is None:
-                webhook_inbox.mark_event_failed(row, "No attempt matches yet.")
+                webhook_inbox.mark_event_unmatched(row, looks_foreign=event.attempt_id is None)
                 return False
-            # Most events confirm an answer that is already recorded. Nothing overrides a captured payment.
-            if attempt.status != AttemptStatus.APPROVED:
-                settle(attempt.pk, event.outcome)
+            _apply(event, attempt)
+    except PaymentUnavailable:
+        webhook_inbox.mark_event_failed(row, "The provider is not available.")
+        return False
     except Order.DoesNotExist:
         webhook_inbox.mark_event_failed(row, "The attempt belongs to no order.")
         return False
@@ -50,3 +57,15 @@ def _settle_event(row: WebhookEvent) -> bool:
         webhook_inbox.mark_event_failed(row, type(error).__name__)
         return False
     return True
+
+
+def _apply(event: ProviderEvent, attempt: PaymentAttempt) -> None:
+    """Apply an event about an attempt of ours. What became of a charge is looked up: events may come in any order."""
+    if event.outcome is not None:
+        # Most events confirm an answer that is already recorded. Nothing overrides a captured payment.
+        if attempt.status != AttemptStatus.APPROVED:
+            settle(attempt.pk, authorizations.complete(attempt, event.outcome))
+    elif event.warning is not None:
+        settle_warning(attempt, event.warning)
+    else:
+        settle_charge(attempt)

@@ -13,10 +13,11 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from checkout import idempotency, services
+from checkout import idempotency
 from checkout.ask_provider import settle_each
 from checkout.metrics import swept
 from checkout.models import Order
+from checkout.settle_refunds import settle_refund
 from config.db.locks import refuse_in_transaction
 from inventory import reservations
 from payments import provider, refunds
@@ -85,7 +86,7 @@ def settle_stale_refunds() -> int:
 
 def _settle_refund(refund: Refund) -> bool:
     try:
-        refund = services.settle_refund(refund)
+        refund = settle_refund(refund)
     except PaymentUnavailable:
         logger.info("Refund %s stays unresolved: the provider is unavailable", refund.pk)
         return False

@@ -45,6 +45,20 @@ class RefundRefused(Refusal):
     message = _("This amount cannot be refunded.")
 
 
+class RefundNotPaidByHand(Refusal):
+    """The refund cannot be recorded as paid by hand: the provider may still pay it, or has."""
+
+    code = "refund_not_paid_by_hand"
+    status = 409
+    message = _("This refund cannot be recorded as paid by hand.")
+
+
+class DisputeNotDismissed(Refusal):
+    code = "dispute_not_dismissed"
+    status = 409
+    message = _("This dispute cannot be dismissed.")
+
+
 class InvalidSignature(Refusal):
     """The webhook is not signed by the provider, or its signature is too old."""
 

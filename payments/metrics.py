@@ -11,12 +11,18 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily
 
 from config.telemetry.metrics import at_scrape, gauge
-from payments.models import PaymentAttempt, ReconcileCursor, WebhookEvent
+from payments.models import PaymentAttempt, ReconcileCursor, SetAside, WebhookEvent
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 payment_answers = Counter("payment_answers_total", "Results of calls to the payment provider.", ["call", "answer"])
+
+events_set_aside = Counter(
+    "webhook_events_set_aside_total", "Webhook events that are kept without being dealt with, by reason.", ["reason"]
+)
+for _reason in SetAside:
+    events_set_aside.labels(_reason)
 
 
 def payment_call(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -72,7 +78,7 @@ def attempts() -> Iterator[GaugeMetricFamily]:
 @at_scrape(vital=True)
 def webhooks() -> Iterator[GaugeMetricFamily]:
     now = timezone.now()
-    waiting = WebhookEvent.objects.waiting().order_by().filter(received_at__gt=now - RECENT)
+    waiting = WebhookEvent.objects.waiting().ours().order_by().filter(received_at__gt=now - RECENT)
     facts = waiting.aggregate(number=Count("pk"), oldest=Min("received_at"))
     age = (now - facts["oldest"]).total_seconds() if facts["oldest"] else 0.0
     yield gauge("webhook_events_waiting", "Unhandled webhook events of the last day.", {

@@ -13,7 +13,7 @@ from django.utils import timezone
 from config.db.locks import refuse_in_transaction
 from config.money import ZERO
 from config.resilience.breakers import BreakerOpen
-from payments import lost_attempts
+from payments import authorizations, lost_attempts
 from payments.exceptions import CardsUnavailable, PaymentUnavailable
 from payments.gateways import gateway
 from payments.gateways.background import in_background as in_background
@@ -43,7 +43,8 @@ def authorize(attempt: PaymentAttempt, *, description: str, return_url: str) -> 
         metadata={"order": payment.reference},
     )
     with _offering_pix(attempt.method_token):
-        return gateway().authorize(request)
+        outcome = gateway().authorize(request)
+    return authorizations.complete(attempt, outcome)
 
 
 def ensure_available(method_token: str) -> None:
@@ -78,10 +79,11 @@ def ask(attempt: PaymentAttempt) -> Outcome:
     refuse_in_transaction("The payment provider")
     try:
         if attempt.provider_reference:
-            return lost_attempts.without_idle(gateway().retrieve(attempt.provider_reference))
+            outcome = gateway().retrieve(attempt.provider_reference)
+            return lost_attempts.without_idle(authorizations.complete(attempt, outcome))
         if may_be_under_way(attempt):
             return Outcome(kind="unknown", message="The first call may still be in flight.")
-        return lost_attempts.find(attempt)
+        return authorizations.complete(attempt, lost_attempts.find(attempt))
     except PaymentUnavailable:
         return Outcome(
             kind="unknown", provider_reference=attempt.provider_reference, message="The provider is not available."

@@ -1,6 +1,7 @@
 """Staff roles' permissions on payments."""
 
 _VIEW = {
+    "payments.view_dispute",
     "payments.view_payment",
     "payments.view_paymentattempt",
     "payments.view_refund",
@@ -11,5 +12,6 @@ _VIEW = {
 GRANTS = {
     "viewer": _VIEW,
     "support": _VIEW,
-    "finance": _VIEW | {"payments.change_straycharge", "payments.export_payment", "payments.export_refund"},
+    "finance": _VIEW
+    | {"payments.change_dispute", "payments.change_straycharge", "payments.export_payment", "payments.export_refund"},
 }

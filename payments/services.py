@@ -25,7 +25,6 @@ from payments.models import (
     PaymentAttempt,
     PaymentMethod,
     PaymentStatus,
-    RefundStatus,
     WebhookEvent,
 )
 
@@ -79,7 +78,10 @@ def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
         AttemptSearch.objects.remember(attempt, outcome.search.key_used_at, outcome.search.searched_to)
     if not _accepts(attempt, outcome):
         return attempt
-    attempt.status = AttemptStatus(outcome.kind)
+    if outcome.kind == "approved" and not outcome.captured:
+        raise ValueError("Approved means an amount that was received.")
+    # What is authorized and not captured is neither paid nor refused.
+    attempt.status = AttemptStatus.UNKNOWN if outcome.kind == "authorized" else AttemptStatus(outcome.kind)
     attempt.provider_reference = outcome.provider_reference or attempt.provider_reference
     attempt.captured = outcome.captured if outcome.captured is not None else attempt.captured
     attempt.action = outcome.action.as_json() if outcome.action else None
@@ -101,7 +103,7 @@ def _accepts(attempt: PaymentAttempt, outcome: Outcome) -> bool:
     if attempt.is_settled:
         return outcome.kind == "approved"
     # "Unknown" adds nothing to an attempt that already waits for the shopper.
-    return outcome.kind != "unknown" or attempt.status != AttemptStatus.ACTION
+    return outcome.kind not in ("unknown", "authorized") or attempt.status != AttemptStatus.ACTION
 
 
 _STATUS_OF_ATTEMPT = {
@@ -111,19 +113,31 @@ _STATUS_OF_ATTEMPT = {
 
 
 def status_after(latest: PaymentAttempt) -> PaymentStatus:
-    """The status of a locked payment, from its rows and its latest attempt (may be unsaved). Money comes first."""
-    others = latest.payment.attempts.exclude(pk=latest.pk).aggregate(total=Sum("captured"))["total"] or ZERO
+    """The status of a locked payment, from its rows and its latest attempt (may be unsaved). Money comes first.
+
+    `disputed` while a dispute is undecided, and when its money is lost.
+    """
+    payment = latest.payment
+    others = payment.attempts.exclude(pk=latest.pk).aggregate(total=Sum("captured"))["total"] or ZERO
     captured = others + latest.captured
-    if captured:
-        refunded = (
-            latest.payment.refunds.filter(status=RefundStatus.SUCCEEDED).aggregate(total=Sum("amount"))["total"] or ZERO
-        )
-        if refunded >= captured:
-            return PaymentStatus.REFUNDED
-        return PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.PAID
-    if latest.status == AttemptStatus.APPROVED:
-        return PaymentStatus.PAID
-    return _STATUS_OF_ATTEMPT.get(AttemptStatus(latest.status), PaymentStatus.PENDING)
+    if not captured:
+        return _STATUS_OF_ATTEMPT.get(AttemptStatus(latest.status), PaymentStatus.PENDING)
+    refunded = payment.refunds.all().paid().total()
+    if refunded >= captured:
+        return PaymentStatus.REFUNDED
+    if any(dispute.is_open or dispute.withdrawn > ZERO for dispute in payment.disputes.all()):
+        return PaymentStatus.DISPUTED
+    return PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.PAID
+
+
+def refresh_status(attempt: PaymentAttempt) -> Payment:
+    """Write the status that follows from the rows of a locked payment; `attempt` is any of its attempts."""
+    payment = attempt.payment
+    status = status_after(attempt)
+    if status != payment.status:
+        payment.status = status
+        payment.save(update_fields=["status", "updated_at"])
+    return payment
 
 
 @transaction.atomic

@@ -1,17 +1,21 @@
 """The webhook inbox: events are verified and stored on receipt, and settled later."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
 from django.db.models import F
 from django.utils import timezone
 
+from payments import metrics
 from payments.exceptions import MalformedEvent
 from payments.gateways import gateway
 from payments.gateways.base import ProviderEvent
-from payments.models import PaymentAttempt, WebhookEvent
+from payments.models import PaymentAttempt, SetAside, WebhookEvent
 
 # The width of the columns; the provider promises no id beyond it.
 MAX_IDENTIFIER = 255
+# An event may come before the answer to the call that caused it, but not by this much.
+FOREIGN_AFTER = timedelta(days=1)
 
 
 def store_webhook(provider: str, raw: bytes, signature: str) -> WebhookEvent:
@@ -57,5 +61,19 @@ def mark_events_handled(events: Collection[WebhookEvent]) -> None:
 
 
 def mark_event_failed(event: WebhookEvent, error: str) -> None:
-    """Return an event that could not be settled (no attempt yet, for example) to the queue, behind those tried less."""
-    WebhookEvent.objects.filter(pk=event.pk).update(tries=F("tries") + 1, last_error=error[:500], claimed_at=None)
+    """Return an event that could not be settled to the queue, behind those tried less."""
+    WebhookEvent.objects.try_again(event, last_error=error[:500])
+
+
+def mark_event_unmatched(event: WebhookEvent, *, looks_foreign: bool) -> None:
+    """Return an event to the queue whose attempt is not known yet. One that looks foreign is set aside after a day."""
+    if looks_foreign and event.received_at < timezone.now() - FOREIGN_AFTER:
+        set_aside(event, SetAside.NOT_OURS)
+        return
+    WebhookEvent.objects.try_again(event, last_error="No attempt matches yet.", looks_foreign=looks_foreign)
+
+
+def set_aside(event: WebhookEvent, why: SetAside) -> None:
+    """Keep an event without dealing with it, and count it."""
+    WebhookEvent.objects.filter(pk=event.pk).update(set_aside=why, tries=F("tries") + 1, last_error="")
+    metrics.events_set_aside.labels(why).inc()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from checkout.admin import actions
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.forms import ReasonForm, RefundForm, new_key
-from checkout.models import CANCELLABLE, REFUNDABLE, Order, OrderStatus
+from checkout.models import CANCELLABLE, Order, OrderStatus
 from config.backoffice.base import PageAdmin
 from config.exceptions import Refusal
 from config.formats import money
@@ -40,6 +41,7 @@ class OrderActionViews(PageAdmin[Order]):
         return [
             path("by-number/<str:number>/", wrap(self.by_number_view), name="checkout_order_by_number"),
             path("<int:order_id>/refund/", wrap(self.refund_view), name="checkout_order_refund"),
+            path("<int:order_id>/by-hand/<uuid:refund_id>/", wrap(self.by_hand_view), name="checkout_order_by_hand"),
             path("<int:order_id>/cancel/", wrap(self.cancel_view), name="checkout_order_cancel"),
             path("<int:order_id>/do/<slug:name>/", wrap(self.action_view), name="checkout_order_do"),
             *super().get_urls(),
@@ -87,7 +89,7 @@ class OrderActionViews(PageAdmin[Order]):
             currency=order.currency,
             again=again is not None,
         )
-        possible = order.status in REFUNDABLE
+        possible = refundable > ZERO
         context = {"step": _("Refund"), "refundable": refundable, "again": again, "possible": possible}
         if request.method == "POST" and form.is_valid():
             amount = form.cleaned_data["amount"]
@@ -110,7 +112,7 @@ class OrderActionViews(PageAdmin[Order]):
                 request.user,
                 amount=cleaned["amount"],
                 reason=cleaned["reason"],
-                restock=cleaned.get("restock", order.restock_on_refund),
+                restock=cleaned.get("restock", False),
                 key=cleaned["key"],
             )
 
@@ -120,6 +122,20 @@ class OrderActionViews(PageAdmin[Order]):
         if started is not None and again is None:
             return self._to_open_refund(request, order, started, form)
         return None
+
+    def by_hand_view(self, request: HttpRequest, order_id: int, refund_id: UUID) -> HttpResponse:
+        """Asks how a failed refund was paid, then records it."""
+        if not may(request, "refund_order"):
+            raise PermissionDenied
+        order = self._order(request, order_id)
+        refund = get_object_or_404(Refund, pk=refund_id, payment=order.payment_id)
+        form = ReasonForm(request.POST or None, initial={"key": new_key()})
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            if self._move_money(request, form, lambda: actions.pay_by_hand(refund, request.user, reason=reason)):
+                return self._to_page(order)
+        context = {"step": _("Paid by hand"), "refund": refund, "possible": refund.may_be_paid_by_hand}
+        return self._render_form(request, order, form, "admin/checkout/order/by_hand.html", context)
 
     def cancel_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """Asks for a reason, then cancels: an unpaid order is withdrawn, a paid one is refunded and restocked."""

@@ -88,11 +88,15 @@ def refund(order: Order, by: Actor, *, amount: Decimal, reason: str, restock: bo
 
 def cancel(order: Order, by: Actor, *, reason: str, key: str) -> ActionResult:
     """Withdraw an unpaid order; refund and restock a paid one that has not been shipped."""
-    was_paid = order.status == OrderStatus.PAID
     after = services.cancel_order(order, reason=reason, idempotency_key=key, by=by)
-    if was_paid:
+    if Refund.objects.under(after.payment_id, key) is not None:
         return _refund_result(after, key)
     facts = {"number": after.number}
+    if after.status == OrderStatus.REFUNDED:
+        return ActionResult(
+            _("Order %(number)s is closed and its goods are back in stock. A dispute had taken its money already.")
+            % facts
+        )
     if after.status == OrderStatus.CANCELLED:
         return ActionResult(
             _("Order %(number)s is cancelled. Nothing was charged, and its goods can be sold again.") % facts
@@ -107,11 +111,32 @@ def cancel(order: Order, by: Actor, *, reason: str, key: str) -> ActionResult:
     )
 
 
+def pay_by_hand(refund: Refund, by: Actor, *, reason: str) -> ActionResult:
+    """Record that a failed refund was paid another way."""
+    order = services.pay_refund_by_hand(refund, reason=reason, by=by)
+    return ActionResult(
+        _("The refund of %(amount)s for order %(number)s is recorded as paid by hand.")
+        % {"amount": money(refund.amount, order.currency), "number": order.number}
+    )
+
+
 def _refund_result(order: Order, key: str) -> ActionResult:
     made = Refund.objects.get(payment=order.payment_id, idempotency_key=key)
     facts = {"amount": money(made.amount, order.currency), "number": order.number, "error": made.error}
     if made.status == RefundStatus.FAILED:
-        return ActionResult(_("The provider refused to refund %(amount)s: %(error)s") % facts, messages.ERROR)
+        return ActionResult(
+            _("The provider refused to refund %(amount)s: %(error)s Refund it again, or pay it another way.") % facts,
+            messages.ERROR,
+        )
+    if made.status == RefundStatus.PENDING:
+        return ActionResult(
+            _(
+                "The provider has accepted the refund of %(amount)s for order %(number)s. It can take some days; this "
+                "page shows when it is paid."
+            )
+            % facts,
+            messages.INFO,
+        )
     if made.status != RefundStatus.SUCCEEDED:
         return ActionResult(
             _(
@@ -151,9 +176,7 @@ def _is_unsettled(order: Order) -> bool:
 
 
 ORDER_ACTIONS = {
-    "ship": OrderAction(
-        "ship_order", ship, pgettext_lazy("button", "Mark as shipped"), lambda order: order.status == OrderStatus.PAID
-    ),
+    "ship": OrderAction("ship_order", ship, pgettext_lazy("button", "Mark as shipped"), lambda order: order.may_ship),
     "deliver": OrderAction(
         "ship_order",
         deliver,

@@ -62,9 +62,10 @@ class Section:
 def captured_without_order() -> Iterable[AttentionItem]:
     now = timezone.now()
     for found in discrepancies(now - LOOKBACK, now - SETTLED_FOR, MAX_ORDERS):
-        what = gettext("captured %(captured)s, paid back %(refunded)s, order %(status)s") % {
+        what = gettext("captured %(captured)s, paid back %(refunded)s, disputed %(disputed)s, order %(status)s") % {
             "captured": money(found.captured, found.currency),
             "refunded": money(found.refunded, found.currency),
+            "disputed": money(found.disputed, found.currency),
             "status": found.status.label,
         }
         yield AttentionItem(reference_link(found.number), what, found.off, found.currency, found.placed_at)

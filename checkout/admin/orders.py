@@ -16,14 +16,14 @@ from checkout.admin.action_views import OrderActionViews, may, may_cancel
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.filters import AwaitingFilter, GivenUpFilter
 from checkout.admin.timeline import timeline
-from checkout.models import CANCELLABLE, REFUNDABLE, Order, OrderQuerySet, OrderStatus
+from checkout.models import CANCELLABLE, Order, OrderQuerySet, OrderStatus
 from config import money
 from config.audit.services import Actor
 from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
 from config.backoffice.exports import Exported
 from config.exceptions import Refusal
 from config.formats import cep, phone
-from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
+from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund
 
 
 @admin.register(Order)
@@ -150,7 +150,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
         payment = order.payment
         attempts = list(payment.attempts.all())
         refunds = list(payment.refunds.all())
-        refundable = order.status in REFUNDABLE and may(request, "refund_order")
+        refunds_allowed = may(request, "refund_order")
         return {
             "title": _("Order %(number)s") % {"number": order.number},
             "status": status_tag(order.status, OrderStatus),
@@ -158,8 +158,8 @@ class OrderAdmin(Exported[Order], OrderActionViews):
             "delivery": self._delivery(order),
             "payment_facts": self._payment_facts(payment, attempts, refunds),
             "steps": timeline(order),
-            "may_refund": refundable and payment.refundable > money.ZERO,
-            "may_continue": refundable,
+            "may_refund": refunds_allowed and payment.refundable > money.ZERO,
+            "may_continue": refunds_allowed,
             "may_cancel": order.status in CANCELLABLE and may_cancel(request, order),
             "actions": {
                 name: action.label
@@ -194,12 +194,16 @@ class OrderAdmin(Exported[Order], OrderActionViews):
         )
 
     def _payment_facts(self, payment: Payment, attempts: list[PaymentAttempt], refunds: list[Refund]) -> list[Fact]:
-        refunded = money.total(refund.amount for refund in refunds if refund.status == RefundStatus.SUCCEEDED)
+        refunded = money.total(refund.amount for refund in refunds if refund.is_paid)
+        under_way = money.total(refund.amount for refund in refunds if refund.holds_money and not refund.is_paid)
+        disputed = money.total(dispute.withdrawn for dispute in payment.disputes.all())
         return facts(
             (_("status"), status_tag(payment.status, PaymentStatus)),
             (_("method"), payment.get_method_display()),
             (_("amount"), amount(payment.amount, payment.currency)),
             (_("captured"), amount(money.total(attempt.captured for attempt in attempts), payment.currency)),
             (_("paid back"), amount(refunded, payment.currency) if refunded else ""),
+            (_("being paid back"), amount(under_way, payment.currency) if under_way else ""),
+            (_("taken by disputes"), amount(disputed, payment.currency) if disputed else ""),
             (_("provider"), payment.provider),
         )

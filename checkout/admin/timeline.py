@@ -19,7 +19,15 @@ from config.backoffice.base import moment
 from config.db.statuses import BAD, BUSY, GOOD, QUIET
 from config.formats import money
 from inventory.models import Reservation, ReservationStatus
-from payments.models import AttemptStatus, PaymentAttempt, Refund, RefundStatus, WebhookEvent
+from payments.models import (
+    AttemptStatus,
+    Dispute,
+    DisputeStatus,
+    PaymentAttempt,
+    Refund,
+    RefundStatus,
+    WebhookEvent,
+)
 from payments.refunds import REFUND
 
 if TYPE_CHECKING:
@@ -44,10 +52,11 @@ class Step:
     by: str = ""
     url: str = ""
     open_refund: str = ""
+    failed_refund: str = ""
 
 
 def timeline(order: Order) -> list[Step]:
-    """The steps of an order that was loaded with attempts, refunds and messages. Always three statements."""
+    """The steps of an order that was loaded with its history. Always three statements."""
     attempts = sorted(order.payment.attempts.all(), key=lambda attempt: attempt.created_at)
     entries = [entry for entry in Entry.objects.about(order.number) if entry.actor]
     started_by = {entry.object_id: entry.actor for entry in entries if entry.verb == REFUND.name}
@@ -57,6 +66,7 @@ def timeline(order: Order) -> list[Step]:
         *_outcome(order),
         *_stock(order),
         *(step for refund in order.payment.refunds.all() for step in _refund(order, refund, started_by)),
+        *(step for dispute in order.payment.disputes.all() for step in _dispute(order, dispute)),
         *(step for message in order.messages.all() for step in _message(message)),
         *(_staff_action(entry) for entry in entries if entry.verb != REFUND.name),
     ]
@@ -95,6 +105,9 @@ def _events(attempts: list[PaymentAttempt]) -> Iterator[Step]:
         url = reverse("admin:payments_webhookevent_change", args=[event.pk])
         if event.handled_at:
             yield Step(event.received_at, PROVIDER, _("Webhook received"), GOOD, code=event.type, url=url)
+        elif event.set_aside:
+            why = event.get_set_aside_display()
+            yield Step(event.received_at, PROVIDER, _("Webhook received"), QUIET, why, event.type, url=url)
         else:
             tone, detail = (BAD, event.last_error) if event.last_error else (BUSY, _("waiting"))
             yield Step(event.received_at, PROVIDER, _("Webhook received"), tone, detail, event.type, url=url)
@@ -118,12 +131,27 @@ def _refund(order: Order, refund: Refund, started_by: dict[str, str]) -> Iterato
     text = _("Refund of %(amount)s started") % {"amount": money(refund.amount, order.currency)}
     started = Step(refund.created_at, PAYMENT, text, BUSY, refund.reason, by=started_by.get(str(refund.pk), ""))
     yield started
-    outcome = refund.get_status_display().capitalize()
+    outcome = _("Paid by hand") if refund.by_hand else refund.get_status_display().capitalize()
+    tone = RefundStatus(refund.status).tone
     if refund.settled_at:
-        tone = GOOD if refund.status == RefundStatus.SUCCEEDED else BAD
-        yield Step(refund.settled_at, PAYMENT, outcome, tone, refund.error, refund.provider_reference)
+        failed = str(refund.pk) if refund.may_be_paid_by_hand else ""
+        yield Step(
+            refund.settled_at, PAYMENT, outcome, tone, refund.error, refund.provider_reference, failed_refund=failed
+        )
     else:
-        yield Step(refund.created_at, PAYMENT, outcome, BAD, refund.error, open_refund=str(refund.pk))
+        at = refund.asked_at or refund.created_at
+        yield Step(at, PAYMENT, outcome, tone, refund.error, refund.provider_reference, open_refund=str(refund.pk))
+
+
+def _dispute(order: Order, dispute: Dispute) -> Iterator[Step]:
+    disputed = _("Disputed: %(amount)s") % {"amount": money(dispute.amount, order.currency)}
+    opened = disputed if dispute.amount else _("Warning of fraud")
+    deadline = _("answer by %(moment)s") % {"moment": moment(dispute.due_by)} if dispute.due_by else ""
+    detail = " · ".join(part for part in (dispute.reason, str(deadline)) if part)
+    yield Step(dispute.opened_at, PAYMENT, opened, BAD, detail, dispute.provider_reference)
+    if dispute.closed_at:
+        outcome = dispute.get_status_display().capitalize()
+        yield Step(dispute.closed_at, PAYMENT, outcome, DisputeStatus(dispute.status).tone, dispute.note)
 
 
 def _message(message: OutboxMessage) -> Iterator[Step]:

@@ -1,14 +1,17 @@
 """Orders and their lines."""
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Self
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models
-from django.db.models.functions import Upper
+from django.db.models.functions import Cast, JSONObject, Upper
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +22,7 @@ from checkout.models.outbox import MessageKind, OutboxMessage
 from config.db.locks import require_transaction
 from config.db.statuses import BUSY, GOOD, QUIET, StatusChoices
 from inventory.models import Product
-from payments.models import Payment, PaymentAttempt, Refund
+from payments.models import Dispute, Payment, PaymentAttempt, Refund, RefundStatus
 from shipping.addresses import DeliveryFields
 from shipping.models import Quote
 
@@ -37,6 +40,7 @@ class OrderStatus(StatusChoices):
     PAID = "paid", GOOD, _("paid")
     SHIPPED = "shipped", GOOD, _("shipped")
     DELIVERED = "delivered", GOOD, _("delivered")
+    CANCELLING = "cancelling", BUSY, _("being cancelled")
     CANCELLED = "cancelled", QUIET, _("cancelled")
     REFUNDED = "refunded", QUIET, _("refunded")
 
@@ -52,6 +56,8 @@ class OrderStatus(StatusChoices):
                 return gettext("On its way")
             case OrderStatus.DELIVERED:
                 return gettext("Delivered")
+            case OrderStatus.CANCELLING:
+                return gettext("Being cancelled")
             case OrderStatus.CANCELLED:
                 return gettext("Cancelled")
             case OrderStatus.REFUNDED:
@@ -60,9 +66,26 @@ class OrderStatus(StatusChoices):
 
 # A cart has at most one order in these statuses.
 LIVE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
-# Statuses in which an order can be cancelled, and in which its payment can be refunded.
+# Statuses in which an order can be cancelled.
 CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
+# Statuses in which the shop keeps the money; once all of it has gone back, the order is refunded.
 REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
+
+
+@dataclass(frozen=True)
+class RefundFact:
+    """A refund as the shopper sees it."""
+
+    amount: Decimal
+    status: RefundStatus
+    at: datetime
+
+
+def _refund_facts() -> ArraySubquery:
+    """The refunds of an order's payment as JSON, oldest first: a part of the order's own statement."""
+    refunds = Refund.objects.filter(payment=models.OuterRef("payment")).order_by("created_at", "pk")
+    as_text = Cast("amount", models.TextField())
+    return ArraySubquery(refunds.values_list(JSONObject(amount=as_text, status="status", at="created_at")))
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -78,18 +101,19 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def with_everything(self) -> Self:
         """With everything that the order's page or API document shows: three statements for any number of lines."""
-        return self.with_payment().with_goods()
+        return self.with_payment().with_goods().annotate(refund_facts=_refund_facts())
 
     def of_user(self, user_id: int) -> Self:
         return self.filter(user_id=user_id).order_by("-placed_at")
 
     def with_history(self) -> Self:
-        """With everything plus user, cart, refunds and messages, as staff see an order: five statements."""
+        """With everything plus user, cart, refunds, disputes and messages, as staff see an order: six statements."""
         return (
             self.with_everything()
             .select_related("user", "cart")
             .prefetch_related(
                 models.Prefetch("payment__refunds", Refund.objects.order_by("created_at", "pk")),
+                models.Prefetch("payment__disputes", Dispute.objects.order_by("opened_at", "pk")),
                 models.Prefetch("messages", OutboxMessage.objects.order_by("created_at", "pk")),
             )
         )
@@ -203,6 +227,7 @@ class Order(DeliveryFields):
     placed_at = models.DateTimeField(_("placed at"), auto_now_add=True)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     closed_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
+    # Where the release before this one keeps what `Refund.restock` says; written for its sake.
     restock_on_refund = models.BooleanField(_("goods go back on the shelf once refunded"), default=False)
 
     objects = OrderQuerySet.as_manager()
@@ -263,6 +288,19 @@ class Order(DeliveryFields):
     def current_attempt(self) -> PaymentAttempt | None:
         """The latest payment attempt. Reads what `with_payment` has loaded."""
         return max(self.payment.attempts.all(), key=lambda attempt: attempt.created_at, default=None)
+
+    @cached_property
+    def refunds(self) -> list[RefundFact]:
+        """The refunds, oldest first. Reads what `with_everything` has loaded; a new order has none."""
+        return [
+            RefundFact(Decimal(fact["amount"]), RefundStatus(fact["status"]), datetime.fromisoformat(fact["at"]))
+            for fact in getattr(self, "refund_facts", [])
+        ]
+
+    @property
+    def may_ship(self) -> bool:
+        """Whether it is paid and no dispute is undecided. Reads the payment's disputes."""
+        return self.status == OrderStatus.PAID and not any(d.is_open for d in self.payment.disputes.all())
 
     @cached_property
     def sold(self) -> list["OrderLine"]:

@@ -15,9 +15,14 @@ from uuid import UUID
 
 PIX = "pix"
 
-OutcomeKind = Literal["approved", "declined", "action", "unknown", "cancelled"]
-RefundKind = Literal["succeeded", "failed", "unknown"]
+# "authorized": reserved at the bank and not captured; see `payments.provider`, which captures or voids it at once.
+OutcomeKind = Literal["approved", "authorized", "declined", "action", "unknown", "cancelled"]
+RefundKind = Literal["succeeded", "pending", "failed", "unknown"]
 KeyUse = Literal["free", "used", "unclear"]
+DisputeKind = Literal["warning", "needs_response", "under_review", "won", "lost", "closed"]
+# What an event is about: an attempt's outcome, what became of a captured charge, a warning of fraud, nothing that we
+# need, or a type that we do not know.
+Subject = Literal["outcome", "charge", "warning", "nothing", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,9 +71,44 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefundOutcome:
+    """`already_done`: the provider refused because nothing is left of the charge, so look at what became of it."""
+
     kind: RefundKind
     provider_reference: str = ""
     message: str = ""
+    already_done: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderRefund:
+    """A refund at the provider. `refund_id` is ours, None if somebody else made it."""
+
+    provider_reference: str
+    refund_id: UUID | None
+    amount: Decimal
+    outcome: RefundOutcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderDispute:
+    """A dispute at the provider; see `payments.models.Dispute` for its fields."""
+
+    provider_reference: str
+    reason: str
+    amount: Decimal
+    withdrawn: Decimal
+    status: DisputeKind
+    due_by: datetime | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderCharge:
+    """What became of one charge: captured, and every refund and dispute of it, oldest first."""
+
+    captured: Decimal
+    refunds: tuple[ProviderRefund, ...]
+    disputes: tuple[ProviderDispute, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,24 +139,29 @@ class LostAttempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefundRequest:
+    """`refund_reference` is the provider's name of this refund, once it is known."""
+
     refund_id: UUID
     provider_reference: str
     amount: Decimal
     currency: str
     reason: str = ""
+    refund_reference: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderEvent:
-    """A verified webhook event. `payload` is safe to store; `attempt_id` and `outcome` are set when the event is about
-    an attempt."""
+    """A verified webhook event. `payload` is safe to store; `outcome` is set if it is about an attempt's outcome,
+    `warning` if it is one. `attempt_id` is set if it names an attempt of ours."""
 
     event_id: str
     type: str
     payload: dict[str, Any]
     provider_reference: str = ""
     attempt_id: UUID | None = None
+    subject: Subject = "nothing"
     outcome: Outcome | None = None
+    warning: ProviderDispute | None = None
 
 
 class Gateway(Protocol):
@@ -150,7 +195,10 @@ class Gateway(Protocol):
         to repeat: no answer is kept under an idempotency key."""
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
-        """Refund. Safe to repeat for the same refund at any time."""
+        """Refund, or tell how far it is. Safe to repeat for the same refund at any time."""
+
+    def charge(self, provider_reference: str) -> ProviderCharge:
+        """What became of a charge. Raises PaymentUnavailable."""
 
     def retrieve(self, provider_reference: str) -> Outcome:
         """The current outcome of an attempt whose provider reference is known."""

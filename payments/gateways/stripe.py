@@ -21,8 +21,8 @@ from payments.gateways.base import (
     KeyUse,
     LostAttempt,
     Outcome,
+    ProviderCharge,
     ProviderEvent,
-    RefundKind,
     RefundOutcome,
     RefundRequest,
 )
@@ -30,6 +30,7 @@ from payments.gateways.stripe_calls import PIX_SERVICE, SERVICE, Answer, StripeC
 from payments.gateways.stripe_documents import decline_of, event_of, outcome_of_intent, parse_event, storable
 from payments.gateways.stripe_errors import NothingSent, unavailable
 from payments.gateways.stripe_params import charge_params
+from payments.gateways.stripe_refunds import StripeRefunds
 from payments.gateways.stripe_search import IntentSearch, attempt_of
 from payments.metrics import payment_call
 
@@ -69,6 +70,7 @@ class StripeGateway:
         )
         self._calls = StripeCalls(self._client)
         self._search = IntentSearch(self._calls)
+        self._refunds = StripeRefunds(self._calls)
 
     @payment_call("authorize")
     def authorize(self, request: AuthorizeRequest) -> Outcome:
@@ -115,32 +117,11 @@ class StripeGateway:
 
     @payment_call("refund")
     def refund(self, request: RefundRequest) -> RefundOutcome:
-        """Refund. Looks for an existing refund first, since Stripe drops idempotency keys after a day."""
-        try:
-            found = self._call(lambda: self._find_refund(request))
-            if found is not None:
-                return _refund_outcome(found)
-            refund = self._call(
-                lambda: self._client.v1.refunds.create(
-                    {
-                        "payment_intent": request.provider_reference,
-                        "amount": to_minor_units(request.amount, request.currency),
-                        "metadata": {"refund": str(request.refund_id)},
-                    },
-                    {"idempotency_key": str(request.refund_id)},
-                )
-            )
-        except NothingSent as error:
-            raise unavailable(error.__cause__ or error, "refund") from error
-        except ProviderFailure as error:
-            return RefundOutcome(kind="unknown", message=type(error.__cause__ or error).__name__)
-        except (stripe.InvalidRequestError, stripe.CardError) as error:
-            return RefundOutcome(kind="failed", message=(error.user_message or "")[:500])
-        except (stripe.AuthenticationError, stripe.PermissionError) as error:
-            raise unavailable(error, "refund", retry_after=60) from error
-        except stripe.StripeError as error:
-            return RefundOutcome(kind="unknown", message=type(error).__name__)
-        return _refund_outcome(plain(refund))
+        return self._refunds.refund(request)
+
+    @payment_call("charge")
+    def charge(self, provider_reference: str) -> ProviderCharge:
+        return self._refunds.charge(provider_reference)
 
     def captured_between(self, first: datetime, last: datetime) -> Iterator[tuple[str, Outcome]]:
         for intent in self._search.created(first, last):
@@ -177,13 +158,6 @@ class StripeGateway:
     def _call(self, call: Callable[[], Answer], *, service: str = SERVICE) -> Answer:
         return self._calls.call(call, service=service)
 
-    def _find_refund(self, request: RefundRequest) -> dict[str, Any] | None:
-        refunds = self._client.v1.refunds.list({"payment_intent": request.provider_reference, "limit": 100})
-        for refund in plain(refunds)["data"]:
-            if refund.get("metadata", {}).get("refund") == str(request.refund_id):
-                return dict(refund)
-        return None
-
 
 def _outcome_of_answer(error: stripe.StripeError, what: str) -> Outcome:
     """The outcome of an error response that is no failure of Stripe itself. Raises PaymentUnavailable."""
@@ -213,12 +187,3 @@ def _error_document(error: stripe.StripeError) -> dict[str, Any]:
     body = error.json_body
     document = body.get("error") if isinstance(body, dict) else None
     return storable(document) if isinstance(document, dict) else {}
-
-
-def _refund_outcome(refund: dict[str, Any]) -> RefundOutcome:
-    # A pending refund rarely fails; count it as refunded.
-    kinds: dict[str, RefundKind] = {"succeeded": "succeeded", "pending": "succeeded"}
-    kind = kinds.get(str(refund.get("status")), "failed")
-    return RefundOutcome(
-        kind=kind, provider_reference=str(refund["id"]), message=str(refund.get("failure_reason") or "")
-    )

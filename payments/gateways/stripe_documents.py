@@ -9,7 +9,8 @@ from uuid import UUID
 
 from config.money import ZERO, from_minor_units
 from payments.exceptions import MalformedEvent
-from payments.gateways.base import Action, Outcome, ProviderEvent
+from payments.gateways.base import Action, Outcome, ProviderEvent, Subject
+from payments.gateways.stripe_charges import warning_of
 
 Document = dict[str, Any]
 
@@ -28,21 +29,47 @@ _UNSTORABLE = re.compile("[\\x00\\ud800-\\udfff]")
 # Created and never confirmed, as after a failure halfway through our one call.
 _IDLE = frozenset({"requires_payment_method", "requires_confirmation"})
 
-# Other events, such as `payment_intent.created`, say nothing about the outcome.
-_OUTCOME_EVENTS = frozenset(
-    f"payment_intent.{what}"
-    for what in ("succeeded", "payment_failed", "canceled", "requires_action", "amount_capturable_updated")
-)
+_SUBJECTS: dict[str, Subject] = {
+    "payment_intent.succeeded": "outcome",
+    "payment_intent.payment_failed": "outcome",
+    "payment_intent.canceled": "outcome",
+    "payment_intent.requires_action": "outcome",
+    "payment_intent.amount_capturable_updated": "outcome",
+    "refund.created": "charge",
+    "refund.updated": "charge",
+    "refund.failed": "charge",
+    "charge.refunded": "charge",
+    "charge.refund.updated": "charge",
+    "charge.dispute.created": "charge",
+    "charge.dispute.updated": "charge",
+    "charge.dispute.closed": "charge",
+    "charge.dispute.funds_withdrawn": "charge",
+    "charge.dispute.funds_reinstated": "charge",
+    "radar.early_fraud_warning.created": "warning",
+    "radar.early_fraud_warning.updated": "warning",
+    # The intent's own events tell the same, or nothing has happened yet.
+    "payment_intent.created": "nothing",
+    "payment_intent.processing": "nothing",
+    "charge.succeeded": "nothing",
+    "charge.failed": "nothing",
+    "charge.pending": "nothing",
+    "charge.captured": "nothing",
+    "charge.expired": "nothing",
+    "charge.updated": "nothing",
+}
 
 
 def outcome_of_intent(intent: Document) -> Outcome:
-    """The outcome of a payment intent. Any captured amount makes it approved, whatever its status."""
+    """The outcome of a payment intent. Money that was received makes it approved, whatever its status, and nothing
+    else does."""
     reference = str(intent["id"])
     captured = from_minor_units(intent.get("amount_received") or 0, intent["currency"])
     status = intent.get("status")
-    if captured or status in {"succeeded", "requires_capture"}:
+    if captured:
         currency = str(intent["currency"]).upper()
         return Outcome(kind="approved", provider_reference=reference, captured=captured, currency=currency)
+    if status == "requires_capture":
+        return Outcome(kind="authorized", provider_reference=reference, captured=ZERO)
     if status == "canceled":
         return Outcome(kind="cancelled", provider_reference=reference, captured=ZERO)
     if status == "requires_payment_method" and intent.get("last_payment_error"):
@@ -84,19 +111,20 @@ def parse_event(raw: bytes) -> ProviderEvent:
 
 def event_of(event: Document) -> ProviderEvent:
     """Parse a verified event. Its outcome is the intent's state when the event was created; later ones may differ."""
-    subject = event["data"]["object"]
-    is_intent = subject.get("object") == "payment_intent"
-    reference = subject.get("id") if is_intent else subject.get("payment_intent")
-    metadata = subject.get("metadata") or {}
-    has_outcome = event["type"] in _OUTCOME_EVENTS and PLACEHOLDER not in metadata
-    outcome = outcome_of_intent(subject) if has_outcome else None
+    document = event["data"]["object"]
+    is_intent = document.get("object") == "payment_intent"
+    reference = document.get("id") if is_intent else document.get("payment_intent")
+    metadata = document.get("metadata") or {}
+    subject = "nothing" if PLACEHOLDER in metadata else _SUBJECTS.get(event["type"], "unknown")
     return ProviderEvent(
         event_id=str(event["id"]),
         type=str(event["type"]),
         payload=without_private_data(event),
         provider_reference=str(reference or ""),
         attempt_id=_attempt_id(metadata),
-        outcome=outcome,
+        subject=subject,
+        outcome=outcome_of_intent(document) if subject == "outcome" else None,
+        warning=warning_of(document) if subject == "warning" else None,
     )
 
 

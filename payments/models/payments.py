@@ -31,6 +31,7 @@ class PaymentStatus(StatusChoices):
     FAILED = "failed", BAD, _("failed")
     CANCELLED = "cancelled", QUIET, _("cancelled")
     PARTIALLY_REFUNDED = "partially_refunded", QUIET, _("partially refunded")
+    DISPUTED = "disputed", BAD, _("disputed")
     REFUNDED = "refunded", QUIET, _("refunded")
 
 
@@ -95,9 +96,17 @@ class Payment(models.Model):
 
     @property
     def refundable(self) -> Decimal:
-        """What can still be refunded: captured, less refunds that did not fail. Reads attempts and refunds: one
-        statement each unless prefetched."""
-        return self.captured - total(refund.amount for refund in self.refunds.all() if refund.holds_money)
+        """What can still be refunded: captured, less refunds that did not fail and what disputes put at stake. Reads
+        attempts, refunds and disputes: one statement each unless prefetched."""
+        refunded = total(refund.amount for refund in self.refunds.all() if refund.holds_money)
+        disputed = total(dispute.at_stake for dispute in self.disputes.all())
+        return max(self.captured - refunded - disputed, ZERO)
+
+    @property
+    def kept(self) -> Decimal:
+        """What we hold now: captured, less paid refunds and what disputes have withdrawn. Reads as `refundable`."""
+        refunded = total(refund.amount for refund in self.refunds.all() if refund.is_paid)
+        return self.captured - refunded - total(dispute.withdrawn for dispute in self.disputes.all())
 
 
 # When an attempt is first asked about after its start: later than the deadline of a provider call, so that a call in

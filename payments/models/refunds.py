@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import models
@@ -16,12 +16,21 @@ from config.db.statuses import BAD, BUSY, GOOD, StatusChoices
 from config.money import ZERO
 from payments.models.payments import Payment, PaymentAttempt
 
+# How often the provider is asked about a refund that it has accepted: such a refund takes days, not seconds.
+ASK_PENDING_EVERY = timedelta(hours=1)
+
 
 class RefundStatus(StatusChoices):
+    """A refund that succeeded may still fail days later, when the shopper's bank sends the money back."""
+
     STARTED = "started", BUSY, _("started")
+    PENDING = "pending", BUSY, _("pending at the provider")
     SUCCEEDED = "succeeded", GOOD, _("succeeded")
     FAILED = "failed", BAD, _("failed")
     UNKNOWN = "unknown", BAD, _("unknown")
+
+
+UNANSWERED = [RefundStatus.STARTED, RefundStatus.UNKNOWN]
 
 
 class RefundQuerySet(models.QuerySet["Refund"]):
@@ -29,22 +38,42 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         """Refunds that were or may yet be paid out: all but the failed ones."""
         return self.exclude(status=RefundStatus.FAILED)
 
+    def locked(self) -> RefundQuerySet:
+        """Lock the rows, oldest first. Evaluate at once. Raises LockOutsideTransaction."""
+        require_transaction()
+        return self.order_by("created_at", "pk").select_for_update(of=("self",))
+
+    def paid(self) -> RefundQuerySet:
+        """Refunds that were paid out."""
+        return self.filter(status=RefundStatus.SUCCEEDED)
+
     def stale(self, before: datetime) -> RefundQuerySet:
-        """Refunds started before `before` that are still unresolved, oldest first, with attempt and payment."""
-        statuses = [RefundStatus.STARTED, RefundStatus.UNKNOWN]
+        """Refunds started before `before` that have no answer yet, oldest first, with attempt and payment."""
         return (
-            self.filter(status__in=statuses, created_at__lt=before)
+            self.filter(status__in=UNANSWERED, created_at__lt=before)
             .select_related("payment", "attempt")
             .order_by("created_at", "pk")
         )
 
-    def claim_one(self, before: datetime) -> Refund | None:
-        """Claim the least recently tried refund that was not tried since `before`, for one sweep to settle.
+    def pending_since(self, before: datetime) -> RefundQuerySet:
+        """Refunds started before `before` that the provider has accepted and not finished, oldest first."""
+        pending = self.filter(status=RefundStatus.PENDING, created_at__lt=before)
+        return pending.select_related("payment").order_by("created_at", "pk")
 
-        Skips rows locked by another sweep. Runs in the caller's transaction; commit before calling the provider.
+    def claim_one(self, before: datetime) -> Refund | None:
+        """Claim a refund to ask about, the least recently asked first, with attempt and payment; None if there is none.
+
+        To be asked about are refunds without an answer that were started and last asked about before `before`, and
+        pending ones every ASK_PENDING_EVERY. Skips rows locked by another sweep. Runs in the caller's transaction;
+        commit before calling the provider.
         """
         require_transaction()
-        free = self.filter(Q(asked_at=None) | Q(asked_at__lt=before))
+        unanswered = Q(status__in=UNANSWERED, created_at__lt=before) & (Q(asked_at=None) | Q(asked_at__lt=before))
+        long_ago = before - ASK_PENDING_EVERY
+        pending = Q(status=RefundStatus.PENDING, created_at__lt=long_ago) & (
+            Q(asked_at=None) | Q(asked_at__lt=long_ago)
+        )
+        free = self.select_related("payment", "attempt").filter(unanswered | pending)
         least_recently_asked = models.F("asked_at").asc(nulls_first=True)
         rows = free.select_for_update(of=("self",), skip_locked=True).order_by(least_recently_asked, "created_at", "pk")
         refund = rows.first()
@@ -55,6 +84,10 @@ class RefundQuerySet(models.QuerySet["Refund"]):
 
     def with_payment(self) -> RefundQuerySet:
         return self.select_related("payment")
+
+    def under(self, payment_id: uuid.UUID, idempotency_key: str) -> Refund | None:
+        """The refund of a payment with this idempotency key, if any."""
+        return self.filter(payment=payment_id, idempotency_key=idempotency_key).first()
 
     def open_under(self, payment_id: uuid.UUID, idempotency_key: str) -> Refund | None:
         """The unsettled refund with this idempotency key, if any."""
@@ -73,7 +106,12 @@ class RefundQuerySet(models.QuerySet["Refund"]):
 
 
 class Refund(models.Model):
-    """A refund. `idempotency_key` is the caller's; the provider's is the primary key."""
+    """A refund, begun here or taken over from the provider's dashboard.
+
+    `idempotency_key` is the caller's; the provider's is the primary key. `restock`: the goods go back on the shelf once
+    the order is refunded in full; None if the release before this one wrote the row. `by_hand`: staff have paid it
+    another way, and say how in `reason`.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))
@@ -84,6 +122,8 @@ class Refund(models.Model):
     reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
     idempotency_key = models.CharField(_("idempotency key"), max_length=128)
     error = models.CharField(_("error"), max_length=500, blank=True, default="")
+    restock = models.BooleanField(_("goods go back on the shelf once refunded"), null=True, blank=True)
+    by_hand = models.BooleanField(_("paid by hand"), default=False, db_default=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     asked_at = models.DateTimeField(_("last asked about"), null=True, blank=True)
@@ -97,7 +137,9 @@ class Refund(models.Model):
         permissions = [("export_refund", "Can export refunds")]
         indexes = [
             models.Index(
-                fields=["created_at"], name="refund_unsettled_created", condition=Q(status__in=["started", "unknown"])
+                fields=["created_at"],
+                name="refund_open_created",
+                condition=Q(status__in=["started", "pending", "unknown"]),
             ),
             models.Index(fields=["created_at"], name="refund_failed_created", condition=Q(status="failed")),
         ]
@@ -117,8 +159,18 @@ class Refund(models.Model):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the outcome is final: succeeded or failed."""
+        """Whether the provider has paid or refused. A refund that succeeded may still fail."""
         return self.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it was paid out; see `RefundQuerySet.paid`."""
+        return self.status == RefundStatus.SUCCEEDED
+
+    @property
+    def may_be_paid_by_hand(self) -> bool:
+        """Whether the provider has refused it, so that staff may pay it another way."""
+        return self.status == RefundStatus.FAILED
 
     @property
     def holds_money(self) -> bool:

@@ -15,16 +15,30 @@ from payments.models.payments import PaymentAttempt
 
 # How long a claim lasts: many times what a batch takes. After a crash the events are free again when it ends.
 LEASE = timedelta(seconds=30)
+# An event that cannot be settled is tried at once this many times, then ever more rarely.
+PROMPT_TRIES = 5
+LONGEST_PAUSE_SECONDS = 600
+
+
+class SetAside(models.TextChoices):
+    """Why an event is kept without being dealt with."""
+
+    UNKNOWN_TYPE = "unknown_type", _("of a type that this release does not know")
+    NOT_OURS = "not_ours", _("about no payment of this shop")
 
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def waiting(self) -> WebhookEventQuerySet:
-        """Unhandled events: fewest tries first, then oldest."""
-        return self.filter(handled_at=None).order_by("tries", "received_at", "pk")
+        """Unhandled events that are not set aside: fewest tries first, then oldest."""
+        return self.filter(handled_at=None, set_aside="").order_by("tries", "received_at", "pk")
+
+    def ours(self) -> WebhookEventQuerySet:
+        """Without those that look like another application's on the same provider account."""
+        return self.filter(looks_foreign=False)
 
     def late(self, before: datetime) -> WebhookEventQuerySet:
-        """Unhandled events received before `before`."""
-        return self.waiting().filter(received_at__lt=before)
+        """Unhandled events about our payments received before `before`."""
+        return self.waiting().ours().filter(received_at__lt=before)
 
     def about(self, references: list[str]) -> WebhookEventQuerySet:
         """Events about attempts with these provider references, oldest first."""
@@ -42,14 +56,27 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         Skips rows locked by another worker. Runs in the caller's transaction; commit before settling.
         """
         require_transaction()
-        free = self.filter(Q(claimed_at=None) | Q(claimed_at__lt=now - LEASE))
+        free = self.filter(Q(claimed_at=None) | Q(claimed_at__lt=now - LEASE), Q(due_at=None) | Q(due_at__lte=now))
         claimed = list(free.select_for_update(skip_locked=True)[:limit])
         WebhookEvent.objects.filter(pk__in=[event.pk for event in claimed]).update(claimed_at=now)
         return claimed
 
+    def try_again(self, event: WebhookEvent, **fields: Any) -> None:
+        """Free a claimed event that could not be settled: at once after the first tries, then after ever longer pauses.
+        Writes `fields` too. One statement."""
+        late_tries = max(event.tries + 1 - PROMPT_TRIES, 0)
+        pause = timedelta(seconds=min(2**late_tries, LONGEST_PAUSE_SECONDS) if late_tries else 0)
+        self.filter(pk=event.pk).update(
+            tries=models.F("tries") + 1, claimed_at=None, due_at=timezone.now() + pause, **fields
+        )
+
 
 class WebhookEvent(models.Model):
-    """A webhook event, verified and stored before it is acknowledged; without personal data and secrets."""
+    """A webhook event, verified and stored before it is acknowledged; without personal data and secrets.
+
+    It ends `handled`, or `set_aside` with the reason. `looks_foreign`: it names no attempt of ours, and so far no
+    attempt has its reference; another application may share the provider account.
+    """
 
     provider = models.CharField(_("provider"), max_length=20)
     event_id = models.CharField(_("event"), max_length=255)
@@ -60,7 +87,12 @@ class WebhookEvent(models.Model):
     )
     received_at = models.DateTimeField(_("received"), default=timezone.now, editable=False)
     claimed_at = models.DateTimeField(_("taken in hand"), null=True, blank=True)
+    due_at = models.DateTimeField(_("due at"), null=True, blank=True)
     handled_at = models.DateTimeField(_("handled"), null=True, blank=True)
+    set_aside = models.CharField(
+        _("set aside"), max_length=16, choices=SetAside.choices, blank=True, default="", db_default=""
+    )
+    looks_foreign = models.BooleanField(_("looks like another application's"), default=False, db_default=False)
     tries = models.PositiveIntegerField(_("tries"), default=0)
     last_error = models.CharField(_("last error"), max_length=500, blank=True, default="")
 

@@ -22,6 +22,7 @@ DOORS = {
     "payments/gateways/stripe_errors.py": "payments/gateways/stripe_calls.py",
     "payments/gateways/stripe_documents.py": "payments/gateways/stripe_calls.py",
     "payments/gateways/stripe_params.py": "payments/gateways/stripe_calls.py",
+    "payments/gateways/stripe_refunds.py": "payments/gateways/stripe_calls.py",
     "payments/gateways/stripe_search.py": "payments/gateways/stripe_calls.py",
     # Used by these three, which refuse before they call it.
     "config/resilience/http.py": "shipping/carriers/__init__.py",

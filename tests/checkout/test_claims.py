@@ -143,14 +143,14 @@ def test_a_refund_is_looked_up_by_one_sweep(guarded: bool, open_refunds: int, mo
     looked_up: list[Refund] = []
     if not guarded:
         monkeypatch.setattr(RefundQuerySet, "claim_one", unguarded_refund)
-    gate, settle, before = Gate(lambda _refund: None), services.settle_refund, counted("refunds")
+    gate, settle, before = Gate(lambda _refund: None), sweeper.settle_refund, counted("refunds")
 
     def settle_slowly(refund: Refund) -> Refund:
         looked_up.append(refund)
         gate(refund)
         return settle(refund)
 
-    monkeypatch.setattr(services, "settle_refund", settle_slowly)
+    monkeypatch.setattr(sweeper, "settle_refund", settle_slowly)
     with in_another_connection(sweeper.settle_stale_refunds) as first:
         assert gate.reached.wait(20)
         second = sweeper.settle_stale_refunds()
@@ -163,12 +163,12 @@ def test_a_refund_is_looked_up_by_one_sweep(guarded: bool, open_refunds: int, mo
 
 
 def test_a_refund_that_fails_to_settle_does_not_block_others(open_refunds: int, monkeypatch: Any) -> None:
-    settle, oldest = services.settle_refund, Refund.objects.order_by("created_at", "pk")[0]
+    settle, oldest = sweeper.settle_refund, Refund.objects.order_by("created_at", "pk")[0]
 
     def fail_once(refund: Refund) -> Refund:
         if refund == oldest:
             raise RuntimeError("on purpose")
         return settle(refund)
 
-    monkeypatch.setattr(services, "settle_refund", fail_once)
+    monkeypatch.setattr(sweeper, "settle_refund", fail_once)
     assert sweeper.settle_stale_refunds() == open_refunds - 1

@@ -11,7 +11,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from cart.models import Cart
-from checkout import ask_provider, outbox, services, sweeper, tasks
+from checkout import ask_provider, outbox, services, settle_refunds, sweeper, tasks
 from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage
 from checkout.reconciliation import TRIES, reconcile
 from checkout.settle import cancel_pending_payment
@@ -44,7 +44,7 @@ class TestRefundsWithoutAnAnswer:
         order = services.refund_order(
             order, amount=order.total, reason="damaged", restock=True, idempotency_key="refund-1"
         )
-        assert order.status == OrderStatus.PAID, "still unresolved"
+        assert order.status == OrderStatus.CANCELLING, "still unresolved"
         Refund.objects.update(created_at=timezone.now() - timedelta(minutes=2))
         return order
 
@@ -62,7 +62,7 @@ class TestRefundsWithoutAnAnswer:
         product = ProductFactory(stock=5)
         order = self.refund(sandbox, product)
         with monkeypatch.context() as patch:
-            patch.setattr(services, "_close_refunded", Mock(side_effect=OSError("The process died.")))
+            patch.setattr(settle_refunds, "_close_refunded", Mock(side_effect=OSError("The process died.")))
             assert sweeper.settle_stale_refunds() == 0
         assert Refund.objects.get().status == RefundStatus.UNKNOWN
         Refund.objects.update(asked_at=None)

@@ -10,9 +10,9 @@ from uuid import uuid4
 from django.db import connection, transaction
 from django.utils import timezone
 
-from payments import provider, services
+from payments import provider, refunds, services
 from payments.gateways.base import Action, Outcome
-from payments.models import PaymentAttempt
+from payments.models import Payment, PaymentAttempt, Refund
 from tests.support.sandbox import Sandbox
 
 APPROVED = Outcome(kind="approved", provider_reference="pi_1", captured=Decimal("109.80"))
@@ -38,6 +38,20 @@ def recorded(attempt: PaymentAttempt, outcome: Outcome) -> PaymentAttempt:
 def charged(sandbox: Sandbox, token: str = "pm_card_visa", amount: str = "109.80") -> PaymentAttempt:
     attempt = opened(token, amount)
     return recorded(attempt, provider.authorize(attempt, description="Order", return_url="https://shop.example/back"))
+
+
+def refunded(payment: Payment, amount: str, key: str) -> Refund:
+    """Begin a refund, ask the provider, record its answer: as the checkout does it, without an order."""
+    with transaction.atomic():
+        row = refunds.begin(payment.pk, Decimal(amount), "scratched", idempotency_key=key)
+    return row if row.is_settled else answered(row)
+
+
+def answered(row: Refund) -> Refund:
+    """Ask the provider about a refund and record its answer."""
+    outcome = refunds.ask(row)
+    with transaction.atomic():
+        return refunds.record(row, outcome)
 
 
 def at_once(work: Callable[[int], None], workers: int) -> None:

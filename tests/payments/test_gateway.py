@@ -107,7 +107,7 @@ def test_an_expired_pix_is_refused_unless_the_bank_settles_late(sandbox: Sandbox
 
 def test_authorized_money_is_captured_later(sandbox: Sandbox) -> None:
     outcome = gateway().authorize(a_charge(capture_now=False))
-    assert (outcome.kind, outcome.captured) == ("approved", Decimal("0.00"))
+    assert (outcome.kind, outcome.captured) == ("authorized", Decimal("0.00"))
 
     captured = gateway().capture(outcome.provider_reference, Decimal("100.00"), "BRL", "capture-1")
 

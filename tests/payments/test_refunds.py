@@ -6,11 +6,10 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from payments import refunds
 from payments.exceptions import PaymentUnavailable, RefundRefused
 from payments.gateways.base import Outcome
 from payments.models import Refund
-from tests.payments.support import at_once, charged, recorded
+from tests.payments.support import answered, at_once, charged, recorded, refunded
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -19,13 +18,13 @@ pytestmark = pytest.mark.django_db
 def test_a_payment_is_refunded_in_parts(sandbox: Sandbox) -> None:
     payment = charged(sandbox).payment
 
-    refunds.refund(payment.pk, Decimal("9.80"), "scratched", idempotency_key="1")
+    refunded(payment, "9.80", "1")
     payment.refresh_from_db()
     assert (payment.status, payment.refundable) == ("partially_refunded", Decimal("100.00"))
     with pytest.raises(RefundRefused) as refusal:
-        refunds.refund(payment.pk, Decimal("100.01"), "", idempotency_key="2")
+        refunded(payment, "100.01", "2")
     assert refusal.value.details == {"refundable": "100.00"}
-    refunds.refund(payment.pk, Decimal("100.00"), "", idempotency_key="3")
+    refunded(payment, "100.00", "3")
     payment.refresh_from_db()
     assert (payment.status, payment.refundable) == ("refunded", Decimal("0.00"))
     assert sandbox.ledger()["balance"] == 0
@@ -35,38 +34,38 @@ def test_a_payment_is_refunded_in_parts(sandbox: Sandbox) -> None:
 def test_invalid_refund_amounts(sandbox: Sandbox, amount: str) -> None:
     payment = charged(sandbox).payment
     with pytest.raises(RefundRefused):
-        refunds.refund(payment.pk, Decimal(amount), "", idempotency_key="1")
+        refunded(payment, amount, "1")
     assert not Refund.objects.exists()
 
 
 def test_nothing_is_refunded_without_a_capture(sandbox: Sandbox) -> None:
     with pytest.raises(RefundRefused):
-        refunds.refund(charged(sandbox, "pix").payment.pk, Decimal("1.00"), "", idempotency_key="1")
+        refunded(charged(sandbox, "pix").payment, "1.00", "1")
 
 
 def test_the_same_refund_is_paid_once(sandbox: Sandbox) -> None:
     payment = charged(sandbox).payment
     sandbox.fault("lost_answer", method="POST", path="/v1/refunds", times=1)
 
-    first = refunds.refund(payment.pk, Decimal("10.00"), "", idempotency_key="1")
-    again = refunds.refund(payment.pk, Decimal("10.00"), "", idempotency_key="1")
+    first = refunded(payment, "10.00", "1")
+    again = refunded(payment, "10.00", "1")
 
     assert first == again
     assert (first.status, again.status) == ("unknown", "succeeded")
     assert sandbox.ledger()["refunded"] == 1000
     with pytest.raises(RefundRefused):
-        refunds.refund(payment.pk, Decimal("11.00"), "", idempotency_key="1")
+        refunded(payment, "11.00", "1")
 
 
 def test_a_refund_is_resumed_when_the_provider_is_back(sandbox: Sandbox) -> None:
     payment = charged(sandbox).payment
     sandbox.fault("error", error_status=429, times=1)
     with pytest.raises(PaymentUnavailable):
-        refunds.refund(payment.pk, Decimal("109.80"), "", idempotency_key="1")
+        refunded(payment, "109.80", "1")
     [waiting] = Refund.objects.stale(timezone.now() + timedelta(seconds=1))
     assert payment.refundable == 0
 
-    assert refunds.record(waiting, refunds.ask(waiting)).status == "succeeded"
+    assert answered(waiting).status == "succeeded"
     payment.refresh_from_db()
     assert payment.status == "refunded"
 
@@ -84,7 +83,7 @@ def test_simultaneous_refunds_never_exceed_what_was_captured(
 
     def refund(number: int) -> None:
         try:
-            refunds.refund(payment.pk, Decimal("10.00"), "", idempotency_key=str(number))
+            refunded(payment, "10.00", str(number))
         except RefundRefused:
             refused.append(number)
 
@@ -108,7 +107,7 @@ def test_refunds_and_repeated_outcomes_do_not_deadlock(sandbox: Sandbox) -> None
                 if number % 2:
                     recorded(attempt, outcome)
                 else:
-                    refunds.refund(attempt.payment_id, Decimal("0.10"), "", idempotency_key=f"{number}:{turn}")
+                    refunded(attempt.payment, "0.10", f"{number}:{turn}")
         except Exception as error:
             failures.append(error)
 

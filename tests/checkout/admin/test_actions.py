@@ -243,7 +243,7 @@ class TestRefund:
         sandbox.fault("lost_answer", times=1)
         (message,) = told(self.refund(desk, made, self.filled_form(desk, made)))
         assert "has not confirmed the refund" in message
-        assert status_of(made) == OrderStatus.PAID
+        assert status_of(made) == OrderStatus.CANCELLING
         refund = Refund.objects.get()
         page = desk.get(page_of(made)).content.decode()
         assert f"?again={refund.pk}" in page
