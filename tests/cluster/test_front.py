@@ -148,7 +148,7 @@ def test_one_client_has_so_many_requests_open_and_no_more(front: Nginx, shop: Sh
     assert set(slow.answers) == {b"HTTP/1.1 429 Too Many Requests"}
     assert "Content-Type: application/problem+json" in answer
     assert "Retry-After: 2" in answer
-    assert '"code": "throttled"' in answer
+    assert '"code": "rate_limited"' in answer
     assert shop.busy == 0
 
 
