@@ -82,6 +82,18 @@ class _WithIds(logging.Filter):
         return True
 
 
+class _RefusalsAsInfo(logging.Filter):
+    """Django warns of every 4xx. These are the answers to everyday work, such as a declined card, and no warning."""
+
+    EXPECTED = (402, 409, 422)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING or getattr(record, "status_code", None) not in self.EXPECTED:
+            return True
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        return logging.getLogger(record.name).isEnabledFor(logging.INFO)
+
+
 class Plain(logging.Formatter):
     """One line for people."""
 
@@ -122,13 +134,14 @@ def configuration(*, as_json: bool, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"ids": {"()": _WithIds}},
+        "filters": {"ids": {"()": _WithIds}, "refusals": {"()": _RefusalsAsInfo}},
         "formatters": {"line": {"()": Json if as_json else Plain}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["ids"]}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Without Django's own handlers, which mail admins and print each line again in development.
             "django": {"handlers": [], "propagate": True},
+            "django.request": {"handlers": [], "propagate": True, "filters": ["refusals"]},
             "gunicorn.error": {**ours, "level": level},
             "gunicorn.access": {**ours, "level": level},
         },

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import redis
 from django.conf import settings
+from django.http import HttpResponse
+from django.utils.log import log_response
 
 from checkout.models import Order, OutboxMessage
 from config.telemetry import logs
@@ -69,6 +71,9 @@ def test_nothing_personal_and_no_secret_is_logged(tmp_path: Path, sandbox: Sandb
     lines = [json.loads(line) for line in text.splitlines() if line]
     _assert_ids(lines, order)
     assert {line["status"] for line in lines if line["logger"] == "gunicorn.access"} >= {201, 402, 404}
+    # Someone may have guessed an address; a declined card is everyday work.
+    by_django = {line["message"].split(":")[0]: line["level"] for line in lines if line["logger"] == "django.request"}
+    assert by_django.items() >= {"Payment Required": "info", "Not Found": "warning"}.items()
 
 
 def _worker(folder: Path, sandbox: Sandbox, variables: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -94,6 +99,22 @@ def _assert_ids(lines: list[dict[str, Any]], order: Order) -> None:
     assert settled["request"] in {line["request"] for line in requests}
     nudged = [line for line in lines if "task" in line]
     assert settled["request"] in {line.get("request") for line in nudged}
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [(402, "INFO"), (409, "INFO"), (422, "INFO"), (400, "WARNING"), (404, "WARNING"), (500, "ERROR"), (503, "ERROR")],
+)
+def test_expected_refusals_are_no_warnings(status: int, level: str, caplog: pytest.LogCaptureFixture) -> None:
+    log_response("%s: %s", "What", "/where/", response=HttpResponse(status=status), request=None)
+    assert [record.levelname for record in caplog.records] == [level]
+
+
+def test_a_log_of_warnings_only_has_no_expected_refusals(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING", "django.request"):
+        log_response("%s: %s", "What", "/where/", response=HttpResponse(status=402), request=None)
+        log_response("%s: %s", "What", "/where/", response=HttpResponse(status=404), request=None)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 HARMLESS = (
