@@ -15,16 +15,16 @@ _BLOCKS = (
     "caption", "center", "dd", "details", "dl", "dt", "fieldset", "form", "hr", "legend", "option", "section",
     "summary", "table", "tr",
 )  # fmt: skip
+# `huge_tree` is for pictures inside of the text.
+_PARSER = html.HTMLParser(huge_tree=True, encoding="utf-8")
 
 
 def plain_text(body: str) -> str:
     """The text of an HTML fragment, one line per paragraph. The result is plain text: pages must still escape it."""
     if not body.strip():
         return ""
-    # A parser each: libxml2 refuses documents in several threads at once. `huge_tree` is for pictures inside the text.
-    parser = html.HTMLParser(huge_tree=True, encoding="utf-8")
     try:
-        tree = html.document_fromstring(body.encode(), parser=parser)
+        tree = html.document_fromstring(body.encode(), parser=_PARSER)
     except etree.ParserError:  # nothing but comments
         return ""
     try:
