@@ -176,6 +176,7 @@ def holds_on(stock: Stock) -> list[dict[str, Any]]:
             "order": reference_link(line.reservation.reference),
             "quantity": line.quantity,
             "until": moment(line.expires_at),
+            "payment": _("waiting for the shopper") if line.unpaid else _("being made"),
         }
         for line in ReservationLine.objects.held_on(stock.pk)
     ]

@@ -2,11 +2,44 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from inventory.models import Stock
 
 Demand = Mapping[int, int]
 """Product id → total quantity."""
+
+
+@dataclass(frozen=True)
+class UnpaidBound:
+    """How much of a product may be held for orders that wait for their shopper to pay: a share of what is on hand in
+    all open warehouses, and `at_least` so many units."""
+
+    share: float
+    at_least: int
+
+    def units_of(self, on_hand: int) -> int:
+        return max(int(self.share * on_hand), self.at_least)
+
+
+def near_the_bound(stocks: Iterable[Stock], demand: Demand, bound: UnpaidBound) -> dict[int, int]:
+    """The room that unpaid holds have, by id of the products for which `demand` might exceed it; the holds themselves
+    are not deducted.
+
+    Unpaid holds are part of `reserved`: where that leaves room enough, nothing else need be read.
+    """
+    on_hand: dict[int, int] = defaultdict(int)
+    reserved: dict[int, int] = defaultdict(int)
+    for stock in stocks:
+        if stock.warehouse.active:
+            on_hand[stock.product_id] += stock.on_hand
+        reserved[stock.product_id] += stock.reserved
+    rooms = {product_id: bound.units_of(on_hand[product_id]) for product_id in demand}
+    return {
+        product_id: rooms[product_id]
+        for product_id, quantity in demand.items()
+        if reserved[product_id] + quantity > rooms[product_id]
+    }
 
 
 def pick(stocks: Iterable[Stock], free: Mapping[int, int], demand: Demand) -> tuple[dict[int, int], dict[int, int]]:

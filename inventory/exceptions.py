@@ -34,6 +34,16 @@ class InsufficientStock(Refusal):
         super().__init__(None, shortages=self.shortages)
 
 
+class UnpaidBoundReached(Refusal):
+    """Nothing was reserved. Together with this demand, orders that wait for their shopper to pay would hold more of
+    these products than they may. There is enough in stock for an order that is paid at once."""
+
+    code = "insufficient_stock"
+    status = 409
+    title = _("Not enough in stock")
+    message = _("Too many of these items are held for orders that are not paid yet.")
+
+
 class ReservationExpired(Refusal):
     """The hold was released, or reclaimed after it expired: its units may be reserved by another order now."""
 

@@ -15,16 +15,23 @@ from inventory.models import ReservationLine
 def reservations() -> Iterator[GaugeMetricFamily]:
     """Held reservations: one statement, over the partial index of held lines."""
     expired = Q(expires_at__lte=timezone.now())
+    unpaid = Q(unpaid=True) & ~expired
     facts = ReservationLine.objects.filter(held=True).aggregate(
         held=Count("reservation", filter=~expired, distinct=True),
         expired=Count("reservation", filter=expired, distinct=True),
         units=Sum("quantity"),
+        unpaid=Sum("quantity", filter=unpaid),
     )
     counts = {(state,): float(facts[state]) for state in ("held", "expired")}
     yield gauge(
         "stock_reservations", "Reservations not committed or released, by whether they expired.", counts, ("state",)
     )
     yield gauge("stock_reserved_units", "Units held by reservations.", {(): float(facts["units"] or 0)})
+    yield gauge(
+        "stock_unpaid_units",
+        "Units held for orders that wait for their shopper to pay: Pix codes and 3-D Secure.",
+        {(): float(facts["unpaid"] or 0)},
+    )
 
 
 @at_scrape(seconds=60, vital=True)

@@ -5,15 +5,22 @@ are taken in the order given in `inventory.models`. The number of statements doe
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 
 from inventory import catalogue
-from inventory.allocation import Demand, pick
-from inventory.exceptions import InsufficientStock, ReservationExpired, RestockRefused, Shortage
+from inventory.allocation import Demand, UnpaidBound, near_the_bound, pick
+from inventory.exceptions import (
+    InsufficientStock,
+    ReservationExpired,
+    RestockRefused,
+    Shortage,
+    UnpaidBoundReached,
+)
 from inventory.models import Product, Reservation, ReservationLine, ReservationStatus, Stock
 
 RECLAIM_BATCH = 500
@@ -26,17 +33,20 @@ def reserve(
     expires_at: datetime,
     replacing: str | None = None,
     since: datetime | None = None,
+    unpaid: UnpaidBound | None = None,
 ) -> Reservation:
     """Reserve `demand` (product id → quantity) for `reference` until `expires_at`, all or nothing.
 
-    `since` is a new reservation's creation time, now by default.
+    `since` is a new reservation's creation time, now by default. `unpaid` marks the hold as one that waits for its
+    shopper to pay, and bounds all such holds together.
 
     Earlier holds of `reference` and `replacing` are released in the same step, so a shopper does not compete with their
     own hold; a released reference can be reused. Expired holds are reclaimed if the stock is needed.
 
-    Raises InsufficientStock with every shortage, ReservationClosed if `reference` was committed, ValueError for an
-    empty demand or a quantity below one. After a refusal the caller must roll its transaction back.
-    Two statements if enough stock is available, three or four if holds must end first.
+    Raises InsufficientStock with every shortage, UnpaidBoundReached, ReservationClosed if `reference` was committed,
+    ValueError for an empty demand or a quantity below one. After a refusal the caller must roll its transaction back.
+    Two statements if enough stock is available, three or four if holds must end first; one more where so much is
+    reserved that `unpaid` might be exceeded.
     """
     if not demand or min(demand.values()) < 1:
         raise ValueError("A reservation needs at least one product, and at least one of each.")
@@ -45,11 +55,11 @@ def reserve(
     stocks = Stock.objects.of_products_and_references(demand.keys(), own).locked()
     free = {stock.id: stock.on_hand - stock.reserved for stock in stocks}
     picks, short = pick(stocks, free, demand)
-    reservation = (
-        None
-        if short or replacing
-        else Reservation.objects.reserve(reference, picks, since or timezone.now(), expires_at)
-    )
+    if unpaid and not short:
+        _check_unpaid(stocks, demand, unpaid, own)
+    hold = partial(Reservation.objects.reserve, reference, unpaid=unpaid is not None)
+    since = since or timezone.now()
+    reservation = None if short or replacing else hold(picks, since, expires_at)
     if reservation is None:
         # End expired holds and the shopper's own earlier ones, then try again.
         for stock_id, quantity in ReservationLine.objects.end_holds(list(free), timezone.now(), own).items():
@@ -57,10 +67,37 @@ def reserve(
         picks, short = pick(stocks, free, demand)
         if short:
             raise InsufficientStock(_shortages(demand, short))
-        reservation = Reservation.objects.reserve(reference, picks, since or timezone.now(), expires_at)
+        if unpaid:
+            _check_unpaid(stocks, demand, unpaid, own)
+        reservation = hold(picks, since, expires_at)
         if reservation is None:
             raise RuntimeError(f"{reference} still has a hold that was just released.")
     return reservation
+
+
+def _check_unpaid(stocks: list[Stock], demand: Demand, bound: UnpaidBound, own: Collection[str]) -> None:
+    """Raise UnpaidBoundReached if unpaid holds would exceed `bound`. At most one statement; `stocks` are locked."""
+    rooms = near_the_bound(stocks, demand, bound)
+    if not rooms:
+        return
+    held = ReservationLine.objects.unpaid_units(rooms.keys(), timezone.now(), besides=own)
+    if any(held.get(product_id, 0) + demand[product_id] > room for product_id, room in rooms.items()):
+        raise UnpaidBoundReached
+
+
+def await_payment(reference: str, bound: UnpaidBound) -> None:
+    """Mark the hold of `reference` as one that waits for its shopper to pay. Does nothing if it has none.
+
+    Raises UnpaidBoundReached, changing nothing, as `reserve` does. Three statements, or four.
+    """
+    stocks = Stock.objects.of_products_reserved_for(reference).locked()
+    product_of = {stock.id: stock.product_id for stock in stocks}
+    mine = ReservationLine.objects.filter(reservation__reference=reference, held=True)
+    demand: dict[int, int] = defaultdict(int)
+    for stock_id, quantity in mine.values_list("stock", "quantity"):
+        demand[product_of[stock_id]] += quantity
+    _check_unpaid(stocks, demand, bound, [reference])
+    mine.update(unpaid=True)
 
 
 def _shortages(demand: Demand, short: Mapping[int, int]) -> list[Shortage]:

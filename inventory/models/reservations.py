@@ -24,12 +24,13 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         return self.annotate(returned=models.Sum("lines__returned"))
 
     def reserve(
-        self, reference: str, picks: Mapping[int, int], since: datetime, expires_at: datetime
+        self, reference: str, picks: Mapping[int, int], since: datetime, expires_at: datetime, *, unpaid: bool = False
     ) -> "Reservation | None":
         """Reserves `picks` (stock id → quantity) for `reference`: reservation, lines and stock in one statement.
 
-        Creates the reservation or reuses a released one. Returns None, changing nothing, if `reference` still has a
-        hold. Raises ReservationClosed if it was committed. The caller has locked the stock rows.
+        Creates the reservation or reuses a released one. `unpaid`: it waits for its shopper to pay. Returns None,
+        changing nothing, if `reference` still has a hold. Raises ReservationClosed if it was committed. The caller has
+        locked the stock rows.
         """
         reservation = Reservation(reference=reference, expires_at=expires_at, created_at=since)
         with connection.cursor() as cursor:
@@ -50,8 +51,9 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
                     RETURNING id, created_at
                 ), lines AS (
                     INSERT INTO inventory_reservationline
-                        (reservation_id, stock_id, quantity, returned, held, expires_at)
-                    SELECT held.id, picked.stock_id, picked.quantity, 0, true, %(expires_at)s FROM held, picked
+                        (reservation_id, stock_id, quantity, returned, held, unpaid, expires_at)
+                    SELECT held.id, picked.stock_id, picked.quantity, 0, true, %(unpaid)s, %(expires_at)s
+                    FROM held, picked
                 ), stock AS (
                     UPDATE inventory_stock AS stock SET reserved = stock.reserved + picked.quantity
                     FROM held, picked WHERE stock.id = picked.stock_id
@@ -62,6 +64,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
                     "stock_ids": list(picks.keys()),
                     "quantities": list(picks.values()),
                     "reference": reference,
+                    "unpaid": unpaid,
                     "expires_at": expires_at,
                     "created_at": reservation.created_at,
                 },
@@ -148,6 +151,19 @@ class ReservationLineQuerySet(models.QuerySet["ReservationLine"]):
         """Expired lines that still count in `Stock.reserved`."""
         return self.filter(held=True, expires_at__lte=now)
 
+    def unpaid(self, now: datetime) -> "ReservationLineQuerySet":
+        """Live holds that wait for their shopper to pay."""
+        return self.filter(held=True, unpaid=True, expires_at__gt=now)
+
+    def unpaid_units(self, product_ids: Collection[int], now: datetime, besides: Collection[str]) -> dict[int, int]:
+        """Units in unpaid holds by product id, without those of the references `besides`. One statement.
+
+        The caller has locked all stock rows of these products.
+        """
+        of_others = self.unpaid(now).filter(stock__product__in=product_ids).exclude(reservation__reference__in=besides)
+        units = of_others.order_by().values("stock__product").annotate(units=models.Sum("quantity"))
+        return dict(units.values_list("stock__product", "units"))
+
     def committed(self, reference: str) -> "list[ReservationLine]":
         """The committed lines of `reference`, with their stock rows (which the caller has locked)."""
         return list(self.filter(reservation__reference=reference, held=False).select_related("stock").order_by("id"))
@@ -224,6 +240,7 @@ class ReservationLine(models.Model):
     quantity = models.PositiveIntegerField(_("quantity"))
     returned = models.PositiveIntegerField(_("returned"), default=0)
     held = models.BooleanField(_("held"), default=True)
+    unpaid = models.BooleanField(_("waits for the shopper to pay"), default=False, db_default=False)
     expires_at = models.DateTimeField(_("held until"))
 
     objects = ReservationLineQuerySet.as_manager()

@@ -93,6 +93,11 @@ class StockQuerySet(models.QuerySet["Stock"]):
         of_references = ReservationLine.objects.filter(reservation__reference__in=references).values("stock_id")
         return self.filter(id__in=of_products.union(of_references))
 
+    def of_products_reserved_for(self, reference: str) -> "StockQuerySet":
+        """All stock rows of the products in this reservation."""
+        products = ReservationLine.objects.filter(reservation__reference=reference).values("stock__product")
+        return self.filter(product__in=products)
+
     def change(self, changes: Collection[StockChange]) -> None:
         """Applies `changes` in one statement. The caller has locked the rows."""
         if not changes:
