@@ -25,6 +25,7 @@ from checkout.exceptions import (
     OrderNotFound,
     PaymentDeclined,
     PriceChanged,
+    TooMuchUnpaid,
 )
 from checkout.idempotency import Answer
 from checkout.models import Order, OrderQuerySet, OrderStatus
@@ -34,6 +35,7 @@ from config.api.fields import Input, Moment, Money, PrivateView, Text, document,
 from config.api.problems import problem_of, problem_response
 from config.api.schema import refusals
 from config.exceptions import NotFound, Refusal
+from config.rate_limits import network_of
 from inventory.exceptions import InsufficientStock
 from payments import services as payments
 from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable
@@ -206,7 +208,9 @@ class Checkout(PrivateView):
             "Send a new `Idempotency-Key` each time the shopper decides to pay, and the same key when you retry a "
             "request whose answer was lost: you get the first answer again, and nothing is charged twice.\n\n"
             "After `payment_declined` the cart is unchanged; use a new key for the next card. On 202, follow "
-            "`payment.action`, or poll the order."
+            "`payment.action`, or poll the order.\n\n"
+            "Orders that wait to be paid (Pix, 3-D Secure) hold a bounded share of the stock. Beyond it, "
+            "`payment_unavailable` names in `methods` what is open."
         ),
         request=CheckoutSerializer,
         parameters=[
@@ -230,6 +234,7 @@ class Checkout(PrivateView):
                 PriceChanged(expected=Decimal("109.80"), total=Decimal("119.80")),
                 ShippingQuoteExpired(reason="expired"), CartEmpty, CartClosed, AddressRequired, ShippingRequired,
                 CheckoutInProgress, Refusal, IdempotencyKeyReused, PaymentUnavailable,
+                TooMuchUnpaid(methods=[PaymentMethod.CARD.value]),
             ),
         },
         examples=[
@@ -249,6 +254,7 @@ class Checkout(PrivateView):
             expected_total=body["expected_total"],
             language=get_language() or "pt-br",
             user_id=user_id_of(request),
+            network=network_of(request),
         )
         answer = place_once(command, key, RENDER)
         headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}

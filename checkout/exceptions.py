@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.exceptions import CheckoutInProgress
 from config.exceptions import Fact, NotFound, Refusal
+from payments.exceptions import PaymentUnavailable
 
 
 class OrderNotFound(NotFound):
@@ -34,6 +35,31 @@ class PaymentDeclined(Refusal):
     status = 402
     title = _("The payment was declined")
     message = _("The bank declined this card. Nothing was charged. Try another card, or pay with Pix.")
+
+
+class TooMuchUnpaid(PaymentUnavailable):
+    """Too many units are held for orders that wait to be paid. What is paid at once is not bounded: see `methods`.
+
+    Nothing was charged and the cart is open.
+    """
+
+    counted_as = "too_much_unpaid"  # in the metrics: no outage of the provider
+    message = _(
+        "Many of these items are held for orders that are not paid yet, so only payments that are approved at once are "
+        "possible now. Nothing was charged. Pay by card, or try again in a few minutes."
+    )
+
+    def __init__(self, *, methods: list[str]) -> None:
+        super().__init__(retry_after=60, methods=methods)
+
+
+class NetworkHoldsTooMuch(TooMuchUnpaid):
+    """The same, since too many orders from this network wait to be paid."""
+
+    message = _(
+        "Too many orders from your connection are waiting for their payment. Nothing was charged. Pay by card, or pay "
+        "for the other orders first."
+    )
 
 
 class IdempotencyKeyRequired(Refusal):

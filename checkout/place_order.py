@@ -5,8 +5,7 @@ and its answer goes through `settle`. A crash at any point leaves rows that the 
 """
 
 import logging
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.conf import settings
@@ -16,19 +15,20 @@ from django.utils import timezone
 from cart import services as carts
 from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
 from cart.models import Cart, CartLine, CartStatus
-from checkout import links, metrics
-from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken
-from checkout.models import IdempotencyKey, Order, OrderLine, new_number
+from checkout import links, metrics, unpaid
+from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken, TooMuchUnpaid
+from checkout.models import IdempotencyKey, Order, OrderLine, OrderStatus, new_number
 from checkout.settle import cancel_pending_payment, settle
 from config import money
 from config.db.locks import redis_lock
 from config.telemetry import logs
 from inventory import reservations
-from inventory.exceptions import InsufficientStock
+from inventory.exceptions import InsufficientStock, UnpaidBoundReached
 from payments import provider
 from payments import services as payments
 from payments.exceptions import PaymentUnavailable
-from payments.models import PaymentAttempt
+from payments.gateways.base import Outcome
+from payments.models import PaymentAttempt, PaymentMethod
 from shipping import services as shipping
 from shipping.models import Quote
 
@@ -41,7 +41,7 @@ class PlaceOrder:
 
     `payment_method` is the provider's token, or `pix`. `expected_total` is the total the shopper agreed to, with two
     decimal places, in the cart's currency. `language` is that of the order's mails. `key` is the idempotency key of the
-    request, if it has one.
+    request, if it has one. `network` is where the request came from, if what it holds unpaid is to be bounded.
     """
 
     cart_token: str
@@ -50,6 +50,12 @@ class PlaceOrder:
     language: str
     user_id: int | None = None
     key: IdempotencyKey | None = None
+    network: str = field(default="", repr=False)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the order waits for its shopper to pay."""
+        return self.payment_method == PaymentMethod.PIX
 
 
 @logs.about()
@@ -61,9 +67,9 @@ def place_order(command: PlaceOrder) -> Order:
     unknown.
 
     Raises CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, AddressRequired, ShippingRequired,
-    ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined or PaymentUnavailable;
-    this call has then charged nothing and the cart is unchanged. Raises RequestOvertaken if a repeat of this request
-    has taken over its idempotency key.
+    ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined, PaymentUnavailable or
+    TooMuchUnpaid; this call has then charged nothing and the cart is unchanged. Raises RequestOvertaken if a repeat of
+    this request has taken over its idempotency key.
     """
     with redis_lock(f"checkout:{command.cart_token}", settings.CHECKOUT_LOCK_SECONDS) as owned:
         if not owned:
@@ -76,7 +82,7 @@ def place_order(command: PlaceOrder) -> Order:
                 raise RequestOvertaken from None  # the pending order may belong to this request's own repeat
             cancel_pending_payment(command.cart_token, command.user_id)
             order, attempt = _commit_order(command)
-        return _authorize(order, attempt)
+        return _authorize(command, order, attempt)
 
 
 def _ensure_payment_available(command: PlaceOrder) -> None:
@@ -104,36 +110,48 @@ class _PricedCart:
     def total(self) -> Decimal:
         return self.subtotal + self.quote.price
 
+    @property
+    def demand(self) -> dict[int, int]:
+        return {line.product_id: line.quantity for line in self.lines}
+
 
 @metrics.checkout_stage("commit")
 @transaction.atomic(durable=True)
 def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     """Check the cart under its lock, then write the order and its attempt and reserve the stock.
 
-    One durable transaction; nothing has been charged when it commits. Locks the cart, and last the stock rows.
+    One durable transaction; nothing has been charged when it commits. Locks the cart, the network of an order that
+    waits to be paid, and last the stock rows.
     """
     cart = Cart.objects.fetch_locked(command.cart_token, command.user_id)
     cart.require_open()
     priced = _price_cart(cart, command.expected_total)
+    terms = unpaid.terms_at_once()
+    if command.waits:
+        terms = unpaid.admit(cart.user_id, command.network, sum(priced.demand.values()))
     number, now = new_number(), timezone.now()
     attempt = payments.open_payment(
         number,
         priced.total,
         cart.currency,
         command.payment_method,
-        expires_at=now + timedelta(minutes=settings.PAYMENT_MINUTES),
+        expires_at=now + terms.payment_time,
     )
-    order = _write_order(command, cart, priced, attempt)
+    order = _write_order(command, cart, priced, attempt, terms.network)
     carts.begin_payment(cart)
     if command.key and not IdempotencyKey.objects.held(command.key).update(order_number=number):
         raise RequestOvertaken
     # Last: from here until the commit, every order for the same products waits on these row locks.
-    reservations.reserve(
-        number,
-        {line.product_id: line.quantity for line in priced.lines},
-        since=now,
-        expires_at=now + timedelta(minutes=settings.STOCK_HOLD_MINUTES),
-    )
+    try:
+        reservations.reserve(
+            number,
+            priced.demand,
+            since=now,
+            expires_at=now + terms.hold_time,
+            unpaid=unpaid.stock_bound() if command.waits else None,
+        )
+    except UnpaidBoundReached as refusal:
+        raise unpaid.refuse_unpaid() from refusal
     metrics.count_order_on_commit(order.status)
     logs.remember(cart=cart.pk, order=number, attempt=attempt.pk)
     return order, attempt
@@ -152,7 +170,7 @@ def _price_cart(cart: Cart, expected_total: Decimal) -> _PricedCart:
     return priced
 
 
-def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: PaymentAttempt) -> Order:
+def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: PaymentAttempt, network: str) -> Order:
     """Insert the order and its lines: two statements."""
     order = Order.objects.create(
         number=attempt.payment.reference,
@@ -167,6 +185,7 @@ def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: 
         shipping_total=priced.quote.price,
         total=priced.total,
         payment=attempt.payment,
+        network=network,
         **cart.address_columns(),
     )
     order.sold = OrderLine.objects.bulk_create(_order_line(order, line) for line in priced.lines)
@@ -209,19 +228,44 @@ def _order_line(order: Order, line: CartLine) -> OrderLine:
     )
 
 
-def _authorize(order: Order, attempt: PaymentAttempt) -> Order:
+def _authorize(command: PlaceOrder, order: Order, attempt: PaymentAttempt) -> Order:
     """Call the provider with no transaction open and settle its outcome. Returns the settled order, fully loaded.
 
     Raises PaymentDeclined or PaymentUnavailable, after settling.
     """
+    refusal = None
     try:
         with metrics.checkout_stage("authorize"):
             outcome = provider.authorize(attempt, description=order.number, return_url=links.return_url(order))
     except PaymentUnavailable:
         settle(attempt.pk, provider.not_sent())
         raise
+    if outcome.kind == "action" and not command.waits:
+        outcome, refusal = _bound_waiting(command, order, attempt, outcome)
     settled = settle(attempt.pk, outcome)
     if outcome.kind == "declined":
         raise PaymentDeclined(decline_code=outcome.decline_code)
+    if refusal and settled.status == OrderStatus.CANCELLED:
+        raise refusal
     settled.quote, settled.sold = order.quote, order.sold
     return settled
+
+
+def _bound_waiting(
+    command: PlaceOrder, order: Order, attempt: PaymentAttempt, outcome: Outcome
+) -> tuple[Outcome, TooMuchUnpaid | None]:
+    """Bound an order whose card has to be confirmed at the bank. If it may not wait, its payment is voided.
+
+    Returns the outcome to settle, and the refusal. An order whose payment cannot be voided now may wait.
+    """
+    try:
+        unpaid.await_payment(order, command.network)
+        return outcome, None
+    except TooMuchUnpaid as refusal:
+        refused = refusal
+    attempt.provider_reference = outcome.provider_reference
+    try:
+        voided = provider.void(attempt)
+    except PaymentUnavailable:
+        return outcome, None
+    return (outcome, None) if voided.kind == "unknown" else (voided, refused)

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from checkout import idempotency
+from checkout import idempotency, unpaid
 from checkout.ask_provider import settle_each
 from checkout.metrics import swept
 from checkout.models import Order
@@ -102,6 +102,7 @@ def tidy() -> None:
         ("holds", reservations.reclaim_expired),
         ("keys", idempotency.forget_old_keys),
         ("quotes", forget_old_quotes),
+        ("networks", unpaid.forget_networks),
     ):
         deadline = time.monotonic() + TIDY_SECONDS
         while time.monotonic() < deadline and (deleted := delete_batch()):

@@ -8,6 +8,7 @@ says which limits fail open and why.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import logging
 import math
 import re
@@ -110,3 +111,15 @@ def _count(key: str, seconds: int) -> int:
     except RedisError as error:
         logger.warning("Redis is unavailable, rate limits are not enforced: %s", type(error).__name__)
         return 0
+
+
+def network_of(request: HttpRequest | Request) -> str:
+    """The client's network: its IPv4 address, or the /64 of its IPv6 address."""
+    text = BaseThrottle().get_ident(request) or ""  # type: ignore[arg-type]  # it reads only META
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text[:64]
+    if address.version == 4:
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))

@@ -16,6 +16,7 @@ class PaymentUnavailable(Refusal):
     status = 503
     title = _("Payments are not available")
     message = _("Payments are not available right now. Nothing was charged. Please try again in a moment.")
+    shows = {"methods": Fact("the methods that are open, of `card` and `pix`.", list[str])}
 
     def __init__(self, message: str | Promise | None = None, *, retry_after: int = 5, **details: object) -> None:
         self.retry_after = retry_after
@@ -26,7 +27,10 @@ class CardsUnavailable(PaymentUnavailable):
     """Only cards are unavailable; `instead` names the method that still works."""
 
     message = _("Cards cannot be charged right now. Nothing was charged. Pay with Pix, or try again in a moment.")
-    shows = {"instead": Fact("the `payment_method` that still works, `pix`.")}
+    shows = {"instead": Fact("the `payment_method` that still works, `pix`."), **PaymentUnavailable.shows}
+
+    def __init__(self, *, retry_after: int, instead: str) -> None:
+        super().__init__(retry_after=retry_after, instead=instead, methods=[instead])
 
 
 class InvalidPaymentMethod(Refusal):

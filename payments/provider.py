@@ -53,6 +53,11 @@ def ensure_available(method_token: str) -> None:
         gateway().ensure_available(method_token)
 
 
+def is_available(method: str) -> bool:
+    """Whether the circuit for a method, `card` or `pix`, is closed and its last call did not fail. No network."""
+    return gateway().is_available(method)
+
+
 @contextmanager
 def _offering_pix(method_token: str) -> Iterator[None]:
     """Turn PaymentUnavailable into CardsUnavailable if the circuit for cards is open and Pix works."""

@@ -105,6 +105,7 @@ PROMETHEUS_ALERTS = {
     "CheckoutErrorBudgetBurnsFast": _("Too many checkouts fail"),
     "CheckoutErrorBudgetBurnsSlowly": _("Too many checkouts have failed for hours"),
     "CheckoutLockErrors": _("Checkout locks are failing"),
+    "UnpaidHoldsAtBound": _("Pix is refused: unpaid orders hold all that they may"),
     "CacheHitRateLow": _("The cache hit rate is low"),
     "ShopNotMeasured": _("The shop cannot be measured: the other alerts are blind"),
     "GaugesUnread": _("Some gauges cannot be read: their values are unknown"),

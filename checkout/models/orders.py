@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -88,6 +88,13 @@ def _refund_facts() -> ArraySubquery:
     return ArraySubquery(refunds.values_list(JSONObject(amount=as_text, status="status", at="created_at")))
 
 
+class Waiting(NamedTuple):
+    """Orders that wait for payment, and their units."""
+
+    orders: int
+    units: int
+
+
 class OrderQuerySet(models.QuerySet["Order"]):
     def with_payment(self) -> Self:
         return self.select_related("payment").prefetch_related("payment__attempts")
@@ -120,6 +127,18 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def awaiting_payment(self) -> Self:
         return self.filter(status=OrderStatus.AWAITING_PAYMENT)
+
+    def waiting_from(self, network: str, since: datetime) -> Waiting:
+        """What was placed from this network since then and waits for payment. One statement."""
+        # The condition of its partial index, also for a plan that does not know the value.
+        placed = self.awaiting_payment().exclude(network="").filter(network=network, placed_at__gt=since)
+        found = placed.aggregate(orders=models.Count("pk", distinct=True), units=models.Sum("lines__quantity"))
+        return Waiting(found["orders"], found["units"] or 0)
+
+    def forget_networks(self, limit: int) -> int:
+        """Clear the network of at most `limit` orders that no longer wait; returns how many. One statement."""
+        needless = self.exclude(network="").exclude(status=OrderStatus.AWAITING_PAYMENT).order_by().values("pk")
+        return Order.objects.filter(pk__in=needless[:limit]).update(network="")
 
     def to_ship(self) -> Self:
         return self.filter(status=OrderStatus.PAID)
@@ -227,6 +246,8 @@ class Order(DeliveryFields):
     placed_at = models.DateTimeField(_("placed at"), auto_now_add=True)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     closed_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
+    # Keyed hash of the network that placed it, while it waits for its shopper to pay: see `checkout.unpaid`.
+    network = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     # Where the release before this one keeps what `Refund.restock` says; written for its sake.
     restock_on_refund = models.BooleanField(_("goods go back on the shelf once refunded"), default=False)
 
@@ -266,6 +287,8 @@ class Order(DeliveryFields):
                 fields=["placed_at"], condition=models.Q(status="awaiting_payment"), name="order_awaiting_payment"
             ),
             models.Index(fields=["-placed_at"], condition=models.Q(status="cancelled"), name="order_cancelled"),
+            # Stays small: networks are forgotten once the order no longer waits.
+            models.Index(fields=["network"], condition=~models.Q(network=""), name="order_of_network"),
             # The sales of the last days are summed by an index-only scan.
             models.Index(
                 fields=["paid_at"],

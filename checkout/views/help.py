@@ -8,4 +8,4 @@ from django.views.decorators.http import require_safe
 
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "checkout/help.html", {"payment_minutes": settings.PAYMENT_MINUTES})
+    return render(request, "checkout/help.html", {"payment_minutes": settings.FIRST_PAYMENT_MINUTES})

@@ -140,7 +140,7 @@ def checkout_page(
             "method": method or (payment_form and payment_form.data.get("method")) or CARD,
             "idempotency_key": PaymentForm.new_key(),
             "stripe_js_url": settings.STRIPE_JS_URL if open_part == "payment" else "",
-            "payment_minutes": settings.PAYMENT_MINUTES,
+            "payment_minutes": settings.FIRST_PAYMENT_MINUTES,
             "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
             **more,
         },

@@ -25,6 +25,7 @@ from checkout.place_order import PlaceOrder
 from checkout.views.orders import order_path
 from checkout.views.page import cart_changed_message, checkout_page, redirect_to_part, with_open_cart
 from config.exceptions import Refusal
+from config.rate_limits import network_of
 from inventory.exceptions import InsufficientStock
 from payments.exceptions import PaymentUnavailable
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
@@ -55,6 +56,7 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
         expected_total=form.cleaned_data["expected_total"],
         language=get_language() or settings.LANGUAGE_CODE,
         user_id=user_id_of(request),
+        network=network_of(request),
     )
     try:
         answer = place_once(command, str(form.cleaned_data["idempotency_key"]), RENDER)
@@ -97,11 +99,16 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
             request, cart, status=409, price_changed=True, previous_total=form.cleaned_data["expected_total"]
         )
     form.add_error("method", str(refusal))
-    instead = str(refusal.details.get("instead", ""))
-    page = checkout_page(request, cart, payment_form=form, method=instead, status=refusal.status)
+    page = checkout_page(request, cart, payment_form=form, method=_method_open(refusal), status=refusal.status)
     if isinstance(refusal, PaymentUnavailable):
         page["Retry-After"] = str(refusal.retry_after)
     return page
+
+
+def _method_open(refusal: Refusal) -> str:
+    """The method that a refusal leaves open, to be chosen for the shopper; empty if it says nothing of methods."""
+    methods = refusal.details.get("methods")
+    return str(methods[0]) if isinstance(methods, list) and methods else ""
 
 
 @require_safe

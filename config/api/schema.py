@@ -57,6 +57,8 @@ def _descendants(kind: type[Refusal]) -> set[type[Refusal]]:
 def _field_of(by_code: Mapping[str, Fact]) -> AnyField:
     help_text = " ".join(f"With `{code}`: {fact.description}" for code, fact in by_code.items())
     kind = next(iter(by_code.values())).kind
+    if kind == list[str]:
+        return serializers.ListField(child=serializers.CharField(), required=False, help_text=help_text)
     if get_origin(kind) is list:
         return _serializer_of(*get_args(kind))(many=True, required=False, help_text=help_text)
     return _FIELDS[kind](required=False, help_text=help_text)

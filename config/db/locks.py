@@ -31,6 +31,17 @@ def require_transaction() -> None:
         raise LockOutsideTransaction("Row locks need transaction.atomic(); call the function in services.py.")
 
 
+def lock_name(name: str) -> None:
+    """Wait until no other transaction holds the lock `name`, and hold it until this one ends. One statement.
+
+    For what has no row to lock; what is read afterwards includes all that its previous holders have committed. Raises
+    LockOutsideTransaction.
+    """
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
 def refuse_in_transaction(what: str) -> None:
     """Raise NetworkCallInTransaction if a transaction is open. Every network call to an outside service checks this."""
     if _open_transactions():

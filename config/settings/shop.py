@@ -1,5 +1,7 @@
 """The shop: its name and its limits."""
 
+from config.settings.base import env
+
 SHOP_NAME = "Esteira"
 DEFAULT_CURRENCY = "BRL"
 CART_CACHE_SECONDS = 60 * 60
@@ -7,7 +9,19 @@ CART_LIFETIME_DAYS = 30
 CATALOGUE_CACHE_SECONDS = 60 * 60
 MAX_LINE_QUANTITY = 99
 MAX_CART_LINES = 100
-# Payments expire before their stock holds, so that no payment arrives for stock that has been released.
-PAYMENT_MINUTES = 30
-STOCK_HOLD_MINUTES = 35
+# How long an order may wait for its shopper to pay, by Pix or 3-D Secure: less for guests, for accounts that have never
+# paid for an order, and for cards. Payments expire before their stock holds, so that no payment arrives for stock that
+# has been released.
+PAYMENT_MINUTES = env.int("PAYMENT_MINUTES", default=30)
+FIRST_PAYMENT_MINUTES = env.int("FIRST_PAYMENT_MINUTES", default=15)
+STOCK_HOLD_MARGIN_MINUTES = 5
+STOCK_HOLD_MINUTES = PAYMENT_MINUTES + STOCK_HOLD_MARGIN_MINUTES
+# What orders may hold while they wait: this share of what is on hand of a product, and always so many units. That is an
+# ordinary order, so that the last piece can be bought with Pix as well.
+UNPAID_STOCK_SHARE = env.float("UNPAID_STOCK_SHARE", default=0.3)
+UNPAID_STOCK_UNITS = env.int("UNPAID_STOCK_UNITS", default=2)
+# And so many orders and units from one network (an IPv4 address, or the /64 of an IPv6 address) by those who have never
+# paid. Many phones may share one address; an account that has paid is limited to one such order at a time anyway.
+UNPAID_ORDERS_PER_NETWORK = env.int("UNPAID_ORDERS_PER_NETWORK", default=20)
+UNPAID_UNITS_PER_NETWORK = env.int("UNPAID_UNITS_PER_NETWORK", default=200)
 CHECKOUT_LOCK_SECONDS = 10

@@ -198,6 +198,16 @@ def business() -> Dashboard:
             "short",
             ("{{state}}", "max by (state) (stock_reservations)"),
             ("units", "max(stock_reserved_units)"),
+            ("units, unpaid", "max(stock_unpaid_units)"),
+        ),
+        graph(
+            "Orders refused Pix, ten minutes",
+            "short",
+            (
+                "refused",
+                'sum(increase(checkout_duration_seconds_count{stage="total", outcome="too_much_unpaid"}[10m]))',
+            ),
+            limit=10,
         ),
         number("Money out of balance", "short", "max(money_out_of_balance)", limit=0.01),
         number("Oversold stock rows", "short", "max(stock_oversold_rows)", limit=1),

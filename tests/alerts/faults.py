@@ -100,6 +100,13 @@ def provider_that_failed(stage: Stage) -> Iterator[None]:
     yield
 
 
+@fault("UnpaidHoldsAtBound", "one address asks for forty Pix codes and pays none")
+def unpaid_codes(stage: Stage) -> Iterator[None]:
+    answers = [buy(stage.shop.url, stage.product.sku, "pix")[-1].status for _ in range(40)]
+    assert answers == [202] * 20 + [503] * 20
+    yield
+
+
 @fault("CheckoutLockErrors", "Redis is away", under_load=True)
 def no_redis(stage: Stage) -> Iterator[None]:
     stage.shop.redis.set("refused")

@@ -125,8 +125,8 @@ class TestActionRequired:
         assert action["qr_code"].startswith("000201")
 
     def test_a_new_attempt_replaces_the_waiting_one(self, sandbox) -> None:
-        product = ProductFactory(stock=3)
-        cart = ready_cart([product], quantity=3)
+        product = ProductFactory(stock=2)
+        cart = ready_cart([product], quantity=2)
         waiting = order_of(cart, AUTHENTICATE)
         paid = order_of(cart)
         waiting.refresh_from_db()
