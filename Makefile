@@ -16,7 +16,7 @@ TYPED := config cart checkout inventory payments shipping
 # Tests that only read the code: no Django, no server.
 ARCHITECTURE := $(patsubst %,tests/architecture/test_%.py,contracts docs_paths faces locks_and_network names pickles sizes)
 
-.PHONY: help demo servers monitor test faults bench alerts cluster check format dashboards lock messages clean
+.PHONY: help demo servers monitor test faults bench alerts image soak cluster check format dashboards lock messages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,13 @@ alerts: export ALERTS_PAGE = docs/monitoring.md
 alerts: $(INSTALLED) $(CATALOGUES) ## Trigger and clear every alert in a running shop (12 min); ends with a table
 	@$(BIN)/python -m tests.support.prometheus
 	@exec $(BIN)/python -m config.devstack test-stack $(BIN)/pytest -n auto --dist worksteal tests/alerts $(ARGS)
+
+image: $(INSTALLED) $(CATALOGUES) ## Build the image with Docker or buildah, run it, and buy in it (5 min)
+	@$(BIN)/python -m tests.image.engine
+	@exec $(BIN)/python -m config.devstack test-stack $(BIN)/pytest tests/image/check_image.py $(ARGS)
+
+soak: $(INSTALLED) $(CATALOGUES) ## Load a demo of its own and see what still grows at the end; override MINUTES=30
+	@exec $(BIN)/python -m tests.soak
 
 # The table is written into the page; OPEN=1 runs no drill and leaves the cluster open at PORT.
 cluster: export CLUSTER_PAGE = docs/cluster.md
