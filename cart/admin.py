@@ -130,7 +130,7 @@ class CartAdmin(PageAdmin[Cart]):
         free = catalogue.available_now([line["product"].pk for line in lines])
         for line in lines:
             line["free"] = free.get(line["product"].pk, 0)
-        subtotal = money.total(line["total"] for line in lines)
+        subtotal = money.total(line["total"] for line in lines if line["product"].currency == cart.currency)
         return {
             "title": _("Cart %(token)s…") % {"token": cart.token[:TOKEN_SHOWN]},
             "lines": lines,

@@ -41,6 +41,17 @@ class TooManyLines(Refusal):
     status = 422
 
 
+class CurrencyMismatch(Refusal):
+    """A product is sold in another currency than the cart's. Nothing was charged, and the cart is unchanged."""
+
+    code = "invalid"
+    status = 422
+    message = _(
+        "Something in this cart is sold in another currency now. Nothing was charged. Check the marked items, and "
+        "order them separately."
+    )
+
+
 class AddressRequired(Refusal):
     code = "address_required"
     status = 409

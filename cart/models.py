@@ -56,15 +56,16 @@ class CartQuerySet(models.QuerySet["Cart"]):
         return self.live().filter(has_lines, updated_at__lt=before)
 
     def with_value(self) -> Self:
-        """Annotates `units` and `subtotal` at current prices; `subtotal` is None for an empty cart."""
+        """Annotates `units`, and `subtotal` at current prices: None without lines in the cart's currency."""
         lines = CartLine.objects.filter(cart=models.OuterRef("pk")).order_by().values("cart")
         price = models.Sum(
             models.F("quantity") * models.F("product__price"),
             output_field=models.DecimalField(max_digits=12, decimal_places=2),
         )
         units = models.Subquery(lines.annotate(units=models.Sum("quantity")).values("units"))
+        of_currency = lines.filter(product__currency=models.OuterRef("currency"))
         return self.annotate(
-            units=Coalesce(units, 0), subtotal=models.Subquery(lines.annotate(price=price).values("price"))
+            units=Coalesce(units, 0), subtotal=models.Subquery(of_currency.annotate(price=price).values("price"))
         )
 
     def with_step(self) -> Self:

@@ -23,7 +23,7 @@ from shipping.addresses import Address
 
 @dataclass(frozen=True)
 class SnapshotLine:
-    """`problem` is empty, or why the line cannot be ordered as is: `gone`, `sold_out` or `short`."""
+    """`problem` is empty, or why the line cannot be ordered as is: `gone`, `currency`, `sold_out` or `short`."""
 
     product: ProductFacts
     quantity: int
@@ -74,7 +74,8 @@ class CartSnapshot:
 
     @property
     def subtotal(self) -> Decimal:
-        return money.total(line.line_total for line in self.lines)
+        """Without lines that are sold in another currency: they cannot be ordered with this cart."""
+        return money.total(line.line_total for line in self.lines if line.product.currency == self.currency)
 
     @property
     def shipping_total(self) -> Decimal:
@@ -179,7 +180,8 @@ def _compose(copy: cache.Copy) -> CartSnapshot:
         status=copy["status"],
         user_id=copy["user_id"],
         lines=tuple(
-            _line(products[product_id], quantity, free.get(product_id)) for product_id, quantity in copy["lines"]
+            _line(products[product_id], quantity, free.get(product_id), copy["currency"])
+            for product_id, quantity in copy["lines"]
         ),
         email=copy["email"],
         phone=copy["phone"],
@@ -190,7 +192,7 @@ def _compose(copy: cache.Copy) -> CartSnapshot:
     )
 
 
-def _line(product: ProductFacts, quantity: int, free: int | None) -> SnapshotLine:
+def _line(product: ProductFacts, quantity: int, free: int | None, currency: str) -> SnapshotLine:
     """`free` is None if the units are already reserved for this cart, so the line cannot have a problem."""
     return SnapshotLine(
         product=product,
@@ -198,13 +200,15 @@ def _line(product: ProductFacts, quantity: int, free: int | None) -> SnapshotLin
         unit_price=product.price,
         line_total=money.line_total(product.price, quantity),
         available_quantity=quantity if free is None else free,
-        problem="" if free is None else _problem(product, quantity, free),
+        problem="" if free is None else _problem(product, quantity, free, currency),
     )
 
 
-def _problem(product: ProductFacts, quantity: int, free: int) -> str:
+def _problem(product: ProductFacts, quantity: int, free: int, currency: str) -> str:
     if not product.active:
         return "gone"
+    if product.currency != currency:
+        return "currency"
     if free <= 0:
         return "sold_out"
     return "short" if free < quantity else ""

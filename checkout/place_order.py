@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from cart import services as carts
-from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
+from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress, CurrencyMismatch
 from cart.models import Cart, CartLine, CartStatus
 from checkout import links, metrics, unpaid
 from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken, TooMuchUnpaid
 from checkout.models import IdempotencyKey, Order, OrderLine, OrderStatus, new_number
 from checkout.settle import cancel_pending_payment, settle
 from config import money
+from config.db.constraints import broken_constraint
 from config.db.locks import redis_lock
 from config.telemetry import logs
 from inventory import reservations
@@ -33,6 +35,8 @@ from shipping import services as shipping
 from shipping.models import Quote
 
 logger = logging.getLogger(__name__)
+
+LINE_CURRENCY = {"order_line_in_currency_of_order", "order_line_in_currency_of_product"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,7 @@ def place_order(command: PlaceOrder) -> Order:
     Returns the order, fully loaded: `paid`, or `awaiting_payment` if the shopper has to act or the outcome is still
     unknown.
 
-    Raises CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, AddressRequired, ShippingRequired,
+    Raises CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, CurrencyMismatch, AddressRequired, ShippingRequired,
     ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined, PaymentUnavailable or
     TooMuchUnpaid; this call has then charged nothing and the cart is unchanged. Raises RequestOvertaken if a repeat of
     this request has taken over its idempotency key.
@@ -171,7 +175,7 @@ def _price_cart(cart: Cart, expected_total: Decimal) -> _PricedCart:
 
 
 def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: PaymentAttempt, network: str) -> Order:
-    """Insert the order and its lines: two statements."""
+    """Insert the order and its lines: two statements. The database refuses a line of another currency."""
     order = Order.objects.create(
         number=attempt.payment.reference,
         cart=cart,
@@ -188,12 +192,20 @@ def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: 
         network=network,
         **cart.address_columns(),
     )
-    order.sold = OrderLine.objects.bulk_create(_order_line(order, line) for line in priced.lines)
+    try:
+        order.sold = OrderLine.objects.bulk_create(_order_line(order, line) for line in priced.lines)
+    except IntegrityError as error:
+        if broken_constraint(error) in LINE_CURRENCY:  # staff have changed it since the lines were read
+            raise CurrencyMismatch from error
+        raise
     return order
 
 
 def _sellable_lines(cart: Cart) -> list[CartLine]:
-    """Return the lines with their current products. Raises CartEmpty, or InsufficientStock for inactive products."""
+    """Return the lines with their current products, all sold in the cart's currency.
+
+    Raises CartEmpty, InsufficientStock for inactive products, or CurrencyMismatch.
+    """
     lines = list(cart.lines.select_related("product"))
     if not lines:
         raise CartEmpty
@@ -201,6 +213,14 @@ def _sellable_lines(cart: Cart) -> list[CartLine]:
     if inactive:
         raise InsufficientStock(
             [{"sku": line.product.sku, "requested": line.quantity, "available": 0} for line in inactive]
+        )
+    if others := [line.product.name for line in lines if line.product.currency != cart.currency]:
+        raise CurrencyMismatch(
+            _(
+                "Not sold in %(currency)s, the currency of this cart: %(names)s. Nothing was charged. Remove this from "
+                "the cart and order it separately."
+            )
+            % {"currency": cart.currency, "names": ", ".join(others)}
         )
     return lines
 
@@ -223,6 +243,7 @@ def _order_line(order: Order, line: CartLine) -> OrderLine:
         sku=line.product.sku,
         name=line.product.name,
         quantity=line.quantity,
+        currency=line.product.currency,
         unit_price=line.product.price,
         line_total=money.line_total(line.product.price, line.quantity),
     )

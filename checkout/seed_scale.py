@@ -118,8 +118,8 @@ _STEPS: list[tuple[str, str, str]] = [
         "lines of orders",
         "orders",
         """
-        INSERT INTO checkout_orderline (order_id, product_id, sku, name, quantity, unit_price, line_total)
-        SELECT placed.id, product.id, product.sku, product.name, 1, 20, 20
+        INSERT INTO checkout_orderline (order_id, product_id, sku, name, quantity, currency, unit_price, line_total)
+        SELECT placed.id, product.id, product.sku, product.name, 1, product.currency, 20, 20
         FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
         CROSS JOIN generate_series(0, %(lines_per_order)s::integer - 1) AS place
         JOIN checkout_order AS placed ON placed.number = 'E' || lpad(n::text, 9, '0')

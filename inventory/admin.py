@@ -63,7 +63,7 @@ class FreeFilter(ChoiceFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(Audited[Product]):
+class ProductAdmin(RefusalsAsMessages[Product]):
     list_display = (
         "picture",
         "name_and_sku",

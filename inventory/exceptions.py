@@ -69,6 +69,16 @@ class RestockRefused(Refusal):
     message = _("You cannot restock more than was taken out of stock.")
 
 
+class CurrencyFixed(Refusal):
+    """The product was sold, so its currency stays: orders, refunds and reports refer to it."""
+
+    status = 409
+    message = _(
+        "This product has already been sold, so its currency stays. To sell it in another one, create a new product "
+        "and take this one off sale."
+    )
+
+
 class StockRefused(Refusal):
     """Unknown product or warehouse, or an invalid quantity: negative, or below what is reserved."""
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
 from checkout.models.outbox import MessageKind, OutboxMessage
+from config.db.constraints import SameAsRelated
 from config.db.locks import require_transaction
 from config.db.statuses import BUSY, GOOD, QUIET, StatusChoices
 from inventory.models import Product
@@ -274,6 +275,8 @@ class Order(DeliveryFields):
             models.UniqueConstraint(
                 fields=["cart"], condition=models.Q(status__in=LIVE), name="order_one_live_order_per_cart"
             ),
+            # What its lines refer to, so that they have its currency.
+            models.UniqueConstraint("id", "currency", name="order_with_currency"),
         ]
         indexes = [
             models.Index(fields=["-placed_at"], name="order_by_placed"),
@@ -339,6 +342,8 @@ class OrderLine(models.Model):
     sku = models.CharField(_("SKU"), max_length=64)
     name = models.CharField(_("name"), max_length=200)
     quantity = models.PositiveSmallIntegerField(_("quantity"))
+    # The order's, and the product's when it was sold. NULL only in lines written by releases that did not know it.
+    currency = models.CharField(_("currency"), max_length=3, null=True, editable=False)  # noqa: DJ001
     unit_price = models.DecimalField(_("unit price"), max_digits=10, decimal_places=2)
     line_total = models.DecimalField(_("line total"), max_digits=12, decimal_places=2)
 
@@ -349,6 +354,8 @@ class OrderLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "product"], name="order_line_once_per_product"),
             models.CheckConstraint(condition=models.Q(quantity__gte=1), name="order_line_quantity_is_positive"),
+            SameAsRelated(relation="order", fields=["currency"], name="order_line_in_currency_of_order"),
+            SameAsRelated(relation="product", fields=["currency"], name="order_line_in_currency_of_product"),
         ]
         indexes = [models.Index(Upper("sku"), name="order_line_by_sku")]
 

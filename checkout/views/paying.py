@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress
+from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress, CurrencyMismatch
 from cart.models import CartStatus
 from cart.session import current_cart, guest_token, user_id_of
 from cart.snapshot import CartSnapshot
@@ -86,8 +86,8 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
     """Show the part where the shopper can fix a refusal, with everything they typed. Nothing was charged."""
     vars(request).pop("_cart", None)
     cart = current_cart(request)
-    if cart is None or isinstance(refusal, CartEmpty | InsufficientStock):
-        messages.warning(request, cart_changed_message())
+    if cart is None or isinstance(refusal, CartEmpty | InsufficientStock | CurrencyMismatch):
+        messages.warning(request, str(refusal) if isinstance(refusal, CurrencyMismatch) else cart_changed_message())
         return redirect("cart:cart")
     if isinstance(refusal, ShippingQuoteExpired | ShippingRequired):
         messages.warning(request, str(refusal))

@@ -6,13 +6,15 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import FileExtensionValidator, MinValueValidator
-from django.db import connection, models
+from django.db import IntegrityError, connection, models
 from django.db.models import F, Q, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
+from psycopg.errors import ForeignKeyViolation
 
 from config.db.locks import require_transaction
 from inventory import pictures
+from inventory.exceptions import CurrencyFixed
 from inventory.models.stock import Stock
 from inventory.search_text import query_words, searchable
 
@@ -136,6 +138,8 @@ class Product(models.Model):
                 condition=Q(weight_grams__gt=0, length_cm__gt=0, width_cm__gt=0, height_cm__gt=0),
                 name="product_has_a_size",
             ),
+            # What was sold refers to both, and so keeps the currency.
+            models.UniqueConstraint("id", "currency", name="product_with_currency"),
         ]
         indexes = [
             GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="product_search"),
@@ -148,12 +152,20 @@ class Product(models.Model):
         return self.name
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Keeps `search_text` up to date. Bulk writers must call `refresh_search_text` themselves."""
+        """Keeps `search_text` up to date. Bulk writers must call `refresh_search_text` themselves.
+
+        Raises CurrencyFixed if the currency changes of a product that was sold.
+        """
         self.refresh_search_text()
         fields = kwargs.get("update_fields")
         if isinstance(fields, Iterable):
             kwargs["update_fields"] = {*fields, "search_text"}
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
+        try:
+            super().save(*args, **kwargs)  # type: ignore[arg-type]
+        except IntegrityError as error:
+            if isinstance(error.__cause__, ForeignKeyViolation):  # those of this table are checked at the commit
+                raise CurrencyFixed from error
+            raise
 
     def refresh_search_text(self) -> None:
         self.search_text = searchable(self.sku, self.name, self.category.name if self.category else "")
