@@ -13,6 +13,7 @@ from rest_framework.response import Response
 import cart.converters  # noqa: F401  registers itself
 from cart import services, snapshot
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress, LineNotFound
+from cart.merging import StayingLine, StaysBecause
 from cart.models import CartStatus
 from cart.snapshot import CartSnapshot
 from config.api.fields import (
@@ -93,7 +94,10 @@ class CartLineSerializer(serializers.Serializer[snapshot.SnapshotLine]):
     quantity = serializers.IntegerField()
     unit_price = Money()
     line_total = Money()
-    available = serializers.BooleanField(help_text="Whether the line can be ordered as is; may be a few seconds stale.")
+    available = serializers.BooleanField(
+        help_text="Whether the line can be ordered as is; may be a few seconds stale. False, and left out of the "
+        "cart's amounts, if the product is sold in another currency than the cart's now."
+    )
 
 
 class CartSerializer(serializers.Serializer[CartSnapshot]):
@@ -118,6 +122,23 @@ class ShippingOptionSerializer(ChosenShippingSerializer):
 
 class ShippingOptionsSerializer(serializers.Serializer[Any]):
     options = ShippingOptionSerializer(many=True, help_text="Cheapest first; empty if no option serves the address.")
+
+
+class StayingLineSerializer(serializers.Serializer[StayingLine]):
+    sku = serializers.CharField()
+    quantity = serializers.IntegerField()
+    reason = serializers.ChoiceField(
+        [*StaysBecause],
+        help_text="`currency`: sold in another currency than the user's cart. `limit`: the user's cart is full.",
+    )
+
+
+class ClaimedCartSerializer(CartSerializer):
+    left_behind = StayingLineSerializer(
+        many=True,
+        required=False,
+        help_text="Lines that stay in the guest cart, which then stays open under its own id. Absent if all moved.",
+    )
 
 
 def _answer(cart: CartSnapshot, status_code: int = status.HTTP_200_OK) -> Response:
@@ -161,16 +182,23 @@ class CartClaim(PrivateView):
     @extend_schema(
         operation_id="carts_claim_create",
         summary="Claim a guest cart",
-        description="Merges the guest cart into the signed-in user's cart and returns the latter.",
+        description=(
+            "Merges the guest cart into the signed-in user's cart and returns the latter. Lines that do not fit stay "
+            "in the guest cart and are named in `left_behind`; claim it again once the user's cart is ordered."
+        ),
         request=NothingSerializer,
-        responses={200: CartSerializer, **refusals(*UNCHANGEABLE, NotAuthenticated, Refusal)},
+        responses={200: ClaimedCartSerializer, **refusals(*UNCHANGEABLE, NotAuthenticated, Refusal)},
         tags=["carts"],
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
         read_body(NothingSerializer, request)
         user_id = user_id_of(request)
         assert user_id is not None  # noqa: S101 - narrows the type, IsAuthenticated decides
-        return _answer(services.claim_cart(id, user_id))
+        cart, staying = services.claim_cart(id, user_id)
+        answer = _answer(cart)
+        if staying:
+            answer.data["left_behind"] = [document(StayingLineSerializer, line) for line in staying]
+        return answer
 
 
 class CartLines(PrivateView):

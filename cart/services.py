@@ -11,8 +11,16 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from cart import snapshot
-from cart.exceptions import AddressRequired, CartEmpty, InvalidQuantity, LineNotFound, TooManyLines
+from cart import merging, snapshot
+from cart.exceptions import (
+    AddressRequired,
+    CartEmpty,
+    CurrencyMismatch,
+    InvalidQuantity,
+    LineNotFound,
+    TooManyLines,
+)
+from cart.merging import StayingLine
 from cart.metrics import CartStep, count_cart_step_on_commit
 from cart.models import Cart, CartLine, CartStatus, next_expiry
 from cart.quoting import Freight, with_freight
@@ -181,10 +189,11 @@ def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | N
 
 
 @with_freight
-def merge_carts(freight: Freight, guest_token: str, user_id: int) -> None:
+def merge_carts(freight: Freight, guest_token: str, user_id: int) -> list[StayingLine]:
     """Merge a guest cart into the user's: quantities of the same product add up, capped at MAX_LINE_QUANTITY.
 
-    Does nothing unless both carts exist and are open. Locks both rows in id order, as everywhere.
+    Lines in another currency, and those above MAX_CART_LINES, are returned and stay in the guest cart, which stays open
+    with them. Does nothing unless both carts exist and are open. Locks both rows in id order, as everywhere.
     """
     with transaction.atomic():
         mine = _live_cart_of(user_id)
@@ -195,43 +204,50 @@ def merge_carts(freight: Freight, guest_token: str, user_id: int) -> None:
             .order_by("pk")
         )
         if len(carts) != 2:
-            return
+            return []
         guest, mine = sorted(carts, key=lambda cart: cart.pk == mine.pk)
-        _absorb(mine, guest, freight)
+        staying = _absorb(mine, guest, freight)
     snapshot.forget(guest)
     snapshot.forget(mine)
+    return staying
 
 
-def claim_cart(guest_token: str, user_id: int) -> CartSnapshot:
-    """Merge a guest cart into the user's after an API client has signed in; returns the user's cart.
+def claim_cart(guest_token: str, user_id: int) -> tuple[CartSnapshot, list[StayingLine]]:
+    """Merge a guest cart into the user's after an API client has signed in; returns the user's cart, and what stays in
+    the guest's.
 
     Idempotent. Raises CartNotFound if it is not a guest cart, and CheckoutInProgress or CartClosed, merging nothing, if
     either cart is being paid for or was ordered.
     """
     guest = Cart.objects.fetch(guest_token, None)
+    staying = []
     if guest.status != CartStatus.MERGED:
         guest.require_open()
         _live_cart_of(user_id).require_open()
-        merge_carts(guest_token, user_id)
-    return create_cart(user_id)
+        staying = merge_carts(guest_token, user_id)
+    return create_cart(user_id), staying
 
 
-def _absorb(mine: Cart, guest: Cart, freight: Freight) -> None:
+def _absorb(mine: Cart, guest: Cart, freight: Freight) -> list[StayingLine]:
     lines = _lines_of(mine)
-    for guest_line in guest.lines.all():
-        line = lines.get(guest_line.product_id)
-        if line is None:
-            line = CartLine(cart=mine, product_id=guest_line.product_id, quantity=0, position=len(lines))
-            lines[guest_line.product_id] = line
-        line.quantity = min(line.quantity + guest_line.quantity, settings.MAX_LINE_QUANTITY)
+    guest_lines = list(guest.lines.select_related("product"))
+    mine.currency = merging.merged_currency(mine, [*lines.values()], guest, guest_lines)
+    staying = merging.take_what_fits(mine, lines, guest_lines)
+    if staying and len(staying) == len(guest_lines):
+        return staying
     CartLine.objects.bulk_create(
         lines.values(), update_conflicts=True, unique_fields=["cart", "product"], update_fields=["quantity"]
     )
     if guest.address and not mine.address:
         mine.email, mine.phone, mine.address = guest.email, guest.phone, guest.address
-    guest.status = CartStatus.MERGED
+    if staying:
+        guest.lines.exclude(product__sku__in=[line.sku for line in staying]).delete()
+        guest.quote = None  # of another parcel
+    else:
+        guest.status = CartStatus.MERGED
     _save(guest)
     _reprice(mine, lines, freight)
+    return staying
 
 
 # --- For the checkout, which calls these in its own transaction on a cart it has locked -------------------------------
@@ -291,7 +307,7 @@ def _adopt_currency(cart: Cart, product: ProductFacts, *, alone: bool) -> None:
     if alone:
         cart.currency = product.currency
     if product.currency != cart.currency:
-        raise Refusal(
+        raise CurrencyMismatch(
             _("%(name)s is sold in %(theirs)s and this cart is in %(ours)s. Order it separately.")
             % {"name": product.name, "theirs": product.currency, "ours": cart.currency}
         )

@@ -51,6 +51,17 @@ class TestClaim:
         assert second.json() == first.json()
         assert second.json()["lines"][0]["quantity"] == 1
 
+    def test_what_does_not_fit_is_named_and_stays(self, app: App, users_app: App, user: User) -> None:
+        mine = filled_cart(1, user_id=user.pk)
+        dollars = ProductFactory(stock=5, currency="USD")
+        guests = filled_cart([dollars], quantity=2)
+        for _ in range(2):
+            answer = users_app.post(f"carts/{guests.id}/claim/")
+            assert answer.status_code == 200
+            stays = [{"sku": dollars.sku, "quantity": 2, "reason": "currency"}]
+            assert answer.json() == {**users_app.get(f"carts/{mine.id}/").json(), "left_behind": stays}
+        assert [line["sku"] for line in app.get(f"carts/{guests.id}/").json()["lines"]] == [dollars.sku]
+
     def test_a_guest_cannot_claim(self, app: App) -> None:
         assert_problem(app.post(f"carts/{filled_cart(1).id}/claim/"), 401, "not_authenticated")
 

@@ -223,3 +223,39 @@ def test_fifty_lines_take_no_more_statements_than_two(visitor: Visitor) -> None:
     (cold_2, warm_2), (cold_50, warm_50) = counts
     assert cold_2 == cold_50 <= 8
     assert max(warm_2, warm_50) < cold_2
+
+
+def sign_in(visitor: Visitor, email: str) -> Page:
+    page = visitor.open("/account/sign-in/?next=/cart/")
+    return page.send("/account/sign-in/", email=email, password=PASSWORD)
+
+
+class TestSigningInWithAFullCart:
+    @pytest.mark.parametrize(
+        ("language", "sentence"),
+        [
+            ("en", "Not in the currency of your cart: Poncho."),
+            ("pt-br", "Em outra moeda que a do seu carrinho: Poncho."),
+        ],
+    )
+    def test_what_is_sold_in_another_currency_stays_and_is_named(self, language: str, sentence: str) -> None:
+        person = UserFactory()
+        filled_cart([ProductFactory(stock=5)], user_id=person.pk)
+        poncho = ProductFactory(stock=5, name="Poncho", currency="USD")
+        visitor = Visitor(language)
+        visitor.open(f"/products/{poncho.slug}/").send("/cart/add/", quantity="1")
+        page = sign_in(visitor, person.email)
+        assert sentence in page.html
+        assert f'id="line-{poncho.pk}"' not in page.html
+        page.send("/account/sign-out/")
+        assert f'id="line-{poncho.pk}"' in visitor.open("/cart/").html
+
+    def test_what_is_above_the_limit_stays_and_is_named(self, settings) -> None:
+        settings.MAX_CART_LINES = 1
+        person = UserFactory()
+        filled_cart(1, user_id=person.pk)
+        rug = ProductFactory(stock=5, name="Tapete")
+        visitor = Visitor()
+        visitor.open(f"/products/{rug.slug}/").send("/cart/add/", quantity="1")
+        page = sign_in(visitor, person.email)
+        assert "up to 1 different products, and these no longer fit: Tapete." in page.html

@@ -20,6 +20,7 @@ from cart.exceptions import (
 from cart.models import Cart, CartLine, CartStatus
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock, ProductNotFound
+from inventory.models import Product
 from shipping.exceptions import ShippingUnavailable
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import ADDRESS, filled_cart, flat_shipping, ready_cart
@@ -218,6 +219,45 @@ class TestMerge:
         services.merge_carts(guest.id, user.pk)
         merged = snapshot.load_live(user.pk)
         assert merged and [line.quantity for line in merged.lines] == [2]
+
+    def test_lines_of_another_currency_stay_with_the_guest(self) -> None:
+        user = UserFactory()
+        reais, dollars = ProductFactory(stock=5), ProductFactory(stock=5)
+        mine, guest = filled_cart(1, user_id=user.pk), filled_cart([reais, dollars])
+        Product.objects.filter(pk=dollars.pk).update(currency="USD")
+        (staying,) = services.merge_carts(guest.id, user.pk)
+        assert (staying.sku, staying.quantity, staying.reason) == (dollars.sku, 1, "currency")
+        assert [line.sku for line in snapshot.load(mine.id, user.pk).lines] == [mine.lines[0].sku, reais.sku]
+        left = Cart.objects.get(token=guest.id)
+        assert (left.status, [line.product for line in left.lines.all()]) == (CartStatus.OPEN, [dollars])
+
+    def test_an_empty_cart_takes_the_guests_currency(self) -> None:
+        user = UserFactory()
+        services.create_cart(user.pk)
+        assert not services.merge_carts(filled_cart([ProductFactory(stock=5, currency="USD")]).id, user.pk)
+        merged = snapshot.load_live(user.pk)
+        assert merged and (merged.currency, len(merged.lines)) == ("USD", 1)
+
+    def test_the_limit_of_lines_holds(self, settings) -> None:
+        settings.MAX_CART_LINES = 3
+        user, shared = UserFactory(), ProductFactory(stock=9)
+        mine = filled_cart([ProductFactory(stock=5), shared], user_id=user.pk)
+        guest = filled_cart([shared, ProductFactory(stock=5), ProductFactory(stock=5, name="Quarto")])
+        (staying,) = services.merge_carts(guest.id, user.pk)
+        assert (staying.name, staying.reason) == ("Quarto", "limit")
+        merged = snapshot.load(mine.id, user.pk)
+        assert [line.quantity for line in merged.lines] == [1, 2, 1]
+        assert [line.name for line in snapshot.load(guest.id, None).lines] == ["Quarto"]
+
+    def test_what_stayed_follows_once_the_users_cart_is_ordered(self) -> None:
+        user = UserFactory()
+        filled_cart(1, user_id=user.pk)
+        guest = filled_cart([ProductFactory(stock=5, currency="USD")])
+        assert services.merge_carts(guest.id, user.pk)
+        assert services.merge_carts(guest.id, user.pk)
+        Cart.objects.filter(user=user).update(status=CartStatus.ORDERED)
+        assert not services.merge_carts(guest.id, user.pk)
+        assert Cart.objects.get(token=guest.id).status == CartStatus.MERGED
 
     def test_a_cart_being_paid_is_not_merged(self) -> None:
         user = UserFactory()
