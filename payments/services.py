@@ -21,6 +21,7 @@ from payments.gateways.base import PIX, Outcome
 from payments.models import (
     AttemptSearch,
     AttemptStatus,
+    Dispute,
     Payment,
     PaymentAttempt,
     PaymentMethod,
@@ -125,7 +126,7 @@ def status_after(latest: PaymentAttempt) -> PaymentStatus:
     refunded = payment.refunds.all().paid().total()
     if refunded >= captured:
         return PaymentStatus.REFUNDED
-    if any(dispute.is_open or dispute.withdrawn > ZERO for dispute in payment.disputes.all()):
+    if any(dispute.is_open or dispute.withdrawn > ZERO for dispute in Dispute.objects.of(payment)):
         return PaymentStatus.DISPUTED
     return PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.PAID
 
