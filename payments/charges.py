@@ -1,17 +1,19 @@
 """What becomes of a captured charge at the provider, whoever began it: refunds, disputes, taken into our books."""
 
 import logging
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from config.db.locks import refuse_in_transaction, require_transaction
+from config.money import total
 from payments import disputes, refunds
 from payments.exceptions import PaymentUnavailable
 from payments.gateways import gateway
 from payments.gateways.base import ProviderCharge, ProviderDispute, ProviderRefund
-from payments.models import Payment, PaymentAttempt, Refund, RefundStatus
+from payments.models import ChargeMismatch, Payment, PaymentAttempt, Refund, RefundStatus
 from payments.services import refresh_status
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,19 @@ def record(attempt_id: UUID, charge: ProviderCharge) -> Payment:
         refunds.apply(_refund_row(attempt, refund), refund.outcome)
     for dispute in charge.disputes:
         disputes.record(attempt, dispute)
+    ChargeMismatch.objects.note(attempt, _ours(attempt), _theirs(charge))
     return refresh_status(attempt)
+
+
+def _ours(attempt: PaymentAttempt) -> tuple[Decimal, Decimal, Decimal]:
+    """Captured, refunded at the provider, disputed; refunds that are under way count."""
+    refunded = attempt.refunds.all().at_provider().total()
+    return attempt.captured, refunded, attempt.disputes.all().withdrawn()
+
+
+def _theirs(charge: ProviderCharge) -> tuple[Decimal, Decimal, Decimal]:
+    refunded = total(refund.amount for refund in charge.refunds if refund.outcome.kind != "failed")
+    return charge.captured, refunded, total(dispute.withdrawn for dispute in charge.disputes)
 
 
 @transaction.atomic

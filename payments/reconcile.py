@@ -18,7 +18,7 @@ from config.db.locks import refuse_in_transaction
 from config.money import ZERO
 from payments.gateways import gateway
 from payments.gateways.base import Outcome
-from payments.models import AttemptStatus, PaymentAttempt, ReconcileCursor, StrayCharge
+from payments.models import AttemptStatus, Dispute, PaymentAttempt, ReconcileCursor, Refund, StrayCharge
 from payments.slices import slices
 
 logger = logging.getLogger(__name__)
@@ -37,10 +37,12 @@ class SliceNotSettled(Exception):
 @dataclass(frozen=True)
 class UnrecordedMoney:
     """`unsettled`: our attempts that captured money and are not approved here. `unmatched`: charges that name an
-    attempt of ours which we do not have."""
+    attempt of ours which we do not have. `differing`: approved attempts of which the provider has captured, refunded or
+    disputed something else."""
 
     unsettled: list[tuple[PaymentAttempt, Outcome]]
     unmatched: list[Outcome]
+    differing: list[PaymentAttempt]
 
 
 def follow(stream: str, read: Callable[[datetime, datetime, int], None], *, until: datetime) -> None:
@@ -80,16 +82,24 @@ def unrecorded_money(first: datetime, last: datetime) -> UnrecordedMoney:
     transaction. Raises PaymentUnavailable.
     """
     refuse_in_transaction("The payment provider")
-    charges = [(key, outcome) for key, outcome in gateway().captured_between(first, last) if key]
-    keys = _uuids(key for key, _outcome in charges)
+    charges = [charge for charge in gateway().captured_between(first, last) if charge.attempt_key]
+    keys = _uuids(charge.attempt_key for charge in charges)
     known = {str(attempt.pk): attempt for attempt in PaymentAttempt.objects.with_payment().filter(pk__in=keys)}
-    unrecorded = UnrecordedMoney([], [])
-    for key, outcome in charges:
-        attempt = known.get(key)
+    refunded = Refund.objects.at_provider().filter(attempt__in=known.values()).totals_by_attempt()
+    disputed = set(Dispute.objects.filter(attempt__in=known.values()).values_list("attempt", flat=True))
+    unrecorded = UnrecordedMoney([], [], [])
+    for charge in charges:
+        attempt = known.get(charge.attempt_key)
         if attempt is None:
-            unrecorded.unmatched.append(outcome)
+            unrecorded.unmatched.append(charge.outcome)
         elif attempt.status != AttemptStatus.APPROVED:
-            unrecorded.unsettled.append((attempt, outcome))
+            unrecorded.unsettled.append((attempt, charge.outcome))
+        elif (
+            attempt.captured != charge.outcome.captured
+            or refunded.get(attempt.pk, ZERO) != charge.refunded
+            or (charge.is_disputed and attempt.pk not in disputed)
+        ):
+            unrecorded.differing.append(attempt)
     return unrecorded
 
 

@@ -1,11 +1,12 @@
 """The webhook inbox: events are verified and stored on receipt, and settled later."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import F
 from django.utils import timezone
 
+from config.db.locks import refuse_in_transaction
 from payments import metrics
 from payments.exceptions import MalformedEvent
 from payments.gateways import gateway
@@ -38,6 +39,29 @@ def store_webhook(provider: str, raw: bytes, signature: str) -> WebhookEvent:
         },
     )
     return event
+
+
+def store_missed(first: datetime, last: datetime) -> int:
+    """Store the events of [first, last) about our charges whose webhooks never came; returns how many.
+
+    Those of other applications on the account are left out. Not inside a transaction. Raises PaymentUnavailable.
+    """
+    refuse_in_transaction("The payment provider")
+    events = list(gateway().events_between(first, last))
+    ours = PaymentAttempt.objects.known_references([event.provider_reference for event in events])
+    missed = WebhookEvent.objects.unstored([
+        WebhookEvent(
+            provider=gateway().name,
+            event_id=event.event_id,
+            type=event.type[:100],
+            payload=event.payload,
+            provider_reference=event.provider_reference,
+        )
+        for event in events
+        if event.provider_reference in ours
+    ])  # fmt: skip
+    WebhookEvent.objects.bulk_create(missed, ignore_conflicts=True)
+    return len(missed)
 
 
 def read_event(event: WebhookEvent) -> ProviderEvent:

@@ -112,6 +112,16 @@ class ProviderCharge:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CapturedCharge:
+    """A charge in the provider's list. `attempt_key` is "" if it is not ours; `refunded` counts pending refunds."""
+
+    attempt_key: str
+    outcome: Outcome
+    refunded: Decimal
+    is_disputed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AuthorizeRequest:
     """One charge. `method_token` is a provider token or `pix`; `expires_at` limits the wait for the shopper (Pix);
     `return_url` is where a redirect returns to."""
@@ -214,9 +224,11 @@ class Gateway(Protocol):
         """The outcome of a lost attempt if its charge was created in [first, last). Reads all that was created then.
         Raises PaymentUnavailable."""
 
-    def captured_between(self, first: datetime, last: datetime) -> Iterator[tuple[str, Outcome]]:
-        """Every charge created in [first, last) that captured money: the attempt's key ("" if the charge is not ours)
-        and its outcome. Raises PaymentUnavailable during iteration."""
+    def captured_between(self, first: datetime, last: datetime) -> Iterator[CapturedCharge]:
+        """Every charge created in [first, last) that captured money. Raises PaymentUnavailable during iteration."""
+
+    def events_between(self, first: datetime, last: datetime) -> Iterator[ProviderEvent]:
+        """Every event of [first, last) about what became of a charge. Raises PaymentUnavailable during iteration."""
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
         """Verify and parse a webhook. Raises InvalidSignature, and MalformedEvent for what is signed. No network."""

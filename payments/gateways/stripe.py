@@ -12,12 +12,13 @@ from typing import Any
 
 import stripe
 
-from config.money import to_minor_units
+from config.money import from_minor_units, to_minor_units
 from config.resilience.breakers import ProviderFailure, breaker
 from payments.exceptions import InvalidSignature
 from payments.gateways.base import (
     PIX,
     AuthorizeRequest,
+    CapturedCharge,
     KeyUse,
     LostAttempt,
     Outcome,
@@ -27,7 +28,14 @@ from payments.gateways.base import (
     RefundRequest,
 )
 from payments.gateways.stripe_calls import PIX_SERVICE, SERVICE, Answer, StripeCalls, open_circuit_as_unavailable, plain
-from payments.gateways.stripe_documents import decline_of, event_of, outcome_of_intent, parse_event, storable
+from payments.gateways.stripe_documents import (
+    AFTER_CAPTURE,
+    decline_of,
+    event_of,
+    outcome_of_intent,
+    parse_event,
+    storable,
+)
 from payments.gateways.stripe_errors import NothingSent, unavailable
 from payments.gateways.stripe_params import charge_params
 from payments.gateways.stripe_refunds import StripeRefunds
@@ -123,11 +131,20 @@ class StripeGateway:
     def charge(self, provider_reference: str) -> ProviderCharge:
         return self._refunds.charge(provider_reference)
 
-    def captured_between(self, first: datetime, last: datetime) -> Iterator[tuple[str, Outcome]]:
-        for intent in self._search.created(first, last):
+    def captured_between(self, first: datetime, last: datetime) -> Iterator[CapturedCharge]:
+        for intent in self._search.created(first, last, expand=["data.latest_charge"]):
             outcome = outcome_of_intent(intent)
             if outcome.captured:
-                yield attempt_of(intent), outcome
+                charge = intent.get("latest_charge") or {}
+                yield CapturedCharge(
+                    attempt_key=attempt_of(intent),
+                    outcome=outcome,
+                    refunded=from_minor_units(charge.get("amount_refunded") or 0, intent["currency"]),
+                    is_disputed=bool(charge.get("disputed")),
+                )
+
+    def events_between(self, first: datetime, last: datetime) -> Iterator[ProviderEvent]:
+        yield from map(event_of, self._search.events(first, last, AFTER_CAPTURE))
 
     def parse_webhook(self, raw: bytes, signature: str) -> ProviderEvent:
         try:

@@ -57,6 +57,8 @@ _SUBJECTS: dict[str, Subject] = {
     "charge.expired": "nothing",
     "charge.updated": "nothing",
 }
+# The events that tell what became of a captured charge.
+AFTER_CAPTURE = [type_ for type_, subject in _SUBJECTS.items() if subject in ("charge", "warning")]
 
 
 def outcome_of_intent(intent: Document) -> Outcome:

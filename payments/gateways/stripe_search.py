@@ -1,12 +1,12 @@
-"""Finding payment intents at Stripe: that of a lost attempt, and all that were created in a period."""
+"""Finding at Stripe: the intent of a lost attempt, and all intents or events that were created in a period."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import stripe
-from stripe.params import PaymentIntentListParams
+from stripe.params import EventListParams, PaymentIntentListParams
 
 from config.resilience.breakers import ProviderFailure
 from payments.exceptions import PaymentUnavailable
@@ -48,24 +48,34 @@ class IntentSearch:
         intents = self.created(first, last)
         return next((intent for intent in intents if attempt_of(intent) == str(lost.attempt_id)), None)
 
-    def created(self, first: datetime, last: datetime) -> Iterator[dict[str, Any]]:
-        """The intents created in [first, last), newest first, page by page. Raises PaymentUnavailable.
+    def created(self, first: datetime, last: datetime, *, expand: list[str] | None = None) -> Iterator[dict[str, Any]]:
+        """The intents created in [first, last), newest first, page by page. Raises PaymentUnavailable."""
+        params: PaymentIntentListParams = {"created": _span(first, last), "limit": PAGE}
+        if expand:
+            params["expand"] = expand
+        return self._pages(self._calls.intents.list, params)
 
-        Stripe's clock has whole seconds: both ends are rounded down, so that consecutive spans leave no gap.
-        """
-        params: PaymentIntentListParams = {
-            "created": {"gte": int(first.timestamp()), "lt": int(last.timestamp())},
-            "limit": PAGE,
-        }
+    def events(self, first: datetime, last: datetime, types: list[str]) -> Iterator[dict[str, Any]]:
+        """The events of these types created in [first, last), newest first. Raises PaymentUnavailable."""
+        params: EventListParams = {"created": _span(first, last), "limit": PAGE, "types": types}
+        return self._pages(self._calls.client.v1.events.list, params)
+
+    def _pages(self, list_: Callable[[Any], Any], params: Any) -> Iterator[dict[str, Any]]:
         while True:
             try:
-                page = plain(self._calls.call(lambda: self._calls.intents.list(params)))
+                page = plain(self._calls.call(lambda: list_(params)))
             except (ProviderFailure, stripe.StripeError) as error:
                 raise unavailable(error.__cause__ or error, "list") from error
             yield from page["data"]
             if not page["has_more"]:
                 return
             params["starting_after"] = page["data"][-1]["id"]
+
+
+def _span(first: datetime, last: datetime) -> Any:
+    """[first, last) for Stripe, whose clock has whole seconds: both ends are rounded down, so that consecutive spans
+    leave no gap."""
+    return {"gte": int(first.timestamp()), "lt": int(last.timestamp())}
 
 
 def attempt_of(intent: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ provider is called, so that a crash leaves a row to look up at the provider, nev
 """
 
 from payments.models.attempt_searches import AttemptSearch as AttemptSearch
+from payments.models.charge_mismatches import ChargeMismatch as ChargeMismatch
 from payments.models.disputes import OPEN_DISPUTES as OPEN_DISPUTES
 from payments.models.disputes import Dispute as Dispute
 from payments.models.disputes import DisputeStatus as DisputeStatus
@@ -14,6 +15,7 @@ from payments.models.payments import PaymentAttempt as PaymentAttempt
 from payments.models.payments import PaymentMethod as PaymentMethod
 from payments.models.payments import PaymentStatus as PaymentStatus
 from payments.models.reconcile_cursors import CHARGES as CHARGES
+from payments.models.reconcile_cursors import EVENTS as EVENTS
 from payments.models.reconcile_cursors import ReconcileCursor as ReconcileCursor
 from payments.models.refunds import Refund as Refund
 from payments.models.refunds import RefundStatus as RefundStatus

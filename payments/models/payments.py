@@ -132,6 +132,10 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
         """Joins the payment."""
         return self.select_related("payment")
 
+    def known_references(self, references: list[str]) -> set[str]:
+        """Those of the provider's references that an attempt has. One statement."""
+        return set(self.filter(provider_reference__in=references).values_list("provider_reference", flat=True))
+
     def unsettled(self) -> PaymentAttemptQuerySet:
         """Attempts without a final outcome: started, waiting for the shopper, or unknown."""
         return self.filter(status__in=PaymentAttempt.UNSETTLED)

@@ -12,14 +12,18 @@ from config.db.locks import require_transaction
 
 # The streams, and how far behind now each is read. The provider lists a charge by when it was created, and may take its
 # money later: each is looked at when it is as old as a call that has settled itself, as a Pix code that is being paid,
-# as one that was paid late, and once more.
+# as one that was paid late, and then when refunds and disputes may have come.
 CHARGES = {
     "charges_1m": timedelta(minutes=1),
     "charges_15m": timedelta(minutes=15),
     "charges_45m": timedelta(minutes=45),
     "charges_6h": timedelta(hours=6),
+    "charges_3d": timedelta(days=3),
+    "charges_30d": timedelta(days=30),
 }
-STREAMS = {**CHARGES}
+# What became of charges, in case its webhook was lost.
+EVENTS = {"events": timedelta(minutes=5)}
+STREAMS = {**CHARGES, **EVENTS}
 # How long a claim lasts: many times what a round takes. After a crash the stream is free again when it ends.
 LEASE = timedelta(minutes=5)
 

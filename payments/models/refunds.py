@@ -100,6 +100,15 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         )
         return self.filter(~models.Exists(later), status=RefundStatus.FAILED).select_related("payment")
 
+    def at_provider(self) -> RefundQuerySet:
+        """Refunds that the provider has paid or will pay: not those that failed, nor those that staff have paid."""
+        return self.holding_money().filter(by_hand=False)
+
+    def totals_by_attempt(self) -> dict[uuid.UUID, Decimal]:
+        """The sum of the amounts of each attempt that has any. One statement."""
+        rows = self.order_by().values_list("attempt").annotate(total=models.Sum("amount"))
+        return dict(rows)
+
     def total(self) -> Decimal:
         """The sum of the amounts. One statement."""
         return self.aggregate(total=models.Sum("amount"))["total"] or ZERO

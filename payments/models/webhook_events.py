@@ -44,6 +44,12 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         """Events about attempts with these provider references, oldest first."""
         return self.filter(provider_reference__in=references).order_by("received_at", "pk")
 
+    def unstored(self, events: list[WebhookEvent]) -> list[WebhookEvent]:
+        """Those of `events` that are not stored yet. One statement."""
+        ids = [event.event_id for event in events]
+        stored = set(self.filter(event_id__in=ids).values_list("event_id", flat=True))
+        return [event for event in events if event.event_id not in stored]
+
     def with_reference(self) -> WebhookEventQuerySet:
         """Annotates `reference`: that of the payment, if the event matches an attempt."""
         attempt = PaymentAttempt.objects.filter(provider_reference=models.OuterRef("provider_reference"))
