@@ -9,8 +9,11 @@ class CartConfig(AppConfig):
 
     def ready(self) -> None:
         from cart import metrics, receivers  # noqa: F401  metrics register themselves
+        from cart.retention import CART_ADDRESSES, CARTS
         from cart.roles import GRANTS
         from config.accounts.roles import grant
+        from config.retention.rules import keep
 
         grant(GRANTS)
+        keep(CART_ADDRESSES, CARTS)
         user_logged_in.connect(receivers.merge_guest_cart, dispatch_uid="cart.merge_guest_cart")

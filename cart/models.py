@@ -44,11 +44,18 @@ _STEPS = [
     ("address", ~models.Q(email="", street="")),
 ]
 
+# By the columns that a shopper fills first in each part of the form.
+PERSONAL = ~models.Q(email="", phone="", name="", street="", postal_code="")
+
 
 class CartQuerySet(models.QuerySet["Cart"]):
     def live(self) -> Self:
         """Carts that can still become an order."""
         return self.filter(status__in=LIVE)
+
+    def personal(self) -> Self:
+        """Carts that hold an e-mail, a phone number, a name or an address, if only a postal code."""
+        return self.filter(PERSONAL)
 
     def abandoned(self, before: datetime) -> Self:
         """Live carts with lines that have not changed since `before`."""
@@ -140,7 +147,16 @@ class Cart(DeliveryFields):
                 name="cart_one_live_cart_per_user",
             ),
         ]
-        indexes = [models.Index(fields=["-updated_at"], name="cart_by_update")]
+        indexes = [
+            models.Index(fields=["-updated_at"], name="cart_by_update"),
+            # For retention: what a round has dealt with leaves the index.
+            models.Index(fields=["updated_at"], condition=PERSONAL, name="cart_personal"),
+            models.Index(
+                fields=["updated_at"],
+                condition=models.Q(status__in=[CartStatus.OPEN, CartStatus.MERGED]),
+                name="cart_unordered",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"

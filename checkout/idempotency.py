@@ -24,7 +24,6 @@ from config.exceptions import Refusal
 KEY_LENGTH = 255
 # A request without an answer for this long may be dead, and a repeat may take over its key.
 ABANDONED_AFTER = timedelta(seconds=5)
-KEPT_FOR = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,3 @@ def _acquire(cart_token: str, user_id: int | None, key: str, fingerprint: str) -
             raise CheckoutInProgress
         entry.started_at = now
     return entry, created
-
-
-def forget_old_keys(limit: int = 1000) -> int:
-    """Delete at most `limit` keys older than KEPT_FOR, the oldest first; returns how many."""
-    old = IdempotencyKey.objects.filter(started_at__lt=timezone.now() - KEPT_FOR).order_by("started_at")
-    return IdempotencyKey.objects.filter(pk__in=old.values("pk")[:limit]).delete()[0]

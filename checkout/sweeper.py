@@ -13,10 +13,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from checkout import idempotency, unpaid
+from checkout import unpaid
 from checkout.ask_provider import settle_each
 from checkout.metrics import swept
-from checkout.models import Order
 from checkout.settle_refunds import settle_refund
 from config.db.locks import refuse_in_transaction
 from inventory import reservations
@@ -25,7 +24,6 @@ from payments import services as payments
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt, Refund, RefundStatus
-from shipping import services as shipping
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +34,6 @@ UNANSWERED_SECONDS, REFUND_SECONDS, WAITING_SECONDS, TIDY_SECONDS = 10.0, 5.0, 1
 CALLS_AT_ONCE = 4
 # Longer than the deadline of a provider call, so that a call in flight settles itself first.
 STALE_AFTER = timedelta(seconds=60)
-QUOTE_RETENTION = timedelta(days=1)
 
 
 def settle_stale_attempts() -> int:
@@ -97,19 +94,8 @@ def _settle_refund(refund: Refund) -> bool:
 
 
 def tidy() -> None:
-    """Reclaim expired reservations and delete old keys and quotes: housekeeping that correctness never depends on."""
-    for kind, delete_batch in (
-        ("holds", reservations.reclaim_expired),
-        ("keys", idempotency.forget_old_keys),
-        ("quotes", forget_old_quotes),
-        ("networks", unpaid.forget_networks),
-    ):
+    """Reclaim expired reservations and forget networks: housekeeping that correctness never depends on."""
+    for kind, tidy_batch in (("holds", reservations.reclaim_expired), ("networks", unpaid.forget_networks)):
         deadline = time.monotonic() + TIDY_SECONDS
-        while time.monotonic() < deadline and (deleted := delete_batch()):
-            swept.labels(kind).inc(deleted)
-
-
-def forget_old_quotes() -> int:
-    """Delete quotes that expired at least QUOTE_RETENTION ago and belong to no order; returns how many."""
-    ordered = Order.objects.values("quote")
-    return shipping.forget_quotes(timezone.now() - QUOTE_RETENTION, keep=ordered)
+        while time.monotonic() < deadline and (tidied := tidy_batch()):
+            swept.labels(kind).inc(tidied)

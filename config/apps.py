@@ -10,7 +10,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         # These modules register themselves when imported.
-        from config.backoffice import breaker_page, cache_page  # noqa: F401
+        from config.backoffice import breaker_page, cache_page, retention_page  # noqa: F401
         from config.resilience import gauges  # noqa: F401
         from config.telemetry import tasks, worker_metrics  # noqa: F401
         from config.telemetry.queries import watch_statements

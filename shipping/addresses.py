@@ -24,6 +24,8 @@ class Address:
 ADDRESS_COLUMNS = (
     "name", "street", "street_number", "complement", "district", "city", "state", "postal_code", "country",
 )  # fmt: skip
+# Everything by which a delivery names a person. A country is none; a postal code may be one street.
+PERSONAL_COLUMNS = ("email", "phone", *(column for column in ADDRESS_COLUMNS if column != "country"))
 
 
 class DeliveryFields(models.Model):

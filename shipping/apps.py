@@ -11,12 +11,15 @@ class ShippingConfig(AppConfig):
     def ready(self) -> None:
         from config.accounts.roles import grant
         from config.resilience.breakers import register
+        from config.retention.rules import keep
         from shipping import metrics, receivers  # noqa: F401  metrics register themselves
         from shipping.checks import check_carrier, check_postal_code_service
         from shipping.models import ShippingMethod, ShippingRate
+        from shipping.retention import QUOTES
         from shipping.roles import GRANTS
 
         grant(GRANTS)
+        keep(QUOTES)
         register("postal_codes")
         register("melhor_envio")
         checks.register(check_postal_code_service)

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from shipping import carriers
@@ -85,17 +83,6 @@ def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: date
     if quote.parcel_fingerprint != parcel.fingerprint or quote.currency != parcel.currency:
         raise ShippingQuoteExpired(reason="cart_changed")
     return quote
-
-
-def forget_quotes(expired_before: datetime, *, keep: QuerySet[Any, Any] | None = None, limit: int = 1000) -> int:
-    """Delete at most `limit` quotes that expired before that moment; returns how many.
-
-    `keep` selects ids to keep (those of orders, for example). Other references to a deleted quote are lost.
-    """
-    expired = Quote.objects.expired_before(expired_before)
-    if keep is not None:
-        expired = expired.exclude(pk__in=keep)
-    return Quote.objects.filter(pk__in=expired.order_by("expires_at").values("pk")[:limit]).delete()[0]
 
 
 @dataclass(frozen=True)

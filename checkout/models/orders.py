@@ -292,6 +292,17 @@ class Order(DeliveryFields):
             models.Index(fields=["-placed_at"], condition=models.Q(status="cancelled"), name="order_cancelled"),
             # Stays small: networks are forgotten once the order no longer waits.
             models.Index(fields=["network"], condition=~models.Q(network=""), name="order_of_network"),
+            # For retention: an order enters when it is closed, and leaves once it is anonymised.
+            models.Index(
+                fields=["placed_at"],
+                condition=models.Q(status__in=["shipped", "delivered", "cancelled", "refunded"]) & ~models.Q(email=""),
+                name="order_closed_personal",
+            ),
+            models.Index(
+                fields=["placed_at"],
+                condition=models.Q(status="cancelled") & ~models.Q(email=""),
+                name="order_cancelled_personal",
+            ),
             # The sales of the last days are summed by an index-only scan.
             models.Index(
                 fields=["paid_at"],

@@ -11,8 +11,11 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         from config.accounts.roles import grant
         from config.audit import receivers
+        from config.audit.retention import AUDIT
+        from config.retention.rules import keep
 
         grant({"viewer": {"audit.view_entry"}, "finance": {"audit.view_entry", "audit.export_entry"}})
+        keep(AUDIT)
 
         user_logged_in.connect(receivers.signed_in, dispatch_uid="audit.signed_in")
         user_login_failed.connect(receivers.failed_to_sign_in, dispatch_uid="audit.failed_to_sign_in")

@@ -13,6 +13,7 @@ from config.settings.people import *
 from config.settings.postgresql import *
 from config.settings.redis import *
 from config.settings.rest import *
+from config.settings.retention import *
 from config.settings.security import *
 from config.settings.shipping import *
 from config.settings.shop import *

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "config.accounts",
     "config.audit",
+    "config.retention",
     "inventory",
     "shipping",
     "payments",

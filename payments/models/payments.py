@@ -127,6 +127,9 @@ class AttemptStatus(StatusChoices):
     UNKNOWN = "unknown", BAD, _("unknown")
 
 
+TRACES = Q(settled_at__isnull=False) & (Q(action__isnull=False) | ~Q(error=""))
+
+
 class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
     def with_payment(self) -> PaymentAttemptQuerySet:
         """Joins the payment."""
@@ -147,6 +150,10 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
     def waiting(self) -> PaymentAttemptQuerySet:
         """Attempts that wait for the shopper: an unpaid Pix code, or 3-D Secure."""
         return self.filter(status=AttemptStatus.ACTION)
+
+    def with_traces(self) -> PaymentAttemptQuerySet:
+        """Settled attempts that still hold a Pix code, a link to a bank or an error text."""
+        return self.filter(TRACES)
 
     def stuck(self, before: datetime) -> PaymentAttemptQuerySet:
         """Unanswered attempts started before `before`, oldest first."""
@@ -273,6 +280,7 @@ class PaymentAttempt(models.Model):
         verbose_name_plural = _("payment attempts")
         ordering = ["-created_at"]
         indexes = [
+            models.Index(fields=["settled_at"], name="attempt_traces", condition=TRACES),
             models.Index(
                 fields=["created_at"],
                 name="attempt_unsettled_created",

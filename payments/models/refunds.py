@@ -31,6 +31,7 @@ class RefundStatus(StatusChoices):
 
 
 UNANSWERED = [RefundStatus.STARTED, RefundStatus.UNKNOWN]
+TRACES = Q(status=RefundStatus.SUCCEEDED) & ~Q(error="")
 
 
 class RefundQuerySet(models.QuerySet["Refund"]):
@@ -81,6 +82,10 @@ class RefundQuerySet(models.QuerySet["Refund"]):
             refund.asked_at = timezone.now()
             refund.save(update_fields=["asked_at"])
         return refund
+
+    def with_traces(self) -> RefundQuerySet:
+        """Refunds that succeeded and still hold an error text of an earlier try."""
+        return self.filter(TRACES)
 
     def with_payment(self) -> RefundQuerySet:
         return self.select_related("payment")
@@ -145,6 +150,7 @@ class Refund(models.Model):
         ordering = ["-created_at"]
         permissions = [("export_refund", "Can export refunds")]
         indexes = [
+            models.Index(fields=["settled_at"], name="refund_traces", condition=TRACES),
             models.Index(
                 fields=["created_at"],
                 name="refund_open_created",

@@ -110,6 +110,7 @@ class WebhookEvent(models.Model):
         ordering = ["-received_at"]
         indexes = [
             models.Index(fields=["tries", "received_at"], name="webhook_waiting", condition=Q(handled_at=None)),
+            models.Index(fields=["handled_at"], name="webhook_handled", condition=Q(handled_at__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["provider", "event_id"], name="webhook_event_unique"),

@@ -21,8 +21,9 @@ from django.utils import timezone
 
 from cart import services as carts
 from cart.models import Cart
-from checkout import idempotency, outbox, seed_scale, settle_webhooks, sweeper
+from checkout import outbox, seed_scale, settle_webhooks, sweeper
 from checkout.models import Order
+from config.retention import rounds
 from config.telemetry import metrics
 from inventory import reservations
 from inventory.models import Product
@@ -210,7 +211,7 @@ def test_the_orders_of_a_member(shop: None, watch: Watch) -> None:
     "task",
     [
         sweeper.settle_stale_attempts, sweeper.settle_stale_refunds,
-        reservations.reclaim_expired, idempotency.forget_old_keys, settle_webhooks.settle_waiting_events, outbox.relay,
+        reservations.reclaim_expired, rounds.run_round, settle_webhooks.settle_waiting_events, outbox.relay,
     ],
     ids=lambda task: task.__name__,
 )  # fmt: skip

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from cart.exceptions import CartClosed, CheckoutInProgress
 from checkout.exceptions import IdempotencyKeyInvalid, IdempotencyKeyRequired, IdempotencyKeyReused
-from checkout.idempotency import ABANDONED_AFTER, KEPT_FOR, Answer, answer_once, forget_old_keys
+from checkout.idempotency import ABANDONED_AFTER, Answer, answer_once
 from checkout.models import IdempotencyKey
 from config.exceptions import Refusal
+from config.retention.rounds import run_round
 from tests.support.factories.cart import filled_cart
 from tests.support.orders import eventually
 
@@ -148,10 +149,8 @@ class TestSequential:
         cart = filled_cart()
         ask(cart, Work())
         IdempotencyKey.objects.update(started_at=timezone.now() - timedelta(hours=25))
-        forget_old_keys()
+        run_round()
         assert ask(cart, Work()).replayed
-        IdempotencyKey.objects.update(started_at=timezone.now() - KEPT_FOR - timedelta(seconds=1))
-        assert forget_old_keys() == 1
 
 
 @pytest.mark.django_db(transaction=True)

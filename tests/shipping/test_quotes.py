@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, ShippingUnavailable
 from shipping.models import Quote, ShippingRate
 from shipping.parcels import Parcel
-from shipping.services import check_quote, choose, forget_quotes, make_quote, options
+from shipping.services import check_quote, choose, make_quote, options
 from tests.support.factories.shipping import MANAUS, SAO_PAULO, ParcelItemFactory, QuoteFactory, load_rates, parcel
 
 pytestmark = pytest.mark.django_db
@@ -124,13 +124,3 @@ def test_every_option_can_be_quoted_at_its_price():
             check_quote(kept, goods, postal_code, kept.created_at)
 
     check()
-
-
-def test_old_quotes_are_deleted_in_bounded_batches():
-    now = timezone.now()
-    old = QuoteFactory.create_batch(3, created_at=now - timedelta(days=2))
-    live = QuoteFactory()
-    assert forget_quotes(now - timedelta(days=1), limit=2) == 2
-    assert forget_quotes(now - timedelta(days=1), limit=2) == 1
-    assert list(Quote.objects.all()) == [live]
-    assert old

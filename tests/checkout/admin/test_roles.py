@@ -77,6 +77,7 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "read the money page": (opens(lambda: "/admin/money/"), {"viewer", "support", "finance"}),
     "read abandoned carts": (opens(lambda: "/admin/abandoned_carts/"), {"viewer", "support"}),
     "read the cache": (opens(lambda: "/admin/cache/"), {"viewer", "support"}),
+    "read the retention page": (opens(lambda: "/admin/retention/"), {"viewer", "support"}),
     "read the breakers": (opens(lambda: "/admin/breakers/"), {"viewer", "support"}),
     "drop a name of the cache": (lambda client: client.post("/admin/cache/product/drop/"), set()),
     "close a breaker": (lambda client: client.post("/admin/breakers/stripe/close/", {"reason": "x"}), set()),

@@ -1,0 +1,76 @@
+"""How long orders know who placed them, and how long answers and messages are kept."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
+
+from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage
+from config.retention.rules import RetentionRule, Rows
+from payments.models import PaymentAttempt
+from shipping.addresses import PERSONAL_COLUMNS
+from shipping.models import Quote
+
+CLOSED = [OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.CANCELLED, OrderStatus.REFUNDED]
+
+
+def _old_keys(before: datetime) -> Rows:
+    return IdempotencyKey.objects.filter(started_at__lt=before).order_by("started_at")
+
+
+def _sent_messages(before: datetime) -> Rows:
+    return OutboxMessage.objects.filter(sent_at__lt=before).order_by("sent_at")
+
+
+def _closed_orders(before: datetime) -> Rows:
+    return Order.objects.filter(status__in=CLOSED, placed_at__lt=before).exclude(email="").order_by("placed_at")
+
+
+def _unpaid_orders(before: datetime) -> Rows:
+    paid = PaymentAttempt.objects.filter(payment=OuterRef("payment"), captured__gt=0)
+    cancelled = Order.objects.filter(status=OrderStatus.CANCELLED, placed_at__lt=before).exclude(email="")
+    return cancelled.filter(~Exists(paid)).order_by("placed_at")
+
+
+def _anonymise(rows: Rows) -> None:
+    """An empty token opens nothing. Lines, amounts and the payment stay: they are the books."""
+    Quote.objects.filter(pk__in=list(rows.values_list("quote", flat=True))).update(postal_code="")
+    rows.update(**dict.fromkeys(PERSONAL_COLUMNS, ""), user=None, token="")
+
+
+IDEMPOTENCY_KEYS = RetentionRule(
+    name="idempotency_keys",
+    what=_("Answers to the checkouts of apps, by idempotency key"),
+    effect=_("deleted for good"),
+    why=_("An app repeats a request for hours at most; the provider keeps its own keys for a day."),
+    due=_old_keys,
+    at_least=2,
+    at_most=90,
+)
+OUTBOX_MESSAGES = RetentionRule(
+    name="outbox_messages",
+    what=_("Outgoing messages, after they were sent"),
+    effect=_("deleted for good"),
+    why=_("The order's timeline says when a mail went out. What is unsent stays."),
+    due=_sent_messages,
+    at_least=30,
+)
+ORDERS = RetentionRule(
+    name="orders",
+    what=_("Who placed an order, and where it went, after it was placed"),
+    effect=_("anonymised; lines and amounts stay"),
+    why=_("Five years for claims (CDC 27), and for taxes from the year after the sale on (CTN 173, 174; LGPD 16 I)."),
+    due=_closed_orders,
+    remove=_anonymise,
+    at_least=1826,
+)
+UNPAID_ORDERS = RetentionRule(
+    name="unpaid_orders",
+    what=_("Who placed an order that was cancelled and never paid, after it was placed"),
+    effect=_("anonymised; lines and amounts stay"),
+    why=_("No sale, so no law demands them; disputes and fraud show within months (LGPD 15)."),
+    due=_unpaid_orders,
+    remove=_anonymise,
+    at_least=30,
+    at_most=1826,
+)
