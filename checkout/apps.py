@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
+from django.core.checks import register
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,7 +9,7 @@ class CheckoutConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from checkout import metrics, receivers  # noqa: F401  metrics register themselves
+        from checkout import checks, metrics, receivers  # noqa: F401  metrics register themselves
         from checkout.retention import IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, UNPAID_ORDERS
         from checkout.roles import GRANTS
         from checkout.signals import order_placed
@@ -17,6 +18,7 @@ class CheckoutConfig(AppConfig):
 
         grant(GRANTS)
         keep(IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, UNPAID_ORDERS)
+        register(checks.check_unpaid_bounds, "checkout")
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")
         order_placed.connect(receivers.nudge_outbox, dispatch_uid="checkout.nudge_outbox")
         user_logged_in.connect(receivers.give_orders_to_account, dispatch_uid="checkout.give_orders_to_account")
