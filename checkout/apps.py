@@ -10,15 +10,18 @@ class CheckoutConfig(AppConfig):
 
     def ready(self) -> None:
         from checkout import checks, metrics, receivers  # noqa: F401  metrics register themselves
+        from checkout.attention import ITEMS
         from checkout.retention import IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, UNPAID_ORDERS
         from checkout.roles import GRANTS
         from checkout.signals import order_placed
         from config.accounts.roles import grant
         from config.retention.rules import keep
+        from config.telemetry import attention
 
         grant(GRANTS)
         keep(IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, UNPAID_ORDERS)
         register(checks.check_unpaid_bounds, "checkout")
+        attention.register(*ITEMS)
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")
         order_placed.connect(receivers.nudge_outbox, dispatch_uid="checkout.nudge_outbox")
         user_logged_in.connect(receivers.give_orders_to_account, dispatch_uid="checkout.give_orders_to_account")

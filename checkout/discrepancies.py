@@ -11,6 +11,7 @@ from django.db import connection
 
 from checkout.models import OrderStatus
 
+# Money that is still here because its refund failed is owed, and listed as that (`Refund.failed_for_good`).
 # `off` is the distance between what an order has kept and what it should keep: its total if paid, else nothing.
 _DISCREPANCIES = """
     WITH recent AS (
@@ -28,10 +29,19 @@ _DISCREPANCIES = """
             COALESCE((
                 SELECT sum(withdrawn) FROM payments_dispute WHERE payment_id = recent.payment_id
             ), 0) AS disputed,
+            COALESCE((
+                SELECT sum(amount) FROM payments_refund AS failed
+                WHERE payment_id = recent.payment_id AND status = 'failed' AND NOT EXISTS (
+                    SELECT FROM payments_refund AS later
+                    WHERE later.payment_id = failed.payment_id AND later.status <> 'failed'
+                        AND later.created_at > failed.created_at
+                )
+            ), 0) AS failed,
             CASE WHEN status IN ('paid', 'shipped', 'delivered') THEN total END AS kept
         FROM recent
     ), compared AS (
         SELECT *, CASE
+            WHEN kept IS NULL AND captured - refunded - disputed BETWEEN 0 AND failed THEN 0
             WHEN kept IS NULL THEN abs(captured - refunded - disputed)
             ELSE abs(captured - kept) + greatest(refunded + disputed - captured, 0)
         END AS off FROM books

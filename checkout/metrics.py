@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from decimal import Decimal
 
 from django.db.models import Count, Min
@@ -11,7 +10,7 @@ from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
-from checkout.discrepancies import discrepancies
+from checkout.attention import money_out_of_balance
 from checkout.exceptions import TooMuchUnpaid
 from checkout.models import OrderStatus, OutboxMessage
 from config.exceptions import Refusal
@@ -66,12 +65,6 @@ def count_revenue_on_commit(amount: Decimal, currency: str) -> None:
 
 # --- Read at scrape time ----------------------------------------------------------------------------------------------
 
-# Discrepancies are looked for among the orders of this period, at most this many of them.
-RECENT = timedelta(days=2)
-ORDERS_AT_MOST = 5000
-# Younger orders are left out: a settlement, or a refund through the outbox, may still be running.
-SETTLED_FOR = timedelta(minutes=2)
-
 
 @at_scrape(vital=True)
 def outbox() -> Iterator[GaugeMetricFamily]:
@@ -85,13 +78,12 @@ def outbox() -> Iterator[GaugeMetricFamily]:
 
 @at_scrape(seconds=60, vital=True)
 def balance() -> Iterator[GaugeMetricFamily]:
-    now = timezone.now()
     off: dict[tuple[str], float] = {("BRL",): 0.0}
-    for found in discrepancies(now - RECENT, now - SETTLED_FOR, ORDERS_AT_MOST):
+    for found in money_out_of_balance():
         off[(found.currency,)] = off.get((found.currency,), 0.0) + float(found.off)
     yield gauge(
         "money_out_of_balance",
-        "Captured money of the last two days that is neither due for an order nor refunded, in units of the currency.",
+        "Captured money that is neither due for an order, nor refunded, nor disputed, in units of the currency.",
         off,
         ("currency",),
     )

@@ -11,7 +11,9 @@ class PaymentsConfig(AppConfig):
         from config.accounts.roles import grant
         from config.resilience.breakers import register
         from config.retention.rules import keep
+        from config.telemetry import attention
         from payments import metrics  # noqa: F401  metrics register themselves
+        from payments.attention import ITEMS
         from payments.checks import check_deadline, check_keys
         from payments.gateways.stripe_calls import BACKGROUND_SERVICE, PIX_SERVICE, SERVICE
         from payments.retention import PAYMENT_TRACES, REFUND_ERRORS, WEBHOOK_EVENTS
@@ -19,6 +21,7 @@ class PaymentsConfig(AppConfig):
 
         grant(GRANTS)
         keep(PAYMENT_TRACES, REFUND_ERRORS, WEBHOOK_EVENTS)
+        attention.register(*ITEMS)
         for service in (SERVICE, PIX_SERVICE, BACKGROUND_SERVICE):
             register(service)
         checks.register(check_keys, checks.Tags.security, deploy=True)

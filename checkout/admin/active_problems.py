@@ -7,6 +7,7 @@ rates and percentiles need Prometheus: `config.backoffice.alertmanager` fetches 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +16,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.formats import money
+from config.telemetry.attention import attention_items
 from config.telemetry.metrics import scraped
 
 
@@ -26,10 +27,6 @@ def _how_long(_label: str, seconds: float) -> str:
 
 def _which(label: str, _value: float) -> str:
     return label
-
-
-def _how_much(currency: str, value: float) -> str:
-    return money(f"{value:.2f}", currency)
 
 
 def _how_many(_label: str, value: float) -> str:
@@ -55,16 +52,7 @@ class HealthCheck:
         return max(considered.items(), key=lambda item: item[1], default=("", 0.0))
 
 
-HEALTH_CHECKS = [
-    HealthCheck(
-        "MoneyOutOfBalance", _("Money was captured without a paid order and not refunded"),
-        "money_out_of_balance", 0, _how_much, "payments.view_payment", lambda: reverse("admin:money"),
-    ),
-    HealthCheck(
-        "PaymentOutcomeUnknown", _("A shopper is waiting for an unknown payment outcome"),
-        "payment_attempt_oldest_seconds", 300, _how_long, "payments.view_payment", lambda: reverse("admin:money"),
-        labels=("unknown", "started"),
-    ),
+_OF_GAUGES = [
     HealthCheck(
         "StockOversold", _("More stock is reserved than is on hand"),
         "stock_oversold_rows", 0, _how_many, "inventory.view_stock",
@@ -75,18 +63,8 @@ HEALTH_CHECKS = [
         "breaker_state", 1, _which, "config.view_machinery", lambda: reverse("admin:breakers"),
     ),
     HealthCheck(
-        "OutboxOld", _("An e-mail or refund is stuck in the outbox"),
-        "outbox_oldest_seconds", 300, _how_long, "checkout.view_outboxmessage",
-        lambda: reverse("admin:checkout_outboxmessage_changelist") + "?sent=no",
-    ),
-    HealthCheck(
         "SweeperBehind", _("Pending payments are looked up too late"),
         "payment_attempt_overdue_seconds", 300, _how_long, "payments.view_payment", lambda: reverse("admin:money"),
-    ),
-    HealthCheck(
-        "WebhooksBehind", _("A provider webhook is unhandled"),
-        "webhook_oldest_seconds", 300, _how_long, "payments.view_webhookevent",
-        lambda: reverse("admin:payments_webhookevent_changelist") + "?handled=no",
     ),
     HealthCheck(
         "ReconciliationBehind", _("The provider's charges have not been compared with ours"),
@@ -97,6 +75,22 @@ HEALTH_CHECKS = [
         "celery_queue_oldest_seconds", 120, _how_long, "config.view_machinery", lambda: reverse("health"),
     ),
 ]  # fmt: skip
+
+
+def health_checks() -> list[HealthCheck]:
+    """What needs a person, item by item, then the gauges with a threshold."""
+    of_items = [
+        HealthCheck(
+            item.alert, item.title, "attention_items", 0, _how_many, item.permission, partial(_section_url, item.name),
+            labels=(item.name,),
+        )
+        for item in attention_items()
+    ]  # fmt: skip
+    return [*of_items, *_OF_GAUGES]
+
+
+def _section_url(name: str) -> str:
+    return f"{reverse('admin:money')}#{name}"
 
 
 # Alerts that only Prometheus can evaluate, since they look at a time range.
@@ -114,7 +108,7 @@ PROMETHEUS_ALERTS = {
 
 def describe_alert(alert: str) -> str | Promise:
     """The alert's text in the reader's language; empty if the alert is unknown."""
-    return {**PROMETHEUS_ALERTS, **{check.alert: check.text for check in HEALTH_CHECKS}}.get(alert, "")
+    return {**PROMETHEUS_ALERTS, **{check.alert: check.text for check in health_checks()}}.get(alert, "")
 
 
 @dataclass(frozen=True)
@@ -132,7 +126,7 @@ def active_problems(may: Callable[[str], bool]) -> list[ActiveProblem]:
 
     A gauge that cannot be read counts as a problem.
     """
-    checks = [check for check in HEALTH_CHECKS if may(check.permission)]
+    checks = [check for check in health_checks() if may(check.permission)]
     gauges = scraped() if checks else {}
     problems = []
     for check in checks:

@@ -1,39 +1,30 @@
-"""Money that needs attention: what each section of the money page lists, and where to fix each row.
+"""How the money page shows what needs a person: where to fix each row, what is wrong, how much, and since when."""
 
-Every section is one or two statements over a partial index of open rows, or over the newest orders; empty is good.
-"""
-
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
+from django.db.models import Model
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
-from checkout.discrepancies import discrepancies
+from checkout.discrepancies import Discrepancy
 from checkout.models import OutboxMessage
-from config.backoffice.base import reference_link
+from config.backoffice.base import moment, reference_link
 from config.formats import money
-from payments.models import PaymentAttempt, Refund, StrayCharge, WebhookEvent
+from config.telemetry.attention import AttentionItem, attention_items
+from payments.models import ChargeMismatch, Dispute, PaymentAttempt, Refund, StrayCharge, WebhookEvent
 
-# After this long no process is working on it any more.
-OPEN_FOR = timedelta(minutes=5)
-# A younger order may still be settling.
-SETTLED_FOR = timedelta(minutes=2)
-LOOKBACK = timedelta(days=30)
-MAX_ORDERS = 20_000
 MAX_ROWS = 50
 
 
 @dataclass(frozen=True)
-class AttentionItem:
+class AttentionRow:
     """One row: a link to where to fix it, what is wrong, how much, and since when."""
 
     link: SafeString | str
@@ -45,119 +36,101 @@ class AttentionItem:
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the page; `remedy` says what to do about its rows, `list_url` leads to the full list."""
+    """An item with its first rows, and whether there are more."""
 
-    title: str | Promise
-    remedy: str | Promise
-    permission: str
-    rows: Callable[[], Iterable[AttentionItem]]
-    list_url: Callable[[], str] | None = None
-
-    def shown(self) -> tuple[list[AttentionItem], bool]:
-        """The first rows, and whether there are more."""
-        rows = list(islice(self.rows(), MAX_ROWS + 1))
-        return rows[:MAX_ROWS], len(rows) > MAX_ROWS
+    item: AttentionItem
+    rows: list[AttentionRow]
+    has_more: bool
+    list_url: str
 
 
-def captured_without_order() -> Iterable[AttentionItem]:
-    now = timezone.now()
-    for found in discrepancies(now - LOOKBACK, now - SETTLED_FOR, MAX_ORDERS):
-        what = gettext("captured %(captured)s, paid back %(refunded)s, disputed %(disputed)s, order %(status)s") % {
-            "captured": money(found.captured, found.currency),
-            "refunded": money(found.refunded, found.currency),
-            "disputed": money(found.disputed, found.currency),
-            "status": found.status.label,
-        }
-        yield AttentionItem(reference_link(found.number), what, found.off, found.currency, found.placed_at)
+def sections(may: Callable[[str], bool]) -> list[Section]:
+    """The items that the user may see, those with rows first. One statement an item."""
+    shown = [_section(item) for item in attention_items() if may(item.permission)]
+    return sorted(shown, key=lambda section: not section.rows)
 
 
-def stuck_attempts() -> Iterable[AttentionItem]:
-    for attempt in PaymentAttempt.objects.stuck(timezone.now() - OPEN_FOR)[: MAX_ROWS + 1]:
-        payment = attempt.payment
-        link = reference_link(payment.reference)
-        yield AttentionItem(link, attempt.get_status_display(), payment.amount, payment.currency, attempt.created_at)
+def _section(item: AttentionItem) -> Section:
+    rows = list(islice(item.rows()[: MAX_ROWS + 1], MAX_ROWS + 1))
+    shown = [_ROWS[type(row)](row) for row in rows[:MAX_ROWS]]
+    return Section(item, shown, len(rows) > MAX_ROWS, list_url(item))
 
 
-def refunds_due() -> Iterable[AttentionItem]:
-    """Due in the outbox, started but unanswered, or refused."""
-    for message in OutboxMessage.objects.refunds_due()[: MAX_ROWS + 1]:
-        order = message.order
-        what = message.last_error or gettext("not sent yet")
-        yield AttentionItem(
-            reference_link(order.number),
-            what,
-            message.owed,  # type: ignore[attr-defined]
-            order.currency,
-            message.created_at,
-        )
-    failed = Refund.objects.failed_for_good().order_by("created_at")[: MAX_ROWS + 1]
-    for refund in [*Refund.objects.stale(timezone.now() - OPEN_FOR)[: MAX_ROWS + 1], *failed]:
-        payment = refund.payment
-        what = " · ".join(part for part in (str(refund.get_status_display()), refund.error) if part)
-        yield AttentionItem(reference_link(payment.reference), what, refund.amount, payment.currency, refund.created_at)
+def list_url(item: AttentionItem) -> str:
+    """The admin list of exactly these rows; empty if there is none."""
+    return f"{reverse(f'admin:{item.model}_changelist')}?attention={item.name}" if item.model else ""
 
 
-def unmatched_charges() -> Iterable[AttentionItem]:
-    for charge in StrayCharge.objects.open()[: MAX_ROWS + 1]:
-        url = reverse("admin:payments_straycharge_change", args=[charge.pk])
-        link = format_html('<a href="{}">{}</a>', url, charge.provider_reference)
-        yield AttentionItem(link, charge.provider, charge.amount, charge.currency, charge.found_at)
+def _joined(*parts: object) -> str:
+    return " · ".join(str(part) for part in parts if part)
 
 
-def waiting_messages() -> Iterable[AttentionItem]:
-    for message in OutboxMessage.objects.late(timezone.now() - OPEN_FOR)[: MAX_ROWS + 1]:
-        what = " · ".join(part for part in (str(message.get_kind_display()), message.last_error) if part)
-        yield AttentionItem(reference_link(message.order.number), what, None, "", message.created_at)
+def _discrepancy(found: Discrepancy) -> AttentionRow:
+    what = gettext("captured %(captured)s, paid back %(refunded)s, disputed %(disputed)s, order %(status)s") % {
+        "captured": money(found.captured, found.currency),
+        "refunded": money(found.refunded, found.currency),
+        "disputed": money(found.disputed, found.currency),
+        "status": found.status.label,
+    }
+    return AttentionRow(reference_link(found.number), what, found.off, found.currency, found.placed_at)
 
 
-def waiting_events() -> Iterable[AttentionItem]:
-    for event in WebhookEvent.objects.late(timezone.now() - OPEN_FOR)[: MAX_ROWS + 1]:
-        url = reverse("admin:payments_webhookevent_change", args=[event.pk])
-        link = format_html('<a href="{}">{}</a>', url, event.provider_reference or event.event_id)
-        what = " · ".join(part for part in (event.type, event.last_error) if part)
-        yield AttentionItem(link, what, None, "", event.received_at)
+def _attempt(attempt: PaymentAttempt) -> AttentionRow:
+    payment, what = attempt.payment, attempt.get_status_display()
+    return AttentionRow(reference_link(payment.reference), what, payment.amount, payment.currency, attempt.created_at)
 
 
-SECTIONS = [
-    Section(
-        _("Captured without a paid order"),
-        _("Open the order and refund it, or ask the provider. By our own books: newest orders of the last 30 days."),
-        "payments.view_payment",
-        captured_without_order,
-    ),
-    Section(
-        _("Unmatched charges"),
-        _("Find the charge in the provider's dashboard, refund it there, and record here what you did."),
-        "payments.view_straycharge",
-        unmatched_charges,
-        lambda: reverse("admin:payments_straycharge_changelist"),
-    ),
-    Section(
-        _("Payments with unknown outcome"),
-        _("Open the order and ask the provider. The sweeper also asks every minute."),
-        "payments.view_paymentattempt",
-        stuck_attempts,
-        lambda: reverse("admin:payments_paymentattempt_changelist") + "?open=5",
-    ),
-    Section(
-        _("Refunds due, open or refused"),
-        _("Open the order and continue the refund, or start a new one if it was refused."),
-        "payments.view_refund",
-        refunds_due,
-        lambda: reverse("admin:payments_refund_changelist") + "?open=5",
-    ),
-    Section(
-        _("E-mails and refunds stuck in the outbox"),
-        _("Read the error, fix its cause, and send them again from their list."),
-        "checkout.view_outboxmessage",
-        waiting_messages,
-        lambda: reverse("admin:checkout_outboxmessage_changelist") + "?sent=no",
-    ),
-    Section(
-        _("Unhandled provider webhooks"),
-        _("They are retried every few seconds; the error says why they fail."),
-        "payments.view_webhookevent",
-        waiting_events,
-        lambda: reverse("admin:payments_webhookevent_changelist") + "?handled=no",
-    ),
-]
+def _refund(refund: Refund) -> AttentionRow:
+    payment, what = refund.payment, _joined(refund.get_status_display(), refund.error)
+    return AttentionRow(reference_link(payment.reference), what, refund.amount, payment.currency, refund.created_at)
+
+
+def _mismatch(mismatch: ChargeMismatch) -> AttentionRow:
+    payment = mismatch.attempt.payment
+    what = gettext("at the provider: captured %(captured)s, paid back %(refunded)s, disputed %(disputed)s") % {
+        "captured": money(mismatch.captured, payment.currency),
+        "refunded": money(mismatch.refunded, payment.currency),
+        "disputed": money(mismatch.disputed, payment.currency),
+    }
+    return AttentionRow(reference_link(payment.reference), what, payment.amount, payment.currency, mismatch.found_at)
+
+
+def _dispute(dispute: Dispute) -> AttentionRow:
+    deadline = gettext("answer by %(moment)s") % {"moment": moment(dispute.due_by)} if dispute.due_by else ""
+    what = _joined(dispute.get_status_display(), dispute.reason, deadline)
+    link = _own_page(dispute, dispute.payment.reference)
+    return AttentionRow(link, what, dispute.amount, dispute.payment.currency, dispute.opened_at)
+
+
+def _charge(charge: StrayCharge) -> AttentionRow:
+    link = _own_page(charge, charge.provider_reference)
+    return AttentionRow(link, charge.provider, charge.amount, charge.currency, charge.found_at)
+
+
+def _message(message: OutboxMessage) -> AttentionRow:
+    what = _joined(message.get_kind_display(), message.last_error)
+    return AttentionRow(reference_link(message.order.number), what, None, "", message.created_at)
+
+
+def _event(event: WebhookEvent) -> AttentionRow:
+    link = _own_page(event, event.provider_reference or event.event_id)
+    return AttentionRow(link, _joined(event.type, event.last_error), None, "", event.received_at)
+
+
+def _own_page(row: Model, text: str) -> SafeString:
+    meta = row._meta
+    return format_html(
+        '<a href="{}">{}</a>', reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]), text
+    )
+
+
+_ROWS: dict[type, Callable[[Any], AttentionRow]] = {
+    Discrepancy: _discrepancy,
+    PaymentAttempt: _attempt,
+    Refund: _refund,
+    Dispute: _dispute,
+    ChargeMismatch: _mismatch,
+    StrayCharge: _charge,
+    OutboxMessage: _message,
+    WebhookEvent: _event,
+}

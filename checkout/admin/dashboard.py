@@ -1,92 +1,27 @@
 """The top of the admin's home page: active problems, sales, and the work that is waiting."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from checkout.admin.active_problems import HEALTH_CHECKS, active_problems, describe_alert
+from checkout.admin.active_problems import active_problems, describe_alert, health_checks
+from checkout.admin.attention import list_url
 from checkout.admin.sales_report import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
-from checkout.models import Order, OutboxMessage
+from checkout.models import Order
 from config.backoffice.alertmanager import firing
 from config.backoffice.charts import bars
 from config.formats import money
-from payments.models import AttemptStatus, PaymentAttempt, Refund, WebhookEvent
+from config.telemetry.attention import attention_items, counts
 
-# After this long no process is working on it any more.
-OPEN_FOR = timedelta(minutes=5)
 CHART_DAYS = 14
 
 
-@dataclass(frozen=True)
-class OpenWork:
-    """A count for those who may see the model, linked to the filtered list. `bad`: even one is too many."""
-
-    text: str | Promise
-    model: str
-    filters: str
-    rows: Callable[[], QuerySet[Any]]
-    bad: bool = True
-
-
-def _since() -> Any:
-    return timezone.now() - OPEN_FOR
-
-
-OPEN_WORK = [
-    OpenWork(
-        _("orders to ship"),
-        "checkout_order",
-        "status__exact=paid",
-        lambda: Order.objects.to_ship(),
-        bad=False,
-    ),
-    OpenWork(
-        _("payments with unknown outcome"),
-        "payments_paymentattempt",
-        "status__exact=unknown",
-        lambda: PaymentAttempt.objects.filter(status=AttemptStatus.UNKNOWN),
-    ),
-    OpenWork(
-        _("refunds still open"),
-        "payments_refund",
-        "open=5",
-        lambda: Refund.objects.stale(_since()),
-    ),
-    OpenWork(
-        _("e-mails that fail to send"),
-        "checkout_outboxmessage",
-        "sent=failing",
-        lambda: OutboxMessage.objects.failing(),
-    ),
-    OpenWork(
-        _("unhandled provider webhooks"),
-        "payments_webhookevent",
-        "handled=no",
-        lambda: WebhookEvent.objects.late(_since()),
-    ),
-]
-
-
 def dashboard(user: Any) -> dict[str, Any]:
-    """What this user may see: one statement a count, four for sales; the gauges are read at most every 10 s."""
-    answers = [
-        {
-            "text": work.text,
-            "count": (count := work.rows().count()),
-            "tone": "good" if not count else "bad" if work.bad else "busy",
-            "url": f"{reverse(f'admin:{work.model}_changelist')}?{work.filters}",
-        }
-        for work in OPEN_WORK
-        if _may_see(user, work.model)
-    ]
+    """What this user may see: three statements for counts, four for sales; gauges are read at most every 10 s."""
+    answers = _answers(user)
     wrong = active_problems(user.has_perm)
     alerts = firing() if user.has_perm("config.view_machinery") else []
     return {
@@ -98,11 +33,27 @@ def dashboard(user: Any) -> dict[str, Any]:
             if alert.name not in {finding.alert for finding in wrong}
         ],
         "alerts_unknown": alerts is None,
-        "is_watched": any(user.has_perm(check.permission) for check in HEALTH_CHECKS),
+        "is_watched": any(user.has_perm(check.permission) for check in health_checks()),
         "may_find": user.has_perm("checkout.view_order"),
         **(_sales() if _may_see(user, "checkout_order") else {}),
         **(_conversion() if user.has_perm("cart.view_cart") and user.has_perm("checkout.view_order") else {}),
     }
+
+
+def _answers(user: Any) -> list[dict[str, Any]]:
+    """The orders to ship, and how many cases need this user. Three statements."""
+    answers = []
+    if _may_see(user, "checkout_order"):
+        count = Order.objects.to_ship().count()
+        url = reverse("admin:checkout_order_changelist") + "?status__exact=paid"
+        answers.append({"text": _("orders to ship"), "count": count, "tone": "busy" if count else "good", "url": url})
+    items = [item for item in attention_items() if user.has_perm(item.permission)]
+    found = counts(items)
+    for item in items:
+        url = list_url(item) or f"{reverse('admin:money')}#{item.name}"
+        tone = "bad" if found[item.name] else "good"
+        answers.append({"text": item.title, "count": found[item.name], "tone": tone, "url": url})
+    return answers
 
 
 def _may_see(user: Any, model: str) -> bool:

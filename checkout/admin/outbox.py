@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from checkout import outbox
 from checkout.admin.filters import SentFilter
 from checkout.models import OutboxMessage
+from config.backoffice.attention import AttentionFilter
 from config.backoffice.base import FactsAdmin, moment_of, reference_link, tag
 from config.db.statuses import BAD, BUSY, GOOD
 
@@ -27,7 +28,7 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
         moment_of("due_at", _("due at")),
         moment_of("sent_at", _("sent at")),
     )
-    list_filter = (SentFilter, "kind")
+    list_filter = (AttentionFilter, SentFilter, "kind")
     list_select_related = ("order",)
     ordering = (F("sent_at").desc(nulls_first=True), "-id")
     search_fields = ("order__number__istartswith", "order__email__istartswith")

@@ -24,17 +24,10 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         return self.filter(sent_at=None)
 
     def late(self, before: datetime) -> Self:
-        """Unsent messages that are older than `before` or have failed, with their orders; next due first."""
-        late = models.Q(created_at__lt=before) | ~models.Q(last_error="")
-        return self.unsent().filter(late).select_related("order").order_by("due_at")
-
-    def failing(self) -> Self:
-        return self.unsent().exclude(last_error="")
-
-    def refunds_due(self) -> Self:
-        """Unsent refunds with their orders, oldest first; annotates `owed`, the captured amount to refund."""
-        due = self.unsent().filter(kind=MessageKind.REFUND_DUE).select_related("order")
-        return due.annotate(owed=models.Sum("order__payment__attempts__captured")).order_by("created_at")
+        """Unsent messages created before `before`, with their orders; next due first. Not those for which the time to
+        try has not come yet."""
+        has_been_due = models.Q(tries__gt=0) | models.Q(due_at__lt=before)
+        return self.unsent().filter(has_been_due, created_at__lt=before).select_related("order").order_by("due_at")
 
     def take(self, kind: MessageKind, now: datetime, limit: int) -> "list[OutboxMessage]":
         """Claim the oldest due messages of a kind that no other relay has locked, and count one more try for each.

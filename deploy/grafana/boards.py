@@ -209,6 +209,7 @@ def business() -> Dashboard:
             ),
             limit=10,
         ),
+        graph("Needs a person", "short", ("{{item}}", "max by (item) (attention_items)")),
         number("Money out of balance", "short", "max(money_out_of_balance)", limit=0.01),
         number("Oversold stock rows", "short", "max(stock_oversold_rows)", limit=1),
     )

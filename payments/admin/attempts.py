@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.backoffice.attention import AttentionFilter
 from config.backoffice.base import FactsAdmin, amount, reference_link, status_tag
 from payments.admin.filters import CREATED, OpenSinceFilter
 from payments.models import AttemptStatus, PaymentAttempt
@@ -21,7 +22,7 @@ class PaymentAttemptAdmin(FactsAdmin[PaymentAttempt]):
 
     list_display = (CREATED, "order", "status_shown", "amount_shown", "method", "provider_reference", "why")
     list_display_links = (CREATED,)
-    list_filter = ("status", OpenAttemptFilter, "payment__method")
+    list_filter = (AttentionFilter, "status", OpenAttemptFilter, "payment__method")
     list_select_related = ("payment",)
     date_hierarchy = "created_at"
     search_fields = ("payment__reference__istartswith", "provider_reference__startswith")

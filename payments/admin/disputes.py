@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.backoffice.attention import AttentionFilter
 from config.backoffice.base import Audited, ChoiceFilter, amount, moment_of, reference_link, status_tag
 from payments import disputes
 from payments.models import OPEN_DISPUTES, Dispute, DisputeStatus
@@ -55,7 +56,7 @@ class DisputeAdmin(Audited[Dispute]):
         "withdrawn_shown",
         moment_of("due_by", _("evidence due by")),
     )
-    list_filter = (UndecidedFilter, "status")
+    list_filter = (AttentionFilter, UndecidedFilter, "status")
     list_select_related = ("payment",)
     list_per_page = 50
     show_full_result_count = False

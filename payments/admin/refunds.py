@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.backoffice.attention import AttentionFilter
 from config.backoffice.base import FactsAdmin, amount, moment_of, reference_link, status_tag
 from config.backoffice.exports import Exported
 from payments.admin.filters import CREATED, OpenSinceFilter
@@ -22,7 +23,7 @@ class OpenRefundFilter(OpenSinceFilter):
 class RefundAdmin(Exported[Refund], FactsAdmin[Refund]):
     list_display = (CREATED, "order", "status_shown", "amount_shown", "reason", "provider_reference", SETTLED)
     list_display_links = (CREATED,)
-    list_filter = ("status", OpenRefundFilter)
+    list_filter = (AttentionFilter, "status", OpenRefundFilter)
     list_select_related = ("payment",)
     date_hierarchy = "created_at"
     search_fields = ("payment__reference__istartswith", "provider_reference__startswith", "reason__icontains")

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.backoffice.attention import AttentionFilter
 from config.backoffice.base import Audited, ChoiceFilter, amount, moment_of, tag
 from config.db.statuses import BAD, GOOD
 from payments import reconcile
@@ -45,7 +46,7 @@ class StrayChargeAdmin(Audited[StrayCharge]):
     form = StrayChargeForm
     list_display = (moment_of("found_at", _("found")), "provider_reference", "amount_shown", "state", "note")
     list_display_links = ("provider_reference",)
-    list_filter = (ResolvedFilter, "provider")
+    list_filter = (AttentionFilter, ResolvedFilter, "provider")
     list_per_page = 50
     show_full_result_count = False
     date_hierarchy = "found_at"

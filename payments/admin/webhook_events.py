@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.backoffice.attention import AttentionFilter
 from config.backoffice.base import NOTHING, ChoiceFilter, FactsAdmin, moment_of, reference_link, tag
 from config.db.statuses import BAD, BUSY, GOOD, QUIET
 from payments.models import WebhookEvent
@@ -45,7 +46,7 @@ class WebhookEventAdmin(FactsAdmin[WebhookEvent]):
         "last_error",
         "provider_reference",
     )
-    list_filter = (HandledFilter,)
+    list_filter = (AttentionFilter, HandledFilter)
     date_hierarchy = "received_at"
     search_fields = ("provider_reference__startswith", "event_id__startswith", "type__startswith")
     search_help_text = _("The provider's reference, the event ID or its type.")

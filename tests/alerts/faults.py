@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import redis
 import time_machine
@@ -11,9 +12,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from checkout.models import Order, OrderStatus, OutboxMessage
+from checkout.services import refund_order
+from checkout.settle_refunds import settle_charge
 from config.celery import app as celery_app
 from inventory.models import Product, Stock
-from payments.models import AttemptStatus, PaymentAttempt, ReconcileCursor, WebhookEvent
+from payments.models import AttemptStatus, PaymentAttempt, ReconcileCursor, StrayCharge, WebhookEvent
+from payments.reconcile import resolve_unmatched
 from tests.support.ending import kill
 from tests.support.orders import eventually
 from tests.support.sandbox import Sandbox
@@ -211,6 +215,43 @@ def unbalanced_money(stage: Stage) -> Iterator[None]:
         yield
     finally:
         row.update(status=OrderStatus.PAID)
+
+
+@fault("RefundNotPaid", "the provider refuses a refund")
+def refused_refund(stage: Stage) -> Iterator[None]:
+    assert stage.buy() == 201
+    order = Order.objects.filter(status=OrderStatus.PAID).latest("placed_at")
+    with provider_that(stage, "refunds_refused"):
+        refund_order(order, amount=Decimal("1.00"), reason="torn", restock=False, idempotency_key="refused")
+    try:
+        yield
+    finally:
+        refund_order(order, amount=Decimal("1.00"), reason="torn", restock=False, idempotency_key="again")
+
+
+@fault("ChargeUnmatched", "the provider holds a charge that no attempt of ours asked for")
+def unmatched_charge(stage: Stage) -> Iterator[None]:
+    charge = StrayCharge.objects.create(
+        provider="stripe", provider_reference="pi_of_nobody", amount=Decimal("59.90"), currency="BRL"
+    )
+    try:
+        yield
+    finally:
+        resolve_unmatched(charge, by=None, note="refunded in the dashboard")
+
+
+@fault("DisputeOpen", "a shopper disputes a charge; the bank decides for the shop")
+def open_dispute(stage: Stage) -> Iterator[None]:
+    assert stage.buy() == 201
+    order = Order.objects.filter(status=OrderStatus.PAID).latest("placed_at")
+    attempt = PaymentAttempt.objects.with_payment().get(payment=order.payment_id)
+    dispute = stage.sandbox.dispute(attempt.provider_reference)
+    settle_charge(attempt)
+    try:
+        yield
+    finally:
+        stage.sandbox.move_dispute(dispute["id"], "won")
+        settle_charge(attempt)
 
 
 @fault("StockOversold", "the constraint is dropped, and a row promises one more than it has")

@@ -50,7 +50,7 @@ def test_each_fires_and_stays_silent_as_in_its_cases() -> None:
         ('outcome=~"error|payment_unavailable"', 'outcome!="ok"'),
         ("== 2", ">= 1"),
         ("checkout_lock_errors_total[1m])) > 5", "checkout_lock_errors_total[1m])) > 50"),
-        ('payment_attempt_oldest_seconds{status=~"unknown|started"}', "payment_attempt_oldest_seconds"),
+        ('attention_items{item="payments_unresolved"}', 'attention_items{item="webhooks_late"}'),
     ],
 )
 def test_the_cases_catch_a_wrong_rule(tmp_path: Path, written: str, planted: str) -> None:

@@ -108,7 +108,8 @@ class TestFailing:
         assert state(order) == (OrderStatus.REFUNDED, PaymentStatus.PAID, ["failed"])
         assert Refund.objects.get().error == "expired_or_canceled_card"
         assert Payment.objects.get().refundable == order.total
-        assert not in_balance(order), "the shop holds money that is not its own"
+        assert in_balance(order), "the shop holds money that is not its own, and knows"
+        assert list(Refund.objects.failed_for_good()) == [Refund.objects.get()]
 
     def test_the_money_can_be_sent_again(self, sandbox: Sandbox) -> None:
         order = refund(order_of(ready_cart()))

@@ -16,7 +16,7 @@ from checkout.settle import settle
 from config.resilience.breakers import FAILURES_BEFORE_OPENING, BreakerOpen, ProviderFailure, breaker
 from inventory.models import Product
 from payments.gateways.base import Outcome
-from payments.models import PaymentAttempt, Refund, RefundStatus
+from payments.models import Dispute, PaymentAttempt, Refund, RefundStatus
 from payments.refunds import begin as begin_refund
 from tests.support.factories.cart import ready_cart
 
@@ -44,6 +44,14 @@ def refund_of(made: Order, amount: str = "1.00", status: str = RefundStatus.SUCC
         status=status, settled_at=timezone.now() if status == RefundStatus.SUCCEEDED else None
     )
     return row
+
+
+def dispute_of(made: Order, **fields: Any) -> Dispute:
+    values = {"reason": "fraudulent", "amount": made.total, "status": "needs_response", **fields}
+    attempt = attempt_of(made)
+    return Dispute.objects.create(
+        payment=made.payment, attempt=attempt, provider_reference=f"dp_{made.number}", **values
+    )
 
 
 def page_of(made: Order) -> str:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cart.models import Cart
-from checkout.admin.active_problems import HEALTH_CHECKS, PROMETHEUS_ALERTS, HealthCheck, describe_alert
+from checkout.admin.active_problems import PROMETHEUS_ALERTS, HealthCheck, describe_alert, health_checks
 from checkout.models import Order, OutboxMessage
 from config.telemetry import metrics
 from payments.models import PaymentAttempt, ReconcileCursor, WebhookEvent
@@ -44,25 +44,31 @@ def test_with_nothing_wrong_everything_is_green(desk: Client) -> None:
 
 def test_problems_and_open_work_are_counted(desk: Client) -> None:
     paid = order()
-    order("unknown")
+    unknown = order("unknown")
     refund = refund_of(paid, status="unknown")
     old = timezone.now() - timedelta(minutes=6)
     type(refund).objects.update(created_at=old)
-    OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=3)
+    PaymentAttempt.objects.filter(payment=unknown.payment_id).update(created_at=old)
+    OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=3, created_at=old)
     WebhookEvent.objects.create(
         provider="stripe", event_id="evt_1", type="x", payload={}, provider_reference="pi_nobody", received_at=old
     )
-    assert list(answers(desk).values()) == [(1, "busy"), (1, "bad"), (1, "bad"), (1, "bad"), (1, "bad")]
+    found = answers(desk)
+    assert found.pop("orders to ship") == (1, "busy")
+    assert sorted(found.values()) == [(0, "good")] * (len(found) - 4) + [(1, "bad")] * 4
 
 
 def test_each_count_links_to_its_rows(desk: Client) -> None:
     order()
     order("unknown")
-    OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=3)
+    old = timezone.now() - timedelta(minutes=6)
+    PaymentAttempt.objects.update(created_at=old)
+    OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=3, created_at=old)
     for answer in desk.get(HOME).context["answers"]:
         shown = desk.get(answer["url"])
         assert shown.status_code == 200, answer["url"]
-        assert shown.context["cl"].result_count == answer["count"], answer["url"]
+        if "#" not in answer["url"]:
+            assert shown.context["cl"].result_count == answer["count"], answer["url"]
 
 
 def test_todays_sales_follow_the_shops_time_zone(desk: Client) -> None:
@@ -134,7 +140,7 @@ def test_each_section_requires_its_permission() -> None:
 def test_a_settled_attempt_is_not_open_work(desk: Client) -> None:
     order("declined")
     assert not PaymentAttempt.objects.unsettled().exists()
-    assert answers(desk)["payments with unknown outcome"] == (0, "good")
+    assert answers(desk)["Payments with unknown outcome"] == (0, "good")
 
 
 def test_anonymous_visitors_have_to_sign_in() -> None:
@@ -157,32 +163,35 @@ class TestActiveProblems:
         Order.objects.filter(pk=lost.pk).update(placed_at=ago)
         PaymentAttempt.objects.filter(pk=attempt_of(unknown).pk).update(created_at=ago)
         order()
-        OutboxMessage.objects.update(created_at=ago)
+        OutboxMessage.objects.update(created_at=ago, due_at=ago)
         WebhookEvent.objects.create(provider="stripe", event_id="evt_1", type="x", payload={}, received_at=ago)
         ReconcileCursor.objects.create(stream="charges_1m", position=timezone.now() - timedelta(minutes=41))
         with opened("stripe"):
             page = desk.get(HOME)
         found = {finding.alert: finding.detail for finding in page.context["wrong"]}
-        assert found.pop("MoneyOutOfBalance") == "R$\u00a010.00"
         assert found.pop("BreakerOpen") == "stripe"
         assert found.pop("ReconciliationBehind") == "for 40\u00a0minutes"
-        assert found == dict.fromkeys(["PaymentOutcomeUnknown", "OutboxOld", "WebhooksBehind"], "for 8\u00a0minutes")
+        assert found == dict.fromkeys(
+            ["MoneyOutOfBalance", "PaymentOutcomeUnknown", "OutboxOld", "WebhooksBehind"], "1"
+        )
         for finding in page.context["wrong"]:
             assert desk.get(finding.url).status_code == 200, finding.alert
 
     def test_requires_permission(self) -> None:
         order("unknown")
         PaymentAttempt.objects.update(created_at=timezone.now() - timedelta(minutes=8))
-        assert list(self.wrong(staff_with("payments.view_payment"))) == ["PaymentOutcomeUnknown"]
+        assert list(self.wrong(staff_with("payments.view_paymentattempt"))) == ["PaymentOutcomeUnknown"]
         page = staff_with("inventory.view_product").get(HOME)
         assert page.context["wrong"] == []
         assert "Nothing is wrong" not in page.content.decode(), "users without the permission must not see an all-clear"
 
     def test_an_unreadable_check_is_not_green(self, desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("checkout.admin.active_problems.scraped", dict)
-        assert len(self.wrong(desk)) == len(HEALTH_CHECKS)
+        assert set(self.wrong(desk)) == {check.alert for check in health_checks()}
 
-    @pytest.mark.parametrize("concern", HEALTH_CHECKS, ids=lambda concern: concern.alert)
+    @pytest.mark.parametrize(
+        "concern", health_checks(), ids=lambda concern: f"{concern.alert}-{''.join(concern.labels)}"
+    )
     def test_a_check_uses_its_alerts_threshold(self, concern: HealthCheck) -> None:
         rules = RULES.read_text()
         rule = rules.split(f"- alert: {concern.alert}\n")[1].split("- alert:")[0]

@@ -16,7 +16,7 @@ from checkout.models import Order
 from checkout.services import mark_shipped
 from inventory.models import Reservation, Stock
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
-from tests.support.backoffice import attempt_of, order, page_of, refund_of
+from tests.support.backoffice import attempt_of, dispute_of, order, page_of, refund_of
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import filled_cart, ready_cart
 from tests.support.factories.inventory import CategoryFactory, ProductFactory, WarehouseFactory
@@ -82,6 +82,11 @@ def entries(number: int) -> None:
         mark_shipped(order(), by=UserFactory(is_staff=True))
 
 
+def disputed(number: int) -> None:
+    for made in (order() for _ in range(number)):
+        dispute_of(made)
+
+
 LISTS: dict[str, Callable[[int], None]] = {
     "inventory_product": products,
     "inventory_category": lambda number: [CategoryFactory() for _ in range(number)],
@@ -100,6 +105,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "payments_webhookevent": events,
     "audit_entry": entries,
     "payments_straycharge": unmatched,
+    "payments_dispute": disputed,
 }
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -12,9 +13,11 @@ from django.utils import timezone
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.reconciliation import reconcile
 from config.audit.models import Entry
-from payments.models import CHARGES, PaymentAttempt, Refund, RefundStatus, StrayCharge, WebhookEvent
+from config.telemetry.attention import attention_items, counts
+from config.telemetry.metrics import forget_scraped, scraped
+from payments.models import CHARGES, ChargeMismatch, PaymentAttempt, Refund, RefundStatus, StrayCharge, WebhookEvent
 from tests.checkout.admin.test_lists import statements
-from tests.support.backoffice import attempt_of, order, refund_of
+from tests.support.backoffice import attempt_of, dispute_of, order, refund_of
 from tests.support.factories.cart import ready_cart
 from tests.support.orders import order_of
 from tests.support.staff import staff_with
@@ -22,6 +25,8 @@ from tests.support.staff import staff_with
 pytestmark = pytest.mark.django_db
 
 MONEY = "/admin/money/"
+REPOSITORY = Path(__file__).resolve().parents[3]
+RULES, RUNBOOKS = REPOSITORY / "deploy/prometheus/alerts.yml", REPOSITORY / "docs/runbooks"
 
 
 def ago(minutes: int = 8):
@@ -31,11 +36,7 @@ def ago(minutes: int = 8):
 def listed(desk: Client) -> dict[str, list[str]]:
     """The texts of the rows of each section that is not empty, by section."""
     sections = desk.get(MONEY).context["sections"]
-    return {
-        shown["section"].rows.__name__: [f"{row.link} {row.what}" for row in shown["rows"]]
-        for shown in sections
-        if shown["rows"]
-    }
+    return {shown.item.name: [f"{row.link} {row.what}" for row in shown.rows] for shown in sections if shown.rows}
 
 
 def captured_for_a_cancelled_order() -> str:
@@ -66,15 +67,41 @@ def refund_without_an_answer(status: str = RefundStatus.UNKNOWN) -> str:
     return made.number
 
 
+def pending_refund() -> str:
+    number = refund_without_an_answer(RefundStatus.PENDING)
+    Refund.objects.update(created_at=ago(60 * 24 * 11))
+    return number
+
+
 def refund_that_is_due() -> str:
     made = order("declined")
-    OutboxMessage.objects.create(order=made, kind=MessageKind.REFUND_DUE, due_at=timezone.now())
+    OutboxMessage.objects.create(order=made, kind=MessageKind.REFUND_DUE, due_at=ago())
+    OutboxMessage.objects.update(created_at=ago())
     return made.number
 
 
 def undeliverable_mail() -> str:
     made = order()
-    OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=2)
+    OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=2, created_at=ago())
+    return made.number
+
+
+def unmatched_charge() -> str:
+    StrayCharge.objects.create(provider="stripe", provider_reference="pi_nobodys", amount="1.00", currency="BRL")
+    return "pi_nobodys"
+
+
+def charge_that_differs() -> str:
+    made = order()
+    OutboxMessage.objects.update(sent_at=timezone.now())
+    ChargeMismatch.objects.create(attempt=attempt_of(made), captured=made.total + 1, refunded=0, disputed=0)
+    return made.number
+
+
+def undecided_dispute() -> str:
+    made = order()
+    OutboxMessage.objects.update(sent_at=timezone.now())
+    dispute_of(made)
     return made.number
 
 
@@ -86,15 +113,19 @@ def unsettled_webhook() -> str:
 
 
 FAULTS: list[tuple[Callable[[], str], str]] = [
-    (captured_for_a_cancelled_order, "captured_without_order"),
-    (paid_with_another_sum, "captured_without_order"),
-    (attempt_without_an_answer, "stuck_attempts"),
-    (lambda: attempt_without_an_answer("started"), "stuck_attempts"),
-    (refund_without_an_answer, "refunds_due"),
-    (lambda: refund_without_an_answer(RefundStatus.FAILED), "refunds_due"),
-    (refund_that_is_due, "refunds_due"),
-    (undeliverable_mail, "waiting_messages"),
-    (unsettled_webhook, "waiting_events"),
+    (captured_for_a_cancelled_order, "money_out_of_balance"),
+    (paid_with_another_sum, "money_out_of_balance"),
+    (attempt_without_an_answer, "payments_unresolved"),
+    (lambda: attempt_without_an_answer("started"), "payments_unresolved"),
+    (refund_without_an_answer, "refunds_unanswered"),
+    (lambda: refund_without_an_answer(RefundStatus.FAILED), "refunds_failed"),
+    (pending_refund, "refunds_pending"),
+    (refund_that_is_due, "outbox_late"),
+    (undeliverable_mail, "outbox_late"),
+    (unsettled_webhook, "webhooks_late"),
+    (unmatched_charge, "charges_unmatched"),
+    (charge_that_differs, "charges_differ"),
+    (undecided_dispute, "disputes_undecided"),
 ]
 
 
@@ -115,10 +146,37 @@ def test_planted_inconsistencies_are_found(plant: Callable[[], str], section: st
     assert "All money" not in desk.get(MONEY).content.decode()
 
 
-def test_each_linked_list_opens(desk: Client) -> None:
-    for shown in desk.get(MONEY).context["sections"]:
-        if shown["section"].list_url:
-            assert desk.get(shown["section"].list_url()).status_code == 200
+@pytest.mark.parametrize(("plant", "name"), FAULTS)
+def test_every_view_gives_the_same_answer(plant: Callable[[], str], name: str, desk: Client) -> None:
+    """The money page, the home page's counts and its banner, the list, the gauge, the alert and its runbook."""
+    plant()
+    forget_scraped()
+    (item,) = (one for one in attention_items() if one.name == name)
+    rows = len(listed(desk)[name])
+    assert rows == counts([item])[name] >= 1
+    home = desk.get("/admin/")
+    answer = next(one for one in home.context["answers"] if one["text"] == item.title)
+    assert (answer["count"], answer["tone"]) == (rows, "bad")
+    assert (item.alert, str(rows)) in [(found.alert, found.detail) for found in home.context["wrong"]]
+    assert scraped()["attention_items"][name] == rows
+    listing = desk.get(answer["url"].split("#")[0])
+    if item.model:
+        assert listing.context["cl"].result_count == rows
+    rule = RULES.read_text().split(f"- alert: {item.alert}\n")[1].split("- alert:")[0]
+    assert "attention_items" in rule
+    assert name in rule
+    assert (RUNBOOKS / f"{item.alert}.md").exists()
+
+
+def test_every_item_is_planted_above() -> None:
+    assert {item.name for item in attention_items()} == {name for _plant, name in FAULTS}
+
+
+def test_a_message_whose_time_has_not_come_is_not_late(desk: Client) -> None:
+    """A refund that failed days later is begun anew in an hour."""
+    refund_that_is_due()
+    OutboxMessage.objects.update(due_at=timezone.now() + timedelta(hours=1), tries=0)
+    assert listed(desk) == {}
 
 
 def test_an_unmatched_charge_is_kept_until_it_is_handled(
@@ -132,7 +190,7 @@ def test_an_unmatched_charge_is_kept_until_it_is_handled(
     PaymentAttempt.objects.all().delete()
     for _ in range(2):
         assert reconcile() == 0
-    assert len(listed(desk)["unmatched_charges"]) == 2, "recorded once, however often reconciliation runs"
+    assert len(listed(desk)["charges_unmatched"]) == 2, "recorded once, however often reconciliation runs"
     charge = StrayCharge.objects.earliest("pk")
     assert (charge.amount, charge.currency) == (StrayCharge.objects.latest("pk").amount, "BRL")
     for charge in StrayCharge.objects.all():
@@ -160,7 +218,7 @@ def test_a_refund_that_was_retried_is_not_listed(desk: Client) -> None:
     made = order()
     OutboxMessage.objects.update(sent_at=timezone.now())
     Refund.objects.filter(pk=refund_of(made, status=RefundStatus.FAILED).pk).update(created_at=ago())
-    assert list(listed(desk)) == ["refunds_due"]
+    assert list(listed(desk)) == ["refunds_failed"]
     refund_of(made)
     assert listed(desk) == {}
 
@@ -191,5 +249,5 @@ def test_each_section_requires_its_permission() -> None:
     undeliverable_mail()
     assert staff_with("checkout.view_order").get(MONEY).status_code == 403
     page = staff_with("payments.view_payment").get(MONEY)
-    assert [shown["section"].permission for shown in page.context["sections"]] == ["payments.view_payment"]
+    assert [shown.item.permission for shown in page.context["sections"]] == ["payments.view_payment"]
     assert Client().get(MONEY)["Location"].startswith("/admin/login/")
