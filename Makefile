@@ -73,6 +73,7 @@ check: export ESTEIRA_DEMO = 0
 check: export SECRET_KEY = check-only-nothing-is-ever-signed-with-this-Kq7Zt2Wd9Xv4
 check: export DATABASE_URL = postgres://nobody@127.0.0.1:1/nothing
 check: export DATABASE_POOL_SIZE = 0
+check: export NUM_PROXIES = 1
 check: export STRIPE_SECRET_KEY = sk_check_only
 check: export STRIPE_PUBLISHABLE_KEY = pk_check_only
 check: export STRIPE_WEBHOOK_SECRET = whsec_check_only

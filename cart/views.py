@@ -14,6 +14,7 @@ from cart.models import CartStatus
 from cart.session import current_cart, ensure_cart, keep_cart, show, user_id_of
 from cart.snapshot import CartSnapshot
 from config.exceptions import Refusal
+from config.rate_limits import limited
 from inventory import catalogue
 from inventory.exceptions import InsufficientStock, ProductNotFound
 from shipping import postal_codes
@@ -120,6 +121,7 @@ def shipping(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @never_cache
+@limited("reads", safe_too=True)  # it may ask another service
 def postal_code(request: HttpRequest) -> HttpResponse:
     """Look up the address of a CEP, to autofill a form."""
     try:

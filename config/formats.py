@@ -1,17 +1,21 @@
 """Formats money, dates, postal codes and telephone numbers in the reader's language."""
 
 import datetime as dt
+import math
 from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency
+from babel.units import format_unit
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, to_locale
 
 # A non-breaking space after the symbol in every language, as is usual in Brazil.
 MONEY_PATTERN = "¤\u00a0#,##0.00"
+# Units of time, with their seconds and the largest number of each that is still easy to read.
+_UNITS = [("second", 1, 90), ("minute", 60, 90), ("hour", 3600, 48), ("day", 86_400, math.inf)]
 
 
 def _locale() -> Locale:
@@ -47,6 +51,12 @@ def phone(number: str | None) -> str:
     if digits.isdigit() and len(digits) in (10, 11):
         return f"({digits[:2]}) {digits[2:-4]}-{digits[-4:]}"
     return digits
+
+
+def duration(seconds: float) -> str:
+    """`40 seconds`, `2 minutes`, `3 hours`: rounded up in one unit, so that waiting that long is enough."""
+    unit, size = next((unit, size) for unit, size, most in _UNITS if seconds <= most * size)
+    return format_unit(math.ceil(seconds / size), f"duration-{unit}", locale=_locale())
 
 
 def add_business_days(start: dt.date, days: int) -> dt.date:

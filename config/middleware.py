@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -12,7 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
 from django.middleware.common import CommonMiddleware
 from django.utils.translation import gettext_lazy as _
 
+from config import rate_limits
 from config.api.problems import API_ROOT, SlashMissing
+from config.api.throttling import Throttle
+from config.pages import errors
+from config.rate_limits import RateLimited
 from config.telemetry import exposition, health, logs, tracing
 from config.telemetry.metrics import request_statements, web_threads_busy
 from config.telemetry.request_cost import RequestCost, measuring
@@ -107,6 +111,36 @@ class SlashRedirects(CommonMiddleware):
         if request.path.startswith(API_ROOT) and request.method not in ("GET", "HEAD", "OPTIONS"):
             raise SlashMissing(request.get_full_path(force_append_slash=True))
         return super().get_full_path_with_slash(request)
+
+
+class RateLimits:
+    """Counts every unsafe request before its view runs, so that no view can be without a limit.
+
+    The view may name another scope than `writes`, or why it needs none (`config.rate_limits.limited`, `unlimited`).
+    Calls of the API are counted by `Throttle` instead, once their token is known. A view that counts itself raises
+    RateLimited, and gets the same page. Must come after AuthenticationMiddleware.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], *_positions: object, **_names: object
+    ) -> HttpResponse | None:
+        limit = rate_limits.limit_of(view)
+        if not limit.counts(request.method) or Throttle in getattr(getattr(view, "cls", None), "throttle_classes", ()):
+            return None
+        try:
+            rate_limits.enforce(limit.scope, rate_limits.requester(request))
+        except RateLimited as refusal:
+            return errors.too_many_requests(request, refusal)
+        return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return errors.too_many_requests(request, error) if isinstance(error, RateLimited) else None
 
 
 class Observe:

@@ -5,17 +5,15 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
-from config import pages
-from config.rate_limits import limit_sign_ins
+from config.pages import mailbox
 from config.telemetry import exposition, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("admin/login/", limit_sign_ins("username")(admin.site.login)),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
-    path("mail/", pages.demo_mailbox, name="demo_mailbox"),
-    path("mail/<slug:name>/", pages.demo_mail, name="demo_mail"),
-    path("mail/<slug:name>/html/", pages.demo_mail_html, name="demo_mail_html"),
+    path("mail/", mailbox.demo_mailbox, name="demo_mailbox"),
+    path("mail/<slug:name>/", mailbox.demo_mail, name="demo_mail"),
+    path("mail/<slug:name>/html/", mailbox.demo_mail_html, name="demo_mail_html"),
     path("account/", include("config.accounts.urls")),
     path("cart/", include("cart.urls")),
     path("", include("checkout.urls")),

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from config.rate_limits import unlimited
 from payments import webhook_inbox
 from payments.exceptions import InvalidSignature, MalformedEvent
 
@@ -13,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @csrf_exempt
+@unlimited("signed by the provider, whose events must all be stored")
 @require_POST
 def stripe(request: HttpRequest) -> HttpResponse:
     """200 once the event is stored, now or earlier; 400 if the signature is wrong or too old, or if it is no event."""

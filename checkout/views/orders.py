@@ -21,7 +21,7 @@ from checkout.forms import FindOrderForm
 from checkout.models import Order, OrderStatus
 from checkout.settle import cancel_pending_payment
 from config.exceptions import Refusal
-from config.rate_limits import RateLimit
+from config.rate_limits import limited
 from payments.models import AttemptStatus
 
 # The order page polls every two seconds; the provider is asked at most this often.
@@ -94,6 +94,7 @@ def progress(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_safe
 @never_cache
+@limited("reads", safe_too=True)  # it asks the provider
 def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
     """Where the bank returns the shopper, whatever the outcome."""
     found = ask_provider.refresh(_fetch(request, number))
@@ -107,6 +108,7 @@ def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
 
 
 @require_POST
+@limited("checkout")
 def another_way(request: HttpRequest, number: str) -> HttpResponse:
     """Void a payment that waits for the shopper, so that they can choose another method."""
     found = _fetch(request, number)
@@ -127,15 +129,9 @@ def orders(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
+@limited("find_order")
 def find_order(request: HttpRequest) -> HttpResponse:
     """Open the order's page with its number and its e-mail."""
-    limit = RateLimit()
-    if request.method == "POST" and not limit.allow(request, "find_order"):
-        messages.error(request, _("Too many tries from your connection. Wait a minute, then try again."))
-        typed = FindOrderForm(initial=request.POST.dict())
-        refused = render(request, "checkout/find_order.html", {"form": typed}, status=429)
-        refused["Retry-After"] = str(limit.seconds_left)
-        return refused
     form = FindOrderForm(request.POST or None)
     if form.is_valid():
         found = Order.objects.find(form.cleaned_data["number"], form.cleaned_data["email"])

@@ -25,7 +25,7 @@ from checkout.place_order import PlaceOrder
 from checkout.views.orders import order_path
 from checkout.views.page import cart_changed_message, checkout_page, redirect_to_part, with_open_cart
 from config.exceptions import Refusal
-from config.rate_limits import network_of
+from config.rate_limits import limited, network_of
 from inventory.exceptions import InsufficientStock
 from payments.exceptions import PaymentUnavailable
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
@@ -35,6 +35,7 @@ RESUME_WINDOW = timedelta(hours=1)
 
 
 @never_cache
+@limited("checkout")
 @with_open_cart
 def pay(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
     if request.method != "POST":

@@ -6,7 +6,6 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import Throttled
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +18,6 @@ from config.api.fields import Email, Input, PrivateView, Text, document, read_bo
 from config.api.problems import NotAuthenticated
 from config.api.schema import refusals
 from config.exceptions import Refusal
-from config.rate_limits import RateLimit, account_subject
 
 
 class Password(Text):
@@ -83,8 +81,6 @@ class Accounts(PrivateView):
 
 
 class Tokens(PrivateView):
-    throttle_scope = "sign_in"
-
     def get_authenticators(self) -> list[BaseAuthentication]:
         """None when signing in: an old token in the header must not block getting a new one."""
         return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
@@ -102,9 +98,6 @@ class Tokens(PrivateView):
     def post(self, request: Request) -> Response:
         """One token per user, the same on every device, valid until it is revoked."""
         credentials = read_body(SignInInput, request)
-        limit = RateLimit()
-        if not limit.allow(request, "sign_in_account", account_subject(credentials["email"])):
-            raise Throttled(wait=limit.seconds_left)
         user = services.check_credentials(request._request, **credentials)
         return Response(_token(request, user))
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig, apps
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_delete, post_migrate, post_save
 from django.utils.translation import gettext_lazy as _
 
@@ -10,6 +11,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from config.accounts.backends import forget_user
+        from config.accounts.guesses import note_sign_in
         from config.accounts.retention import SESSIONS
         from config.accounts.roles import grant, keep_roles
         from config.accounts.services import revoke_old_tokens
@@ -20,6 +22,7 @@ class AccountsConfig(AppConfig):
         user = self.get_model("User")
         post_save.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_saved")
         post_save.connect(revoke_old_tokens, sender=user, dispatch_uid="accounts.revoke_old_tokens")
+        user_logged_in.connect(note_sign_in, dispatch_uid="accounts.note_sign_in")
         post_delete.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_deleted")
         post_migrate.connect(keep_roles, sender=last_app_with_models(), dispatch_uid="accounts.keep_roles")
 

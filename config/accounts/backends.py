@@ -10,9 +10,12 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.db import DEFAULT_DB_ALIAS
+from django.http import HttpRequest
 
+from config.accounts import guesses
 from config.accounts.models import User
 from config.cache import cached, declare, drop_on_commit
+from config.rate_limits import undo
 
 USER_SECONDS = 60
 
@@ -39,7 +42,18 @@ declare("account", of=Remembered | None)
 
 
 class RememberingBackend(ModelBackend):
-    """Signs in as Django does."""
+    """Signs in as Django does, with limits for wrong passwords at every entrance."""
+
+    def authenticate(self, request: HttpRequest | None, *names: Any, **credentials: Any) -> User | None:
+        """The active user with this address and password, or None. Raises RateLimited after too many wrong ones."""
+        email = credentials.get("username", credentials.get(User.USERNAME_FIELD))
+        if request is None or email is None:
+            return super().authenticate(request, *names, **credentials)
+        counted = guesses.begin(request, str(email))
+        user = super().authenticate(request, *names, **credentials)
+        if user is not None:
+            undo(counted)
+        return user
 
     def get_user(self, user_id: Any) -> User | None:
         """The active user with this id, or None. No statement for a shopper in the cache."""

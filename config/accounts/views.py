@@ -18,7 +18,8 @@ from django.views.generic import FormView, TemplateView
 
 from config.accounts import tasks
 from config.accounts.forms import NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
-from config.rate_limits import RateLimit, account_subject
+from config.formats import duration
+from config.rate_limits import RateLimited, enforce, requester
 
 
 class NextPage(auth_views.RedirectURLMixin):
@@ -33,9 +34,12 @@ class NextPage(auth_views.RedirectURLMixin):
 
 
 class ThrottledPost(FormView[Any]):
-    """A form with a rate limit per client address."""
+    """A form that keeps what was typed, but for the password, when there were too many tries.
 
-    throttle_scope: str
+    `throttle_scope` is the limit of its verb, counted by client address; a verb that counts itself needs none.
+    """
+
+    throttle_scope = ""
 
     @method_decorator(sensitive_post_parameters("password"))
     @method_decorator(never_cache)
@@ -43,30 +47,27 @@ class ThrottledPost(FormView[Any]):
         return super().dispatch(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        limit = RateLimit()
-        if self.allows(request, limit):
+        try:
+            if self.throttle_scope:
+                enforce(self.throttle_scope, requester(request))
             return super().post(request, *args, **kwargs)
-        messages.error(request, _("Too many tries from your connection. Wait a minute, then try again."))
+        except RateLimited as refusal:
+            return self._too_many(request, refusal)
+
+    def _too_many(self, request: HttpRequest, refusal: RateLimited) -> HttpResponse:
+        seconds = int(str(refusal.details["retry_after"]))
+        messages.error(request, _("Too many tries. Wait %(time)s, then try again.") % {"time": duration(seconds)})
         # Unbound, so nothing is validated, but keeping what was typed; password fields are never filled in.
         form = self.get_form_class()(initial=request.POST.dict())
         response = self.render_to_response(self.get_context_data(form=form), status=429)
-        response["Retry-After"] = str(limit.seconds_left)
+        response["Retry-After"] = str(seconds)
         return response
-
-    def allows(self, request: HttpRequest, limit: RateLimit) -> bool:
-        return limit.allow(request, self.throttle_scope)
 
 
 class SignIn(NextPage, ThrottledPost, auth_views.LoginView):
     template_name = "accounts/sign_in.html"
     form_class = SignInForm  # type: ignore[assignment]
     redirect_authenticated_user = True
-    throttle_scope = "sign_in"
-
-    def allows(self, request: HttpRequest, limit: RateLimit) -> bool:
-        """Limited per client address, and per account across all addresses."""
-        account = account_subject(request.POST.get("email", ""))
-        return super().allows(request, limit) and limit.allow(request, "sign_in_account", account)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         response = super().form_valid(form)

@@ -21,6 +21,7 @@ from django.views import defaults
 from rest_framework import exceptions as drf
 
 from config.exceptions import NotFound, Refusal
+from config.rate_limits import RateLimited
 
 logger = logging.getLogger(__name__)
 
@@ -78,15 +79,6 @@ class UnsupportedMediaType(Refusal):
     status = 415
     title = _("Unsupported media type")
     message = _("Send application/json.")
-
-
-class RateLimited(Refusal):
-    """`retry_after` is in seconds."""
-
-    code = "rate_limited"
-    status = 429
-    title = _("Too many requests")
-    message = _("Too many requests in a short time. Wait a little and try again.")
 
 
 class InternalError(Refusal):

@@ -15,6 +15,7 @@ from config.api import problems
 from config.api.fields import Input
 from config.api.problems import CONTENT_TYPE, problem_of
 from config.exceptions import Fact, Refusal
+from config.rate_limits import RateLimited
 
 Responses = dict[Any, Any]
 AnyField = serializers.Field[Any, Any, Any, Any]
@@ -106,7 +107,7 @@ _ANY = (
     problems.Malformed,
     problems.NotAuthenticated,
     problems.NotAcceptable,
-    problems.RateLimited,
+    RateLimited,
     problems.Unavailable,
 )
 _METHODS = {"get", "put", "post", "patch", "delete"}

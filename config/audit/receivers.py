@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from config.accounts.models import User
 from config.audit.events import SIGN_IN, SIGN_IN_FAILED, SIGN_OUT
 from config.audit.services import record
-from config.rate_limits import RateLimit
+from config.rate_limits import is_allowed
 
 
 def signed_in(user: Any, **_signal: Any) -> None:
@@ -29,5 +29,5 @@ def failed_to_sign_in(credentials: dict[str, Any], request: HttpRequest | None =
     typed = str(credentials.get("username") or credentials.get("email") or "")
     account = User.objects.filter(email=typed.strip().lower()).first()
     subject = f"staff-{account.pk}" if account and account.is_staff else "others"
-    if RateLimit().allow(request or HttpRequest(), "sign_in_log", subject):
+    if is_allowed("sign_in_log", subject):
         record(None, SIGN_IN_FAILED, account or User)

@@ -68,6 +68,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.accounts.middleware.RememberDevice",
+    "config.middleware.RateLimits",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -88,7 +90,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-                "config.pages.shop",
+                "config.pages.context.shop",
                 "cart.context_processors.cart_count",
             ],
         },

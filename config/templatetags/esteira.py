@@ -12,7 +12,7 @@ from config import formats
 
 register = template.Library()
 
-for _filter in (formats.money, formats.cep, formats.phone, formats.day):
+for _filter in (formats.money, formats.cep, formats.phone, formats.day, formats.duration):
     register.filter(_filter)
 register.simple_tag(formats.arrival)
 

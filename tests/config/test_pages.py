@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.support.factories.cart import flat_shipping
 from tests.support.factories.inventory import ProductFactory
-from tests.support.pages import Visitor
+from tests.support.pages import Page, Visitor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_apps")]
 
@@ -57,10 +57,51 @@ def test_an_unknown_path(visitor: Visitor, settings) -> None:
     assert "Page not found" in page.html
 
 
-def test_a_form_from_a_page_left_open_too_long() -> None:
-    answer = Client(enforce_csrf_checks=True, headers={"accept-language": "en"}).post("/cart/add/", {"sku": "X"})
-    assert answer.status_code == 403
-    assert b"your cart is where you left it" in answer.content
+class TestARefusedForm:
+    """The page names the true cause, and keeps what was typed where a page of ours sent it."""
+
+    OURS = {"origin": "http://testserver", "referer": "http://testserver/products/caneca/?a=b"}
+
+    def strict(self) -> Client:
+        return Client(enforce_csrf_checks=True, headers={"accept-language": "en"})
+
+    def test_without_a_cookie(self) -> None:
+        """Cookies are blocked: that is not "open for too long"."""
+        answer = self.strict().post("/cart/add/", {"sku": "X"}, headers=self.OURS)
+        assert answer.status_code == 403
+        assert "Your browser did not send our cookie" in answer.text
+        assert answer["X-Refused"] == "cookies"
+
+    def test_with_the_token_of_another_session(self) -> None:
+        client = self.strict()
+        client.get("/account/sign-in/")
+        typed = {"sku": 'X"><b>', "quantity": "3", "csrfmiddlewaretoken": "y" * 64}
+        answer = client.post("/cart/add/", typed, headers=self.OURS)
+        assert answer.status_code == 403
+        assert "You signed in or out in another tab" in answer.text
+        assert '<a href="/products/caneca/?a=b">Back to the page</a>' in answer.text
+        assert answer["X-Refused"] == "token"
+        assert "no-store" in answer["Cache-Control"]
+        assert "<b>" not in answer.text
+        # One press sends it again, without scripts; and a script may, with the token of the header.
+        page = Page(Visitor(), answer)
+        fields = page.form("/cart/add/").fields
+        assert (fields["sku"], fields["quantity"]) == (typed["sku"], "3")
+        for token in (fields["csrfmiddlewaretoken"], answer["X-CSRFToken"]):
+            assert client.post("/cart/add/", {**fields, "csrfmiddlewaretoken": token}).status_code == 302
+
+    @pytest.mark.parametrize("headers", [{}, {"origin": "http://evil.example"}])
+    def test_of_another_site_is_not_offered_again(self, headers: dict[str, str]) -> None:
+        answer = self.strict().post("/cart/add/", {"sku": "X"}, headers={**headers, "referer": "http://evil.example/"})
+        assert answer.status_code == 403
+        assert "X-CSRFToken" not in answer
+        assert "evil" not in answer.text
+        assert [form.action for form in Page(Visitor(), answer).forms] == []
+
+    def test_keeps_no_password(self) -> None:
+        answer = self.strict().post("/account/sign-in/", {"email": "a@b.com", "password": "pw-123"}, headers=self.OURS)
+        assert answer.status_code == 403
+        assert "pw-123" not in answer.text
 
 
 def test_the_500_page_needs_no_database(django_assert_num_queries) -> None:

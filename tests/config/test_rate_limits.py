@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
-from config.rate_limits import parse_rate
+from config.rate_limits import check_proxies, check_rate_limits, network_of, parse_rate
 from tests.support.api import App, assert_problem
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import ready_cart
@@ -76,3 +76,61 @@ def test_a_rate(rate: str, meaning: tuple[int, int]) -> None:
 def test_an_invalid_rate(rate: str) -> None:
     with pytest.raises(ValueError, match="20/min"):
         parse_rate(rate)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_the_network_of_an_address(address: str, network: str) -> None:
+    assert network_of(RequestFactory().get("/", REMOTE_ADDR=address)) == network
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "network"),
+    [
+        (0, "198.51.100.1", "192.0.2.1"),
+        (1, "198.51.100.1", "198.51.100.1"),
+        (1, "203.0.113.9, 198.51.100.1", "198.51.100.1"),
+        (2, "203.0.113.9, 198.51.100.1, 192.0.2.9", "198.51.100.1"),
+        (2, "198.51.100.1", "198.51.100.1"),
+        (1, "198.51.100.1:4711", "198.51.100.1"),
+        (1, "[2001:db8::1]:4711", "2001:db8::/64"),
+        (1, "2001:db8::1", "2001:db8::/64"),
+        (1, "", "192.0.2.1"),
+    ],
+)
+def test_the_address_behind_proxies(proxies: int, forwarded: str, network: str, settings: Any) -> None:
+    settings.NUM_PROXIES = proxies
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    assert network_of(RequestFactory().get("/", headers=headers, REMOTE_ADDR="192.0.2.1")) == network
+
+
+def test_an_ipv6_network_counts_as_one(two_a_day: Any) -> None:
+    for number, status in ((1, 200), (2, 200), (3, 429)):
+        client = Client(REMOTE_ADDR=f"2001:db8::{number}:1")
+        assert client.get("/api/v1/products/").status_code == status
+    assert Client(REMOTE_ADDR="2001:db8:0:1::1").get("/api/v1/products/").status_code == 200
+
+
+def test_pages_and_api_share_the_count_of_writes(app: App, two_a_day: Any) -> None:
+    assert [app.post("carts/").status_code for _ in range(2)] == [201, 201]
+    assert Client().post("/cart/add/", {"sku": "X", "quantity": "1"}).status_code == 429
+
+
+def test_an_unreadable_rate_is_found_before_the_first_request(settings: Any) -> None:
+    settings.RATE_LIMITS = {"writes": "20/minute", "reads": "0/s", "checkout": "5/min", "sign_up": None}
+    found = check_rate_limits(app_configs=None)
+    assert [problem.msg.split()[0] for problem in found] == ["RATE_LIMIT_WRITES", "RATE_LIMIT_READS"]
+
+
+@pytest.mark.parametrize(("header", "proxies", "found"), [(("X", "https"), 0, 1), (("X", "https"), 1, 0), (None, 0, 0)])
+def test_a_proxy_that_is_not_counted_is_found(header: Any, proxies: int, found: int, settings: Any) -> None:
+    settings.SECURE_PROXY_SSL_HEADER, settings.NUM_PROXIES = header, proxies
+    assert len(check_proxies(app_configs=None)) == found

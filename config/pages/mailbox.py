@@ -1,4 +1,4 @@
-"""Pages that belong to no app: the demo's mailbox. Also the context of every page."""
+"""The demo's mailbox."""
 
 import email
 import email.policy
@@ -18,11 +18,6 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 MAILS_SHOWN = 50
-
-
-def shop(request: HttpRequest) -> dict[str, object]:
-    """Context processor for every page."""
-    return {"demo": settings.DEMO}
 
 
 @dataclass(frozen=True)
