@@ -1,5 +1,6 @@
 """A running shop: live server, provider, worker; and shoppers, each with a browser of their own."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -124,7 +125,9 @@ def welcome(
     watches: list[Watch] = []
     contexts: list[BrowserContext] = []
 
-    def open_browser(language: str = "pt-br", *, phone: bool = False, **options: Any) -> Shopper:
+    def open_browser(
+        language: str = "pt-br", *, phone: bool = False, expected: re.Pattern[str] | None = None, **options: Any
+    ) -> Shopper:
         locale = {"pt-br": "pt-BR", "en": "en-US"}[language]
         context = new_context(
             locale=locale,
@@ -134,7 +137,7 @@ def welcome(
         )
         context.set_default_timeout(15_000)
         contexts.append(context)
-        watches.append(Watch(context, own=shop, provider=sandbox.base_url))
+        watches.append(Watch(context, own=shop, provider=sandbox.base_url, expected=expected))
         return Shopper(context.new_page(), shop, language, touch=phone)
 
     yield open_browser
