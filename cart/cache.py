@@ -8,7 +8,7 @@ this process last saw Redis fail counts as a miss too.
 import json
 import logging
 import time
-from typing import Any, Required, TypedDict
+from typing import Any, NotRequired, Required, TypedDict
 
 from django.conf import settings
 from django.core.cache import cache
@@ -50,6 +50,7 @@ class _Cart(TypedDict):
     postal_code: str
     shipping: _Shipping | None
     expires_at: str
+    cards_closed_until: NotRequired[str | None]  # not in the copies of older releases
     kept_at: float
 
 

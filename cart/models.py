@@ -28,6 +28,10 @@ def next_expiry() -> datetime:
     return timezone.now() + timedelta(days=settings.CART_LIFETIME_DAYS)
 
 
+def _declines_kept() -> timedelta:
+    return timedelta(hours=settings.CARD_DECLINES_HOURS)
+
+
 class CartStatus(StatusChoices):
     OPEN = "open", QUIET, _("open")
     CHECKING_OUT = "checking_out", BUSY, _("being paid for")
@@ -133,6 +137,10 @@ class Cart(DeliveryFields):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
     expires_at = models.DateTimeField(_("expires at"), default=next_expiry)
+    card_declines = models.PositiveSmallIntegerField(_("declined cards"), default=0, db_default=0, editable=False)
+    card_declined_at = models.DateTimeField(_("last declined card"), null=True, blank=True, editable=False)
+
+    declines_of_person: int  # annotated by the checkout
 
     objects = CartQuerySet.as_manager()
 
@@ -164,6 +172,19 @@ class Cart(DeliveryFields):
     def opens_to(self, user_id: int | None) -> bool:
         """A guest's cart is open to anyone with its token; a user's cart only to that user."""
         return self.user_id in (None, user_id)
+
+    def count_card_decline(self, now: datetime) -> None:
+        """Count a declined card, in memory. Declines are forgotten together, some time after the last one."""
+        forgotten = self.card_declined_at is None or self.card_declined_at + _declines_kept() <= now
+        self.card_declines = 1 if forgotten else self.card_declines + 1
+        self.card_declined_at = now
+
+    @property
+    def cards_closed_until(self) -> datetime | None:
+        """Until when this cart cannot be paid by card, after too many declines; may be past. None if it can."""
+        if self.card_declined_at is None or self.card_declines < settings.CARD_DECLINES_PER_CART:
+            return None
+        return self.card_declined_at + _declines_kept()
 
     def require_open(self) -> None:
         """Raise CheckoutInProgress or CartClosed unless the cart can be changed."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cart import merging, snapshot
@@ -240,6 +241,10 @@ def _absorb(mine: Cart, guest: Cart, freight: Freight) -> list[StayingLine]:
     )
     if guest.address and not mine.address:
         mine.email, mine.phone, mine.address = guest.email, guest.phone, guest.address
+    if guest.card_declined_at:
+        # Signing in opens no cards that were closed.
+        mine.card_declines = max(mine.card_declines, guest.card_declines)
+        mine.card_declined_at = max(filter(None, (mine.card_declined_at, guest.card_declined_at)))
     if staying:
         guest.lines.exclude(product__sku__in=[line.sku for line in staying]).delete()
         guest.quote = None  # of another parcel
@@ -260,10 +265,12 @@ def begin_payment(cart: Cart) -> None:
     _forget_copy_on_commit(cart)
 
 
-def reopen(cart: Cart) -> None:
+def reopen(cart: Cart, *, card_declined: bool = False) -> None:
     """Reopen the cart after a declined or abandoned payment. Does nothing unless it is checking out."""
     if cart.status == CartStatus.CHECKING_OUT:
-        _transition(cart, CartStatus.OPEN)
+        if card_declined:
+            cart.count_card_decline(timezone.now())
+        _transition(cart, CartStatus.OPEN, "card_declines", "card_declined_at")
         _forget_copy_on_commit(cart)
 
 
@@ -273,10 +280,10 @@ def mark_ordered(cart: Cart) -> None:
     _transition(cart, CartStatus.ORDERED)
 
 
-def _transition(cart: Cart, status: CartStatus) -> None:
+def _transition(cart: Cart, status: CartStatus, *changed: str) -> None:
     require_transaction()
     cart.status = status
-    _save(cart, "status")
+    _save(cart, "status", *changed)
 
 
 def _forget_copy_on_commit(cart: Cart) -> None:

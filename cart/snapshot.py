@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 
@@ -71,6 +72,12 @@ class CartSnapshot:
     postal_code: str
     shipping: ChosenShipping | None
     expires_at: datetime
+    cards_closed_until: datetime | None = None
+
+    @property
+    def cards_closed(self) -> bool:
+        """Whether too many cards were declined for this cart. Other ways of paying stay open."""
+        return self.cards_closed_until is not None and self.cards_closed_until > timezone.now()
 
     @property
     def subtotal(self) -> Decimal:
@@ -163,6 +170,7 @@ def _copy_of(cart: Cart, items: list[tuple[int, int]]) -> cache.Copy:
             "expires_at": quote.expires_at.isoformat(),
         },
         "expires_at": cart.expires_at.isoformat(),
+        "cards_closed_until": cart.cards_closed_until.isoformat() if cart.cards_closed_until else None,
     }
 
 
@@ -189,6 +197,8 @@ def _compose(copy: cache.Copy) -> CartSnapshot:
         postal_code=copy["postal_code"],
         shipping=_shipping(copy["shipping"]),
         expires_at=_moment(copy["expires_at"]),
+        # Missing in a copy that another release wrote.
+        cards_closed_until=_moment(closed) if (closed := copy.get("cards_closed_until")) else None,
     )
 
 

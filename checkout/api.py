@@ -19,6 +19,7 @@ import cart.converters  # noqa: F401  registers itself
 import checkout.converters  # noqa: F401  registers itself
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
 from checkout.exceptions import (
+    CardsClosed,
     IdempotencyKeyInvalid,
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
@@ -35,7 +36,7 @@ from config.api.fields import Input, Moment, Money, PrivateView, Text, document,
 from config.api.problems import problem_of, problem_response
 from config.api.schema import refusals
 from config.exceptions import NotFound, Refusal
-from config.rate_limits import network_of
+from config.rate_limits import network_of, requester
 from inventory.exceptions import InsufficientStock
 from payments import services as payments
 from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable
@@ -207,8 +208,8 @@ class Checkout(PrivateView):
         description=(
             "Send a new `Idempotency-Key` each time the shopper decides to pay, and the same key when you retry a "
             "request whose answer was lost: you get the first answer again, and nothing is charged twice.\n\n"
-            "After `payment_declined` the cart is unchanged; use a new key for the next card. On 202, follow "
-            "`payment.action`, or poll the order.\n\n"
+            "After `payment_declined` the cart is unchanged; use a new key for the next card. After several of them, "
+            "`cards_closed` names in `methods` what is open. On 202, follow `payment.action`, or poll the order.\n\n"
             "Orders that wait to be paid (Pix, 3-D Secure) hold a bounded share of the stock. Beyond it, "
             "`payment_unavailable` names in `methods` what is open."
         ),
@@ -233,7 +234,7 @@ class Checkout(PrivateView):
                 InsufficientStock([{"sku": "CANECA-AGATA-AZUL", "requested": 2, "available": 1}]),
                 PriceChanged(expected=Decimal("109.80"), total=Decimal("119.80")),
                 ShippingQuoteExpired(reason="expired"), CartEmpty, CartClosed, AddressRequired, ShippingRequired,
-                CheckoutInProgress, Refusal, IdempotencyKeyReused, PaymentUnavailable,
+                CheckoutInProgress, CardsClosed(retry_after=86_400), Refusal, IdempotencyKeyReused, PaymentUnavailable,
                 TooMuchUnpaid(methods=[PaymentMethod.CARD.value]),
             ),
         },
@@ -255,6 +256,7 @@ class Checkout(PrivateView):
             language=get_language() or "pt-br",
             user_id=user_id_of(request),
             network=network_of(request),
+            requester=requester(request),
         )
         answer = place_once(command, key, RENDER)
         headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}

@@ -62,6 +62,22 @@ class NetworkHoldsTooMuch(TooMuchUnpaid):
     )
 
 
+class CardsClosed(Refusal):
+    """Too many cards were declined for this cart, this person or this network. Pix is open."""
+
+    code = "cards_closed"
+    status = 409
+    title = _("Cards are closed for now")
+    message = _("Several cards were declined, so cards are closed for now. Nothing was charged. You can pay with Pix.")
+    shows = {
+        "instead": Fact("the `payment_method` that is open, `pix`."),
+        "methods": Fact("the methods that are open: `pix`.", list[str]),
+    }
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(retry_after=retry_after, instead="pix", methods=["pix"])
+
+
 class IdempotencyKeyRequired(Refusal):
     code = "idempotency_key_required"
     status = 400

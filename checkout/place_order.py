@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from cart import services as carts
 from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress, CurrencyMismatch
 from cart.models import Cart, CartLine, CartStatus
-from checkout import links, metrics, unpaid
-from checkout.exceptions import PaymentDeclined, PriceChanged, RequestOvertaken, TooMuchUnpaid
+from checkout import cards, links, metrics, unpaid
+from checkout.exceptions import CardsClosed, PaymentDeclined, PriceChanged, RequestOvertaken, TooMuchUnpaid
 from checkout.models import IdempotencyKey, Order, OrderLine, OrderStatus, new_number
 from checkout.settle import cancel_pending_payment, settle
 from config import money
@@ -46,6 +46,8 @@ class PlaceOrder:
     `payment_method` is the provider's token, or `pix`. `expected_total` is the total the shopper agreed to, with two
     decimal places, in the cart's currency. `language` is that of the order's mails. `key` is the idempotency key of the
     request, if it has one. `network` is where the request came from, if what it holds unpaid is to be bounded.
+    `requester` is who is counted for declined cards, beside the cart and its person: see
+    `config.rate_limits.requester`.
     """
 
     cart_token: str
@@ -53,6 +55,7 @@ class PlaceOrder:
     expected_total: Decimal
     language: str
     user_id: int | None = None
+    requester: str = ""
     key: IdempotencyKey | None = None
     network: str = field(default="", repr=False)
 
@@ -71,9 +74,9 @@ def place_order(command: PlaceOrder) -> Order:
     unknown.
 
     Raises CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, CurrencyMismatch, AddressRequired, ShippingRequired,
-    ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, PaymentDeclined, PaymentUnavailable or
-    TooMuchUnpaid; this call has then charged nothing and the cart is unchanged. Raises RequestOvertaken if a repeat of
-    this request has taken over its idempotency key.
+    ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, CardsClosed, PaymentDeclined,
+    PaymentUnavailable or TooMuchUnpaid; this call has then charged nothing and the cart is unchanged. Raises
+    RequestOvertaken if a repeat of this request has taken over its idempotency key.
     """
     with redis_lock(f"checkout:{command.cart_token}", settings.CHECKOUT_LOCK_SECONDS) as owned:
         if not owned:
@@ -86,18 +89,23 @@ def place_order(command: PlaceOrder) -> Order:
                 raise RequestOvertaken from None  # the pending order may belong to this request's own repeat
             cancel_pending_payment(command.cart_token, command.user_id)
             order, attempt = _commit_order(command)
-        return _authorize(command, order, attempt)
+        try:
+            return _authorize(command, order, attempt)
+        except PaymentDeclined:
+            cards.count_decline(command.requester)
+            raise
 
 
 def _ensure_payment_available(command: PlaceOrder) -> None:
-    """Raise PaymentUnavailable while the provider's circuit is open, before anything is written or reserved.
+    """Raise PaymentUnavailable or CardsClosed if it will not be taken, before anything is written or reserved.
 
     A cart with a payment under way passes: it may have been charged, so it must not be refused with "nothing was
     charged".
     """
     try:
         provider.ensure_available(command.payment_method)
-    except PaymentUnavailable:
+        cards.require_open_to(command.requester, command.payment_method)
+    except (PaymentUnavailable, CardsClosed):
         if Cart.objects.fetch(command.cart_token, command.user_id).status == CartStatus.OPEN:
             raise
 
@@ -127,8 +135,9 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     One durable transaction; nothing has been charged when it commits. Locks the cart, the network of an order that
     waits to be paid, and last the stock rows.
     """
-    cart = Cart.objects.fetch_locked(command.cart_token, command.user_id)
+    cart = cards.carts_with_declines().fetch_locked(command.cart_token, command.user_id)
     cart.require_open()
+    cards.require_open_for(cart, command.payment_method)
     priced = _price_cart(cart, command.expected_total)
     terms = unpaid.terms_at_once()
     if command.waits:

@@ -23,7 +23,7 @@ from inventory.exceptions import InsufficientStock, ReservationExpired
 from payments import provider
 from payments import services as payments
 from payments.gateways.base import Outcome
-from payments.models import AttemptStatus
+from payments.models import AttemptStatus, PaymentAttempt, PaymentMethod
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def settle(attempt_id: UUID, outcome: Outcome) -> Order:
         if attempt.status == AttemptStatus.APPROVED:
             _accept_capture(order, attempt.captured)
         elif attempt.status in (AttemptStatus.DECLINED, AttemptStatus.CANCELLED):
-            _cancel(order)
+            _cancel(order, card_declined=_is_declined_card(attempt))
     logger.info("Order %s is %s, attempt %s is %s", order.number, order.status, attempt.pk, attempt.status)
     return order
 
@@ -110,7 +110,11 @@ def _mark_paid(order: Order) -> None:
     transaction.on_commit(send_order_placed, robust=True)
 
 
-def _cancel(order: Order) -> None:
+def _is_declined_card(attempt: PaymentAttempt) -> bool:
+    return attempt.status == AttemptStatus.DECLINED and attempt.payment.method == PaymentMethod.CARD
+
+
+def _cancel(order: Order, *, card_declined: bool = False) -> None:
     """Cancel an unpaid order: release its stock and reopen its cart. Does nothing in any other status."""
     if order.status != OrderStatus.AWAITING_PAYMENT:
         return
@@ -119,7 +123,7 @@ def _cancel(order: Order) -> None:
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])
     metrics.count_order_on_commit(order.status)
-    carts.reopen(order.cart)
+    carts.reopen(order.cart, card_declined=card_declined)
 
 
 def _enqueue_refund(order: Order) -> None:

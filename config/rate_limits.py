@@ -213,7 +213,8 @@ def _entry(scope: str, subject: str) -> _Entry:
 
 
 def _judged(entry: _Entry) -> Tally:
-    return Tally(entry.key if entry.count else "", entry.count > entry.limit, entry.seconds_left)
+    exceeded = bool(entry.key) and entry.count > entry.limit
+    return Tally(entry.key if entry.count else "", exceeded, entry.seconds_left)
 
 
 def _window(seconds: int) -> tuple[int, int]:

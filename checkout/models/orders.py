@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models
-from django.db.models.functions import Cast, JSONObject, Upper
+from django.db.models.functions import Cast, JSONObject, Lower, Upper
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +23,7 @@ from config.db.constraints import SameAsRelated
 from config.db.locks import require_transaction
 from config.db.statuses import BUSY, GOOD, QUIET, StatusChoices
 from inventory.models import Product
-from payments.models import Dispute, Payment, PaymentAttempt, Refund, RefundStatus
+from payments.models import Dispute, Payment, PaymentAttempt, PaymentMethod, PaymentStatus, Refund, RefundStatus
 from shipping.addresses import DeliveryFields
 from shipping.models import Quote
 
@@ -178,6 +178,15 @@ class OrderQuerySet(models.QuerySet["Order"]):
             return recent.filter(user=user_id).first()
         return recent.filter(cart__token=cart_token).first() if cart_token else None
 
+    def declined_cards(self, since: datetime) -> Self:
+        """Orders since `since` whose card was declined."""
+        return self.filter(
+            status=OrderStatus.CANCELLED,
+            placed_at__gt=since,
+            payment__status=PaymentStatus.FAILED,
+            payment__method=PaymentMethod.CARD,
+        ).order_by()
+
     def given_up(self, since: datetime) -> Self:
         """Unpaid, cancelled orders placed since `since` whose cart is still open: the shopper may yet buy."""
         return self.filter(status=OrderStatus.CANCELLED, placed_at__gte=since, cart__status=CartStatus.OPEN)
@@ -302,6 +311,10 @@ class Order(DeliveryFields):
                 fields=["placed_at"],
                 condition=models.Q(status="cancelled") & ~models.Q(email=""),
                 name="order_cancelled_personal",
+            ),
+            # Declined cards of a guest are counted with every order by card; only cancelled orders have an entry.
+            models.Index(
+                Lower("email"), "placed_at", condition=models.Q(status="cancelled"), name="order_cancelled_by_email"
             ),
             # The sales of the last days are summed by an index-only scan.
             models.Index(

@@ -21,7 +21,7 @@ from cart.exceptions import AddressRequired
 from cart.models import CartStatus
 from cart.session import current_cart, user_id_of
 from cart.snapshot import CartSnapshot
-from checkout.forms import CARD, DeliveryForm, PaymentForm
+from checkout.forms import CARD, PIX, DeliveryForm, PaymentForm
 from checkout.models import Order
 from config.exceptions import Refusal
 from shipping import postal_codes
@@ -122,10 +122,13 @@ def checkout_page(
     payment_form: PaymentForm | None = None,
     method: str = "",
     status: int = 200,
+    cards_closed: bool | None = None,
     **more: Any,
 ) -> HttpResponse:
     """Render the checkout page with one part open: the part to `edit`, or else the first unfinished one."""
     open_part = _open_part(cart, edit)
+    closed = cart.cards_closed if cards_closed is None else cards_closed
+    chosen = method or (payment_form and payment_form.data.get("method")) or CARD
     return render(
         request,
         "checkout/checkout.html",
@@ -137,9 +140,10 @@ def checkout_page(
             "form": form or DeliveryForm(initial=_known_delivery(request, cart)),
             "options": _options(cart) if open_part == "delivery" else [],
             "payment_form": payment_form,
-            "method": method or (payment_form and payment_form.data.get("method")) or CARD,
+            "cards_closed": closed,
+            "method": PIX if closed else chosen,
             "idempotency_key": PaymentForm.new_key(),
-            "stripe_js_url": settings.STRIPE_JS_URL if open_part == "payment" else "",
+            "stripe_js_url": settings.STRIPE_JS_URL if open_part == "payment" and not closed else "",
             "payment_minutes": settings.FIRST_PAYMENT_MINUTES,
             "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
             **more,

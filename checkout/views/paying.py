@@ -16,7 +16,7 @@ from cart.exceptions import AddressRequired, CartEmpty, CheckoutInProgress, Curr
 from cart.models import CartStatus
 from cart.session import current_cart, guest_token, user_id_of
 from cart.snapshot import CartSnapshot
-from checkout.exceptions import PaymentDeclined, PriceChanged
+from checkout.exceptions import CardsClosed, PaymentDeclined, PriceChanged
 from checkout.forms import PaymentForm
 from checkout.idempotency import Answer
 from checkout.models import Order
@@ -25,9 +25,8 @@ from checkout.place_order import PlaceOrder
 from checkout.views.orders import order_path
 from checkout.views.page import cart_changed_message, checkout_page, redirect_to_part, with_open_cart
 from config.exceptions import Refusal
-from config.rate_limits import limited, network_of
+from config.rate_limits import limited, network_of, requester
 from inventory.exceptions import InsufficientStock
-from payments.exceptions import PaymentUnavailable
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
 
 # How long `resume` leads to the latest order.
@@ -58,6 +57,7 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
         language=get_language() or settings.LANGUAGE_CODE,
         user_id=user_id_of(request),
         network=network_of(request),
+        requester=requester(request),
     )
     try:
         answer = place_once(command, str(form.cleaned_data["idempotency_key"]), RENDER)
@@ -68,6 +68,7 @@ def _pay(request: HttpRequest, cart: CartSnapshot, form: PaymentForm) -> HttpRes
         return _refused(request, form, refusal)
     if answer.status == 402:
         form.add_error("method", PaymentDeclined.message)
+        vars(request).pop("_cart", None)  # it may have been the last card
         return checkout_page(request, current_cart(request) or cart, payment_form=form, status=402, declined=True)
     return redirect(answer.body["url"])
 
@@ -100,9 +101,16 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
             request, cart, status=409, price_changed=True, previous_total=form.cleaned_data["expected_total"]
         )
     form.add_error("method", str(refusal))
-    page = checkout_page(request, cart, payment_form=form, method=_method_open(refusal), status=refusal.status)
-    if isinstance(refusal, PaymentUnavailable):
-        page["Retry-After"] = str(refusal.retry_after)
+    page = checkout_page(
+        request,
+        cart,
+        payment_form=form,
+        method=_method_open(refusal),
+        status=refusal.status,
+        cards_closed=cart.cards_closed or isinstance(refusal, CardsClosed),
+    )
+    if "retry_after" in refusal.details:
+        page["Retry-After"] = str(refusal.details["retry_after"])
     return page
 
 

@@ -25,3 +25,8 @@ UNPAID_STOCK_UNITS = env.int("UNPAID_STOCK_UNITS", default=2)
 UNPAID_ORDERS_PER_NETWORK = env.int("UNPAID_ORDERS_PER_NETWORK", default=20)
 UNPAID_UNITS_PER_NETWORK = env.int("UNPAID_UNITS_PER_NETWORK", default=200)
 CHECKOUT_LOCK_SECONDS = 10
+# After so many declined cards within so many hours, a cart, or a person (an account, else an e-mail), cannot be paid by
+# card: whoever tries stolen cards must not find out here which of them work. Pix stays open.
+CARD_DECLINES_PER_CART = env.int("CARD_DECLINES_PER_CART", default=5)
+CARD_DECLINES_PER_PERSON = env.int("CARD_DECLINES_PER_PERSON", default=10)
+CARD_DECLINES_HOURS = env.int("CARD_DECLINES_HOURS", default=24)

@@ -188,7 +188,8 @@ async function pay(form, fields) {
 }
 
 if (payForm) {
-  const fields = cardFields(payForm);
+  // Without a place for them, cards are closed.
+  const fields = document.getElementById("card-fields") ? cardFields(payForm) : Promise.resolve({});
   fields.catch(() => cardError(payForm.dataset.away));
   payForm.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -1,0 +1,63 @@
+"""Whether cards are open: not to a cart, a person or a network with too many declined ones. Pix always is.
+
+Whoever tries stolen cards needs many tries. Declines of a cart are counted in its row, those of a person (an account;
+for guests an e-mail) from their orders: both hold without Redis, whatever cookies are deleted, and are read together
+with the cart's lock, without a statement of their own. A guest's declines never count against an account with that
+e-mail, so that no stranger can close an owner's cards. Declines of a network are counted in Redis.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Case, F, Func, IntegerField, OuterRef, Subquery, When
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from cart.models import Cart, CartQuerySet
+from checkout.exceptions import CardsClosed
+from checkout.models import Order, OrderQuerySet
+from config.rate_limits import peek, tally
+from payments.gateways.base import PIX
+
+# The scope in settings.RATE_LIMITS.
+DECLINES = "declines"
+
+
+def require_open_to(requester: str, payment_method: str) -> None:
+    """Raise CardsClosed if too many cards of this requester were declined, at any cart. No statement."""
+    if payment_method == PIX or not requester:
+        return
+    declined = peek(DECLINES, requester)
+    if declined.exceeded:
+        raise CardsClosed(retry_after=declined.seconds_left)
+
+
+def count_decline(requester: str) -> None:
+    if requester:
+        tally((DECLINES, requester))
+
+
+def carts_with_declines() -> CartQuerySet:
+    """Annotates `declines_of_person`."""
+    recent = Order.objects.declined_cards(timezone.now() - timedelta(hours=settings.CARD_DECLINES_HOURS))
+    of_account = recent.filter(user=OuterRef("user"))
+    of_guest = recent.annotate(lower_email=Lower("email")).filter(user=None, lower_email=Lower(OuterRef("email")))
+    counted = Case(When(user=None, then=_count(of_guest)), default=_count(of_account))
+    return Cart.objects.annotate(declines_of_person=counted)  # type: ignore[no-redef]  # declared there
+
+
+def _count(orders: OrderQuerySet) -> Subquery:
+    count = Func(F("pk"), function="COUNT", output_field=IntegerField())
+    return Subquery(orders.annotate(count=count).values("count"))
+
+
+def require_open_for(cart: Cart, payment_method: str) -> None:
+    """Raise CardsClosed if too many cards were declined for this cart or its person. Wants `carts_with_declines`."""
+    if payment_method == PIX:
+        return
+    now = timezone.now()
+    until = cart.cards_closed_until
+    if cart.declines_of_person >= settings.CARD_DECLINES_PER_PERSON:
+        until = now + timedelta(hours=settings.CARD_DECLINES_HOURS)  # at the latest
+    if until is not None and until > now:
+        raise CardsClosed(retry_after=int((until - now).total_seconds()) + 1)
