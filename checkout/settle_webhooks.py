@@ -1,6 +1,7 @@
 """Settle the events of the webhook inbox, in any order and any number of times."""
 
 import logging
+import time
 
 from checkout.metrics import swept
 from checkout.models import Order
@@ -15,6 +16,7 @@ from payments.models import AttemptStatus, PaymentAttempt, SetAside, WebhookEven
 logger = logging.getLogger(__name__)
 
 BATCH = 100
+ROUND_SECONDS = 20.0
 
 
 def settle_waiting_events() -> int:
@@ -23,14 +25,16 @@ def settle_waiting_events() -> int:
     Safe to run in several workers at once: each claims its own events. An event that matches no attempt yet stays
     pending.
     """
-    total = 0
-    while True:
-        handled = [row for row in payments.claim_events(BATCH) if _settle_event(row)]
+    total, deadline = 0, time.monotonic() + ROUND_SECONDS
+    while time.monotonic() < deadline and (batch := payments.claim_events(BATCH)):
+        handled = [row for row in batch if _settle_event(row)]
         webhook_inbox.mark_events_handled(handled)
         swept.labels("webhooks").inc(len(handled))
         total += len(handled)
-        if len(handled) < BATCH:
-            return total
+        # What could not be handled is due again at once; it waits for the next round.
+        if len(batch) < BATCH or not handled:
+            break
+    return total
 
 
 def _settle_event(row: WebhookEvent) -> bool:

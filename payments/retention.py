@@ -9,7 +9,7 @@ from payments.models import PaymentAttempt, Refund, WebhookEvent
 
 
 def _handled_events(before: datetime) -> Rows:
-    return WebhookEvent.objects.filter(handled_at__lt=before).order_by("handled_at")
+    return WebhookEvent.objects.ended(before)
 
 
 def _attempts_with_traces(before: datetime) -> Rows:

@@ -32,6 +32,12 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         """Unhandled events that are not set aside: fewest tries first, then oldest."""
         return self.filter(handled_at=None, set_aside="").order_by("tries", "received_at", "pk")
 
+    def ended(self, before: datetime) -> WebhookEventQuerySet:
+        """Events that were handled, or set aside, before `before`."""
+        return self.filter(Q(handled_at__lt=before) | Q(set_aside__gt="", received_at__lt=before)).order_by(
+            "received_at"
+        )
+
     def ours(self) -> WebhookEventQuerySet:
         """Without those that look like another application's on the same provider account."""
         return self.filter(looks_foreign=False)
@@ -111,6 +117,7 @@ class WebhookEvent(models.Model):
         indexes = [
             models.Index(fields=["tries", "received_at"], name="webhook_waiting", condition=Q(handled_at=None)),
             models.Index(fields=["handled_at"], name="webhook_handled", condition=Q(handled_at__isnull=False)),
+            models.Index(fields=["received_at"], name="webhook_set_aside", condition=Q(set_aside__gt="")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["provider", "event_id"], name="webhook_event_unique"),

@@ -1,12 +1,13 @@
 """The balance of money and stock: the invariants of the whole shop, whatever failed before.
 
-Money: what the provider captured, by its own ledger, equals the total of paid orders plus refunds.
+Money: what the provider captured, by its own ledger, equals what paid orders keep plus refunds and disputes; and each
+charge of its is in our books as it is there.
 Stock: the units on hand at the start equal those sold, reserved and available.
 One live order per cart, one mail per paid order, no charge without an order, no order without freight.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
@@ -17,8 +18,9 @@ from cart.models import Cart, CartStatus
 from checkout.models import LIVE, Order, OrderLine, OrderStatus, OutboxMessage
 from config.money import to_minor_units
 from inventory.models import Product, ReservationLine, Stock
-from payments.models import AttemptStatus, PaymentAttempt, Refund, RefundStatus
+from payments.models import AttemptStatus, Dispute, PaymentAttempt, Refund, RefundStatus
 
+ENDED = [RefundStatus.SUCCEEDED, RefundStatus.FAILED]
 PAID = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
 
@@ -33,6 +35,7 @@ class Balance:
 
     captured: int
     refunded: int
+    disputed: int
     paid: int
     at_start: int
     sold: int
@@ -44,16 +47,24 @@ class Balance:
 
     @classmethod
     def taken(
-        cls, ledger: Mapping[str, Any], at_start: Mapping[int, int], mails: Counter[str], *, at_rest: bool = True
+        cls,
+        ledger: Mapping[str, Any],
+        at_start: Mapping[int, int],
+        mails: Counter[str],
+        *,
+        charges: Iterable[Mapping[str, Any]] = (),
+        at_rest: bool = True,
     ) -> "Balance":
-        """The balance now. `ledger` is the provider's, `at_start` comes from `shelves`, `mails` counts mails by order.
+        """The balance now. `ledger` and `charges` are the provider's, `at_start` comes from `shelves`, `mails` counts
+        mails by order.
 
         `at_rest`: nothing may be pending any more, except what waits for a shopper.
         """
-        paid = sum(to_minor_units(order.total, order.currency) for order in _paid())
+        paid = _kept()
         return cls(
             captured=ledger["captured"],
             refunded=ledger["refunded"],
+            disputed=ledger["disputed"],
             paid=paid,
             at_start=sum(at_start.values()),
             sold=_sum(ReservationLine.objects.filter(held=False), F("quantity") - F("returned")),
@@ -64,6 +75,7 @@ class Balance:
             problems=(
                 *_money(ledger, paid),
                 *_books(ledger),
+                *_charges(charges),
                 *_goods(at_start),
                 *_carts(),
                 *_freight(),
@@ -87,12 +99,37 @@ def _paid() -> list[Order]:
     return list(Order.objects.filter(status__in=PAID).select_related("payment"))
 
 
+def _kept() -> int:
+    """What paid orders keep: captured, less what went back."""
+    of_paid = {"payment__in": Order.objects.filter(status__in=PAID).values("payment")}
+    captured = PaymentAttempt.objects.filter(**of_paid).aggregate(total=Sum("captured"))["total"] or Decimal(0)
+    refunded = Refund.objects.filter(**of_paid).paid().total()
+    return to_minor_units(captured - refunded - Dispute.objects.filter(**of_paid).withdrawn(), "BRL")
+
+
+def _charges(charges: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Each charge of the provider's against our attempt, its refunds and disputes."""
+    problems = []
+    for charge in charges:
+        attempt = PaymentAttempt.objects.filter(provider_reference=charge["intent"]).first()
+        if attempt is None:
+            problems.append(f"charge {charge['intent']} is of no attempt")
+            continue
+        refunds = attempt.refunds.filter(by_hand=False).paid().total()
+        ours = [to_minor_units(sum_, "BRL") for sum_ in (attempt.captured, refunds, attempt.disputes.all().withdrawn())]
+        theirs = [charge["captured"], charge["refunded"], charge["disputed"]]
+        if ours != theirs:
+            problems.append(f"charge {charge['intent']}: captured, refunded, disputed {ours} here, {theirs} there")
+    return problems
+
+
 def _money(ledger: Mapping[str, Any], paid: int) -> list[str]:
     problems = []
-    if ledger["captured"] != paid + ledger["refunded"]:
+    off = ledger["captured"] - paid - ledger["refunded"] - ledger["disputed"]
+    if off:
         problems.append(
-            f"captured {ledger['captured']} is not paid orders {paid} + refunds {ledger['refunded']}: "
-            f"off by {ledger['captured'] - paid - ledger['refunded']}"
+            f"captured {ledger['captured']} is not paid orders {paid} + refunds {ledger['refunded']} "
+            f"+ disputes {ledger['disputed']}: off by {off}"
         )
     if ledger["orders_charged_twice"]:
         problems.append(f"charged twice: {ledger['orders_charged_twice']}")
@@ -200,7 +237,8 @@ def _unrest() -> list[str]:
     open_attempts = PaymentAttempt.objects.filter(status__in=[AttemptStatus.STARTED, AttemptStatus.UNKNOWN])
     rows = {
         "attempts without a known end": open_attempts.count(),
-        "refunds without a known end": Refund.objects.exclude(status=RefundStatus.SUCCEEDED).count(),
+        "refunds without a known end": Refund.objects.exclude(status__in=ENDED).count(),
+        "refunds that failed for good": Refund.objects.failed_for_good().count(),
         "messages not sent": OutboxMessage.objects.unsent().count(),
     }
     return [f"{count} {what}" for what, count in rows.items() if count]

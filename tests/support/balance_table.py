@@ -15,8 +15,22 @@ from tests.support.balance import NUMBERS, Balance
 
 ROW = "balance of a fault"
 BEGIN, END = "<!-- table of the last run: begin -->", "<!-- end -->"
-HEADINGS = ["fault", "runs", "captured", "refunded", "paid", "at start", "sold", "held", "free", "orders", "mails", ""]
-MONEY = {"captured", "refunded", "paid"}
+HEADINGS = [
+    "fault",
+    "runs",
+    "captured",
+    "refunded",
+    "disputed",
+    "paid",
+    "at start",
+    "sold",
+    "held",
+    "free",
+    "orders",
+    "mails",
+    "",
+]
+MONEY = {"captured", "refunded", "disputed", "paid"}
 
 
 def row_of(fault: str, runs: int, balance: Balance) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from tests.support.balance import Balance, shelves
 from tests.support.mail_sink import MailSink
 from tests.support.sandbox import Sandbox, close_breakers
 
+MAX_CHARGES = 200
+
 
 class Books:
     """The balance of the whole shop: `open` once the stock is in place, `check` at the end."""
@@ -24,7 +26,10 @@ class Books:
         self._at_start = shelves()
 
     def taken(self, *, at_rest: bool = True) -> Balance:
-        return Balance.taken(self._sandbox.ledger(), self._at_start, self._mails.by_order(), at_rest=at_rest)
+        """Charge by charge too, unless there are so many that their sum must do."""
+        ledger = self._sandbox.ledger()
+        charges = self._sandbox.charges() if ledger["charged_orders"] <= MAX_CHARGES else []
+        return Balance.taken(ledger, self._at_start, self._mails.by_order(), charges=charges, at_rest=at_rest)
 
     def check(self, fault: str, runs: int, *, at_rest: bool = True) -> Balance:
         """Assert that everything balances, and add a row to the table. `runs`: how often `fault` was injected."""

@@ -10,13 +10,22 @@ from cart.models import Cart
 from checkout import tasks
 from checkout.models import IdempotencyKey, Order, OutboxMessage
 from inventory.models import Reservation, ReservationLine
-from payments.models import AttemptSearch, Payment, PaymentAttempt, ReconcileCursor, Refund, WebhookEvent
+from payments.models import (
+    AttemptSearch,
+    ChargeMismatch,
+    Dispute,
+    Payment,
+    PaymentAttempt,
+    ReconcileCursor,
+    Refund,
+    WebhookEvent,
+)
 from shipping.models import Quote
 from tests.support.sandbox import Sandbox, close_breakers
 
 MODELS: list[type[Model]] = [
-    AttemptSearch, Cart, IdempotencyKey, Order, OutboxMessage, Payment, PaymentAttempt, Quote, ReconcileCursor, Refund,
-    Reservation, ReservationLine, WebhookEvent,
+    AttemptSearch, Cart, ChargeMismatch, Dispute, IdempotencyKey, Order, OutboxMessage, Payment, PaymentAttempt, Quote,
+    ReconcileCursor, Refund, Reservation, ReservationLine, WebhookEvent,
 ]  # fmt: skip
 
 

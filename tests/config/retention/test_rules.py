@@ -173,6 +173,13 @@ def test_the_period_is_a_setting(name: str, settings: Any) -> None:
     assert count_past_due(RULES[name]) == 1
 
 
+def test_an_event_that_was_set_aside_goes_as_well() -> None:
+    row = event(set_aside="not_ours")
+    aged(row, "webhook_events", "received_at", MINUTE)
+    assert run_round()["webhook_events"] == 1
+    assert is_gone(row)
+
+
 class TestCarts:
     def test_the_cart_of_an_order_stays_without_its_address(self) -> None:
         placed = _delivered()
