@@ -47,6 +47,7 @@ TWINS: dict[str, tuple[str, list[serializers.Field]]] = {
     "checkout.RefundForm.reason": ("payments.Refund.reason", []),
     "checkout.RefundForm.key": ("payments.Refund.idempotency_key", []),
     "inventory.StockForm.reason": ("audit.Entry.reason", []),
+    "payments.DisputeForm.note": ("payments.Dispute.note", []),
     "payments.StrayChargeForm.note": ("payments.StrayCharge.note", []),
 }  # fmt: skip
 # Only compared, never kept, and of a length of their own.

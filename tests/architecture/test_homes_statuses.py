@@ -11,9 +11,11 @@ from checkout.models import OrderStatus
 from config.backoffice.base import status_tag
 from config.db.statuses import BAD, BUSY, GOOD, QUIET, StatusChoices
 from inventory.models import ReservationStatus
-from payments.models import AttemptStatus, PaymentStatus, RefundStatus
+from payments.models import AttemptStatus, DisputeStatus, PaymentStatus, RefundStatus
 
-STATUSES = [OrderStatus, CartStatus, ReservationStatus, PaymentStatus, AttemptStatus, RefundStatus]
+STATUSES = [
+    OrderStatus, CartStatus, ReservationStatus, PaymentStatus, AttemptStatus, RefundStatus, DisputeStatus,
+]  # fmt: skip
 
 
 class Planted(StatusChoices):

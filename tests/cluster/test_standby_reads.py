@@ -14,7 +14,7 @@ from django.urls import reverse
 from cart import services as carts
 from checkout import tasks
 from checkout.models import Order, OrderStatus
-from config.cache import drop_on_commit
+from config.cache import cached, drop_on_commit
 from config.db import replica
 from inventory import catalogue
 from inventory.models import Stock
@@ -70,7 +70,7 @@ def settled_catalogue() -> None:
     """As if the catalogue had not changed for an hour."""
     cache.clear()
     version = f"{time.time() - 3600:.0f}-old"
-    cache.set("catalogue_page:version", (time.time() + 600, version), 600)
+    cached("catalogue_page", "version", 600, lambda: version)
 
 
 def test_lists_come_from_the_standby(standby_statements: list[str]) -> None:

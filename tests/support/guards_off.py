@@ -50,7 +50,7 @@ def without_cart_lock(monkeypatch: pytest.MonkeyPatch, callers: int) -> Iterator
     all_have_read = Barrier(callers, timeout=3)
 
     def read_unlocked(self: CartQuerySet, token: str, user_id: int | None) -> Cart:
-        cart = CartQuerySet(Cart).fetch(token, user_id)
+        cart = self.fetch(token, user_id)
         cart.status = CartStatus.OPEN
         _wait(all_have_read)
         return cart

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -230,7 +231,9 @@ def test_a_recent_attempt_is_not_listed_yet(desk: Client) -> None:
     assert listed(desk) == {}
 
 
-def test_statements_do_not_grow_with_the_rows(desk: Client) -> None:
+def test_statements_do_not_grow_with_the_rows(desk: Client, settings: Any) -> None:
+    settings.CARD_DECLINES_PER_PERSON = 100
+
     def plant(number: int) -> None:
         for _ in range(number):
             captured_for_a_cancelled_order()
@@ -249,5 +252,5 @@ def test_each_section_requires_its_permission() -> None:
     undeliverable_mail()
     assert staff_with("checkout.view_order").get(MONEY).status_code == 403
     page = staff_with("payments.view_payment").get(MONEY)
-    assert [shown.item.permission for shown in page.context["sections"]] == ["payments.view_payment"]
+    assert {shown.item.permission for shown in page.context["sections"]} == {"payments.view_payment"}
     assert Client().get(MONEY)["Location"].startswith("/admin/login/")

@@ -57,6 +57,7 @@ class TestPaid:
             "shipping_total": "10.00",
             "total": "69.70",
             "payment": {"status": "paid", "method": "card", "action": None},
+            "refunds": [],
         }
 
     @pytest.mark.parametrize("method", ["pm_card_visa", AUTHENTICATE, "pix"])
