@@ -122,9 +122,12 @@ def _fetch(keys: list[str], editions: list[str]) -> list[bytes | int | None]:
     # The most frequent case, and cheaper without a script.
     try:
         text = redis.hget(keys[0], editions[0])
+        if text is None and redis.exists(keys[0]):
+            # Of another release, or stored between the two calls.
+            text = redis.hget(keys[0], editions[0]) or 1
     except ResponseError:  # not a hash
         return [1]
-    return [text if text is not None else redis.exists(keys[0])]
+    return [text]
 
 
 def take_leases(name: str, keys: Collection[str], token: str) -> list[str] | None:

@@ -13,6 +13,7 @@ import time_machine
 from django.conf import settings as project_settings
 from django.core.cache import cache
 from django.db import transaction
+from django_redis import get_redis_connection
 
 from config import cache as module
 from config.cache import UndeclaredName, cache_requests, cached, cached_many, count, declare, drop_on_commit, recall
@@ -179,6 +180,21 @@ class TestSingleFlight:
         slow = Slow()
         at_once(20, lambda: cached("thing", "a", 60, slow))
         assert slow.calls == 20
+
+    def test_a_value_that_arrives_between_two_looks_is_not_foreign(self, monkeypatch) -> None:
+        """A key that exists without our field is another release's; unless the field came a moment ago."""
+        redis = get_redis_connection("default")
+        look, looks = redis.hget, []
+
+        def hget(key: str, field: str) -> bytes | None:
+            looks.append(key)
+            if len(looks) == 1:
+                cached("thing", "a", 60, lambda: "stored meanwhile")
+                return None
+            return look(key, field)
+
+        monkeypatch.setattr(type(redis), "hget", lambda _self, key, field: hget(key, field))
+        assert cached("thing", "a", 60, lambda: "loaded again") == "stored meanwhile"
 
     def test_processes_too(self) -> None:
         prefix = project_settings.CACHES["default"]["KEY_PREFIX"]
