@@ -348,6 +348,12 @@ class Order(DeliveryFields):
         ]
 
     @property
+    def refunds_to_tell(self) -> list[RefundFact]:
+        """The refunds without those that failed and were made up for by a later one. Reads as `refunds`."""
+        last = max((at for at, made in enumerate(self.refunds) if made.status != RefundStatus.FAILED), default=-1)
+        return [made for at, made in enumerate(self.refunds) if at > last or made.status != RefundStatus.FAILED]
+
+    @property
     def may_ship(self) -> bool:
         """Whether it is paid and no dispute is undecided. Reads the payment's disputes."""
         return self.status == OrderStatus.PAID and not any(d.is_open for d in self.payment.disputes.all())

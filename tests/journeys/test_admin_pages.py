@@ -1,6 +1,7 @@
 """Staff in a real browser, at phone and desktop width: an order found and refunded in four clicks."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from django.conf import settings
@@ -11,11 +12,14 @@ from checkout import services
 from checkout.models import Order, OrderStatus
 from config.accounts.models import User
 from inventory.models import Stock
+from payments.models import Refund
 from tests.journeys.goods import Goods
 from tests.journeys.shopper import Shopper
 from tests.journeys.test_looks import look_over
+from tests.support.backoffice import dispute_of
 from tests.support.factories.cart import ready_cart
 from tests.support.orders import AUTHENTICATE, order_of
+from tests.support.sandbox import Sandbox
 from tests.support.staff import client_of
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
@@ -54,10 +58,16 @@ def test_an_order_is_found_and_refunded_in_four_clicks(
     assert Order.objects.get(pk=made.pk).status == OrderStatus.REFUNDED
 
 
-def test_the_admin_pages_are_accessible(goods: Goods, boss: User, welcome: Callable[..., Shopper]) -> None:
-    """Order list, order, refund and its confirmation, stock and audit log: at each width, in light and dark."""
+def test_the_admin_pages_are_accessible(
+    goods: Goods, boss: User, sandbox: Sandbox, welcome: Callable[..., Shopper]
+) -> None:
+    """Orders, refunds, disputes, money, stock and audit log: at each width, in light and dark."""
     made, _waiting = order_of(ready_cart([goods.mug, goods.hammock])), order_of(ready_cart([goods.mug]), AUTHENTICATE)
     services.mark_shipped(made, by=boss)
+    sandbox.fault("refunds_refused", times=1)
+    services.refund_order(made, amount=Decimal("7.00"), reason="torn", restock=False, idempotency_key="refused")
+    refused = Refund.objects.get()
+    dispute = dispute_of(order_of(ready_cart([goods.mug])))
     stock = Stock.objects.get(product=goods.mug)
     # axe injects inline styles, hence bypass_csp; the journey above checks that the pages themselves need none.
     clerk = signed_in(welcome("pt-br", bypass_csp=True), boss)
@@ -66,6 +76,9 @@ def test_the_admin_pages_are_accessible(goods: Goods, boss: User, welcome: Calla
         "checkout_order_changelist": [],
         "checkout_order_change": [made.pk],
         "checkout_order_refund": [made.pk],
+        "checkout_order_by_hand": [made.pk, refused.pk],
+        "payments_dispute_change": [dispute.pk],
+        "money": [],
         "inventory_stock_changelist": [],
         "inventory_stock_change": [stock.pk],
         "audit_entry_changelist": [],

@@ -1,15 +1,20 @@
 """The order page: who may open it, what it shows at each status, and the lists that link to it."""
 
+from decimal import Decimal
+
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from checkout import services
 from checkout.models import Order, OrderStatus
 from checkout.services import mark_delivered, mark_shipped
 from tests.support.factories.accounts import PASSWORD, UserFactory
 from tests.support.factories.cart import ready_cart
 from tests.support.orders import order_of
 from tests.support.pages import Visitor
+from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("static_files_from_apps", "sandbox")]
 
@@ -122,3 +127,20 @@ def test_a_wrong_e_mail_finds_nothing_and_keeps_the_input(visitor: Visitor, orde
     assert page.status == 422
     assert page.form("/orders/find/").fields["number"] == order.number
     assert "We could not find an order with this number and e-mail" in page.html
+
+
+def test_a_refund_is_told_as_it_stands(sandbox: Sandbox) -> None:
+    """Paid, failed, on its way; one that failed is no longer told once a later one makes up for it."""
+
+    def refund(amount: str, key: str) -> str:
+        services.refund_order(made, amount=Decimal(amount), reason="torn", restock=False, idempotency_key=key)
+        return Client(headers={"Accept-Language": "en"}).get(address_of(made)).content.decode()
+
+    made = order_of(ready_cart())
+    assert "paid back" in refund("5.00", "first")
+    sandbox.fault("refunds_refused", times=1)
+    assert "did not go through" in refund("6.00", "second")
+    sandbox.fault("refunds_pending", seconds=3600, times=1)
+    told = refund("6.00", "third")
+    assert "on its way" in told
+    assert "did not go through" not in told
