@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings as project_settings
 from django.core.cache import cache
 from django.db import connection
+from django_redis.cache import RedisCache
 from zeal import zeal_context, zeal_ignore
 from zeal.constants import initialize_app_registry
 from zeal.patch import patch
@@ -71,6 +72,18 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Transactional tests truncate all tables afterwards, which the audit log refuses; only here it is allowed."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_is_not_emptied")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_its_own_keys() -> Iterator[None]:
+    """`cache.clear()` empties Redis for all workers: the counters, leases and locks of other tests went with it."""
+
+    def refuse(_cache: RedisCache) -> None:
+        raise AssertionError('cache.clear() empties what other workers have; use cache.delete_pattern("*").')
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(RedisCache, "clear", refuse)
+        yield
 
 
 @pytest.fixture(autouse=True)
