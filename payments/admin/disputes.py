@@ -10,8 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.backoffice.attention import AttentionFilter
-from config.backoffice.base import Audited, ChoiceFilter, amount, moment_of, reference_link, status_tag
+from config.backoffice.base import ChoiceFilter, amount, moment_of, reference_link, status_tag
 from payments import disputes
+from payments.admin.notes import NotedAdmin, note_field
 from payments.models import OPEN_DISPUTES, Dispute, DisputeStatus
 
 
@@ -30,12 +31,7 @@ class UndecidedFilter(ChoiceFilter):
 
 
 class DisputeForm(forms.ModelForm[Dispute]):
-    note = forms.CharField(
-        label=_("what was done"),
-        max_length=200,
-        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
-        help_text=_("Why the order may ship after all. Saving this note dismisses the warning."),
-    )
+    note = note_field(_("Why the order may ship after all. Saving this note dismisses the warning."))
 
     class Meta:
         model = Dispute
@@ -43,7 +39,7 @@ class DisputeForm(forms.ModelForm[Dispute]):
 
 
 @admin.register(Dispute)
-class DisputeAdmin(Audited[Dispute]):
+class DisputeAdmin(NotedAdmin[Dispute]):
     """Evidence is given in the provider's dashboard, once. Only a warning can be dismissed here."""
 
     form = DisputeForm
@@ -58,8 +54,6 @@ class DisputeAdmin(Audited[Dispute]):
     )
     list_filter = (AttentionFilter, UndecidedFilter, "status")
     list_select_related = ("payment",)
-    list_per_page = 50
-    show_full_result_count = False
     date_hierarchy = "opened_at"
     search_fields = ("payment__reference__istartswith", "provider_reference__startswith")
     search_help_text = _("The order number, or the provider's reference.")
@@ -69,23 +63,11 @@ class DisputeAdmin(Audited[Dispute]):
     )  # fmt: skip
     fields = (*readonly_fields, "note")
 
-    class Media:
-        css = {"all": ["payments/admin.css"]}
+    def takes_note(self, row: Dispute) -> bool:
+        return row.is_warning
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Dispute | None = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or obj.is_warning)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Dispute | None = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Dispute, form: Any, change: bool) -> None:
-        disputes.dismiss(obj, by=request.user, note=form.cleaned_data["note"])
-
-    def log_change(self, request: HttpRequest, obj: Dispute, message: Any) -> Any:
-        """The service has already recorded it."""
+    def write_note(self, row: Dispute, by: Any, note: str) -> None:
+        disputes.dismiss(row, by=by, note=note)
 
     @admin.display(description=_("order"), ordering="payment__reference")
     def order(self, dispute: Dispute) -> SafeString | str:

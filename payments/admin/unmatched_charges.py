@@ -10,9 +10,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from config.backoffice.attention import AttentionFilter
-from config.backoffice.base import Audited, ChoiceFilter, amount, moment_of, tag
+from config.backoffice.base import ChoiceFilter, amount, moment_of, tag
 from config.db.statuses import BAD, GOOD
 from payments import reconcile
+from payments.admin.notes import NotedAdmin, note_field
 from payments.models import StrayCharge
 
 
@@ -27,12 +28,7 @@ class ResolvedFilter(ChoiceFilter):
 
 
 class StrayChargeForm(forms.ModelForm[StrayCharge]):
-    note = forms.CharField(
-        label=_("what was done"),
-        max_length=200,
-        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
-        help_text=_("Refunded in the provider's dashboard, or whose it is. Saving this note resolves the charge."),
-    )
+    note = note_field(_("Refunded in the provider's dashboard, or whose it is. Saving this note resolves the charge."))
 
     class Meta:
         model = StrayCharge
@@ -40,38 +36,24 @@ class StrayChargeForm(forms.ModelForm[StrayCharge]):
 
 
 @admin.register(StrayCharge)
-class StrayChargeAdmin(Audited[StrayCharge]):
+class StrayChargeAdmin(NotedAdmin[StrayCharge]):
     """Read-only, apart from one note on what was done, which can be written once."""
 
     form = StrayChargeForm
     list_display = (moment_of("found_at", _("found")), "provider_reference", "amount_shown", "state", "note")
     list_display_links = ("provider_reference",)
     list_filter = (AttentionFilter, ResolvedFilter, "provider")
-    list_per_page = 50
-    show_full_result_count = False
     date_hierarchy = "found_at"
     search_fields = ("provider_reference__startswith",)
     search_help_text = _("The provider's reference.")
     readonly_fields = ("provider_reference", "provider", "amount_shown", "state", "found_at", "dealt_at")
     fields = (*readonly_fields, "note")
 
-    class Media:
-        css = {"all": ["payments/admin.css"]}
+    def takes_note(self, row: StrayCharge) -> bool:
+        return row.dealt_at is None
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: StrayCharge | None = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or obj.dealt_at is None)
-
-    def has_delete_permission(self, request: HttpRequest, obj: StrayCharge | None = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: StrayCharge, form: Any, change: bool) -> None:
-        reconcile.resolve_unmatched(obj, by=request.user, note=form.cleaned_data["note"])
-
-    def log_change(self, request: HttpRequest, obj: StrayCharge, message: Any) -> Any:
-        """The service has already recorded it."""
+    def write_note(self, row: StrayCharge, by: Any, note: str) -> None:
+        reconcile.resolve_unmatched(row, by=by, note=note)
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, charge: StrayCharge) -> SafeString | str:
