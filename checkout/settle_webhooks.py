@@ -2,6 +2,7 @@
 
 import logging
 import time
+from uuid import UUID
 
 from checkout.metrics import swept
 from checkout.models import Order
@@ -27,7 +28,8 @@ def settle_waiting_events() -> int:
     """
     total, deadline = 0, time.monotonic() + ROUND_SECONDS
     while time.monotonic() < deadline and (batch := payments.claim_events(BATCH)):
-        handled = [row for row in batch if _settle_event(row)]
+        looked_up: set[UUID] = set()
+        handled = [row for row in batch if _settle_event(row, looked_up)]
         webhook_inbox.mark_events_handled(handled)
         swept.labels("webhooks").inc(len(handled))
         total += len(handled)
@@ -37,8 +39,12 @@ def settle_waiting_events() -> int:
     return total
 
 
-def _settle_event(row: WebhookEvent) -> bool:
-    """Settle one event. Returns whether it is handled, which includes an event that changes nothing."""
+def _settle_event(row: WebhookEvent, looked_up: set[UUID]) -> bool:
+    """Settle one event. Returns whether it is handled, which includes an event that changes nothing.
+
+    `looked_up` are the attempts whose charges were looked up since the batch was claimed: that was after each event of
+    it, and one refund alone sends four.
+    """
     try:
         event = webhook_inbox.read_event(row)
         if event.subject == "unknown":
@@ -49,7 +55,11 @@ def _settle_event(row: WebhookEvent) -> bool:
             if attempt is None:
                 webhook_inbox.mark_event_unmatched(row, looks_foreign=event.attempt_id is None)
                 return False
-            _apply(event, attempt)
+            if event.subject != "charge":
+                _apply(event, attempt)
+            elif attempt.pk not in looked_up:
+                settle_charge(attempt)
+                looked_up.add(attempt.pk)
     except PaymentUnavailable:
         webhook_inbox.mark_event_failed(row, "The provider is not available.")
         return False
@@ -64,12 +74,10 @@ def _settle_event(row: WebhookEvent) -> bool:
 
 
 def _apply(event: ProviderEvent, attempt: PaymentAttempt) -> None:
-    """Apply an event about an attempt of ours. What became of a charge is looked up: events may come in any order."""
+    """Apply what an event itself says about an attempt of ours: an outcome, or a warning."""
     if event.outcome is not None:
         # Most events confirm an answer that is already recorded. Nothing overrides a captured payment.
         if attempt.status != AttemptStatus.APPROVED:
             settle(attempt.pk, authorizations.complete(attempt, event.outcome))
     elif event.warning is not None:
         settle_warning(attempt, event.warning)
-    else:
-        settle_charge(attempt)

@@ -12,10 +12,11 @@ from checkout import outbox, services, sweeper
 from checkout.discrepancies import discrepancies
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.settle import settle
-from payments import refunds
+from checkout.settle_webhooks import settle_waiting_events
+from payments import charges, refunds
 from payments.exceptions import RefundNotPaidByHand
 from payments.gateways.base import Outcome, RefundOutcome
-from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
+from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus, WebhookEvent
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import order_of, stock_of
@@ -234,6 +235,20 @@ class TestMoneyThatCameTooLate:
             OutboxMessage.objects.update(sent_at=None)
             assert self.relay_again() == 1
         assert state(order)[2] == ["succeeded"]
+
+
+def test_the_events_of_one_refund_ask_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = order_of(ready_cart())
+    sandbox.refund_by_hand(charge_of(order), 500)
+    asked, ask = [], charges.ask
+    monkeypatch.setattr(charges, "ask", lambda attempt: asked.append(attempt.pk) or ask(attempt))
+    with monkeypatch.context() as patch:
+        patch.setattr("tests.support.webhooks.settle_waiting_events", lambda: 0)
+        deliver(events_of(sandbox, "refund.", "charge.refund"))
+    assert WebhookEvent.objects.count() >= 2
+    assert settle_waiting_events() == WebhookEvent.objects.count()
+    assert len(asked) == 1
+    assert state(order)[1] == PaymentStatus.PARTIALLY_REFUNDED
 
 
 def test_a_failure_that_the_provider_keeps_does_not_hold_a_refund_for_a_day(sandbox: Sandbox) -> None:
