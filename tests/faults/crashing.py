@@ -83,10 +83,10 @@ def install(boundaries: Boundaries) -> None:
 # --- What the child can do --------------------------------------------------------------------------------------------
 
 
-def post(path: str, body: str, headers: dict[str, str]) -> dict[str, Any]:
+def post(path: str, body: str, headers: dict[str, str], address: str = "127.0.0.1") -> dict[str, Any]:
     from django.test import Client
 
-    client = Client(raise_request_exception=False, headers={"host": "127.0.0.1", **headers})
+    client = Client(raise_request_exception=False, headers={"host": "127.0.0.1", **headers}, REMOTE_ADDR=address)
     answer = client.post(path, body, content_type="application/json")
     return {"status": answer.status_code, "body": json.loads(answer.content or b"{}")}
 

@@ -63,14 +63,15 @@ def ready_cart(products: Sequence[Product] | int = 1, *, quantity: int = 1, user
 
 def ready_carts(products: Sequence[Product], number: int) -> list[CartSnapshot]:
     """`number` guest carts like `ready_cart(products)`, in few statements: the services make the first one, the others
-    are copies of its rows."""
+    are copies of its rows, each with an e-mail of its own."""
     first = ready_cart(products)
     cart = Cart.objects.fetch(first.id, None)
     lines = list(cart.lines.all())
     tokens = [new_token() for _ in range(number - 1)]
     quotes = Quote.objects.bulk_create(_copy(cart.quote, pk=uuid.uuid4(), reference=token) for token in tokens)
     copies = Cart.objects.bulk_create(
-        _copy(cart, pk=None, token=token, quote=quote) for token, quote in zip(tokens, quotes, strict=True)
+        _copy(cart, pk=None, token=token, quote=quote, email=f"ana+{quote.pk.hex}@example.com")
+        for token, quote in zip(tokens, quotes, strict=True)
     )
     lines_of = {made.pk: [_copy(line, pk=None, cart=made) for line in lines] for made in copies}
     CartLine.objects.bulk_create(chain.from_iterable(lines_of.values()))
