@@ -197,7 +197,7 @@ class Cart(DeliveryFields):
 class CartLine(models.Model):
     """A product and its quantity. The price is the product's, read whenever it matters."""
 
-    cart = models.ForeignKey(Cart, models.CASCADE, related_name="lines", verbose_name=_("cart"))
+    cart = models.ForeignKey(Cart, models.CASCADE, related_name="lines", verbose_name=_("cart"), db_index=False)
     product = models.ForeignKey(Product, models.PROTECT, related_name="+", verbose_name=_("product"))
     quantity = models.PositiveSmallIntegerField(_("quantity"))
     position = models.PositiveSmallIntegerField(_("position"), default=0)

@@ -121,7 +121,8 @@ def _cancel(order: Order, *, card_declined: bool = False) -> None:
     reservations.release(order.number)
     order.status = OrderStatus.CANCELLED
     order.closed_at = timezone.now()
-    order.save(update_fields=["status", "closed_at"])
+    order.card_declined = card_declined
+    order.save(update_fields=["status", "closed_at", "card_declined"])
     metrics.count_order_on_commit(order.status)
     carts.reopen(order.cart, card_declined=card_declined)
 

@@ -53,7 +53,7 @@ class IdempotencyKey(models.Model):
     provider.
     """
 
-    cart = models.ForeignKey(Cart, models.CASCADE, related_name="+")
+    cart = models.ForeignKey(Cart, models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
     response_status = models.PositiveSmallIntegerField(null=True)

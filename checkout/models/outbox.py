@@ -71,7 +71,9 @@ class OutboxMessage(models.Model):
     that try.
     """
 
-    order = models.ForeignKey("checkout.Order", models.PROTECT, related_name="messages", verbose_name=_("order"))
+    order = models.ForeignKey(
+        "checkout.Order", models.PROTECT, related_name="messages", verbose_name=_("order"), db_index=False
+    )
     kind = models.CharField(_("kind"), max_length=20, choices=MessageKind)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     due_at = models.DateTimeField(_("due at"))

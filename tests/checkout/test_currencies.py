@@ -135,9 +135,16 @@ class TestTheDatabase:
             with pytest.raises(IntegrityError, match="order_line_in_currency_of_"), transaction.atomic():
                 change()
 
-    def test_takes_lines_of_the_release_before(self, mug: Product) -> None:
+    def test_refuses_a_line_without_a_currency(self, mug: Product) -> None:
         order_of(ready_cart([mug]))
-        assert OrderLine.objects.update(currency=None) == 1
+        with pytest.raises(IntegrityError, match="order_line_has_currency"), transaction.atomic():
+            OrderLine.objects.update(currency=None)
+
+    def test_refuses_a_line_of_an_order_or_a_product_that_is_not_there(self, mug: Product) -> None:
+        order_of(ready_cart([mug]))
+        for column in ("order_id", "product_id"):
+            with pytest.raises(IntegrityError, match="order_line_in_currency_of_"), transaction.atomic():
+                OrderLine.objects.update(**{column: 10**9})
 
 
 class TestASoldProduct:

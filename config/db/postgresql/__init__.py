@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, with a pool that does not query the server before each request."""
+"""Django's PostgreSQL backend, with a pool that does not query the server first, and fewer indexes."""
