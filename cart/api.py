@@ -13,6 +13,8 @@ from rest_framework.response import Response
 import cart.converters  # noqa: F401  registers itself
 from cart import services, snapshot
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress, LineNotFound
+from cart.filling import Delivery as DeliveryDetails
+from cart.filling import WantedLine
 from cart.merging import StayingLine, StaysBecause
 from cart.models import CartStatus
 from cart.snapshot import CartSnapshot
@@ -85,6 +87,20 @@ class ShippingChoiceSerializer(Input):
     code = Text(max_length=64)
 
 
+class NewCartSerializer(Input):
+    """Everything is optional. All or nothing: if a part is refused, nothing is kept."""
+
+    lines = serializers.ListField(
+        child=NewLineSerializer(),
+        required=False,
+        default=list,
+        max_length=settings.MAX_CART_LINES,
+        help_text="Quantities of the same product add up.",
+    )
+    delivery = DeliverySerializer(required=False)
+    shipping = ShippingChoiceSerializer(required=False, help_text="Needs `lines` and `delivery`, here or in the cart.")
+
+
 # --- Responses --------------------------------------------------------------------------------------------------------
 
 
@@ -100,6 +116,15 @@ class CartLineSerializer(serializers.Serializer[snapshot.SnapshotLine]):
     )
 
 
+class ShippingOptionSerializer(ChosenShippingSerializer):
+    min_days = serializers.IntegerField(help_text="Working days.")
+    max_days = serializers.IntegerField(help_text="Working days.")
+
+
+class ShippingOptionsSerializer(serializers.Serializer[Any]):
+    options = ShippingOptionSerializer(many=True, help_text="Cheapest first; empty if no option serves the address.")
+
+
 class CartSerializer(serializers.Serializer[CartSnapshot]):
     id = serializers.CharField(help_text="Gives access to a guest cart: keep it secret.")
     version = serializers.IntegerField(help_text="Increases with every change.")
@@ -109,19 +134,16 @@ class CartSerializer(serializers.Serializer[CartSnapshot]):
     email = serializers.CharField(help_text="Empty until the delivery is set.")
     address = AddressSerializer(allow_null=True)
     shipping = ChosenShippingSerializer(allow_null=True)
+    shipping_options = ShippingOptionsSerializer(
+        source="offer",
+        allow_null=True,
+        help_text="What the shipping options call answers; null while there is no address, and once the cart is not "
+        "`open`.",
+    )
     subtotal = Money()
     shipping_total = Money()
     total = Money()
     expires_at = Moment(help_text="When the cart expires; every change extends it.")
-
-
-class ShippingOptionSerializer(ChosenShippingSerializer):
-    min_days = serializers.IntegerField(help_text="Working days.")
-    max_days = serializers.IntegerField(help_text="Working days.")
-
-
-class ShippingOptionsSerializer(serializers.Serializer[Any]):
-    options = ShippingOptionSerializer(many=True, help_text="Cheapest first; empty if no option serves the address.")
 
 
 class StayingLineSerializer(serializers.Serializer[StayingLine]):
@@ -142,27 +164,70 @@ class ClaimedCartSerializer(CartSerializer):
 
 
 def _answer(cart: CartSnapshot, status_code: int = status.HTTP_200_OK) -> Response:
-    return Response(document(CartSerializer, cart), status=status_code)
+    return Response(document(CartSerializer, services.with_offer(cart)), status=status_code)
 
 
 # --- Views ------------------------------------------------------------------------------------------------------------
 
 UNCHANGEABLE = (CartNotFound, CartClosed, CheckoutInProgress)
+MUGS = {"sku": "CANECA-AGATA-AZUL", "quantity": 2}
+PAULISTA = {
+    "email": "ana@example.com",
+    "phone": "11 98765-4321",
+    "address": {
+        "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "complement": "ap. 42",
+        "district": "Bela Vista", "city": "São Paulo", "state": "SP", "postal_code": "01310-100", "country": "BR",
+    },
+}  # fmt: skip
 SHORT = InsufficientStock([{"sku": "CANECA-AGATA-AZUL", "requested": 2, "available": 1}])
 
 
 class Carts(PrivateView):
+    field_paths = {"state": "delivery.address.state", "shipping_code": "shipping.code"}
+
     @extend_schema(
         operation_id="carts_create",
-        summary="Start a cart",
-        description="Creates a guest cart. If signed in, returns the user's one live cart, created if necessary.",
-        request=NothingSerializer,
-        responses={201: CartSerializer, **refusals(Refusal)},
+        summary="Start a cart, empty or with everything",
+        description=(
+            "Creates a guest cart. If signed in, returns the user's one live cart, created if necessary.\n\n"
+            "May bring `lines` (added to those that are there), `delivery` and `shipping`, so that the cart can be "
+            "checked out next. All or nothing, with the refusals of the single calls; `errors` names the places, such "
+            "as `lines.0.sku`."
+        ),
+        request=NewCartSerializer,
+        responses={
+            201: CartSerializer,
+            **refusals(
+                ProductNotFound, SHORT, ShippingUnavailable, AddressRequired, CartEmpty, CartClosed,
+                CheckoutInProgress, Refusal,
+            ),
+        },
+        examples=[
+            OpenApiExample("An empty cart", {}, request_only=True),
+            OpenApiExample(
+                "Ready to be checked out",
+                {"lines": [MUGS], "delivery": PAULISTA, "shipping": {"code": "pac"}},
+                request_only=True,
+            ),
+        ],
         tags=["carts"],
-    )
+    )  # fmt: skip
     def post(self, request: Request) -> Response:
-        read_body(NothingSerializer, request)
-        return _answer(services.create_cart(user_id_of(request)), status.HTTP_201_CREATED)
+        body = read_body(NewCartSerializer, request)
+        contents = services.Contents(
+            lines=tuple(_wanted(body["lines"])),
+            delivery=_delivery(body["delivery"]) if "delivery" in body else None,
+            shipping_code=body["shipping"]["code"] if "shipping" in body else "",
+        )
+        return _answer(services.start_cart(contents, user_id=user_id_of(request)), status.HTTP_201_CREATED)
+
+
+def _wanted(lines: list[dict[str, Any]]) -> list[WantedLine]:
+    return [WantedLine(**line, place=f"lines.{place}") for place, line in enumerate(lines)]
+
+
+def _delivery(values: dict[str, Any]) -> DeliveryDetails:
+    return DeliveryDetails(email=values["email"], phone=values["phone"], address=Address(**values["address"]))
 
 
 class CartDetail(PrivateView):
@@ -208,7 +273,7 @@ class CartLines(PrivateView):
         description="If the product is already in the cart, adds to its quantity.",
         request=NewLineSerializer,
         responses={201: CartSerializer, **refusals(*UNCHANGEABLE, ProductNotFound, SHORT, Refusal)},
-        examples=[OpenApiExample("Two mugs", {"sku": "CANECA-AGATA-AZUL", "quantity": 2}, request_only=True)],
+        examples=[OpenApiExample("Two mugs", MUGS, request_only=True)],
         tags=["carts"],
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
@@ -249,31 +314,13 @@ class Delivery(PrivateView):
         description="Keeps the chosen shipping method, at its new price, if it serves the new address.",
         request=DeliverySerializer,
         responses={200: CartSerializer, **refusals(*UNCHANGEABLE, Refusal)},
-        examples=[
-            OpenApiExample(
-                "Avenida Paulista",
-                {
-                    "email": "ana@example.com",
-                    "phone": "11 98765-4321",
-                    "address": {
-                        "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "complement": "ap. 42",
-                        "district": "Bela Vista", "city": "São Paulo", "state": "SP", "postal_code": "01310-100",
-                        "country": "BR",
-                    },
-                },
-                request_only=True,
-            )
-        ],
+        examples=[OpenApiExample("Avenida Paulista", PAULISTA, request_only=True)],
         tags=["carts"],
-    )  # fmt: skip
+    )
     def put(self, request: Request, id: str) -> Response:  # noqa: A002
-        delivery = read_body(DeliverySerializer, request)
+        delivery = _delivery(read_body(DeliverySerializer, request))
         cart = services.set_delivery(
-            id,
-            email=delivery["email"],
-            phone=delivery["phone"],
-            address=Address(**delivery["address"]),
-            user_id=user_id_of(request),
+            id, email=delivery.email, phone=delivery.phone, address=delivery.address, user_id=user_id_of(request)
         )
         return _answer(cart)
 

@@ -4,33 +4,24 @@ All raise CartNotFound for an unknown token or another user's cart. Operations t
 or CartClosed unless the cart is open. Carriers are never called under a lock: see `cart.quoting`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from cart import merging, snapshot
-from cart.exceptions import (
-    AddressRequired,
-    CartEmpty,
-    CurrencyMismatch,
-    InvalidQuantity,
-    LineNotFound,
-    TooManyLines,
-)
+from cart.exceptions import AddressRequired, CartEmpty, LineNotFound
+from cart.filling import Delivery, WantedLine, blaming, deliver_to, find_goods, put_in, set_line
 from cart.merging import StayingLine
 from cart.metrics import CartStep, count_cart_step_on_commit
 from cart.models import Cart, CartLine, CartStatus, next_expiry
 from cart.quoting import Freight, with_freight
-from cart.snapshot import CartSnapshot
+from cart.snapshot import CartSnapshot, ShippingOffer
 from config.db.locks import require_transaction
-from config.exceptions import Refusal
 from inventory import catalogue
 from inventory.catalogue import ProductFacts
-from inventory.exceptions import InsufficientStock
 from inventory.models import Product
 from shipping import postal_codes
 from shipping import services as shipping
@@ -59,6 +50,15 @@ def parcel_of(items: Iterable[tuple[ProductFacts | Product, int]], currency: str
     )
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What `start_cart` puts into a cart; everything may be missing."""
+
+    lines: tuple[WantedLine, ...] = ()
+    delivery: Delivery | None = None
+    shipping_code: str = ""
+
+
 def create_cart(user_id: int | None = None) -> CartSnapshot:
     """Create a guest cart; for a user, get or create their one live cart."""
     if user_id is None:
@@ -73,30 +73,58 @@ def _live_cart_of(user_id: int) -> Cart:
 
 
 @with_freight
-def add_line(freight: Freight, token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
-    """Add `quantity` of a product to the cart.
+def start_cart(freight: Freight, contents: Contents, *, user_id: int | None = None) -> CartSnapshot:
+    """`create_cart`, `add_lines`, `set_delivery` and `choose_shipping` in one transaction: all or nothing.
 
-    Raises ProductNotFound, InvalidQuantity, TooManyLines, or InsufficientStock if fewer are available than the line's
-    new quantity.
+    Raises what these raise. `errors` of a refusal name the place by the line, or by the names in `Contents`.
     """
-    if quantity < 1:
-        raise InvalidQuantity(_("Choose at least one."), field="quantity")
-    product = catalogue.product_by_sku(sku)
+    if contents == Contents():
+        return create_cart(user_id)
+    goods = find_goods(contents.lines)
+    with transaction.atomic():
+        cart, lines = _cart_to_fill(user_id)
+        changed = put_in(cart, lines, goods)
+        if contents.delivery:
+            deliver_to(cart, contents.delivery)
+        if contents.shipping_code:
+            with blaming("shipping_code"):
+                _choose_shipping(cart, lines, contents.shipping_code, freight)
+        else:
+            _requote_if_changed(cart, lines, freight)
+        _save(cart)
+        _save_lines(changed)
+    return snapshot.of_cart(cart, lines.values())
+
+
+def _cart_to_fill(user_id: int | None) -> tuple[Cart, dict[int, CartLine]]:
+    """A guest's new cart, not saved yet, or the user's live cart, locked and open; and its lines."""
+    if user_id is None:
+        return Cart(), {}
+    cart = Cart.objects.fetch_locked(_live_cart_of(user_id).token, user_id)
+    cart.require_open()
+    return cart, _lines_of(cart)
+
+
+def add_line(token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
+    """Add `quantity` of a product to the cart. Raises what `add_lines` raises."""
+    return add_lines(token, [WantedLine(sku, quantity)], user_id=user_id)
+
+
+@with_freight
+def add_lines(
+    freight: Freight, token: str, wanted: Sequence[WantedLine], *, user_id: int | None = None
+) -> CartSnapshot:
+    """Add these products to the cart: all or nothing.
+
+    Raises ProductNotFound, InvalidQuantity, TooManyLines, CurrencyMismatch, or InsufficientStock if fewer are available
+    than a line's new quantity.
+    """
+    goods = find_goods(wanted)
     with _open_cart(token, user_id) as cart:
         lines = _lines_of(cart)
-        line = lines.get(product.id)
-        if line is None:
-            if len(lines) >= settings.MAX_CART_LINES:
-                raise TooManyLines(
-                    _("A cart can hold up to %(most)d different products. Order these first.")
-                    % {"most": settings.MAX_CART_LINES}
-                )
-            line = lines[product.id] = CartLine(cart=cart, product_id=product.id, quantity=0, position=len(lines))
-            if len(lines) == 1:
-                count_cart_step_on_commit(CartStep.LINES)
-        _adopt_currency(cart, product, alone=len(lines) == 1)
-        _set_line(line, line.quantity + quantity, sku)
+        changed = put_in(cart, lines, goods)
         _reprice(cart, lines, freight)
+        _save_lines(changed)
     return snapshot.of_cart(cart, lines.values())
 
 
@@ -112,7 +140,8 @@ def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_
         if quantity == 0:
             lines.pop(line.product_id).delete()
         else:
-            _set_line(line, quantity, sku)
+            set_line(line, quantity, products[line.product_id])
+            line.save()
         _reprice(cart, lines, freight)
     return snapshot.of_cart(cart, lines.values())
 
@@ -130,20 +159,8 @@ def set_delivery(
 
     Raises InvalidPostalCode, or Refusal if the state does not match the postal code.
     """
-    postal_code = postal_codes.normalise(address.postal_code)
-    state = postal_codes.state_of(postal_code)
-    if state != address.state:
-        raise Refusal(
-            _("This postal code (CEP) is not in the selected state. Check both."),
-            field="state",
-            postal_code_state=state,
-        )
     with _open_cart(token, user_id) as cart:
-        if cart.address is None:
-            count_cart_step_on_commit(CartStep.ADDRESS)
-        cart.email, cart.phone = email, phone
-        cart.address = address
-        cart.postal_code = postal_code
+        deliver_to(cart, Delivery(email, phone, address))
         lines = _lines_of(cart)
         _reprice(cart, lines, freight)
     return snapshot.of_cart(cart, lines.values())
@@ -173,20 +190,31 @@ def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
     return shipping.options(parcel_of(items, cart.currency), cart.postal_code)
 
 
+def with_offer(cart: CartSnapshot) -> CartSnapshot:
+    """The cart with its shipping options, unless it has no postal code yet or is not open. May call the carrier."""
+    if not cart.postal_code or cart.status != CartStatus.OPEN:
+        return cart
+    return replace(cart, offer=ShippingOffer(tuple(shipping_options(cart))))
+
+
 @with_freight
 def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | None = None) -> CartSnapshot:
     """Lock in the price of a method until its quote expires. Raises AddressRequired, CartEmpty, ShippingUnavailable."""
     with _open_cart(token, user_id) as cart:
-        if not cart.postal_code:
-            raise AddressRequired
         lines = _lines_of(cart)
-        if not lines:
-            raise CartEmpty
-        if cart.quote is None:
-            count_cart_step_on_commit(CartStep.SHIPPING)
-        cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
+        _choose_shipping(cart, lines, code, freight)
         _save(cart, "quote")
     return snapshot.of_cart(cart, lines.values())
+
+
+def _choose_shipping(cart: Cart, lines: dict[int, CartLine], code: str, freight: Freight) -> None:
+    if not cart.postal_code:
+        raise AddressRequired
+    if not lines:
+        raise CartEmpty
+    if cart.quote is None:
+        count_cart_step_on_commit(CartStep.SHIPPING)
+    cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
 
 
 @with_freight
@@ -236,9 +264,7 @@ def _absorb(mine: Cart, guest: Cart, freight: Freight) -> list[StayingLine]:
     staying = merging.take_what_fits(mine, lines, guest_lines)
     if staying and len(staying) == len(guest_lines):
         return staying
-    CartLine.objects.bulk_create(
-        lines.values(), update_conflicts=True, unique_fields=["cart", "product"], update_fields=["quantity"]
-    )
+    _save_lines([*lines.values()])
     if guest.address and not mine.address:
         mine.email, mine.phone, mine.address = guest.email, guest.phone, guest.address
     if guest.card_declined_at:
@@ -309,37 +335,27 @@ def _lines_of(cart: Cart) -> dict[int, CartLine]:
     return {line.product_id: line for line in cart.lines.all()}
 
 
-def _adopt_currency(cart: Cart, product: ProductFacts, *, alone: bool) -> None:
-    """A cart has one currency, that of its first product."""
-    if alone:
-        cart.currency = product.currency
-    if product.currency != cart.currency:
-        raise CurrencyMismatch(
-            _("%(name)s is sold in %(theirs)s and this cart is in %(ours)s. Order it separately.")
-            % {"name": product.name, "theirs": product.currency, "ours": cart.currency}
+def _save_lines(changed: list[CartLine]) -> None:
+    """Insert or update these lines of a saved cart. One statement for all new ones, and one for all others."""
+    if len(changed) == 1:
+        changed[0].save()
+    elif changed:
+        CartLine.objects.bulk_create(
+            changed, update_conflicts=True, unique_fields=["cart", "product"], update_fields=["quantity"]
         )
-
-
-def _set_line(line: CartLine, quantity: int, sku: str) -> None:
-    if not 1 <= quantity <= settings.MAX_LINE_QUANTITY:
-        raise InvalidQuantity(
-            _("Choose between 1 and %(most)d of each product.") % {"most": settings.MAX_LINE_QUANTITY},
-            field="quantity",
-        )
-    free = catalogue.available_now([line.product_id]).get(line.product_id, 0)
-    if quantity > max(free, line.quantity):
-        raise InsufficientStock([{"sku": sku, "requested": quantity, "available": free}])
-    line.quantity = quantity
-    line.save()
 
 
 def _reprice(cart: Cart, lines: dict[int, CartLine], freight: Freight) -> None:
     """Requote the chosen method if the parcel or postal code changed, or drop it if no longer available; then save."""
+    _requote_if_changed(cart, lines, freight)
+    _save(cart)
+
+
+def _requote_if_changed(cart: Cart, lines: dict[int, CartLine], freight: Freight) -> None:
     if cart.quote is not None:
         parcel = _parcel_of_lines(cart, lines)
         if cart.quote.parcel_fingerprint != parcel.fingerprint or cart.quote.postal_code != cart.postal_code:
             cart.quote = _requote(cart, cart.quote.method_code, parcel, freight)
-    _save(cart)
 
 
 def _requote(cart: Cart, code: str, parcel: Parcel, freight: Freight) -> Quote | None:
@@ -355,7 +371,8 @@ def _parcel_of_lines(cart: Cart, lines: dict[int, CartLine]) -> Parcel:
 
 
 def _save(cart: Cart, *changed: str) -> None:
-    """Save the named fields, or all if none are named. Bumps the version and the expiry."""
-    cart.version += 1
-    cart.expires_at = next_expiry()
+    """Save the named fields, or all if none are named. Bumps the version and the expiry, unless the cart is new."""
+    if not cart._state.adding:
+        cart.version += 1
+        cart.expires_at = next_expiry()
     cart.save(update_fields=[*changed, "version", "updated_at", "expires_at"] if changed else None)

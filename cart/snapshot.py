@@ -20,6 +20,7 @@ from config import money
 from inventory import catalogue
 from inventory.catalogue import ProductFacts
 from shipping.addresses import Address
+from shipping.options import ShippingOption
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class ChosenShipping:
 
 
 @dataclass(frozen=True)
+class ShippingOffer:
+    """The shipping options of a cart, cheapest first; none if nothing serves its address."""
+
+    options: tuple[ShippingOption, ...]
+
+
+@dataclass(frozen=True)
 class CartSnapshot:
     """The cart as documented in API.md. `id` is its token; amounts have two decimal places, in `currency`."""
 
@@ -73,6 +81,8 @@ class CartSnapshot:
     shipping: ChosenShipping | None
     expires_at: datetime
     cards_closed_until: datetime | None = None
+    # Added by `cart.services.with_offer` only.
+    offer: ShippingOffer | None = None
 
     @property
     def cards_closed(self) -> bool:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
-from config.cache import LookUp, cached, cached_together, declare, drop_on_commit
+from config.cache import LookUp, cached, cached_many, cached_together, declare, drop_on_commit
 from config.db.replica import LAG_SECONDS, from_standby
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product, ProductQuerySet
@@ -132,27 +132,40 @@ def product_by_sku(sku: str) -> ProductFacts:
     return _product_by("sku", sku)
 
 
+def products_by_sku(skus: Iterable[str]) -> dict[str, ProductFacts]:
+    """The facts of those that are for sale, by SKU. At most two queries, whatever their number."""
+    return _products_by("sku", skus)
+
+
 def _product_by(field: str, value: str) -> ProductFacts:
+    facts = _products_by(field, [value]).get(value)
+    if facts is None:
+        raise ProductNotFound
+    return facts
+
+
+def _products_by(field: str, values: Iterable[str]) -> dict[str, ProductFacts]:
     # Slug or SKU → id → facts, so that a change has one key to drop even if the product was renamed.
-    if "\0" in value:
-        raise ProductNotFound
-    key = f"{field}:{value}"
+    found: dict[str, ProductFacts] = {}
+    wanted = [value for value in values if "\0" not in value]
     for _attempt in range(2):
-        id_ = cached("product", key, settings.CATALOGUE_CACHE_SECONDS, lambda: _id_of(field, value))
-        facts = products_by_id([id_]).get(id_)
-        if facts is not None and getattr(facts, field) == value:
-            if not facts.active:
-                break
-            return facts
-        drop_on_commit("product", key)
-    raise ProductNotFound
+        keys = {f"{field}:{value}": value for value in wanted}
+        ids = cached_many("product", keys, settings.CATALOGUE_CACHE_SECONDS, lambda missing: _ids_of(field, missing))
+        facts = products_by_id(ids.values())
+        for key, id_ in ids.items():
+            if id_ in facts and getattr(facts[id_], field) == keys[key]:
+                found[keys[key]] = facts[id_]
+        wanted = [keys[key] for key in ids if keys[key] not in found]
+        if not wanted:
+            break
+        drop_on_commit("product", *(f"{field}:{value}" for value in wanted))
+    return {value: facts for value, facts in found.items() if facts.active}
 
 
-def _id_of(field: str, value: str) -> int:
-    id_ = Product.objects.filter(**{field: value}).values_list("id", flat=True).first()
-    if id_ is None:
-        raise ProductNotFound
-    return id_
+def _ids_of(field: str, keys: Collection[str]) -> dict[str, int]:
+    values = [key.removeprefix(f"{field}:") for key in keys]
+    rows = Product.objects.filter(**{f"{field}__in": values}).values_list(field, "id")
+    return {f"{field}:{value}": id_ for value, id_ in rows}
 
 
 def categories() -> tuple[CategoryFacts, ...]:

@@ -24,6 +24,8 @@ BUDGETS: dict[str, int] = {
     # --- Writes ---
     "add to cart": 5,
     "add to cart with freight chosen": 6,
+    # A guest's cart with lines, delivery and shipping: stock, quote, cart, lines.
+    "cart in one call": 4,
     # `place_order` itself, by card: 8 before the provider call, 6 after.
     "place order": 14,
     # The whole request, with the three statements of its idempotency key.

@@ -12,9 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from cart import services
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
+from inventory import catalogue
 from inventory.models import Product
 from tests.budgets.budgets import BUDGETS
 from tests.budgets.test_pages import holding
+from tests.cart.test_api import DELIVERY
 from tests.support.api import App
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import ADDRESS, flat_shipping
@@ -71,7 +73,7 @@ def member_with_cart(lines: int) -> Client:
 
 
 @measures("catalogue, warm", "catalogue, cold")
-def catalogue(lines: int) -> Prepared:
+def catalogue_page(lines: int) -> Prepared:
     shelf(lines)
     return lambda: Client().get("/")
 
@@ -147,6 +149,19 @@ def _adding(cart: CartSnapshot) -> Prepared:
     services.add_line(services.create_cart().id, wanted.sku, 1)
     client.get("/cart/")
     return lambda: client.post("/cart/add/", {"sku": wanted.sku, "quantity": "1"}, headers={"hx-request": "true"})
+
+
+@measures("cart in one call")
+def cart_in_one_call(lines: int) -> Prepared:
+    """Of products that others have bought, to a place where others live."""
+    others = ready_cart(lines)
+    contents = {
+        "lines": [{"sku": line.sku, "quantity": 1} for line in others.lines],
+        "delivery": DELIVERY,
+        "shipping": {"code": "flat"},
+    }
+    catalogue.products_by_sku(line.sku for line in others.lines)
+    return lambda: App().post("carts/", contents)
 
 
 @measures("place order")

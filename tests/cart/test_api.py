@@ -94,7 +94,7 @@ class TestStart:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", cart.pop("expires_at"))
         assert cart == {
             "version": 1, "currency": "BRL", "status": "open", "lines": [], "email": "", "address": None,
-            "shipping": None, "subtotal": "0.00", "shipping_total": "0.00", "total": "0.00",
+            "shipping": None, "shipping_options": None, "subtotal": "0.00", "shipping_total": "0.00", "total": "0.00",
         }  # fmt: skip
 
     def test_the_body_may_be_empty(self, app: App) -> None:
