@@ -1,7 +1,7 @@
 """Metrics of orders: the stages of placing one, their statuses and revenue, the outbox, discrepancies."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -10,10 +10,11 @@ from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
-from checkout.attention import money_out_of_balance
+from checkout.discrepancies import Discrepancy
 from checkout.exceptions import TooMuchUnpaid
 from checkout.models import OrderStatus, OutboxMessage
 from config.exceptions import Refusal
+from config.telemetry.attention import gauges_of
 from config.telemetry.metrics import at_scrape, count_on_commit, gauge, lock_contention
 
 STAGES = ("total", "commit", "authorize", "settle")
@@ -76,10 +77,11 @@ def outbox() -> Iterator[GaugeMetricFamily]:
     yield gauge("outbox_oldest_seconds", "Age of the oldest unsent message.", {(): age})
 
 
-@at_scrape(seconds=60, vital=True)
-def balance() -> Iterator[GaugeMetricFamily]:
+@gauges_of("money_out_of_balance")
+def balance(discrepancies: Sequence[Discrepancy]) -> Iterator[GaugeMetricFamily]:
+    """Up to 20,000 orders are compared for it, so that one reading serves both this and the count."""
     off: dict[tuple[str], float] = {("BRL",): 0.0}
-    for found in money_out_of_balance():
+    for found in discrepancies:
         off[(found.currency,)] = off.get((found.currency,), 0.0) + float(found.off)
     yield gauge(
         "money_out_of_balance",

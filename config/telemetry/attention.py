@@ -3,7 +3,7 @@
 Each app registers its own items. What is in an item's rows does not end by itself: somebody has to look.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,10 @@ class AttentionItem:
     model: str = ""
 
 
+RowsReader = Callable[[Any], Iterable[GaugeMetricFamily]]
+
 _items: dict[str, AttentionItem] = {}
+_readers: dict[str, RowsReader] = {}
 
 
 def register(*items: AttentionItem) -> None:
@@ -49,7 +52,10 @@ def attention_items() -> list[AttentionItem]:
 
 def counts(items: Iterable[AttentionItem]) -> dict[str, int]:
     """How many cases each of the items has, by name. One statement for all that are querysets."""
-    rows = {item.name: item.rows() for item in items}
+    return _counts({item.name: item.rows() for item in items})
+
+
+def _counts(rows: Mapping[str, Rows]) -> dict[str, int]:
     counted = {name: len(found) for name, found in rows.items() if not isinstance(found, QuerySet)}
     queries = {name: found for name, found in rows.items() if isinstance(found, QuerySet)}
     return counted | (_count(queries) if queries else {})
@@ -64,7 +70,20 @@ def _count(queries: dict[str, QuerySet[Any]]) -> dict[str, int]:
         return dict(zip(queries, cursor.fetchone(), strict=True))
 
 
+def gauges_of(item: str) -> Callable[[RowsReader], RowsReader]:
+    """Decorator: expose the function's gauges, too. It gets the rows of an item as they were read for its count."""
+
+    def register_reader(read: RowsReader) -> RowsReader:
+        _readers[item] = read
+        return read
+
+    return register_reader
+
+
 @at_scrape(seconds=60, vital=True)
 def attention() -> Iterator[GaugeMetricFamily]:
-    found = {(name,): float(count) for name, count in counts(attention_items()).items()}
+    rows = {item.name: item.rows() for item in attention_items()}
+    found = {(name,): float(count) for name, count in _counts(rows).items()}
     yield gauge("attention_items", "Cases that need a person, by item.", found, ("item",))
+    for name, read in _readers.items():
+        yield from read(rows[name])

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cart.snapshot import CartSnapshot
@@ -52,10 +53,19 @@ def test_a_healthy_shop_reports_zeros(order: Order) -> None:
 
 def test_a_scrape_takes_few_statements(order: Order, django_assert_max_num_queries) -> None:
     # Twelve of them count what is past its retention period, every five minutes.
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(20):
         scraped()
     with django_assert_max_num_queries(0):
         list(metrics.ScrapedGauges().collect())
+
+
+def test_the_orders_are_compared_once_a_scrape(order: Order) -> None:
+    """The count of orders that are off and the money that they are off by."""
+    with CaptureQueriesContext(connection) as queries:
+        gauges = scraped()
+    compared = [query["sql"] for query in queries if "WITH recent AS" in query["sql"]]
+    assert len(compared) == 1
+    assert (gauges["attention_items,money_out_of_balance"], gauges["money_out_of_balance,BRL"]) == (0, 0)
 
 
 class TestMoney:
