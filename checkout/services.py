@@ -14,7 +14,7 @@ from checkout import metrics
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import Order, OrderStatus
 from checkout.settle import settle
-from checkout.settle_refunds import close_if_returned, settle_refund
+from checkout.settle_refunds import close_if_returned, enter_cancelling, settle_refund
 from config.accounts.models import User
 from config.audit import services as audit
 from config.audit.events import AuditEvent
@@ -78,9 +78,9 @@ def _begin_cancelling(order: Order, reason: str, key: str, by: Actor) -> Refund 
         )
     payment = Payment.objects.locked().get(pk=current.payment_id)
     audit.record(by, CANCEL, current, reason=reason, reference=current.number)
-    _enter_cancelling(current, restock=True)
-    if payment.kept <= ZERO:
-        close_if_returned(current, payment)  # a lost dispute has taken all of it
+    enter_cancelling(current, restock=True)
+    if payment.refundable <= ZERO:
+        close_if_returned(current, payment)  # a lost dispute, or the provider's dashboard, has taken all of it
         return None
     return refunds.begin(payment.pk, payment.refundable, reason, idempotency_key=key, restock=True, by=by)
 
@@ -115,18 +115,10 @@ def _begin_refund(order: Order, amount: Decimal, reason: str, restock: bool, key
         audit.record(by, RESTOCK, current, reference=current.number)
     row = refunds.begin(payment.pk, amount, reason, idempotency_key=key, restock=restock and takes_all, by=by)
     if takes_all and current.status == OrderStatus.PAID:
-        _enter_cancelling(current, restock=restock)
+        enter_cancelling(current, restock=restock)
     elif takes_all:
         Order.objects.filter(pk=current.pk).update(restock_on_refund=restock)
     return row
-
-
-def _enter_cancelling(order: Order, *, restock: bool) -> None:
-    """Only a locked, paid order enters it; no goods leave any more."""
-    order.status = OrderStatus.CANCELLING
-    order.restock_on_refund = restock
-    order.save(update_fields=["status", "restock_on_refund"])
-    metrics.count_order_on_commit(order.status)
 
 
 def pay_refund_by_hand(row: Refund, *, reason: str, by: Actor = None) -> Order:

@@ -17,6 +17,7 @@ from checkout.settle import settle
 from config.money import ZERO
 from inventory import reservations
 from payments import charges, provider, refunds
+from payments.disputes import open_dispute_of
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import ProviderDispute
 from payments.models import AttemptStatus, Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
@@ -67,6 +68,14 @@ def settle_warning(attempt: PaymentAttempt, warning: ProviderDispute) -> None:
         charges.record_warning(attempt, warning)
 
 
+def enter_cancelling(order: Order, *, restock: bool) -> None:
+    """Only a locked, paid order enters it; no goods leave any more. In the caller's transaction."""
+    order.status = OrderStatus.CANCELLING
+    order.restock_on_refund = restock
+    order.save(update_fields=["status", "restock_on_refund"])
+    metrics.count_order_on_commit(order.status)
+
+
 def close_if_returned(order: Order, payment: Payment) -> bool:
     """Close a locked order whose money has all gone back; returns whether it did. In the caller's transaction."""
     if not _has_gone_back(order, payment):
@@ -77,12 +86,23 @@ def close_if_returned(order: Order, payment: Payment) -> bool:
 
 def _follow(order: Order, payment: Payment) -> None:
     """Move a locked order as its money has moved."""
+    if order.status == OrderStatus.PAID and _dashboard_returns_all(order):
+        enter_cancelling(order, restock=True)
     if close_if_returned(order, payment):
         return
     if order.status == OrderStatus.CANCELLED and _has_failed(payment):
         OutboxMessage.objects.filter(order=order, kind=MessageKind.REFUND_DUE).exclude(sent_at=None).update(
             sent_at=None, due_at=timezone.now() + BEGIN_ANEW_AFTER, tries=0
         )
+
+
+def _dashboard_returns_all(order: Order) -> bool:
+    """Whether a refund made at the provider takes all that is left. While a dispute is open, the bank decides."""
+    made = Refund.objects.filter(payment=order.payment_id).holding_money()
+    last = made.order_by("created_at", "pk").last()
+    if last is None or not last.made_at_provider or open_dispute_of(order.payment_id) is not None:
+        return False
+    return Payment.objects.with_books().get(pk=order.payment_id).refundable <= ZERO
 
 
 def _has_gone_back(order: Order, payment: Payment) -> bool:
@@ -109,8 +129,13 @@ def _close_refunded(order: Order) -> None:
 
 
 def _is_to_restock(order: Order) -> bool:
-    """What the last refund that was paid says; a refund that failed has no say."""
+    """What the last refund that was paid says; a refund that failed has no say.
+
+    One that was made at the provider says nothing of goods: those of an order that was being cancelled have not left.
+    """
     last = Refund.objects.filter(payment=order.payment_id).paid().order_by("created_at", "pk").last()
+    if last is not None and last.made_at_provider:
+        return order.status == OrderStatus.CANCELLING and order.restock_on_refund
     if last is None or last.restock is None:
         return order.restock_on_refund
     return last.restock

@@ -13,7 +13,7 @@ from payments import disputes, refunds
 from payments.exceptions import PaymentUnavailable
 from payments.gateways import gateway
 from payments.gateways.base import ProviderCharge, ProviderDispute, ProviderRefund
-from payments.models import ChargeMismatch, Payment, PaymentAttempt, Refund, RefundStatus
+from payments.models import MADE_AT_PROVIDER, ChargeMismatch, Payment, PaymentAttempt, Refund, RefundStatus
 from payments.services import refresh_status
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def _refund_row(attempt: PaymentAttempt, found: ProviderRefund) -> Refund:
         amount=found.amount,
         provider_reference=found.provider_reference,
         reason="made at the provider",
-        idempotency_key=f"provider:{found.provider_reference}"[:128],
+        idempotency_key=f"{MADE_AT_PROVIDER}{found.provider_reference}"[:128],
         restock=False,
         asked_at=timezone.now(),
     )

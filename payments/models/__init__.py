@@ -17,6 +17,7 @@ from payments.models.payments import PaymentStatus as PaymentStatus
 from payments.models.reconcile_cursors import CHARGES as CHARGES
 from payments.models.reconcile_cursors import EVENTS as EVENTS
 from payments.models.reconcile_cursors import ReconcileCursor as ReconcileCursor
+from payments.models.refunds import MADE_AT_PROVIDER as MADE_AT_PROVIDER
 from payments.models.refunds import Refund as Refund
 from payments.models.refunds import RefundStatus as RefundStatus
 from payments.models.unmatched_charges import StrayCharge as StrayCharge

@@ -50,6 +50,10 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
             refunded_total=_total("refunds__amount", refunds__status="succeeded"),
         )
 
+    def with_books(self) -> PaymentQuerySet:
+        """With what `captured`, `refundable` and `kept` read: three statements more."""
+        return self.prefetch_related("attempts", "refunds", "disputes")
+
     def locked(self) -> PaymentQuerySet:
         """Lock the rows in order of primary key. Evaluate at once. Raises LockOutsideTransaction."""
         require_transaction()

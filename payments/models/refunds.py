@@ -32,6 +32,9 @@ class RefundStatus(StatusChoices):
 
 UNANSWERED = [RefundStatus.STARTED, RefundStatus.UNKNOWN]
 TRACES = Q(status=RefundStatus.SUCCEEDED) & ~Q(error="")
+# The idempotency keys of refunds that were taken over begin with it.
+MADE_AT_PROVIDER = "provider:"
+
 
 
 class RefundQuerySet(models.QuerySet["Refund"]):
@@ -183,6 +186,11 @@ class Refund(models.Model):
     def is_paid(self) -> bool:
         """Whether it was paid out; see `RefundQuerySet.paid`."""
         return self.status == RefundStatus.SUCCEEDED
+
+    @property
+    def made_at_provider(self) -> bool:
+        """Whether it was made in the provider's dashboard and taken over."""
+        return self.idempotency_key.startswith(MADE_AT_PROVIDER)
 
     @property
     def may_be_paid_by_hand(self) -> bool:

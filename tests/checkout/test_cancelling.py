@@ -12,7 +12,7 @@ from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import Order, OrderStatus
 from payments import refunds
 from payments.exceptions import PaymentUnavailable
-from payments.models import Payment, Refund
+from payments.models import Payment, PaymentAttempt, Refund
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import order_of, stock_of
@@ -87,6 +87,66 @@ def test_a_wish_of_the_release_before_is_kept(sandbox: Sandbox) -> None:
     deliver(events_of(sandbox, "refund."))
     assert Order.objects.get().status == OrderStatus.REFUNDED
     assert stock_of(product) == (5, 0)
+
+
+class TestMoneyThatTheDashboardReturns:
+    """Whoever pays all of it back, goods that have not left are on the shelf again, and none leave any more."""
+
+    def returned(self, sandbox: Sandbox, order: Order, amount: int | None = None) -> str:
+        sandbox.refund_by_hand(PaymentAttempt.objects.get(payment=order.payment_id).provider_reference, amount)
+        deliver(events_of(sandbox, "refund."))
+        return Order.objects.get(pk=order.pk).status
+
+    @pytest.mark.parametrize("halves", [False, True])
+    def test_before_the_order_ships_its_goods_return(self, sandbox: Sandbox, halves: bool) -> None:
+        product = ProductFactory(stock=5)
+        order = order_of(ready_cart([product], quantity=2))
+        if halves:
+            assert self.returned(sandbox, order, 500) == OrderStatus.PAID
+            assert stock_of(product) == (3, 0)
+        assert self.returned(sandbox, order) == OrderStatus.REFUNDED
+        assert stock_of(product) == (5, 0)
+
+    def test_while_it_is_pending_the_order_does_not_ship(self, sandbox: Sandbox) -> None:
+        product = ProductFactory(stock=5)
+        order = order_of(ready_cart([product], quantity=2))
+        sandbox.fault("refunds_pending", seconds=3600)
+        assert self.returned(sandbox, order) == OrderStatus.CANCELLING
+        with pytest.raises(OrderNotAdvanced):
+            services.mark_shipped(order)
+        assert stock_of(product) == (3, 0)
+        sandbox.happen_now()
+        deliver(events_of(sandbox, "refund."))
+        assert Order.objects.get().status == OrderStatus.REFUNDED
+        assert stock_of(product) == (5, 0)
+
+    def test_goods_that_left_stay_out(self, sandbox: Sandbox) -> None:
+        product = ProductFactory(stock=5)
+        order = services.mark_shipped(order_of(ready_cart([product], quantity=2)))
+        assert self.returned(sandbox, order) == OrderStatus.REFUNDED
+        assert stock_of(product) == (3, 0)
+
+    @pytest.mark.parametrize("restock", [True, False])
+    def test_what_staff_said_of_the_goods_holds(self, sandbox: Sandbox, restock: bool) -> None:
+        """The provider refuses their refund, and they pay it back in its dashboard, in two halves."""
+        product = ProductFactory(stock=5)
+        order = order_of(ready_cart([product], quantity=2))
+        sandbox.fault("refunds_refused", times=1)
+        refund_all(order, restock=restock, key="first")
+        assert self.returned(sandbox, order, 500) == OrderStatus.CANCELLING
+        assert self.returned(sandbox, order) == OrderStatus.REFUNDED
+        assert stock_of(product) == ((5, 0) if restock else (3, 0))
+
+    def test_one_that_fails_can_be_sent_again(self, sandbox: Sandbox) -> None:
+        order = order_of(ready_cart())
+        sandbox.fault("refunds_pending", seconds=3600)
+        self.returned(sandbox, order)
+        sandbox.move_refund(Refund.objects.get().provider_reference, "failed", failure_reason="unknown")
+        deliver(events_of(sandbox, "refund."))
+        assert Order.objects.get().status == OrderStatus.CANCELLING
+        sandbox.no_faults()
+        assert refund_all(order, restock=True, key="again").status == OrderStatus.REFUNDED
+        assert sandbox.ledger()["balance"] == 0
 
 
 @pytest.mark.parametrize("guarded", [True, False])
