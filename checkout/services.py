@@ -76,13 +76,23 @@ def _begin_cancelling(order: Order, reason: str, key: str, by: Actor) -> Refund 
             _("Order %(number)s is %(status)s and can no longer be cancelled. Refund it instead.")
             % {"number": current.number, "status": current.get_status_display()}
         )
-    payment = Payment.objects.locked().get(pk=current.payment_id)
+    payment = Payment.objects.with_books().locked().get(pk=current.payment_id)
+    left = payment.refundable
+    dispute = open_dispute_of(current.payment_id) if left <= ZERO else None
+    if dispute is not None:
+        raise OrderNotCancellable(
+            _(
+                "The payment of order %(number)s is disputed (%(status)s), so none of it can be refunded now. The bank "
+                "decides first, and the order does not ship meanwhile. Cancel it when the dispute is over."
+            )
+            % {"number": current.number, "status": dispute.get_status_display()}
+        )
     audit.record(by, CANCEL, current, reason=reason, reference=current.number)
     enter_cancelling(current, restock=True)
-    if payment.refundable <= ZERO:
+    if left <= ZERO:
         close_if_returned(current, payment)  # a lost dispute, or the provider's dashboard, has taken all of it
         return None
-    return refunds.begin(payment.pk, payment.refundable, reason, idempotency_key=key, restock=True, by=by)
+    return refunds.begin(payment.pk, left, reason, idempotency_key=key, restock=True, by=by)
 
 
 def refund_order(

@@ -106,6 +106,10 @@ def cancel(order: Order, by: Actor, *, reason: str, key: str) -> ActionResult:
             _("Order %(number)s was paid before it could be cancelled. Cancel it again to refund it.") % facts,
             messages.WARNING,
         )
+    if after.status == OrderStatus.CANCELLING:
+        return ActionResult(
+            _("Order %(number)s is being cancelled. All of its money is on its way back already.") % facts
+        )
     return ActionResult(
         _("The provider gave no clear answer: order %(number)s is still pending.") % facts, messages.WARNING
     )

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from django.utils.translation import override
 
 from checkout import services
 from checkout.discrepancies import discrepancies
-from checkout.exceptions import OrderNotAdvanced
+from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import Order, OrderStatus
 from payments import disputes
 from payments.exceptions import DisputeNotDismissed
@@ -84,6 +85,29 @@ def test_a_dispute_that_is_lost_is_in_the_books(sandbox: Sandbox) -> None:
     assert Payment.objects.get().refundable == 0
     # Staff cancel it: nothing can be refunded, and its goods never left.
     order = services.cancel_order(order, reason="lost", idempotency_key="cancel-1")
+    assert order.status == OrderStatus.REFUNDED
+    assert stock_of(product) == (5, 0)
+    assert in_balance(sandbox)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_cancelling_waits_for_the_dispute(sandbox: Sandbox, taken: bool) -> None:
+    """Whether or not the provider has taken the money yet: were the dispute won, the money would be here again."""
+    product = ProductFactory(stock=5)
+    order = order_of(ready_cart([product], quantity=2))
+    dispute = disputed(sandbox, order)
+    if not taken:
+        sandbox.reinstate_funds(dispute["id"])
+        deliver(events_of(sandbox, "charge.dispute.funds_reinstated"))
+    assert Dispute.objects.get().withdrawn == (order.total if taken else 0)
+    with override("en"), pytest.raises(OrderNotCancellable, match="The bank decides first"):
+        services.cancel_order(order, reason="lost", idempotency_key="cancel-1")
+    with override("pt-br"), pytest.raises(OrderNotCancellable, match="Primeiro o banco decide"):
+        services.cancel_order(order, reason="lost", idempotency_key="cancel-1")
+    assert Order.objects.get().status == OrderStatus.PAID
+    sandbox.move_dispute(dispute["id"], "won")
+    deliver(events_of(sandbox, "charge.dispute.closed"))
+    order = services.cancel_order(order, reason="still", idempotency_key="cancel-1")
     assert order.status == OrderStatus.REFUNDED
     assert stock_of(product) == (5, 0)
     assert in_balance(sandbox)
