@@ -71,6 +71,16 @@ def test_the_page_shows_the_final_status(visitor: Visitor, order: Order, status:
     assert words in visitor.open(address_of(order)).html
 
 
+@pytest.mark.parametrize("language", ["en", "pt-br"])
+@pytest.mark.parametrize("status", [status for status in OrderStatus if status != OrderStatus.AWAITING_PAYMENT])
+def test_only_a_paid_order_has_its_confirmation_on_the_way(order: Order, status: OrderStatus, language: str) -> None:
+    Order.objects.update(status=status)
+    told = Client(headers={"Accept-Language": language}).get(address_of(order)).content.decode()
+    announced = "A confirmação vai para" if language == "pt-br" else "The confirmation goes to"
+    assert (announced in told) is (status == OrderStatus.PAID)
+    assert order.number in told
+
+
 def test_a_guest_is_offered_a_prefilled_sign_up(visitor: Visitor, order: Order) -> None:
     page = visitor.open(address_of(order))
     form = page.form("/account/sign-up/")
