@@ -57,19 +57,20 @@ def recover_order(number: str) -> Order | None:
 
 
 def settle_each(sweep: str, attempts: Iterable[PaymentAttempt], ask: Callable[[PaymentAttempt], Outcome]) -> int:
-    """Settle what `ask` returns for each attempt and count them under `sweep`; returns how many were settled.
+    """Settle what `ask` returns for each attempt; returns how many are settled now, which is counted under `sweep`.
 
-    A failure is logged and leaves its attempt for the next round; it never stops the others.
+    One that stays unknown, or waits for the shopper, is not. A failure is logged and leaves its attempt for the next
+    round; it never stops the others.
     """
     settled = 0
     for attempt in attempts:
         try:
-            settle(attempt.pk, ask(attempt))
+            after = settle(attempt.pk, ask(attempt)).current_attempt
         except PaymentUnavailable:
             logger.info("Attempt %s stays unresolved: the provider is unavailable", attempt.pk)
         except Exception:  # one bad attempt must not block the others
             logger.exception("Attempt %s could not be settled", attempt.pk)
         else:
-            settled += 1
+            settled += after is not None and after.is_settled
     swept.labels(sweep).inc(settled)
     return settled

@@ -144,7 +144,9 @@ def test_a_code_that_waits_is_asked_about_less_and_less_often(sandbox) -> None:
     asked = []
     for minute in range(1, 14):
         pass_time(60)
-        if sweeper.settle_stale_attempts():
+        before = PaymentAttempt.objects.get().asked_at
+        assert sweeper.settle_stale_attempts() == 0, "it still waits"
+        if PaymentAttempt.objects.get().asked_at != before:
             asked.append(minute)
     assert asked == [1, 6], "as soon as possible after the first and the fifth minute"
 
@@ -220,10 +222,26 @@ def test_a_sweep_without_work_does_nothing() -> None:
     tasks.settle_webhook_events()
 
 
-def test_sweeps_are_counted() -> None:
-    def counted(sweep: str) -> float:
-        return REGISTRY.get_sample_value("sweeper_settled_total", {"sweep": sweep}) or 0
+def counted(sweep: str) -> float:
+    return REGISTRY.get_sample_value("sweeper_settled_total", {"sweep": sweep}) or 0
 
+
+def test_an_attempt_that_stays_unknown_is_not_counted_as_settled(sandbox, monkeypatch) -> None:
+    sandbox.fault("lost_answer", path="/v1/payment_intents", method="POST", times=1)
+    order_of(ready_cart())
+    pass_time(2 * 60)
+    before = counted("unanswered")
+    with monkeypatch.context() as patch:
+        patch.setattr(provider, "ask", lambda _attempt: Outcome(kind="unknown"))
+        assert sweeper.settle_stale_attempts() == 0
+    assert PaymentAttempt.objects.get().status == AttemptStatus.UNKNOWN
+    assert counted("unanswered") == before
+    pass_time(2 * 60)
+    assert sweeper.settle_stale_attempts() == 1
+    assert counted("unanswered") == before + 1
+
+
+def test_sweeps_are_counted() -> None:
     before = counted("outbox")
     order_of(ready_cart())
     tasks.relay_outbox()
