@@ -141,9 +141,10 @@ class Audited(EditConflictsAdmin[ModelT]):
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """The values before and after, for `log_change` and `log_addition`."""
         names = form.changed_data
+        rows_below = {formset.prefix: "…" for formset in formsets or () if formset.has_changed()}
         return {
             "before": {} if add else {name: self._loggable(name, _initial(form, name)) for name in names},
-            "after": {name: self._loggable(name, form.cleaned_data.get(name)) for name in names},
+            "after": {name: self._loggable(name, form.cleaned_data.get(name)) for name in names} | rows_below,
         }
 
     def _loggable(self, name: str, value: object) -> object:
@@ -153,6 +154,9 @@ class Audited(EditConflictsAdmin[ModelT]):
         return self._record(request, events.ADD, obj, message)
 
     def log_change(self, request: HttpRequest, obj: ModelT, message: Any) -> Any:
+        """Nothing for a form that was saved as it was opened: the log tells who changed a row."""
+        if isinstance(message, Mapping) and not message["after"]:
+            return None
         return self._record(request, events.CHANGE, obj, message)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
