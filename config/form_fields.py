@@ -1,4 +1,4 @@
-"""Form fields and checks for what people type: numbers that read alike in every language, and text on one line.
+"""Form fields and checks for what people type: numbers that read alike in every language, text on one line, currencies.
 
 For numbers Django's own fields are not enough: with `localize` they drop the language's group sign wherever it stands,
 so that `10,50` typed in English is 1050; and a browser's number input drops the signs of other languages while they are
@@ -14,6 +14,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
+
+from config.money import CURRENCIES
 
 NOT_ONE_LINE = _("Write this on one line, without control characters.")
 
@@ -57,6 +59,16 @@ def decimal_sign_of(text: str) -> str:
         return ("," if group_sign == "." else ".") if shows_it else ""
     match = _PLAIN.fullmatch(text)
     return text[-len(match[2]) - 1] if match and match[2] else ""
+
+
+def check_currency(code: str) -> None:
+    """Validator: one of `CURRENCIES`, in capitals."""
+    if code not in CURRENCIES:
+        raise ValidationError(
+            _("This shop does not sell in “%(code)s”. Write one of %(known)s."),
+            code="currency",
+            params={"code": code, "known": ", ".join(CURRENCIES)},
+        )
 
 
 class MoneyField(forms.DecimalField):

@@ -9,6 +9,9 @@ from decimal import ROUND_HALF_UP, Decimal
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 
+# Those in which a shop can sell. All have two decimals, as prices have; the database checks them too.
+CURRENCIES = ("ARS", "BRL", "EUR", "GBP", "MXN", "USD", "UYU")
+
 # Currencies whose ISO 4217 exponent is not two.
 _MINOR_UNIT_EXPONENT = {"CLP": 0, "JPY": 0, "KRW": 0, "PYG": 0, "VND": 0}
 

@@ -16,7 +16,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config.db.locks import require_transaction
-from config.money import ZERO
+from config.form_fields import check_currency
+from config.money import CURRENCIES, ZERO
 
 POSTAL_CODE_DIGITS = r"^[0-9]{8}$"
 postal_code_validator = RegexValidator(POSTAL_CODE_DIGITS, _("Enter 8 digits, without a dash."))
@@ -93,7 +94,7 @@ class ShippingRate(models.Model):
     weight_from_grams = models.PositiveIntegerField(_("above (g)"))
     weight_to_grams = models.PositiveIntegerField(_("up to (g)"))
     price = models.DecimalField(_("price"), max_digits=10, decimal_places=2)
-    currency = models.CharField(_("currency"), max_length=3, default="BRL")
+    currency = models.CharField(_("currency"), max_length=3, default="BRL", validators=[check_currency])
     min_days = models.PositiveSmallIntegerField(_("working days, at least"))
     max_days = models.PositiveSmallIntegerField(_("working days, at most"))
 
@@ -121,6 +122,7 @@ class ShippingRate(models.Model):
             ),
             models.CheckConstraint(condition=Q(min_days__lte=F("max_days")), name="shipping_rate_days_in_order"),
             models.CheckConstraint(condition=Q(price__gte=ZERO), name="shipping_rate_price_not_negative"),
+            models.CheckConstraint(condition=Q(currency__in=CURRENCIES), name="shipping_rate_currency_is_known"),
             ExclusionConstraint(
                 name="shipping_rate_one_price_per_case",
                 expressions=[

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.errors import ForeignKeyViolation
 
 from config.db.locks import require_transaction
+from config.form_fields import check_currency
+from config.money import CURRENCIES
 from inventory import pictures
 from inventory.exceptions import CurrencyFixed
 from inventory.models.stock import Stock
@@ -110,7 +112,9 @@ class Product(models.Model):
         db_index=False,
     )
     price = models.DecimalField(_("price"), max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
-    currency = models.CharField(_("currency"), max_length=3, default=settings.DEFAULT_CURRENCY)
+    currency = models.CharField(
+        _("currency"), max_length=3, default=settings.DEFAULT_CURRENCY, validators=[check_currency]
+    )
     weight_grams = models.PositiveIntegerField(_("weight in grams"), validators=[MinValueValidator(1)])
     length_cm = models.PositiveIntegerField(_("length in cm"), validators=[MinValueValidator(1)])
     width_cm = models.PositiveIntegerField(_("width in cm"), validators=[MinValueValidator(1)])
@@ -134,6 +138,7 @@ class Product(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
+            models.CheckConstraint(condition=Q(currency__in=CURRENCIES), name="product_currency_is_known"),
             models.CheckConstraint(
                 condition=Q(weight_grams__gt=0, length_cm__gt=0, width_cm__gt=0, height_cm__gt=0),
                 name="product_has_a_size",

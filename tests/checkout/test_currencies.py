@@ -13,7 +13,9 @@ from cart.exceptions import CurrencyMismatch
 from cart.models import Cart, CartLine, CartStatus
 from checkout import place_order as placing
 from checkout.models import Order, OrderLine
+from config.accounts.models import User
 from config.audit.models import Entry
+from config.money import CURRENCIES
 from inventory.exceptions import CurrencyFixed
 from inventory.models import Product, Stock
 from tests.support.admin_forms import OpenForm
@@ -21,6 +23,7 @@ from tests.support.api import App, assert_problem
 from tests.support.backoffice import told
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
+from tests.support.factories.shipping import ShippingRateFactory
 from tests.support.orders import order_of
 from tests.support.pages import Visitor
 from tests.support.sandbox import Sandbox
@@ -173,3 +176,35 @@ class TestASoldProduct:
         assert form.send(currency="USD") == 302
         mug.refresh_from_db()
         assert mug.currency == "USD"
+
+
+class TestOnlyCurrenciesThatTheShopKnows:
+    UNKNOWN = ("XXX", "usd", "R$", "JPY")
+
+    @pytest.fixture(params=[ProductFactory, ShippingRateFactory], ids=["product", "rate"])
+    def priced(self, request: pytest.FixtureRequest) -> Any:
+        return request.param()
+
+    def test_the_one_that_imports_write_is_known(self, settings: Any) -> None:
+        assert settings.DEFAULT_CURRENCY in CURRENCIES
+
+    @pytest.mark.parametrize("typed", UNKNOWN)
+    @pytest.mark.parametrize("language", ["en", "pt-br"])
+    def test_a_form_refuses_others_with_a_sentence(self, boss: User, priced: Any, typed: str, language: str) -> None:
+        desk = Client(headers={"accept-language": language})
+        desk.force_login(boss)
+        meta = priced._meta
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[priced.pk])
+        form = OpenForm(desk, url, f"{meta.model_name}_form")
+        assert form.send(currency=typed) == 200
+        assert ("A loja não vende em" if language == "pt-br" else "This shop does not sell in") in form.html
+        priced.refresh_from_db()
+        assert priced.currency == "BRL"
+        assert form.send(currency="USD") == 302
+
+    @pytest.mark.parametrize("code", UNKNOWN)
+    def test_the_database_refuses_them_whoever_writes(self, priced: Any, code: str) -> None:
+        with pytest.raises(IntegrityError, match="currency_is_known"), transaction.atomic():
+            type(priced).objects.update(currency=code)
+        for known in CURRENCIES:
+            type(priced).objects.update(currency=known)
