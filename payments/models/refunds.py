@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -30,11 +32,13 @@ class RefundStatus(StatusChoices):
     UNKNOWN = "unknown", BAD, _("unknown")
 
 
-UNANSWERED = [RefundStatus.STARTED, RefundStatus.UNKNOWN]
-TRACES = Q(status=RefundStatus.SUCCEEDED) & ~Q(error="")
 # The idempotency keys of refunds that were taken over begin with it.
 MADE_AT_PROVIDER = "provider:"
 
+# A refund that was never asked about counts from its start.
+LAST_ASKED = Coalesce("asked_at", "created_at")
+UNANSWERED = [RefundStatus.STARTED, RefundStatus.UNKNOWN]
+TRACES = Q(status=RefundStatus.SUCCEEDED) & ~Q(error="")
 
 
 class RefundQuerySet(models.QuerySet["Refund"]):
@@ -65,22 +69,18 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         return pending.select_related("payment").order_by("created_at", "pk")
 
     def claim_one(self, before: datetime) -> Refund | None:
-        """Claim a refund to ask about, the least recently asked first, with attempt and payment; None if there is none.
+        """Claim a refund to ask about, with attempt and payment; None if there is none.
 
-        To be asked about are refunds without an answer that were started and last asked about before `before`, and
-        pending ones every ASK_PENDING_EVERY. Skips rows locked by another sweep. Runs in the caller's transaction;
-        commit before calling the provider.
+        To be asked about are refunds without an answer that were last asked about before `before`, or started if they
+        never were; then pending ones, every ASK_PENDING_EVERY. The least recently asked of each come first, read from
+        an index one by one: any number may be open. Skips rows locked by another sweep. Runs in the caller's
+        transaction; commit before calling the provider.
         """
         require_transaction()
-        unanswered = Q(status__in=UNANSWERED, created_at__lt=before) & (Q(asked_at=None) | Q(asked_at__lt=before))
-        long_ago = before - ASK_PENDING_EVERY
-        pending = Q(status=RefundStatus.PENDING, created_at__lt=long_ago) & (
-            Q(asked_at=None) | Q(asked_at__lt=long_ago)
-        )
-        free = self.select_related("payment", "attempt").filter(unanswered | pending)
-        least_recently_asked = models.F("asked_at").asc(nulls_first=True)
-        rows = free.select_for_update(of=("self",), skip_locked=True).order_by(least_recently_asked, "created_at", "pk")
-        refund = rows.first()
+        free = self.select_related("payment", "attempt").select_for_update(of=("self",), skip_locked=True)
+        unanswered = free.filter(LessThan(LAST_ASKED, before), status__in=UNANSWERED)
+        pending = free.filter(LessThan(LAST_ASKED, before - ASK_PENDING_EVERY), status=RefundStatus.PENDING)
+        refund = unanswered.order_by(LAST_ASKED).first() or pending.order_by(LAST_ASKED).first()
         if refund is not None:
             refund.asked_at = timezone.now()
             refund.save(update_fields=["asked_at"])
@@ -161,6 +161,8 @@ class Refund(models.Model):
                 name="refund_open_created",
                 condition=Q(status__in=["started", "pending", "unknown"]),
             ),
+            models.Index(LAST_ASKED, name="refund_unanswered_asked", condition=Q(status__in=["started", "unknown"])),
+            models.Index(LAST_ASKED, name="refund_pending_asked", condition=Q(status="pending")),
             models.Index(fields=["created_at"], name="refund_failed_created", condition=Q(status="failed")),
         ]
         constraints = [

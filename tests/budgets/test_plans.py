@@ -27,7 +27,7 @@ from config.retention import rounds
 from config.telemetry import metrics
 from inventory import reservations
 from inventory.models import Product
-from payments.models import PaymentAttempt
+from payments.models import PaymentAttempt, Refund
 from tests.budgets.test_pages import holding
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import flat_shipping, ready_cart
@@ -95,6 +95,30 @@ class Watch:
             self.explained += 1
             self.found += [f"{bad}: {' '.join(sql.split())[:300]}" for bad in full_scans(plan)]
         return execute(sql, params, many, context)
+
+
+class RowsRead:
+    """Counts the rows of a table that the selects read, those that a filter or a limit then drops included."""
+
+    def __init__(self, table: str) -> None:
+        self.rows, self.statements = 0, 0
+        self._table = table
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip().startswith("SELECT"):
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+                (answer,) = cursor.fetchone()
+            self.statements += 1
+            self.rows += self._read((answer if isinstance(answer, list) else json.loads(answer))[0]["Plan"])
+        return execute(sql, params, many, context)
+
+    def _read(self, plan: Plan) -> int:
+        below = sum(self._read(child) for child in plan.get("Plans", []))
+        if plan.get("Relation Name") != self._table:
+            return below
+        read = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        return below + int(read * plan["Actual Loops"])
 
 
 def full_scans(plan: Plan, *, stops_early: bool = False) -> Iterator[str]:
@@ -195,6 +219,30 @@ def test_an_order_that_is_never_paid(shop: None, watch: Watch, sandbox: object) 
     assert sweeper.settle_stale_attempts() == 0, "it still waits for the shopper"
     assert PaymentAttempt.objects.waiting().get().asked_at is not None
     assert watch.found == []
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_a_refund_to_ask_about_is_found_among_thousands(shop: None, due: bool) -> None:
+    """The provider took them and finished none; all were asked about a day ago, or a moment ago."""
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO payments_refund (id, payment_id, attempt_id, amount, status, provider_reference, reason,
+                idempotency_key, error, by_hand, created_at, asked_at)
+            SELECT gen_random_uuid(), payment_id, id, 1, CASE WHEN row_number() OVER () %% 5 = 0 THEN 'unknown'
+                ELSE 'pending' END, '', '', 'k', '', false, %s, %s
+            FROM payments_paymentattempt LIMIT 5000
+            """,
+            [now - timedelta(days=1), now - timedelta(days=1 if due else 0)],
+        )
+        cursor.execute("ANALYZE payments_refund")
+    read = RowsRead("payments_refund")
+    with connection.execute_wrapper(read):
+        found = Refund.objects.claim_one(now - timedelta(minutes=1))
+    assert (found is not None) is due
+    assert read.statements
+    assert read.rows <= 2
 
 
 def test_the_orders_of_a_member(shop: None, watch: Watch) -> None:
