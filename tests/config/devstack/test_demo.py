@@ -1,6 +1,7 @@
 """The demo from a user's view: it starts, stops, survives kill -9, and explains what keeps it from starting."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -101,6 +102,34 @@ def pay(variables):
         assert answer.status == 200
 
 
+def buys_by_api(port):
+    """What an app does, from the catalogue to an order; returns the order as it is read afterwards."""
+
+    def call(method, path, document=None, **headers):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/v1/{path}",
+            None if document is None else json.dumps(document).encode(),
+            {"Content-Type": "application/json", **headers},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    product = next(product for product in call("GET", "products/")["results"] if product["available"])
+    cart = f"carts/{call('POST', 'carts/', {})['id']}"
+    call("POST", f"{cart}/lines/", {"sku": product["sku"], "quantity": 1})
+    address = {
+        "name": "Ana Souza", "street": "Avenida Paulista", "number": "900", "district": "Bela Vista",
+        "city": "São Paulo", "state": "SP", "postal_code": "01310200", "country": "BR",
+    }  # fmt: skip
+    call("PUT", f"{cart}/delivery/", {"email": "ana@example.com", "phone": "11987654321", "address": address})
+    option = call("GET", f"{cart}/shipping-options/")["options"][0]
+    total = call("PUT", f"{cart}/shipping/", {"code": option["code"]})["total"]
+    payment = {"payment_method": "pm_card_visa", "expected_total": total}
+    order = call("POST", f"{cart}/checkout/", payment, **{"Idempotency-Key": "demo-1"})
+    return call("GET", f"orders/{order['number']}/", **{"Order-Token": order["token"]})
+
+
 def webhooks_arrive(data, seconds=20):
     """Whether the shop has stored an event, which implies a valid signature."""
     deadline = time.monotonic() + seconds
@@ -127,6 +156,8 @@ def test_a_demo_starts_stops_and_recovers_after_kill_9(data):
         assert the_announced_admin_can_sign_in(data)
         pay(servers_env(data))
         assert webhooks_arrive(data)
+        order = buys_by_api(port)
+        assert (order["status"], order["payment"]["status"]) == ("paid", "paid")
         with psycopg.connect(servers_env(data)["DATABASE_URL"]) as connection:
             connection.execute(
                 "UPDATE inventory_product SET name = 'Renamed' WHERE id = (SELECT min(id) FROM inventory_product)"
