@@ -118,8 +118,8 @@ lock: ## Update requirements/*.txt from *.in (needs uv)
 	$(LOCK) -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
 
-messages: $(INSTALLED) ## Update config/locale/*.po from the sources (needs GNU gettext)
-	$(BIN)/python manage.py makemessages --locale pt_BR --no-obsolete --ignore .venv --ignore tests
+messages: $(INSTALLED) ## Update config/locale/*.po from the sources
+	@$(BIN)/python -m tests.support.messages
 
 clean: ## Remove environments, compiled files and test data; keeps the demo's data
 	rm -rf .venv .tools .data/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles test-results
