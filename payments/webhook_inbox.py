@@ -19,8 +19,8 @@ MAX_IDENTIFIER = 255
 FOREIGN_AFTER = timedelta(days=1)
 
 
-def store_webhook(provider: str, raw: bytes, signature: str) -> WebhookEvent:
-    """Verify a webhook on its raw body and store it once, without secrets.
+def store_webhook(provider: str, raw: bytes, signature: str) -> bool:
+    """Verify a webhook on its raw body and store it once, without secrets; returns whether it was new. One statement.
 
     Raises InvalidSignature, and MalformedEvent for a signed message that is no event.
 
@@ -29,16 +29,17 @@ def store_webhook(provider: str, raw: bytes, signature: str) -> WebhookEvent:
     parsed = gateway().parse_webhook(raw, signature)
     if max(len(parsed.event_id), len(parsed.provider_reference)) > MAX_IDENTIFIER:
         raise MalformedEvent
-    event, _created = WebhookEvent.objects.get_or_create(
+    return WebhookEvent.objects.store(_row_of(provider, parsed))
+
+
+def _row_of(provider: str, event: ProviderEvent) -> WebhookEvent:
+    return WebhookEvent(
         provider=provider,
-        event_id=parsed.event_id,
-        defaults={
-            "type": parsed.type[:100],
-            "payload": parsed.payload,
-            "provider_reference": parsed.provider_reference,
-        },
+        event_id=event.event_id,
+        type=event.type[:100],
+        payload=event.payload,
+        provider_reference=event.provider_reference,
     )
-    return event
 
 
 def store_missed(first: datetime, last: datetime) -> int:
@@ -49,17 +50,8 @@ def store_missed(first: datetime, last: datetime) -> int:
     refuse_in_transaction("The payment provider")
     events = list(gateway().events_between(first, last))
     ours = PaymentAttempt.objects.known_references([event.provider_reference for event in events])
-    missed = WebhookEvent.objects.unstored([
-        WebhookEvent(
-            provider=gateway().name,
-            event_id=event.event_id,
-            type=event.type[:100],
-            payload=event.payload,
-            provider_reference=event.provider_reference,
-        )
-        for event in events
-        if event.provider_reference in ours
-    ])  # fmt: skip
+    about_ours = [_row_of(gateway().name, event) for event in events if event.provider_reference in ours]
+    missed = WebhookEvent.objects.unstored(about_ours)
     WebhookEvent.objects.bulk_create(missed, ignore_conflicts=True)
     return len(missed)
 

@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
+from django.utils import timezone
 
 from payments import webhook_inbox
 from payments.exceptions import InvalidSignature
@@ -86,8 +89,9 @@ def test_a_stored_event_yields_its_attempt_and_outcome(sandbox: Sandbox, token: 
     gateway().authorize(a_charge(token, attempt_id=attempt.pk))
     body = json.dumps(sandbox.events()[-1])
 
-    event = webhook_inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
-    parsed = webhook_inbox.read_event(WebhookEvent.objects.get(pk=event.pk))
+    assert webhook_inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
+    event = WebhookEvent.objects.get()
+    parsed = webhook_inbox.read_event(event)
 
     assert event.type == type_
     assert parsed.outcome is not None
@@ -112,10 +116,18 @@ def test_the_placeholder_of_a_lost_attempt_decides_nothing(sandbox: Sandbox) -> 
 
 def test_an_event_is_stored_once_without_secrets(sandbox: Sandbox) -> None:
     body = an_event(sandbox)
-    for _ in range(3):
-        event = webhook_inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET))
+    before = timezone.now()
+    new = [webhook_inbox.store_webhook("stripe", body.encode(), sign(body, WEBHOOK_SECRET)) for _ in range(3)]
 
-    assert WebhookEvent.objects.get() == event
+    assert new == [True, False, False]
+    event = WebhookEvent.objects.get()
+    document = json.loads(body)
+    assert (event.provider, event.event_id, event.type) == ("stripe", document["id"], document["type"])
+    assert event.provider_reference == document["data"]["object"]["id"]
+    assert (event.tries, event.last_error, event.set_aside, event.looks_foreign) == (0, "", "", False)
+    assert (event.claimed_at, event.due_at, event.handled_at) == (None, None, None)
+    assert before <= event.received_at <= timezone.now()
+    assert event.payload["data"]["object"]["amount_received"] == document["data"]["object"]["amount_received"]
     assert "client_secret" in body
     assert "client_secret" not in json.dumps(event.payload)
 
@@ -143,6 +155,15 @@ def post(client: Client, body: str) -> tuple[int, dict[str, object]]:
     headers = {"Stripe-Signature": sign(body, WEBHOOK_SECRET)}
     answer = client.post("/webhooks/stripe/", body.encode(), content_type="application/json", headers=headers)
     return answer.status_code, answer.json()
+
+
+@pytest.mark.urls("tests.payments.test_webhooks")
+def test_an_event_is_stored_by_one_statement_whether_it_is_new_or_not(sandbox: Sandbox, client: Client) -> None:
+    body = an_event(sandbox)
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as captured:
+            assert post(client, body)[0] == 200
+        assert [query["sql"].split()[0] for query in captured.captured_queries] == ["INSERT"]
 
 
 @pytest.mark.urls("tests.payments.test_webhooks")
