@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from uuid import UUID
 
 from checkout.metrics import swept
@@ -29,7 +30,8 @@ def settle_waiting_events() -> int:
     total, deadline = 0, time.monotonic() + ROUND_SECONDS
     while time.monotonic() < deadline and (batch := payments.claim_events(BATCH)):
         looked_up: set[UUID] = set()
-        handled = [row for row in batch if _settle_event(row, looked_up)]
+        approved = webhook_inbox.approved_attempts(batch)
+        handled = [row for row in batch if _settle_event(row, approved, looked_up)]
         webhook_inbox.mark_events_handled(handled)
         swept.labels("webhooks").inc(len(handled))
         total += len(handled)
@@ -39,18 +41,19 @@ def settle_waiting_events() -> int:
     return total
 
 
-def _settle_event(row: WebhookEvent, looked_up: set[UUID]) -> bool:
+def _settle_event(row: WebhookEvent, approved: Mapping[str, UUID], looked_up: set[UUID]) -> bool:
     """Settle one event. Returns whether it is handled, which includes an event that changes nothing.
 
-    `looked_up` are the attempts whose charges were looked up since the batch was claimed: that was after each event of
-    it, and one refund alone sends four.
+    `approved` are the attempts of the batch that were approved when it was claimed, and stay so: most events confirm an
+    answer that is already recorded. `looked_up` are the attempts whose charges were looked up since the batch was
+    claimed: that was after each event of it, and one refund alone sends four.
     """
     try:
         event = webhook_inbox.read_event(row)
         if event.subject == "unknown":
             webhook_inbox.set_aside(row, SetAside.UNKNOWN_TYPE)
             return False
-        if event.subject != "nothing":
+        if event.subject != "nothing" and not _is_confirmation(event, approved):
             attempt = webhook_inbox.attempt_of_event(event)
             if attempt is None:
                 webhook_inbox.mark_event_unmatched(row, looks_foreign=event.attempt_id is None)
@@ -73,10 +76,16 @@ def _settle_event(row: WebhookEvent, looked_up: set[UUID]) -> bool:
     return True
 
 
+def _is_confirmation(event: ProviderEvent, approved: Mapping[str, UUID]) -> bool:
+    """Whether the event tells the outcome of an attempt that is approved: nothing overrides a captured payment."""
+    attempt_id = approved.get(event.provider_reference)
+    return event.subject == "outcome" and attempt_id is not None and event.attempt_id in (None, attempt_id)
+
+
 def _apply(event: ProviderEvent, attempt: PaymentAttempt) -> None:
     """Apply what an event itself says about an attempt of ours: an outcome, or a warning."""
     if event.outcome is not None:
-        # Most events confirm an answer that is already recorded. Nothing overrides a captured payment.
+        # The batch's own events may have approved it since.
         if attempt.status != AttemptStatus.APPROVED:
             settle(attempt.pk, authorizations.complete(attempt, event.outcome))
     elif event.warning is not None:

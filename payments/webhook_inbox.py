@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import F
 from django.utils import timezone
@@ -59,6 +60,11 @@ def store_missed(first: datetime, last: datetime) -> int:
 def read_event(event: WebhookEvent) -> ProviderEvent:
     """Parse a stored event: its attempt, and the outcome if it has one. No network."""
     return gateway().read_event(event.payload)
+
+
+def approved_attempts(events: Collection[WebhookEvent]) -> dict[str, UUID]:
+    """The approved attempts that these events are about, by provider reference. One statement."""
+    return PaymentAttempt.objects.approved([event.provider_reference for event in events])
 
 
 def attempt_of_event(event: ProviderEvent) -> PaymentAttempt | None:

@@ -143,6 +143,11 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
         """Those of the provider's references that an attempt has. One statement."""
         return set(self.filter(provider_reference__in=references).values_list("provider_reference", flat=True))
 
+    def approved(self, references: list[str]) -> dict[str, UUID]:
+        """The approved attempts with these references of the provider's, by reference. One statement."""
+        found = self.filter(provider_reference__in=references, status=AttemptStatus.APPROVED)
+        return dict(found.exclude(provider_reference="").values_list("provider_reference", "pk"))
+
     def unsettled(self) -> PaymentAttemptQuerySet:
         """Attempts without a final outcome: started, waiting for the shopper, or unknown."""
         return self.filter(status__in=PaymentAttempt.UNSETTLED)
