@@ -11,10 +11,10 @@ from checkout.models import Order
 from config.db.locks import refuse_in_transaction
 
 
-def send_confirmation(order_id: int) -> None:
-    """Send an order's confirmation. Must not be called inside a transaction. Raises what the mail backend raises."""
+def send_confirmation(order: Order) -> None:
+    """Send the confirmation of an order that has its goods loaded. Must not be called inside a transaction. Raises what
+    the mail backend raises."""
     refuse_in_transaction("The mail server")
-    order = Order.objects.with_goods().get(pk=order_id)
     with translation.override(order.language):
         confirmation(order).send()
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.core import mail
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from checkout import outbox
@@ -77,6 +78,20 @@ def test_backoff_grows_up_to_an_hour(before: int, seconds: int) -> None:
     assert (taken.tries, taken.due_at - now) == (before + 1, timedelta(seconds=seconds))
 
 
+def test_the_orders_of_a_batch_are_read_at_once() -> None:
+    """Besides that, each mail is one statement: it is marked as sent before the next is."""
+    statements = []
+    for number in (1, 5):
+        for cart in ready_carts([ProductFactory(stock=number)], number):
+            order_of(cart)
+        with CaptureQueriesContext(connection) as captured:
+            assert outbox.relay() == number
+        statements.append(len(captured) - number)
+    assert statements[0] == statements[1]
+    numbers = [order.number for order in Order.objects.order_by("pk")]
+    assert [number in message.subject for number, message in zip(numbers, mail.outbox, strict=True)] == [True] * 6
+
+
 class TestBacklog:
     """More is due than one batch."""
 
@@ -97,7 +112,7 @@ class TestBacklog:
         OutboxMessage.objects.filter(order=late).update(kind=MessageKind.REFUND_DUE)
         refunded: list[bool] = []
 
-        def hang(_order: int) -> None:
+        def hang(_order: Order) -> None:
             refunded.append(Refund.objects.filter(status=RefundStatus.SUCCEEDED).exists())
 
         monkeypatch.setattr(outbox.emails, "send_confirmation", hang)
