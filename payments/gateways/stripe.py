@@ -37,6 +37,7 @@ from payments.gateways.stripe_documents import (
     storable,
 )
 from payments.gateways.stripe_errors import NothingSent, unavailable
+from payments.gateways.stripe_http import PooledClient
 from payments.gateways.stripe_params import charge_params
 from payments.gateways.stripe_refunds import StripeRefunds
 from payments.gateways.stripe_search import IntentSearch, attempt_of
@@ -59,7 +60,7 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 class StripeGateway:
-    """See `payments.gateways.base.Gateway`. Thread-safe: the SDK keeps one connection per thread."""
+    """See `payments.gateways.base.Gateway`. Thread-safe; threads share the kept connections."""
 
     name = SERVICE
     longest_request = LONGEST_REQUEST
@@ -74,7 +75,9 @@ class StripeGateway:
             stripe_version=API_VERSION,
             base_addresses={"api": api_base.rstrip("/")},
             max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=(connect_seconds, timeout_seconds - connect_seconds)),
+            http_client=PooledClient(
+                api_base, connect_seconds=connect_seconds, read_seconds=timeout_seconds - connect_seconds
+            ),
         )
         self._calls = StripeCalls(self._client)
         self._search = IntentSearch(self._calls)

@@ -66,6 +66,11 @@ class Router(Handler):
             self.application.stopping.wait(fault.seconds)
         elif not (fault.kind == "lost_answer" and lost_answer):
             return False
+        else:
+            # It is lost on its way. Without a byte of it, a client may take a kept connection for one that was closed
+            # while it was idle, and send its request again.
+            self.wfile.write(b"HTTP/1.1 ")
+            self.wfile.flush()
         self.close_connection = True
         drop(self.connection)
         return True

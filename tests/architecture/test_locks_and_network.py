@@ -20,6 +20,7 @@ DOORS = {
     "payments/gateways/stripe.py": "payments/gateways/stripe_calls.py",
     "payments/gateways/stripe_calls.py": "payments/gateways/stripe_calls.py",
     "payments/gateways/stripe_errors.py": "payments/gateways/stripe_calls.py",
+    "payments/gateways/stripe_http.py": "payments/gateways/stripe_calls.py",
     "payments/gateways/stripe_documents.py": "payments/gateways/stripe_calls.py",
     "payments/gateways/stripe_params.py": "payments/gateways/stripe_calls.py",
     "payments/gateways/stripe_refunds.py": "payments/gateways/stripe_calls.py",
