@@ -74,6 +74,8 @@ class MelhorEnvio:
                 "User-Agent": self.user_agent,
             },
             body=request,
+            # A question about prices, nothing else.
+            repeatable=True,
         )
         try:
             answer = send(call)
