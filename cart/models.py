@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cart.exceptions import CartClosed, CartNotFound, CheckoutInProgress
+from config.db.compiled import compiled
 from config.db.locks import require_transaction
 from config.db.statuses import BUSY, GOOD, QUIET, StatusChoices
 from inventory.models import Product
@@ -105,20 +106,26 @@ class CartQuerySet(models.QuerySet["Cart"]):
             models.Prefetch("lines", CartLine.objects.select_related("product__category").order_by("position", "id"))
         )
 
+
+_Carts = models.Manager.from_queryset(CartQuerySet)
+
+
+class CartManager(_Carts["Cart"]):
     def fetch(self, token: str, user_id: int | None) -> "Cart":
         """The cart with this token, with its quote. Raises CartNotFound, also for another user's cart."""
-        try:
-            cart = self.with_quote().get(token=token)
-        except Cart.DoesNotExist:
-            raise CartNotFound from None
-        if not cart.opens_to(user_id):
-            raise CartNotFound
-        return cart
+        return opened(carts_by_token.first(token), user_id)
 
     def fetch_locked(self, token: str, user_id: int | None) -> "Cart":
         """Like `fetch`, but locks the cart's row until the transaction ends."""
         require_transaction()
-        return self.select_for_update(of=("self",)).fetch(token, user_id)
+        return opened(locked_carts_by_token.first(token), user_id)
+
+
+def opened(cart: "Cart | None", user_id: int | None) -> "Cart":
+    """The cart, if there is one and it opens to this user. Raises CartNotFound."""
+    if cart is None or not cart.opens_to(user_id):
+        raise CartNotFound
+    return cart
 
 
 class Cart(DeliveryFields):
@@ -142,7 +149,7 @@ class Cart(DeliveryFields):
 
     declines_of_person: int  # annotated by the checkout
 
-    objects = CartQuerySet.as_manager()
+    objects = CartManager()
 
     class Meta:
         verbose_name = _("cart")
@@ -194,6 +201,22 @@ class Cart(DeliveryFields):
             raise CartClosed
 
 
+class CartLineManager(models.Manager["CartLine"]):
+    def of(self, cart: Cart) -> "list[CartLine]":
+        """The cart's lines in their order. One statement."""
+        return self._of(cart, lines_of_cart(cart.pk))
+
+    def of_with_products(self, cart: Cart) -> "list[CartLine]":
+        """The same with their products. One statement."""
+        return self._of(cart, lines_of_cart_with_products(cart.pk))
+
+    @staticmethod
+    def _of(cart: Cart, lines: "list[CartLine]") -> "list[CartLine]":
+        for line in lines:
+            line.cart = cart
+        return lines
+
+
 class CartLine(models.Model):
     """A product and its quantity. The price is the product's, read whenever it matters."""
 
@@ -201,6 +224,8 @@ class CartLine(models.Model):
     product = models.ForeignKey(Product, models.PROTECT, related_name="+", verbose_name=_("product"))
     quantity = models.PositiveSmallIntegerField(_("quantity"))
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    objects = CartLineManager()
 
     class Meta:
         verbose_name = _("line")
@@ -213,3 +238,23 @@ class CartLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.product_id}"
+
+
+@compiled
+def carts_by_token(token: str) -> CartQuerySet:
+    return Cart.objects.with_quote().filter(token=token)
+
+
+@compiled
+def locked_carts_by_token(token: str) -> CartQuerySet:
+    return Cart.objects.with_quote().filter(token=token).select_for_update(of=("self",))
+
+
+@compiled
+def lines_of_cart(cart_id: int) -> models.QuerySet[CartLine]:
+    return CartLine.objects.filter(cart=cart_id)
+
+
+@compiled
+def lines_of_cart_with_products(cart_id: int) -> models.QuerySet[CartLine]:
+    return CartLine.objects.filter(cart=cart_id).select_related("product")

@@ -19,6 +19,7 @@ from cart.metrics import CartStep, count_cart_step_on_commit
 from cart.models import Cart, CartLine, CartStatus, next_expiry
 from cart.quoting import Freight, with_freight
 from cart.snapshot import CartSnapshot, ShippingOffer
+from config.db import rows
 from config.db.locks import require_transaction
 from inventory import catalogue
 from inventory.catalogue import ProductFacts
@@ -62,7 +63,9 @@ class Contents:
 def create_cart(user_id: int | None = None) -> CartSnapshot:
     """Create a guest cart; for a user, get or create their one live cart."""
     if user_id is None:
-        return snapshot.of_cart(Cart.objects.create(), [])
+        cart = Cart()
+        rows.insert(cart)
+        return snapshot.of_cart(cart, [])
     return snapshot.of_cart(_live_cart_of(user_id))
 
 
@@ -141,7 +144,7 @@ def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_
             lines.pop(line.product_id).delete()
         else:
             set_line(line, quantity, products[line.product_id])
-            line.save()
+            rows.update(line, "quantity")
         _reprice(cart, lines, freight)
     return snapshot.of_cart(cart, lines.values())
 
@@ -332,16 +335,19 @@ def _open_cart(token: str, user_id: int | None) -> Iterator[Cart]:
 
 
 def _lines_of(cart: Cart) -> dict[int, CartLine]:
-    return {line.product_id: line for line in cart.lines.all()}
+    return {line.product_id: line for line in CartLine.objects.of(cart)}
 
 
 def _save_lines(changed: list[CartLine]) -> None:
     """Insert or update these lines of a saved cart. One statement for all new ones, and one for all others."""
-    if len(changed) == 1:
-        changed[0].save()
-    elif changed:
+    new = [line for line in changed if line._state.adding]
+    others = [line for line in changed if not line._state.adding]
+    rows.insert_all(new)
+    if len(others) == 1:
+        rows.update(others[0], "quantity")
+    elif others:
         CartLine.objects.bulk_create(
-            changed, update_conflicts=True, unique_fields=["cart", "product"], update_fields=["quantity"]
+            others, update_conflicts=True, unique_fields=["cart", "product"], update_fields=["quantity"]
         )
 
 
@@ -372,7 +378,9 @@ def _parcel_of_lines(cart: Cart, lines: dict[int, CartLine]) -> Parcel:
 
 def _save(cart: Cart, *changed: str) -> None:
     """Save the named fields, or all if none are named. Bumps the version and the expiry, unless the cart is new."""
-    if not cart._state.adding:
-        cart.version += 1
-        cart.expires_at = next_expiry()
-    cart.save(update_fields=[*changed, "version", "updated_at", "expires_at"] if changed else None)
+    if cart._state.adding:
+        rows.insert(cart)
+        return
+    cart.version += 1
+    cart.expires_at = next_expiry()
+    rows.update(cart, *([*changed, "version", "updated_at", "expires_at"] if changed else []))

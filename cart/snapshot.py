@@ -144,7 +144,7 @@ def of_cart(cart: Cart, lines: Iterable[CartLine] | None = None) -> CartSnapshot
     cart's changes are committed.
     """
     if lines is None:
-        items = list(cart.lines.values_list("product_id", "quantity"))
+        items = [(line.product_id, line.quantity) for line in CartLine.objects.of(cart)]
     else:
         items = [(line.product_id, line.quantity) for line in sorted(lines, key=lambda line: (line.position, line.pk))]
     copy = _copy_of(cart, items)

@@ -64,9 +64,7 @@ def answer_once(
     answer = recover(entry.order_number) if entry.order_number else None
     if answer is None:
         answer = _run(run, entry, created)
-    # If a slow request and the repeat that took over its key both finish, the first answer stays.
-    unanswered = IdempotencyKey.objects.filter(pk=entry.pk, response_status=None)
-    unanswered.update(response_status=answer.status, response_body=answer.body)
+    IdempotencyKey.objects.keep_answer(entry, answer.status, answer.body)
     return answer
 
 

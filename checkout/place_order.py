@@ -21,6 +21,7 @@ from checkout.exceptions import CardsClosed, PaymentDeclined, PriceChanged, Requ
 from checkout.models import IdempotencyKey, Order, OrderLine, OrderStatus, new_number
 from checkout.settle import cancel_pending_payment, settle
 from config import money
+from config.db import rows
 from config.db.constraints import broken_constraint
 from config.db.locks import redis_lock
 from config.telemetry import logs
@@ -135,7 +136,7 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     One durable transaction; nothing has been charged when it commits. Locks the cart, the network of an order that
     waits to be paid, and last the stock rows.
     """
-    cart = cards.carts_with_declines().fetch_locked(command.cart_token, command.user_id)
+    cart = cards.fetch_locked(command.cart_token, command.user_id)
     cart.require_open()
     cards.require_open_for(cart, command.payment_method)
     priced = _price_cart(cart, command.expected_total)
@@ -152,7 +153,7 @@ def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:
     )
     order = _write_order(command, cart, priced, attempt, terms.network)
     carts.begin_payment(cart)
-    if command.key and not IdempotencyKey.objects.held(command.key).update(order_number=number):
+    if command.key and not IdempotencyKey.objects.note_order(command.key, number):
         raise RequestOvertaken
     # Last: from here until the commit, every order for the same products waits on these row locks.
     try:
@@ -185,7 +186,7 @@ def _price_cart(cart: Cart, expected_total: Decimal) -> _PricedCart:
 
 def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: PaymentAttempt, network: str) -> Order:
     """Insert the order and its lines: two statements. The database refuses a line of another currency."""
-    order = Order.objects.create(
+    order = Order(
         number=attempt.payment.reference,
         cart=cart,
         user_id=cart.user_id,
@@ -201,8 +202,10 @@ def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: 
         network=network,
         **cart.address_columns(),
     )
+    rows.insert(order)
+    order.sold = [_order_line(order, line) for line in priced.lines]
     try:
-        order.sold = OrderLine.objects.bulk_create(_order_line(order, line) for line in priced.lines)
+        rows.insert_all(order.sold)
     except IntegrityError as error:
         if broken_constraint(error) in LINE_CURRENCY:  # staff have changed it since the lines were read
             raise CurrencyMismatch from error
@@ -215,7 +218,7 @@ def _sellable_lines(cart: Cart) -> list[CartLine]:
 
     Raises CartEmpty, InsufficientStock for inactive products, or CurrencyMismatch.
     """
-    lines = list(cart.lines.select_related("product"))
+    lines = CartLine.objects.of_with_products(cart)
     if not lines:
         raise CartEmpty
     inactive = [line for line in lines if not line.product.active]

@@ -52,7 +52,7 @@ def reserve(
         raise ValueError("A reservation needs at least one product, and at least one of each.")
     catalogue.forget_availability(demand)
     own = {reference} if replacing is None else {reference, replacing}
-    stocks = Stock.objects.of_products_and_references(demand.keys(), own).locked()
+    stocks = Stock.objects.lock_of_products_and_references(demand.keys(), own)
     free = {stock.id: stock.on_hand - stock.reserved for stock in stocks}
     picks, short = pick(stocks, free, demand)
     if unpaid and not short:
@@ -110,7 +110,7 @@ def _shortages(demand: Demand, short: Mapping[int, int]) -> list[Shortage]:
 
 def release(reference: str) -> None:
     """Release the hold of `reference`. Does nothing if it has none or was committed. Three statements."""
-    stocks = Stock.objects.of_products_and_references([], [reference]).locked()
+    stocks = Stock.objects.lock_of_products_and_references([], [reference])
     catalogue.forget_availability(stock.product_id for stock in stocks)
     ReservationLine.objects.end_holds([stock.id for stock in stocks], timezone.now(), [reference])
     Reservation.objects.filter(reference=reference, status=ReservationStatus.HELD).update(
@@ -136,7 +136,7 @@ def restock(reference: str, quantities: Demand | None = None) -> None:
     Idempotent if `quantities` is None. Raises RestockRefused, changing nothing, for more units than are still out.
     Three statements.
     """
-    stocks = Stock.objects.of_products_and_references([], [reference]).locked()
+    stocks = Stock.objects.lock_of_products_and_references([], [reference])
     catalogue.forget_availability(stock.product_id for stock in stocks)
     lines = ReservationLine.objects.committed(reference)
     back = _returns(lines, quantities) if quantities is not None else {line.id: line.out for line in lines if line.out}

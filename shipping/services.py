@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from config.db import rows
 from shipping import carriers
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, ShippingUnavailable
 from shipping.models import Quote, ShippingMethod, ShippingRate
@@ -54,7 +55,7 @@ def make_quote(reference: str, option: ShippingOption, parcel: Parcel, postal_co
     `reference` is opaque: the caller's name for what is shipped. One statement, an insert.
     """
     now = timezone.now()
-    return Quote.objects.create(
+    quote = Quote(
         reference=reference,
         method_code=option.code,
         method_name=option.method_name,
@@ -67,6 +68,8 @@ def make_quote(reference: str, option: ShippingOption, parcel: Parcel, postal_co
         created_at=now,
         expires_at=now + timedelta(minutes=settings.SHIPPING_QUOTE_MINUTES),
     )
+    rows.insert(quote)
+    return quote
 
 
 def check_quote(quote: Quote | None, parcel: Parcel, postal_code: str, now: datetime) -> Quote:

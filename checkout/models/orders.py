@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
 from checkout.models.outbox import MessageKind, OutboxMessage
+from config.db.compiled import compiled, keep_related
 from config.db.constraints import SameAsRelated
 from config.db.locks import require_transaction
 from config.db.statuses import BUSY, GOOD, QUIET, StatusChoices
@@ -190,9 +191,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
         Raises OrderNotFound for anyone else.
         """
-        order = self.with_everything().filter(number=number.upper()).first()
+        order = orders_by_number.first(number.upper())
         if order is None or not order.opens_to(token, user_id):
             raise OrderNotFound
+        keep_related(order.payment, "attempts", attempts_of_payment(order.payment_id))
+        keep_related(order, "lines", lines_of_order(order.pk))
         return order
 
     def locked(self) -> Self:
@@ -206,7 +209,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
         Raises Order.DoesNotExist if the attempt belongs to no order.
         """
         require_transaction()
-        return self.select_related("cart").select_for_update(of=("cart", "self")).get(payment__attempts=attempt_id)
+        order = locked_orders_by_attempt.first(attempt_id)
+        if order is None:
+            raise Order.DoesNotExist
+        return order
 
     def pay(self, order: "Order", now: datetime) -> None:
         """Mark a locked order as paid and enqueue its confirmation in the outbox, in one statement."""
@@ -401,3 +407,25 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
+
+
+@compiled
+def locked_orders_by_attempt(attempt_id: UUID) -> OrderQuerySet:
+    carts_too = Order.objects.select_related("cart").select_for_update(of=("cart", "self"))
+    return carts_too.filter(payment__attempts=attempt_id).order_by()
+
+
+@compiled
+def orders_by_number(number: str) -> OrderQuerySet:
+    everything_joined = Order.objects.select_related("payment", "quote").annotate(refund_facts=_refund_facts())
+    return everything_joined.filter(number=number).order_by()
+
+
+@compiled
+def attempts_of_payment(payment_id: UUID) -> models.QuerySet[PaymentAttempt]:
+    return PaymentAttempt.objects.filter(payment=payment_id)
+
+
+@compiled
+def lines_of_order(order_id: int) -> models.QuerySet[OrderLine]:
+    return OrderLine.objects.filter(order=order_id)

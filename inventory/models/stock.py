@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.db.compiled import compiled
 from config.db.locks import require_transaction
 from inventory.models.reservations import ReservationLine
 
@@ -86,12 +87,12 @@ class StockQuerySet(models.QuerySet["Stock"]):
         rows = rows.select_for_update(of=("self",), skip_locked=skip_locked)
         return list(rows)
 
-    def of_products_and_references(self, product_ids: Collection[int], references: Collection[str]) -> "StockQuerySet":
-        """All stock rows of these products, and those with lines of these reservations."""
-        # A UNION of two index lookups; an OR with a subquery would scan the whole table.
-        of_products = Stock.objects.filter(product__in=product_ids).order_by().values("id")
-        of_references = ReservationLine.objects.filter(reservation__reference__in=references).values("stock_id")
-        return self.filter(id__in=of_products.union(of_references))
+    def lock_of_products_and_references(
+        self, product_ids: Collection[int], references: Collection[str]
+    ) -> "list[Stock]":
+        """All stock rows of these products, and those with lines of these reservations, as `locked` locks them."""
+        require_transaction()
+        return locked_stock_of_products_and_references(list(product_ids), list(references))
 
     def of_products_reserved_for(self, reference: str) -> "StockQuerySet":
         """All stock rows of the products in this reservation."""
@@ -142,3 +143,12 @@ class Stock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product} ({self.warehouse})"
+
+
+@compiled
+def locked_stock_of_products_and_references(product_ids: list[int], references: list[str]) -> StockQuerySet:
+    # A UNION of two index lookups; an OR with a subquery would scan the whole table.
+    of_products = Stock.objects.filter(product__any=product_ids).order_by().values("id")
+    of_references = ReservationLine.objects.filter(reservation__reference__any=references).values("stock_id")
+    both = Stock.objects.filter(id__in=of_products.union(of_references))
+    return both.select_related("warehouse").order_by("id").select_for_update(of=("self",))

@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.db.compiled import compiled
 from config.db.locks import require_transaction
 from config.db.statuses import BAD, BUSY, GOOD, QUIET, StatusChoices
 from config.money import ZERO, total
@@ -186,7 +187,10 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
     def fetch_locked_with_payment(self, attempt_id: UUID) -> PaymentAttempt:
         """The attempt and its payment, both locked, the payment's row first. One statement."""
         require_transaction()
-        return self.with_payment().select_for_update(of=("payment", "self")).get(pk=attempt_id)
+        attempt = locked_attempts_with_payment.first(attempt_id)
+        if attempt is None:
+            raise PaymentAttempt.DoesNotExist
+        return attempt
 
     def create_with_payment(self, attempt: PaymentAttempt) -> None:
         """Insert an attempt and its payment in one statement. Raises IntegrityError if `reference` exists."""
@@ -342,3 +346,8 @@ class PaymentAttempt(models.Model):
             due = max(first, self.created_at + 5 * age)
             return min(due, self.expires_at) if self.expires_at else due
         return max(first, now + min(max(age / 60, ASK_EVERY), ASK_AT_LEAST_EVERY))
+
+
+@compiled
+def locked_attempts_with_payment(attempt_id: UUID) -> PaymentAttemptQuerySet:
+    return PaymentAttempt.objects.with_payment().select_for_update(of=("payment", "self")).filter(pk=attempt_id)

@@ -52,11 +52,12 @@ def calls(node: ast.AST) -> set[str]:
 
 
 def unguarded_locks(source: str) -> list[str]:
-    """Functions that lock rows and neither open nor require a transaction."""
+    """Functions that lock rows and neither open nor require a transaction. A compiled queryset requires one itself."""
+    guards = {"require_transaction", "atomic", "compiled"}
     return [
         function.name
         for function in functions(ast.parse(source))
-        if "select_for_update" in calls(function) and not calls(function) & {"require_transaction", "atomic"}
+        if "select_for_update" in calls(function) and not calls(function) & guards
     ]
 
 

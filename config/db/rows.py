@@ -1,0 +1,124 @@
+"""Inserts and updates of rows whose text is kept, as `config.db.compiled` keeps that of querysets.
+
+They write what `Model.save` and `bulk_create` write, with the same values, and send no signals: a model that somebody
+listens to is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import DatabaseError, connections, router
+from django.db.models import AutoField, Field, Model
+from django.db.models.signals import post_save, pre_save
+from django.db.transaction import mark_for_rollback_on_error
+
+from config.db.compiled import CannotCompile
+
+AnyField = Field[Any, Any]
+
+
+def insert(instance: Model) -> None:
+    """Insert a new row, as `save(force_insert=True)` does. Sets a generated primary key."""
+    model = type(instance)
+    insertion = _insertion(model, instance.pk is None, one=True)
+    connection = connections[router.db_for_write(model)]
+    insertion.run([instance], [insertion.value(field, instance, connection) for field in insertion.fields], connection)
+
+
+def insert_all(instances: Sequence[Model]) -> None:
+    """Insert rows of one model, as `bulk_create` does: one statement, and one text for any number of them."""
+    if not instances:
+        return
+    model = type(instances[0])
+    insertion = _insertion(model, instances[0].pk is None, one=False)
+    connection = connections[router.db_for_write(model)]
+    columns = [[insertion.value(field, instance, connection) for instance in instances] for field in insertion.fields]
+    insertion.run(instances, columns, connection)
+
+
+def update(instance: Model, *fields: str) -> None:
+    """Update these fields of a row, or all if none are named, as `save` does. Raises DatabaseError if it is gone."""
+    model = type(instance)
+    _require_silent(model)
+    alias = router.db_for_write(model, instance=instance)
+    connection = connections[alias]
+    sql, changed = _alteration(model, fields)
+    values = [_value(field, instance, connection, add=False) for field in changed]
+    with mark_for_rollback_on_error(using=alias), connection.cursor() as cursor:
+        cursor.execute(sql, [*values, model._meta.pk.get_db_prep_save(instance.pk, connection)])
+        if cursor.rowcount != 1:
+            raise DatabaseError("The update did not affect any rows.")
+
+
+def _require_silent(model: type[Model]) -> None:
+    if pre_save.has_listeners(model) or post_save.has_listeners(model):
+        raise CannotCompile(f"Somebody listens to what is saved of {model.__name__}.")
+    if model._meta.parents or model.save is not Model.save:
+        raise CannotCompile(f"{model.__name__} does more than write its columns when it is saved.")
+
+
+def _value(field: AnyField, instance: Model, connection: Any, *, add: bool) -> Any:
+    value = field.pre_save(instance, add)
+    if hasattr(value, "resolve_expression"):
+        raise CannotCompile(f"{field} is an expression.")
+    if value is None and field.is_relation and (other := field.get_cached_value(instance, default=None)):  # type: ignore[attr-defined]
+        # The other row was saved after it was assigned.
+        value = other.pk
+        setattr(instance, field.attname, value)
+    return field.get_db_prep_save(value, connection)
+
+
+@dataclass(frozen=True)
+class _Insertion:
+    """`returns_key` if the database generates the primary key."""
+
+    sql: str
+    fields: list[AnyField]
+    returns_key: bool
+
+    def value(self, field: AnyField, instance: Model, connection: Any) -> Any:
+        return _value(field, instance, connection, add=True)
+
+    def run(self, instances: Sequence[Model], values: list[Any], connection: Any) -> None:
+        _require_silent(type(instances[0]))
+        with mark_for_rollback_on_error(using=connection.alias), connection.cursor() as cursor:
+            cursor.execute(self.sql, values)
+            if self.returns_key:
+                for instance, (key,) in zip(instances, cursor.fetchall(), strict=True):
+                    instance.pk = key
+        for instance in instances:
+            instance._state.adding, instance._state.db = False, connection.alias
+
+
+@cache
+def _insertion(model: type[Model], without_key: bool, *, one: bool) -> _Insertion:
+    """With one value for each field or, unless `one`, an array for each."""
+    options = model._meta
+    connection = connections[router.db_for_write(model)]
+    generates = without_key and isinstance(options.pk, AutoField)
+    fields = [field for field in options.local_concrete_fields if not (generates and field.primary_key)]
+    columns = ", ".join(_column(field) for field in fields)
+    if one:
+        rows = f"VALUES ({', '.join(['%s'] * len(fields))})"
+    else:
+        # The type without its length: a cast would cut off a text that is too long instead of refusing it.
+        types = (str(field.db_type(connection)).split("(")[0] for field in fields)
+        rows = f"SELECT * FROM unnest({', '.join(f'%s::{of}[]' for of in types)})"  # noqa: S608
+    returning = f" RETURNING {_column(options.pk)}" if generates else ""
+    sql = f'INSERT INTO "{options.db_table}" ({columns}) {rows}{returning}'
+    return _Insertion(sql, fields, generates)
+
+
+@cache
+def _alteration(model: type[Model], names: tuple[str, ...]) -> tuple[str, list[AnyField]]:
+    options = model._meta
+    by_name = {field.name: field for field in options.local_concrete_fields if not field.primary_key}
+    fields = [by_name[name] for name in names] or list(by_name.values())
+    columns = ", ".join(f"{_column(field)} = %s" for field in fields)
+    return f'UPDATE "{options.db_table}" SET {columns} WHERE {_column(options.pk)} = %s', fields  # noqa: S608
+
+
+def _column(field: AnyField) -> str:
+    return f'"{field.column}"'

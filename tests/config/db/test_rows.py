@@ -1,0 +1,127 @@
+"""Rows are written as Django writes them, and refused where somebody would have to hear of it."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection
+from django.db.models import F
+from django.db.models.signals import post_save
+from django.db.transaction import atomic
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from cart.models import Cart, CartLine
+from config.db import rows
+from config.db.compiled import CannotCompile
+from inventory.models import Product
+from shipping.models import Quote
+from tests.support.factories.cart import filled_cart
+from tests.support.factories.inventory import ProductFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def written(row: Any) -> dict[str, Any]:
+    """The row's columns in the database, without its key and its times."""
+    values = type(row).objects.filter(pk=row.pk).values().get()
+    return {name: value for name, value in values.items() if not name.endswith("_at") and name not in ("id", "token")}
+
+
+def test_an_insert_writes_what_save_does() -> None:
+    ours, theirs = Cart(email="ana@example.com", card_declines=2), Cart(email="ana@example.com", card_declines=2)
+    theirs.save()
+    rows.insert(ours)
+    assert written(ours) == written(theirs)
+    assert ours.created_at == Cart.objects.get(pk=ours.pk).created_at
+    assert not ours._state.adding
+    ours.email = "eva@example.com"
+    ours.save()
+    assert Cart.objects.get(pk=ours.pk).email == "eva@example.com"
+
+
+def test_a_key_that_is_given_is_kept() -> None:
+    now = timezone.now()
+    quote = Quote(price=Decimal("1.50"), currency="BRL", min_days=1, max_days=2, created_at=now)
+    quote.expires_at = now + timezone.timedelta(hours=1)
+    key = quote.pk
+    rows.insert(quote)
+    assert Quote.objects.get(pk=key).price == Decimal("1.50")
+
+
+@pytest.mark.parametrize("number", [0, 1, 5])
+def test_many_are_one_statement_with_one_text(number: int) -> None:
+    cart = Cart.objects.create()
+    lines = [CartLine(cart=cart, product=ProductFactory(), quantity=n + 1, position=n) for n in range(number)]
+    with CaptureQueriesContext(connection) as captured:
+        rows.insert_all(lines)
+    assert len(captured) == bool(number)
+    assert [(line.pk, line.product_id, line.quantity) for line in lines] == list(
+        CartLine.objects.filter(cart=cart).values_list("pk", "product_id", "quantity")
+    )
+
+
+def test_a_text_that_is_too_long_is_refused_not_cut_off() -> None:
+    for write in (rows.insert, lambda row: rows.insert_all([row])):
+        with pytest.raises(DatabaseError, match="too long"), atomic():
+            write(Cart(currency="BRLX"))
+
+
+def test_a_row_that_was_saved_after_it_was_assigned_is_referred_to() -> None:
+    cart = Cart()
+    line = CartLine(cart=cart, product=ProductFactory(), quantity=1)
+    rows.insert(cart)
+    rows.insert_all([line])
+    assert CartLine.objects.get(cart=cart) == line
+
+
+def test_an_update_writes_the_named_fields_and_renews_times() -> None:
+    cart = Cart.objects.create(email="ana@example.com")
+    before = cart.updated_at
+    Cart.objects.filter(pk=cart.pk).update(phone="11987654321")
+    cart.email, cart.name = "eva@example.com", "Eva"
+    rows.update(cart, "email", "updated_at")
+    stored = Cart.objects.get(pk=cart.pk)
+    assert (stored.email, stored.name, stored.phone) == ("eva@example.com", "", "11987654321")
+    assert stored.updated_at == cart.updated_at > before
+    rows.update(cart)
+    stored = Cart.objects.get(pk=cart.pk)
+    assert (stored.name, stored.phone) == ("Eva", "")
+
+
+def test_an_update_of_a_row_that_is_gone_says_so() -> None:
+    cart = Cart.objects.create()
+    Cart.objects.all().delete()
+    with pytest.raises(DatabaseError, match="did not affect"):
+        rows.update(cart, "email")
+
+
+def test_a_refused_row_breaks_the_transaction_as_save_does() -> None:
+    line = CartLine(cart=Cart.objects.create(), product=ProductFactory(), quantity=0)
+    with atomic():
+        with pytest.raises(IntegrityError):
+            rows.insert(line)
+        assert connection.needs_rollback
+        connection.set_rollback(True)
+
+
+def test_refuses_a_model_that_somebody_listens_to() -> None:
+    def listen(**_: Any) -> None: ...
+
+    with pytest.raises(CannotCompile, match="saved of Product"):
+        rows.update(ProductFactory(), "name")
+    post_save.connect(listen, sender=Cart)
+    try:
+        with pytest.raises(CannotCompile, match="listens to what is saved of Cart"):
+            rows.insert(Cart())
+    finally:
+        post_save.disconnect(listen, sender=Cart)
+
+
+def test_refuses_an_expression() -> None:
+    cart = filled_cart(1)
+    line = CartLine.objects.get(cart__token=cart.id)
+    line.quantity = F("quantity") + 1  # type: ignore[assignment]
+    with pytest.raises(CannotCompile, match="is an expression"):
+        rows.update(line, "quantity")
+    assert Product.objects.count() == 1
