@@ -44,8 +44,8 @@ faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (11 min);
 	@exec $(BIN)/python -m config.devstack test-stack $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/races $(ARGS)
 
 # A full run writes its figures into the page.
-bench: $(INSTALLED) $(CATALOGUES) ## Load the old checkout and this one side by side (20 min); QUICK=1: 2 min
-	@exec $(BIN)/python -m tests.load $(if $(QUICK),--quick,--page docs/performance.md)
+bench: $(INSTALLED) $(CATALOGUES) ## Load the old checkout and this one (25 min); QUICK=1: 2 min; BEFORE=dir: against that checkout
+	@exec $(BIN)/python -m tests.load $(if $(QUICK),--quick,--page docs/performance.md) $(if $(BEFORE),--before $(BEFORE))
 
 # All of tests/alerts; `make test` runs a few. The table is written into the page.
 alerts: export ALERTS = full

@@ -64,8 +64,8 @@ def _largest(parts: Mapping[str, float], form: Form, most: int = 4) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Aim:
-    """`by`: the relative change from the old shop's figure (−0.75: a quarter is left). `least`, `most`: absolute
-    bounds, whatever the old one's was."""
+    """`by`: the relative change from the figure before (−0.75: a quarter is left; +0.60: 1.6 times as much). `least`,
+    `most`: absolute bounds, whatever it was before."""
 
     figure: str
     scenario: str
@@ -92,11 +92,16 @@ class Verdict:
     why: str
 
 
+# What the plan promised of the old checkout, and what this shop has set itself.
 AIMS = [
-    Aim(figure="simple checkout, mean", scenario="simple", key="mean_ms", form=milliseconds, why=_parts,
-        promise="-50%", by=-0.75),
-    Aim(figure="50 lines, mean", scenario="fifty", key="mean_ms", form=milliseconds, why=_parts,
-        promise="-47%", by=-0.90),
+    Aim(figure="simple checkout, mean, eight calls", scenario="simple", key="mean_ms", form=milliseconds, why=_parts,
+        promise="-50%", by=-0.51),
+    Aim(figure="simple checkout, mean, few calls", scenario="simple, few calls", key="mean_ms", form=milliseconds,
+        why=_parts, by=-0.54),
+    Aim(figure="50 lines, mean, a call for each", scenario="fifty", key="mean_ms", form=milliseconds, why=_parts,
+        promise="-47%", by=-0.80),
+    Aim(figure="50 lines, mean, few calls", scenario="fifty, few calls", key="mean_ms", form=milliseconds, why=_parts,
+        by=-0.88),
     Aim(figure="peak 100 req/s, p95", scenario="peak", key="p95_ms", form=milliseconds, why=_visits,
         promise="-60%", by=-0.90),
     Aim(figure="peak 100 req/s, p95", scenario="peak", key="p95_ms", form=milliseconds, why=_visits, most=1000),
@@ -104,38 +109,45 @@ AIMS = [
     Aim(figure="mean over the mix", scenario="peak", key="mean_ms", form=milliseconds, why=_visits,
         promise="-40%", by=-0.80),
     Aim(figure="requests answered with no SQL, mix", scenario="peak", key="no_sql_share", form=percent, why=_views,
-        promise="80 %", least=0.90),
+        promise="80 %", least=0.85),
     Aim(figure="cache hit rate, warm, mix", scenario="peak", key="hit_rate", form=percent, why=_misses,
         promise="85 %", least=0.97),
     Aim(figure="CPU per order, web and worker", scenario="simple", key="web_cpu_s_per_order", form=cpu, why=_programs,
-        promise="-30%", by=-0.75),
+        promise="-30%", by=-0.38),
     Aim(figure="CPU per order, database", scenario="simple", key="db_cpu_s_per_order", form=cpu, why=_programs,
-        promise="-30%", by=-0.75),
+        promise="-30%", by=-0.36),
     Aim(figure="CPU per order of 50 lines, web and worker", scenario="fifty", key="web_cpu_s_per_order", form=cpu,
         why=_programs, promise="-30%", by=-0.75),
     Aim(figure="CPU per request, mix", scenario="peak", key="cpu_s_per_request", form=cpu, why=_programs,
-        promise="-30%", by=-0.75),
-    Aim(figure="guest checkouts by page, per second", scenario="pages", key="orders_per_s", form=number,
-        why=_programs, least=50),
+        promise="-30%", by=-0.70),
+]  # fmt: skip
+
+# What this shop has set itself against an older checkout of its own.
+SINCE_OLDER = [
+    Aim(figure="guest checkouts by page, per second", scenario="pages", key="orders_per_s", form=number, why=_programs,
+        by=0.60),
+    Aim(figure="CPU of a cached read", scenario="browse", key="cpu_s_per_request", form=cpu, why=_programs, by=-0.50),
+    Aim(figure="CPU per order, web and worker", scenario="simple", key="web_cpu_s_per_order", form=cpu, why=_programs,
+        by=-0.38),
 ]  # fmt: skip
 
 
 def verdicts(results: Mapping[str, Any]) -> list[Verdict]:
     """One row for each target that this run has measured."""
     cores = results["machine"]["cores"]
-    found = [(aim, results["scenarios"].get(aim.scenario, {})) for aim in AIMS]
+    found = [(aim, results["scenarios"].get(aim.scenario, {})) for aim in (SINCE_OLDER if results["before"] else AIMS)]
     return [
-        _verdict(aim, sides.get("before"), {**sides["after"], "cores": cores})
+        _verdict(aim, sides["before"], {**sides["after"], "cores": cores})
         for aim, sides in found
-        if "after" in sides and (aim.by is None or "before" in sides)
+        if sides.keys() >= {"before", "after"}
     ]
 
 
-def _verdict(aim: Aim, before: Figures | None, after: Figures) -> Verdict:
-    reached = after[aim.key]
-    changed = change(before[aim.key], reached) if before else 0.0
+def _verdict(aim: Aim, before: Figures, after: Figures) -> Verdict:
+    was, reached = _judged(before, aim.key), _judged(after, aim.key)
+    changed = change(was, reached)
     if aim.by is not None:
-        met, wanted = changed <= aim.by, f"{aim.by:+.0%}"
+        met, wanted = (changed >= aim.by if aim.by > 0 else changed <= aim.by), f"{aim.by:+.0%}"
     elif aim.least is not None:
         met, wanted = reached >= aim.least, f"≥ {aim.form(aim.least)}"
     else:
@@ -143,7 +155,7 @@ def _verdict(aim: Aim, before: Figures | None, after: Figures) -> Verdict:
         met, wanted = reached <= most, f"≤ {aim.form(most)}"
     return Verdict(
         figure=aim.figure,
-        before=aim.form(before[aim.key]) if before else "",
+        before=aim.form(was),
         after=aim.form(reached),
         ratio=f"{changed:+.0%}" if aim.by is not None else "",
         promise=aim.promise,
@@ -151,3 +163,8 @@ def _verdict(aim: Aim, before: Figures | None, after: Figures) -> Verdict:
         met=met,
         why="" if met else aim.why(after),
     )
+
+
+def _judged(figures: Figures, key: str) -> float:
+    """The median of the rounds; of what is counted, the sum."""
+    return float(figures["medians"].get(key, figures[key]))

@@ -40,7 +40,7 @@ class Bench:
 
     def round(self, scenario: Scenario, side: Side) -> Round:
         """One run against one side, which runs for as long as this takes."""
-        self._stand.send_webhooks_to(f"{side.url}/webhooks/stripe/" if side.name == "after" else "")
+        self._stand.send_webhooks_to(f"{side.url}/webhooks/stripe/" if side.has_worker else "")
         clocks = (side.web, side.worker, self._servers.postgres_process.pid)
         counted, cost, began = counts(side.metrics), Snapshot.taken(*clocks), time.monotonic()
         with PeakMemory(side.processes) as memory:
@@ -65,23 +65,38 @@ class Bench:
         return len(good)
 
 
-def fresh_data() -> DataFolder:
+def fresh_data(name: str = "bench") -> DataFolder:
     """An empty folder for this run; data of an earlier one is deleted."""
     chosen_folder = DataFolder.chosen()
     chosen_folder.create()
-    if process_locks.take(chosen_folder.leases, "bench") is None:
-        raise SystemExit(f"Another bench is running on {chosen_folder.root}. Wait for it, or set ESTEIRA_DATA.")
-    root = chosen_folder.root / "bench"
+    if process_locks.take(chosen_folder.leases, name) is None:
+        raise SystemExit(f"Another {name} is running on {chosen_folder.root}. Wait for it, or set ESTEIRA_DATA.")
+    root = chosen_folder.root / name
     shutil.rmtree(root, ignore_errors=True)
     return DataFolder(root)
 
 
-def fill(side: Side, servers: Servers, folder: Path, orders: int) -> None:
+def fill(side: Side, goods: Path, orders: int) -> None:
+    """Fill its database, and write what it sells to `goods`."""
     side.manage("migrate", "--no-input")
     side.manage("seed_demo")
     side.manage("load_shipping_rates")
-    side.run_module("tests.load.goods", str(folder / "goods.json"), str(orders))
+    side.run_module("tests.load.goods", str(goods), str(orders))
+
+
+def fill_both(both: dict[str, Side], servers: Servers, goods: Path, orders: int) -> None:
+    """The same goods and carts for both: an older checkout makes them, and this one migrates its copy."""
+    before, after = both["before"], both["after"]
+    if before.tree == after.tree:
+        fill(after, goods, orders)
+        servers.copy_database()
+        return
+    before.build_catalogues()
+    before.variables["DATABASE_URL"] = after.database_url
+    fill(before, goods, orders)
     servers.copy_database()
+    before.variables["DATABASE_URL"] = before.database_url
+    after.manage("migrate", "--no-input")
 
 
 def warm_up(both: dict[str, Side], goods: Path) -> None:

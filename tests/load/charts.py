@@ -12,6 +12,7 @@ svg { --text: #1d2129; --faint: #6b7280; --before: #b0653a; --after: #0f766e; --
   --part-0: #2dd4bf; --part-1: #60a5fa; --part-2: #fbbf24; --part-3: #a78bfa; --part-4: #f472b6; --part-5: #94a3b8 } }
 svg text { fill: var(--text); font: 13px system-ui, sans-serif }
 svg .faint { fill: var(--faint) }
+svg rect { rx: 2px }
 """
 
 
@@ -56,7 +57,7 @@ def _legend(names: Iterable[str], y: float) -> list[str]:
 
 def _bar(x: float, y: float, width: float, colour: str, title: str, height: int = BAR) -> str:
     return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" rx="2" fill="var(--{colour})">'
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" fill="var(--{colour})">'
         f"<title>{escape(title)}</title></rect>"
     )
 

@@ -29,6 +29,7 @@ class Record:
     ok: bool
     order: str = ""
     lines: int = 0
+    calls: int = 0
     parts: dict[str, float] = field(default_factory=dict)
     reason: str = ""
 

@@ -22,7 +22,7 @@ th:first-child, td:first-child, .words { text-align: left }
 figure { margin: 1rem 0; overflow-x: auto } svg { width: 100%; min-width: 34rem; max-width: 48rem; height: auto }
 """
 CHAPTERS = (
-    ("Against the plan", table.plan),
+    ("Judged", table.plan),
     ("Times", table.times),
     ("Costs", table.costs),
     ("Where a mean checkout's time went", table.parts),

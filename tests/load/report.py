@@ -47,10 +47,13 @@ def remarks(results: dict[str, Any]) -> Iterator[str]:
 
 def conditions(results: dict[str, Any]) -> str:
     machine, latencies = results["machine"], results["latencies_ms"]
+    loops = machine["fixed_loop_ms"]
     outside = ", ".join(f"{name} {milliseconds} ms" for name, milliseconds in latencies.items())
     return (
         f"{'Quick run' if results['quick'] else 'Full run'} of {results['taken_at'][:16].replace('T', ' ')} UTC, "
-        f"{machine['cores']} cores for everything, k6 included; {outside}; no latency where it says so."
+        f"{machine['cores']} cores for everything, k6 included; {outside}; no latency where it says so. "
+        f"This machine took {min(loops):.0f} to {max(loops):.0f} ms for a fixed loop between the scenarios. "
+        "What is judged is the median of the rounds."
     )
 
 

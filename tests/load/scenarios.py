@@ -25,14 +25,19 @@ class Scenario:
         return self.settings.get("RATE", 0) * (self.seconds or 0) // 20 + 1
 
 
-def chosen(*, quick: bool) -> list[Scenario]:
-    """All scenarios, at full length (under 20 minutes) or short (under 2, including everything else)."""
+def chosen(*, quick: bool, older_tree: bool = False) -> list[Scenario]:
+    """All scenarios, at full length (under 25 minutes) or short (about 2, including everything else).
+
+    The old checkout has no pages; an older tree of this shop does.
+    """
 
     def length(full: int, small: int) -> int:
         return small if quick else full
 
-    def whole(name: str, latencies: Latencies, shoppers: int, lines: int, seconds: int) -> Scenario:
-        settings = {"SHOPPERS": shoppers, "LINES": lines}
+    def whole(
+        name: str, latencies: Latencies, shoppers: int, lines: int, seconds: int, *, few_calls: bool = False
+    ) -> Scenario:
+        settings = {"SHOPPERS": shoppers, "LINES": lines, "FEW_CALLS": int(few_calls)}
         rounds = length(3, 1)
         return Scenario(
             name=name,
@@ -65,8 +70,10 @@ def chosen(*, quick: bool) -> list[Scenario]:
 
     return [
         whole("simple", REALISTIC, 4, 1, length(15, 4)),
+        whole("simple, few calls", REALISTIC, 4, 1, length(15, 4), few_calls=True),
         whole("fifty", REALISTIC, 2, 50, length(20, 4)),
-        peak("peak", REALISTIC, length(60, 8), length(2, 1)),
+        whole("fifty, few calls", REALISTIC, 2, 50, length(20, 4), few_calls=True),
+        peak("peak", REALISTIC, length(45, 8), length(3, 1)),
         rush("rush", REALISTIC),
         Scenario(
             name="browse",
@@ -86,6 +93,6 @@ def chosen(*, quick: bool) -> list[Scenario]:
             settings={"SHOPPERS": 8},
             seconds=length(15, 4),
             rounds=length(3, 1),
-            sides=("after",),
+            sides=NAMES if older_tree else ("after",),
         ),
     ]

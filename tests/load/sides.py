@@ -1,7 +1,8 @@
 """The two shops and their processes, on one PostgreSQL server, each in its own database.
 
 Both run on the web server of the demo and production, with the same processes and threads. The new one also has its
-worker, which sends its mail; the old one sends mail itself.
+worker, which sends its mail; the old one sends mail itself. Instead of the old one an older checkout of this shop can
+run, worker included.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -25,9 +27,10 @@ from tests.load.stand_ins import StandIns
 from tests.support.ending import end
 
 NAMES = ("before", "after")
-SETTINGS = {"before": "tests.load.before.settings", "after": "config.settings"}
 # As in the Procfile; a test compares them.
 WEB = ("--config", "python:config.gunicorn", "config.wsgi", "--workers", "2", "--threads", "4")
+# Releases without config/gunicorn.py keep it under another name.
+OLDER_WEB = tuple(part.replace("config.gunicorn", "config.web_server") for part in WEB)
 WORKER = ("-A", "config", "worker", "--concurrency", "2", "-l", "WARNING", "--without-mingle", "--without-gossip")
 
 
@@ -68,21 +71,27 @@ class Servers:
 
 
 class Side:
-    """One running shop."""
+    """One running shop: `after` is this one, `before` the old one, or an older checkout of this one in `tree`."""
 
-    def __init__(self, name: str, servers: Servers, stand_ins: StandIns, data: DataFolder) -> None:
+    def __init__(
+        self, name: str, servers: Servers, stand_ins: StandIns, data: DataFolder, tree: Path | None = None
+    ) -> None:
         self.name = name
+        self.tree = tree or PROJECT
+        # The old shop has no worker, and the provider sends it no webhooks.
+        self.has_worker = name == "after" or tree is not None
         self.database_url = servers.database_url(name)
         self.port = ports.choose()
         self.metrics = data.root / f"metrics-{name}"
         self.web = 0
         self.worker: int | None = None
         self._folder = data.root
+        redis = {"after": 0, "before": 2}[name]
         self.variables = environment.process_environment(data, stand_ins.variables) | {
-            "DJANGO_SETTINGS_MODULE": SETTINGS[name],
+            "DJANGO_SETTINGS_MODULE": "config.settings" if self.has_worker else "tests.load.before.settings",
             "DATABASE_URL": self.database_url,
-            "REDIS_URL": servers.redis_url(0),
-            "CELERY_BROKER_URL": servers.redis_url(1),
+            "REDIS_URL": servers.redis_url(redis),
+            "CELERY_BROKER_URL": servers.redis_url(redis + 1),
             "SECRET_KEY": data.secret("django"),
             "SITE_URL": self.url,
             # As in production, except for TLS.
@@ -99,7 +108,14 @@ class Side:
     @property
     def web_server(self) -> tuple[str, ...]:
         """The Python module that serves the shop, and its arguments."""
-        return ("gunicorn", *WEB, "--bind", f"127.0.0.1:{self.port}")
+        web = WEB if (self.tree / "config" / "gunicorn.py").exists() else OLDER_WEB
+        return ("gunicorn", *web, "--bind", f"127.0.0.1:{self.port}")
+
+    @property
+    def _python(self) -> str:
+        """Its own environment's, if it has one."""
+        own = self.tree / ".venv" / "bin" / "python"
+        return str(own) if own.exists() else sys.executable
 
     @property
     def processes(self) -> list[int]:
@@ -113,26 +129,32 @@ class Side:
 
     def _run(self, *arguments: str) -> None:
         subprocess.run(
-            [sys.executable, "-W", "ignore", *arguments],
-            cwd=PROJECT, env=self.variables, check=True, stdout=subprocess.DEVNULL,
+            [self._python, "-W", "ignore", *arguments],
+            cwd=self.tree, env=self.variables, check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
+
+    def build_catalogues(self) -> None:
+        """Compile its translations, as `make` does before it opens a shop."""
+        for catalogue in self.tree.glob("config/locale/*/LC_MESSAGES/*.po"):
+            compiled = str(catalogue.with_suffix(".mo"))
+            self._run("-m", "babel.messages.frontend", "--quiet", "compile", "-i", str(catalogue), "-o", compiled)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             self.web = self._start(stack, "web", *self.web_server)
-            if self.name == "after":
-                schedule = str(self._folder / "beat-schedule")
+            if self.has_worker:
+                schedule = str(self._folder / f"beat-{self.name}")
                 self.worker = self._start(stack, "worker", "celery", *WORKER, "--beat", "--schedule", schedule)
             self._wait()
             yield
 
     def _start(self, stack: contextlib.ExitStack, what: str, program: str, *arguments: str) -> int:
         """Start a process that ends with the stack; returns its process id."""
-        folder = self.metrics if what == "web" else self._folder / "metrics-worker"
+        folder = self.metrics if what == "web" else self._folder / f"metrics-{self.name}-worker"
         log = stack.enter_context((self._folder / f"{self.name}-{what}.log").open("wb"))
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", program, *arguments], cwd=PROJECT, stdout=log, stderr=log,
+            [self._python, "-W", "ignore", "-m", program, *arguments], cwd=self.tree, stdout=log, stderr=log,
             env={**self.variables, "PROMETHEUS_MULTIPROC_DIR": str(folder)}, start_new_session=True,
             preexec_fn=partial(process_locks.die_with_parent, signal.SIGTERM),
         )  # fmt: skip

@@ -7,9 +7,11 @@ from tests.load.aims import Verdict, cpu, milliseconds, number, percent, verdict
 
 Rows = list[list[str]]
 
-PLAN = ["against the plan", "before", "after", "change", "promised", "aim", ""]
+PLAN = ["before", "after", "change", "promised", "aim", ""]
 WORDS = {"side", ""}
-TIMES = ["times", "side", "mean", "p50", "p95", "p99", "orders", "verified", "orders/s", "failed", "dropped"]
+TIMES = [
+    "times", "side", "mean", "p50", "p95", "p99", "orders", "calls", "verified", "orders/s", "failed", "dropped",
+]  # fmt: skip
 COSTS = [
     "costs", "side", "statements", "of an order", "no SQL", "hits", "CPU: web", "of it worker", "database", "a request",
     "memory",
@@ -18,7 +20,8 @@ PARTS = ["where a mean checkout's time went", "side"]
 
 
 def plan(results: dict[str, Any]) -> Rows:
-    return [PLAN, *(_verdict(row) for row in verdicts(results))]
+    compared = f"against this shop at {results['before']}" if results["before"] else "against the plan"
+    return [[compared, *PLAN], *(_verdict(row) for row in verdicts(results))]
 
 
 def _verdict(row: Verdict) -> list[str]:
@@ -29,8 +32,8 @@ def _verdict(row: Verdict) -> list[str]:
 def times(results: dict[str, Any]) -> Rows:
     return [TIMES, *(
         [name, side, *(milliseconds(figures[key]) for key in ("mean_ms", "p50_ms", "p95_ms", "p99_ms")),
-         str(figures["orders"]), str(figures["verified"]), number(figures["orders_per_s"]), str(figures["failed"]),
-         str(figures["dropped"])]
+         str(figures["orders"]), number(figures["calls"]), str(figures["verified"]), number(figures["orders_per_s"]),
+         str(figures["failed"]), str(figures["dropped"])]
         for name, side, figures in _lines(results)
     )]  # fmt: skip
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.load.measure import PeakMemory, busy_seconds, counts, cpu_seconds
+from tests.load.measure import PeakMemory, busy_seconds, counts, cpu_seconds, fixed_loop, fixed_loop_ms
 
 BURN = "import time\nuntil = time.process_time() + 0.5\nwhile time.process_time() < until: pass"
 COUNT = """
@@ -57,3 +57,8 @@ def test_the_peak_of_memory_is_kept() -> None:
             pass
         process.communicate()
     assert 80 <= memory.megabytes < 160
+
+
+def test_the_fixed_loop_does_the_same_each_time() -> None:
+    assert fixed_loop() == fixed_loop()
+    assert 1 < fixed_loop_ms() < 10_000

@@ -57,7 +57,7 @@ def main() -> None:
     with servers.running(), stand_ins.running(data.root) as stand:
         stand.take(stand_ins.NONE)
         goods = data.root / "goods.json"
-        fill(Side("after", servers, stand, data), servers, data.root, 1)
+        fill(Side("after", servers, stand, data), goods, 1)
         for number in range(ROUNDS):
             for name in sorted(SERVERS, reverse=number % 2 == 0):
                 side = SERVERS[name]("after", servers, stand, data)

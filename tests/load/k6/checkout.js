@@ -1,10 +1,11 @@
 // Whole checkouts of LINES lines. With SECONDS: so many shoppers, one purchase after the other. Without: each buys once,
-// all at once, the same product.
-import { basket, bought, buy, products, recorded } from './shop.js';
+// all at once, the same product. FEW_CALLS=1: in as few calls as the shop offers.
+import { basket, bought, buy, buyInFewCalls, offersWholeCarts, products, recorded } from './shop.js';
 
 const shoppers = Number(__ENV.SHOPPERS);
 const lines = Number(__ENV.LINES);
 const rush = !__ENV.SECONDS;
+const fewCalls = __ENV.FEW_CALLS === '1';
 
 export const options = {
   scenarios: {
@@ -14,7 +15,11 @@ export const options = {
   },
 };
 
-export default function () {
+export function setup() {
+  return { wholeCarts: fewCalls && offersWholeCarts() };
+}
+
+export default function (offered) {
   const goods = rush ? [products[0]] : basket(lines);
-  recorded('checkout', () => bought(buy(goods), lines));
+  recorded('checkout', () => bought(fewCalls ? buyInFewCalls(goods, offered) : buy(goods), lines));
 }

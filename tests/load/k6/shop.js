@@ -50,6 +50,7 @@ export class Visit {
   constructor() {
     this.began = Date.now();
     this.parts = {};
+    this.calls = 0;
   }
 
   get milliseconds() {
@@ -58,6 +59,7 @@ export class Visit {
 
   call(part, method, path, body, status, headers = {}) {
     const began = Date.now();
+    this.calls += 1;
     const answer = http.request(method, `${API}${path}`, body === null ? null : JSON.stringify(body), {
       headers: { 'Content-Type': 'application/json', ...headers },
       tags: { name: part },
@@ -71,20 +73,49 @@ export class Visit {
   }
 }
 
-// A whole guest checkout, from an empty cart to the order's page.
+// A whole guest checkout, from an empty cart to the order's page, call by call.
 export function buy(goods) {
   const visit = new Visit();
+  const { cart, options } = cartByCalls(visit, goods, { look: true });
+  return { visit, order: chooseAndPay(visit, cart, options) };
+}
+
+function cartByCalls(visit, goods, { look } = {}) {
   const cart = `/carts/${visit.call('cart', 'POST', '/carts/', {}, 201).id}/`;
   for (const { sku } of goods) {
     visit.call('cart', 'POST', `${cart}lines/`, { sku, quantity: 1 }, 201);
   }
-  visit.call('cart', 'GET', cart, null, 200);
+  if (look) visit.call('cart', 'GET', cart, null, 200);
   visit.call('cart', 'PUT', `${cart}delivery/`, delivery(), 200);
-  const { options } = visit.call('shipping', 'GET', `${cart}shipping-options/`, null, 200);
+  return { cart, options: visit.call('shipping', 'GET', `${cart}shipping-options/`, null, 200).options };
+}
+
+// The same in as few calls as the shop offers: `wholeCarts` if it takes lines and address with the cart, and answers with
+// the ways of delivery. On either side the shopper sees those before choosing, and the order at the end.
+export function buyInFewCalls(goods, { wholeCarts }) {
+  const visit = new Visit();
+  const { cart, options } = wholeCarts ? wholeCart(visit, goods) : cartByCalls(visit, goods);
+  return { visit, order: chooseAndPay(visit, cart, options) };
+}
+
+function wholeCart(visit, goods) {
+  const wish = { lines: goods.map(({ sku }) => ({ sku, quantity: 1 })), delivery: delivery() };
+  const { id, shipping_options } = visit.call('cart', 'POST', '/carts/', wish, 201);
+  return { cart: `/carts/${id}/`, options: shipping_options.options };
+}
+
+// Whether a cart takes its lines when it is made. A shop that does not know them makes an empty one, or refuses.
+export function offersWholeCarts() {
+  const wish = JSON.stringify({ lines: [{ sku: products[0].sku, quantity: 1 }] });
+  const answer = http.post(`${API}/carts/`, wish, { headers: { 'Content-Type': 'application/json' } });
+  return answer.status === 201 && answer.json().lines.length === 1;
+}
+
+function chooseAndPay(visit, cart, options) {
   const chosen = visit.call('shipping', 'PUT', `${cart}shipping/`, { code: options[0].code }, 200);
   const order = pay(visit, cart, chosen.total);
   visit.call('order page', 'GET', `/orders/${order.number}/`, null, 200, { 'Order-Token': order.token });
-  return { visit, order };
+  return order;
 }
 
 export function pay(visit, cart, total) {
@@ -117,5 +148,6 @@ export function recorded(what, run) {
 }
 
 export function bought({ visit, order }, lines) {
-  return { ended: Date.now(), ms: visit.milliseconds, parts: visit.parts, order: order.number, lines };
+  const { milliseconds: ms, parts, calls } = visit;
+  return { ended: Date.now(), ms, parts, calls, order: order.number, lines };
 }
