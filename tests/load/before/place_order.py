@@ -56,7 +56,7 @@ def _write_order(cart: Cart, payment_method: str, freight: Decimal) -> Order:
     for line in lines:
         OrderLine.objects.create(
             order=order, product=line.product, sku=line.product.sku, name=line.product.name, quantity=line.quantity,
-            unit_price=line.product.price, line_total=line.product.price * line.quantity,
+            currency=order.currency, unit_price=line.product.price, line_total=line.product.price * line.quantity,
         )  # fmt: skip
         _take(line.product, line.quantity)
     return order
