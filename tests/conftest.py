@@ -1,13 +1,14 @@
 """Fixtures for all tests: a real PostgreSQL and a Redis-protocol server; a database and a key prefix per worker."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings as project_settings
 from django.core.cache import cache
 from django.db import connection
+from django.test import TransactionTestCase
 from django_redis.cache import RedisCache
 from zeal import zeal_context, zeal_ignore
 from zeal.constants import initialize_app_registry
@@ -15,6 +16,7 @@ from zeal.patch import patch
 
 from tests.faults import FULL
 from tests.support import chromium
+from tests.support.emptying import Emptying
 
 # Fixtures shared by several folders: `sandbox` (the payment provider) and `carrier`, staff, API clients, browsers, the
 # balance checks; and the tables of faults and alerts.
@@ -82,6 +84,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flush() -> Iterator[Callable[[TransactionTestCase], None]]:
+    """How Django empties the database after a test that committed; tests end in a quicker way (`Emptying`)."""
+    django = TransactionTestCase._fixture_teardown
+    emptying = Emptying(django)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda test: emptying(test))
+        yield django
 
 
 @pytest.fixture(scope="session", autouse=True)
