@@ -1,4 +1,4 @@
-"""Carts made in bulk equal those made by the services."""
+"""Carts made in bulk equal those made by the services; each belongs to another person."""
 
 from dataclasses import replace
 
@@ -18,10 +18,11 @@ def test_carts_made_in_bulk_are_ready() -> None:
     products = [ProductFactory(stock=10) for _ in range(2)]
     by_verbs = ready_cart(products)
     carts = ready_carts(products, 3)
-    assert len({cart.id for cart in carts}) == 3
+    assert len({cart.id for cart in carts}) == len({cart.email for cart in carts}) == 3
     for cart in carts:
         its_own = {
             "id": cart.id,
+            "email": cart.email,
             "version": cart.version,
             "expires_at": cart.expires_at,
             "shipping": replace(by_verbs.shipping, expires_at=cart.shipping.expires_at),
