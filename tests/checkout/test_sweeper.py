@@ -63,7 +63,7 @@ class TestRefundsWithoutAnAnswer:
 
 class TestReconciliation:
     @pytest.fixture(autouse=True)
-    def compare_recent_charges(self, monkeypatch) -> None:
+    def compare_recent_charges(self, monkeypatch, nothing_before_the_test: None) -> None:
         monkeypatch.setitem(CHARGES, "charges_1m", -timedelta(seconds=5))
 
     def test_matches_after_an_order(self) -> None:

@@ -109,6 +109,7 @@ def test_a_transaction_sees_its_own_writes(standby_statements: list[str]) -> Non
     assert standby_statements == []
 
 
+@pytest.mark.usefixtures("nothing_before_the_test")
 def test_decisions_never_read_from_the_standby(standby_statements: list[str], sandbox: Sandbox) -> None:
     app, product = App(), ProductFactory(stock=50)
     bought, waiting = ready_cart([product]), ready_cart([product])

@@ -54,7 +54,9 @@ def product(books: Books) -> Product:
 
 
 @pytest.fixture(autouse=True)
-def events_are_read_to_the_last(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+def events_are_read_to_the_last(
+    monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, nothing_before_the_test: None
+) -> None:
     tasks.reconcile()
     monkeypatch.setitem(EVENTS, "events", -EVENTS["events"])
 

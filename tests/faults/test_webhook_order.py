@@ -117,6 +117,7 @@ def test_days_late(way: str, sandbox: Sandbox, books: Books) -> None:
     books.check("webhooks days late", 1)
 
 
+@pytest.mark.usefixtures("nothing_before_the_test")
 @pytest.mark.parametrize("way", ["3-D Secure", "Pix"])
 def test_never(way: str, sandbox: Sandbox, books: Books, move_clocks: Callable[[float], None]) -> None:
     """The shopper paid and closed the tab, and no webhook ever arrives: a lookup at the provider resolves it."""

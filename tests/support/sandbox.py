@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,15 @@ def sandbox(session_sandbox: Sandbox, settings: Any) -> Sandbox:
     session_sandbox.reset()
     use_sandbox(session_sandbox, settings)
     return session_sandbox
+
+
+@pytest.fixture
+def nothing_before_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconciliation begins twenty minutes before the test, not six hours: the provider's ledger was empty then.
+
+    Six hours are hundreds of requests, which a busy machine does not get through within one round.
+    """
+    monkeypatch.setattr("payments.reconcile.RECONCILE_WINDOW", timedelta(minutes=20))
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_a_message_whose_time_has_not_come_is_not_late(desk: Client) -> None:
 
 
 def test_an_unmatched_charge_is_kept_until_it_is_handled(
-    desk: Client, sandbox, monkeypatch: pytest.MonkeyPatch
+    desk: Client, sandbox, nothing_before_the_test: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CHARGES, "charges_1m", -timedelta(seconds=5))
     for _ in range(2):
