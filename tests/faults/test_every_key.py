@@ -97,7 +97,7 @@ def be_busy(shop: Shop, sku: str, slug: str, staff: str) -> None:
         for path in ("/", "/?search=caneca", f"/products/{slug}/", "/cart/"):
             visitor.get(path)
         assert buy(shop.url, sku)[-1].status == 201, number
-    shopper = UserFactory(password=PASSWORD)
+    shopper = UserFactory()
     member, boss = Browser(shop.url), Browser(shop.url)
     member.post("/account/sign-in/", email=shopper.email, password=PASSWORD)
     assert "/account/sign-out/" in member.get("/orders/")
@@ -111,7 +111,7 @@ def be_busy(shop: Shop, sku: str, slug: str, staff: str) -> None:
 def test_no_key_holds_a_pickle(tmp_path: Path, sandbox: Sandbox, mails: MailSink) -> None:
     flat_shipping()
     product = ProductFactory(stock=50, name="Caneca")
-    staff = UserFactory(password=PASSWORD, is_staff=True, is_superuser=True)
+    staff = UserFactory(is_staff=True, is_superuser=True)
     with running(tmp_path, sandbox, mails, RATE_LIMITS="on") as shop:
         worker = shop.start_worker()
         shop.start_beat()

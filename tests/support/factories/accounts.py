@@ -1,11 +1,20 @@
 """Users who can sign in."""
 
+from functools import cache
+
 import factory
+from django.contrib.auth.hashers import get_hasher, make_password
 from factory.django import DjangoModelFactory
 
 from config.accounts.models import User
 
 PASSWORD = "quatro-palavras-bem-longas"
+
+
+@cache
+def _hashed(algorithm: str) -> str:
+    """Hashed once: it takes as long as a whole test."""
+    return make_password(PASSWORD, hasher=algorithm)
 
 
 class UserFactory(DjangoModelFactory):
@@ -15,4 +24,4 @@ class UserFactory(DjangoModelFactory):
 
     email = factory.Sequence(lambda n: f"pessoa{n}@example.com")
     full_name = "Ana Souza"
-    password = factory.django.Password(PASSWORD)
+    password = factory.LazyFunction(lambda: _hashed(get_hasher().algorithm))
