@@ -17,8 +17,8 @@ def forget_cart_copy(order: Order, **_: Any) -> None:
 
 
 def nudge_outbox(**_: Any) -> None:
-    """Run the relay now, so that the mail does not wait for the next round."""
-    task_queue.enqueue(tasks.relay_outbox)
+    """Run the relay soon, so that the mail does not wait for the next round: once for all orders of a burst."""
+    task_queue.nudge(tasks.relay_outbox)
 
 
 def give_orders_to_account(request: HttpRequest | None, user: User, **_: Any) -> None:

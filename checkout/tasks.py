@@ -3,12 +3,14 @@
 from celery import shared_task
 
 from checkout import outbox, reconciliation, settle_webhooks, sweeper
+from config.resilience import task_queue
 from payments.provider import in_background
 
 
 @shared_task
 @in_background()
 def relay_outbox() -> None:
+    task_queue.begin(relay_outbox)
     outbox.relay()
 
 

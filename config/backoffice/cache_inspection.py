@@ -26,6 +26,7 @@ _NOT_CACHE = {
     "lease:": "leases",
     "breaker:": "breakers",
     "checkout:": "locks",
+    "nudged:": "nudges",
     "rate:": "rate limits",
     "django.contrib.sessions.": "sessions",
 }

@@ -2,11 +2,17 @@
 
 Whatever must happen is in Postgres (outbox, webhook inbox, unresolved attempts), where beat's periodic tasks find it. A
 task enqueued here only makes it happen sooner, so that a broker that is down costs nothing but time.
+
+A burst needs one run, not one for each that has something to do: who nudges leaves a mark in Redis, and while it is
+there nobody else enqueues. The run takes the mark away before it reads what there is to do. So what was written before
+is seen by it, and what comes later is nudged for anew.
 """
 
 import logging
 
 from celery import Task
+from django.core.cache import cache
+from django_redis import get_redis_connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -16,16 +22,53 @@ logger = logging.getLogger(__name__)
 
 _cooldown = Cooldown(seconds=5.0)
 
+# How long a nudged run waits for others of its burst. Nobody notices it in what a nudge is for, such as a mail.
+GATHER_SECONDS = 0.2
+# How long a mark lives that no run takes away, because the worker is busy or the message was lost.
+MARK_SECONDS = GATHER_SECONDS + 1.0
 
-def enqueue(task: Task[[], None]) -> bool:
-    """Have a worker run `task` soon. Returns whether the broker accepted it.
+
+def nudge(task: Task[[], None]) -> bool:
+    """Have a worker run `task` soon, once for all who nudge it before it begins. Call it after commit.
+
+    The task must call `begin` first. Returns whether a run is on its way. Without Redis each nudge enqueues a run.
+    """
+    if _cooldown.is_active():
+        return False
+    return _is_nudged(task) or enqueue(task, after_seconds=GATHER_SECONDS)
+
+
+def begin(task: Task[[], None]) -> None:
+    """Take the mark of a nudged task away: to be called by its run, before it reads what there is to do."""
+    try:
+        get_redis_connection("default").delete(_mark_of(task))
+    except RedisError:
+        # It ends by itself. What is nudged for until then waits for beat.
+        logger.info("The mark of %s could not be taken away", task.name)
+
+
+def _is_nudged(task: Task[[], None]) -> bool:
+    """Whether a run of `task` is on its way already; if not, leave the mark."""
+    try:
+        marked = get_redis_connection("default").set(_mark_of(task), 1, nx=True, px=int(MARK_SECONDS * 1000))
+    except RedisError:
+        return False
+    return not marked
+
+
+def _mark_of(task: Task[[], None]) -> str:
+    return str(cache.make_key(f"nudged:{task.name}"))
+
+
+def enqueue(task: Task[[], None], *, after_seconds: float = 0.0) -> bool:
+    """Have a worker run `task` soon, but not before `after_seconds`. Returns whether the broker accepted it.
 
     Returns at once during the cooldown after a failure, otherwise within the broker's timeouts.
     """
     if _cooldown.is_active():
         return False
     try:
-        task.apply_async(retry=False)
+        task.apply_async(retry=False, countdown=after_seconds)
     except (OperationalError, RedisError, OSError) as error:
         _cooldown.begin()
         logger.warning("The broker is unavailable, %s waits for beat: %s", task.name, type(error).__name__)

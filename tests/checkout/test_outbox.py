@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from checkout import outbox
+from checkout import outbox, tasks
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from payments.models import Refund, RefundStatus
 from tests.support.factories.cart import ready_cart, ready_carts
@@ -90,6 +90,44 @@ def test_the_orders_of_a_batch_are_read_at_once() -> None:
     assert statements[0] == statements[1]
     numbers = [order.number for order in Order.objects.order_by("pk")]
     assert [number in message.subject for number, message in zip(numbers, mail.outbox, strict=True)] == [True] * 6
+
+
+class TestNudge:
+    """A paid order has the relay run soon: once for all orders of a burst."""
+
+    @pytest.fixture
+    def runs(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        enqueued: list[str] = []
+        monkeypatch.setattr(tasks.relay_outbox, "apply_async", lambda **_: enqueued.append("relay"))
+        return enqueued
+
+    def test_a_burst_of_orders_is_one_run(self, runs: list[str]) -> None:
+        for _ in range(3):
+            order_of(ready_cart())
+        assert runs == ["relay"]
+        tasks.relay_outbox()
+        assert len(mail.outbox) == 3
+
+    @pytest.mark.parametrize("moment", ["before it reads", "after it has read"])
+    def test_an_order_that_is_paid_while_the_relay_runs_does_not_wait_for_beat(
+        self, moment: str, runs: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        relay = outbox.relay
+
+        def relay_meanwhile() -> None:
+            if moment == "before it reads":
+                order_of(ready_cart())
+            relay()
+            if moment == "after it has read":
+                order_of(ready_cart())
+
+        order_of(ready_cart())
+        with monkeypatch.context() as patch:
+            patch.setattr(outbox, "relay", relay_meanwhile)
+            tasks.relay_outbox()
+        assert len(runs) == 2
+        tasks.relay_outbox()
+        assert len(mail.outbox) == 2
 
 
 class TestBacklog:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from celery import Celery, Task
 from django.conf import settings
+from django_redis import get_redis_connection
 
 from config.resilience import task_queue
 
@@ -54,3 +55,41 @@ class TestBrokerDown:
 @pytest.mark.usefixtures("no_cooldown")
 def test_an_available_broker_takes_the_task(settings) -> None:
     assert task_queue.enqueue(task_for(settings.CELERY_BROKER_URL))
+
+
+class TestNudge:
+    @pytest.fixture
+    def task(self, no_cooldown: None) -> Task:
+        return task_for(settings.CELERY_BROKER_URL)
+
+    @pytest.fixture
+    def runs(self, task: Task, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """When the enqueued runs begin, in seconds from then."""
+        enqueued: list[float] = []
+        monkeypatch.setattr(task, "apply_async", lambda countdown, **_: enqueued.append(countdown))
+        return enqueued
+
+    def test_a_burst_is_one_run_that_waits_for_it(self, task: Task, runs: list[float]) -> None:
+        assert [task_queue.nudge(task) for _ in range(5)] == [True] * 5
+        assert runs == [task_queue.GATHER_SECONDS]
+
+    def test_what_comes_once_it_has_begun_gets_another(self, task: Task, runs: list[float]) -> None:
+        for _ in range(3):
+            task_queue.nudge(task)
+            task_queue.nudge(task)
+            task_queue.begin(task)
+        assert len(runs) == 3
+
+    def test_a_run_that_was_lost_holds_others_up_for_about_a_second(self, task: Task, runs: list[float]) -> None:
+        task_queue.nudge(task)
+        [mark] = get_redis_connection("default").keys(f"*nudged:{task.name}")
+        assert 0 < get_redis_connection("default").pttl(mark) <= 1_500
+
+    def test_without_redis_each_gets_its_own(self, task: Task, runs: list[float], settings) -> None:
+        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+        assert [task_queue.nudge(task) for _ in range(3)] == [True] * 3
+        task_queue.begin(task)
+        assert len(runs) == 3
+
+    def test_the_broker_takes_it(self, task: Task) -> None:
+        assert task_queue.nudge(task)
