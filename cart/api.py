@@ -1,10 +1,11 @@
 """REST API of carts: each view parses the body, calls one operation and returns the cart."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.urls import path
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers, status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -49,6 +50,17 @@ class NothingSerializer(Input):
 class NewLineSerializer(Input):
     sku = Text(max_length=64)
     quantity = WholeNumber(min_value=1, max_value=settings.MAX_LINE_QUANTITY)
+
+
+class NewLinesSerializer(Input):
+    """All or nothing: if one line is refused, none is added."""
+
+    lines = serializers.ListField(
+        child=NewLineSerializer(),
+        min_length=1,
+        max_length=settings.MAX_CART_LINES,
+        help_text="Quantities of the same product add up.",
+    )
 
 
 class QuantitySerializer(Input):
@@ -269,16 +281,27 @@ class CartClaim(PrivateView):
 class CartLines(PrivateView):
     @extend_schema(
         operation_id="carts_lines_create",
-        summary="Add a product to a cart",
-        description="If the product is already in the cart, adds to its quantity.",
-        request=NewLineSerializer,
+        summary="Add products to a cart",
+        description=(
+            "One product, or many as `lines`: all or nothing, and `errors` names the places, such as `lines.0.sku`. If "
+            "a product is already in the cart, adds to its quantity."
+        ),
+        request=PolymorphicProxySerializer("NewLineOrLines", [NewLineSerializer, NewLinesSerializer], None),
         responses={201: CartSerializer, **refusals(*UNCHANGEABLE, ProductNotFound, SHORT, Refusal)},
-        examples=[OpenApiExample("Two mugs", MUGS, request_only=True)],
+        examples=[
+            OpenApiExample("Two mugs", MUGS, request_only=True),
+            OpenApiExample(
+                "Two products", {"lines": [MUGS, {"sku": "PANELA-FERRO-24", "quantity": 1}]}, request_only=True
+            ),
+        ],
         tags=["carts"],
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
-        line = read_body(NewLineSerializer, request)
-        cart = services.add_line(id, line["sku"], line["quantity"], user_id=user_id_of(request))
+        if isinstance(request.data, Mapping) and "lines" in request.data:
+            wanted = _wanted(read_body(NewLinesSerializer, request)["lines"])
+        else:
+            wanted = [WantedLine(**read_body(NewLineSerializer, request))]
+        cart = services.add_lines(id, wanted, user_id=user_id_of(request))
         return _answer(cart, status.HTTP_201_CREATED)
 
 

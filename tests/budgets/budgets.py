@@ -24,6 +24,7 @@ BUDGETS: dict[str, int] = {
     # --- Writes ---
     "add to cart": 5,
     "add to cart with freight chosen": 6,
+    "lines in one call": 5,
     # A guest's cart with lines, delivery and shipping: stock, quote, cart, lines.
     "cart in one call": 4,
     # `place_order` itself, by card: 8 before the provider call, 6 after.

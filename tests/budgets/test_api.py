@@ -68,6 +68,12 @@ def add_line(lines: int) -> Prepared:
     return lambda: App().post(f"carts/{cart.id}/lines/", {"sku": f"{lines}-0", "quantity": 1})
 
 
+def add_lines(lines: int) -> Prepared:
+    cart, more = big_cart(lines), ProductFactory.create_batch(lines, stock=10)
+    wanted = [{"sku": product.sku, "quantity": 1} for product in more]
+    return lambda: App().post(f"carts/{cart.id}/lines/", {"lines": wanted})
+
+
 def change_line(lines: int) -> Prepared:
     cart = big_cart(lines)
     return lambda: App().patch(f"carts/{cart.id}/lines/{lines}-0/", {"quantity": 2})
@@ -128,8 +134,8 @@ def list_orders(lines: int) -> Prepared:
     ("prepare", "at_most"),
     [
         (list_products, 4), (read_product, 3), (start_cart, 2), (start_whole_cart, 9), (read_cart, 6), (add_line, 13),
-        (change_line, 11), (remove_line, 10), (set_delivery, 7), (shipping_options, 6), (choose_shipping, 9),
-        (check_out, 23),
+        (add_lines, 13), (change_line, 11), (remove_line, 10), (set_delivery, 7), (shipping_options, 6),
+        (choose_shipping, 9), (check_out, 23),
         (check_out_declined, 22), (check_out_again, 2), (read_order, 3), (list_orders, 5),
     ],
 )  # fmt: skip

@@ -151,6 +151,17 @@ def _adding(cart: CartSnapshot) -> Prepared:
     return lambda: client.post("/cart/add/", {"sku": wanted.sku, "quantity": "1"}, headers={"hx-request": "true"})
 
 
+@measures("lines in one call")
+def lines_in_one_call(lines: int) -> Prepared:
+    """As many as are in the cart."""
+    cart, more = open_cart(lines), shelf(lines)
+    catalogue.products_by_sku(product.sku for product in more)
+    catalogue.availability([product.id for product in more])
+    services.shipping_options(cart)
+    wanted = [{"sku": product.sku, "quantity": 1} for product in more]
+    return lambda: App().post(f"carts/{cart.id}/lines/", {"lines": wanted})
+
+
 @measures("cart in one call")
 def cart_in_one_call(lines: int) -> Prepared:
     """Of products that others have bought, to a place where others live."""

@@ -12,7 +12,7 @@ from checkout.models import Order
 from config.accounts.models import User
 from inventory.models import Product
 from shipping.models import Quote
-from tests.cart.test_api import ADDRESS, DELIVERY, without
+from tests.cart.test_api import ADDRESS, DELIVERY, NOWHERE, without
 from tests.support.api import App, assert_problem
 from tests.support.carrier import StandInCarrier
 from tests.support.factories.cart import ADDRESS as PAULISTA
@@ -148,6 +148,54 @@ class TestAWholeCart:
         body, headers = {"lines": [line("NO")]}, {"Accept-Language": "pt-BR"}
         there = Client().post("/api/v1/carts/", body, "application/json", headers=headers).json()
         assert there["errors"] == {"lines.0.sku": ["Não temos esse produto."]}
+
+
+class TestManyLines:
+    def test_are_added_to_those_that_are_there(self, app: App, goods: dict[str, Product]) -> None:
+        path = f"carts/{filled_cart([goods['MUG']]).id}/"
+        answer = app.post(f"{path}lines/", {"lines": [line("POT", 2), line("MUG", 2), line("POT")]})
+        assert answer.status_code == 201
+        assert [(each["sku"], each["quantity"]) for each in answer.json()["lines"]] == [("MUG", 3), ("POT", 3)]
+        assert answer.json() == app.get(path).json()
+
+    def test_a_hundred_fit_into_one_call(self, app: App) -> None:
+        skus = [product.sku for product in ProductFactory.create_batch(100, stock=1)]
+        answer = app.post(f"carts/{app.post('carts/').json()['id']}/lines/", {"lines": [line(sku) for sku in skus]})
+        assert [each["sku"] for each in answer.json()["lines"]] == skus
+
+    @pytest.mark.parametrize(
+        ("lines", "status", "code", "places"),
+        [
+            ([line("POT"), line("NO")], 404, "not_found", ["lines.1.sku"]),
+            ([line("POT"), line("MUG", 9)], 409, "insufficient_stock", ["lines.1.quantity"]),
+            ([line("POT"), line("USD")], 422, "invalid", ["lines.1.sku"]),
+            ([line("POT"), line("MUG", 99)], 422, "invalid", ["lines.1.quantity"]),
+            ([line("POT"), line("MUG", 100)], 422, "invalid", ["lines.1.quantity"]),
+            ([line("POT"), {}], 422, "invalid", ["lines.1.sku", "lines.1.quantity"]),
+            ([line("POT")] * 101, 422, "invalid", ["lines"]),
+            ([], 422, "invalid", ["lines"]),
+            (line("POT"), 422, "invalid", ["lines"]),
+        ],
+    )
+    def test_one_refused_line_refuses_all(
+        self, app: App, goods: dict[str, Product], lines: Any, status: int, code: str, places: list[str]
+    ) -> None:
+        path = f"carts/{filled_cart([goods['MUG']]).id}/"
+        before = app.get(path).json()
+        assert_problem(app.post(f"{path}lines/", {"lines": lines}), status, code, *places)
+        assert app.get(path).json() == before
+
+    def test_one_call_is_one_line_or_many(self, app: App) -> None:
+        path = f"carts/{app.post('carts/').json()['id']}/lines/"
+        assert_problem(app.post(path, {"lines": [line("POT")], **line("MUG")}), 422, "invalid", "sku", "quantity")
+
+    def test_an_unknown_cart(self, app: App) -> None:
+        assert_problem(app.post(f"carts/{NOWHERE}/lines/", {"lines": [line("POT")]}), 404, "not_found")
+
+    def test_a_closed_cart(self, app: App) -> None:
+        cart = filled_cart(1)
+        Cart.objects.filter(token=cart.id).update(status=CartStatus.ORDERED)
+        assert_problem(app.post(f"carts/{cart.id}/lines/", {"lines": [line("POT")]}), 409, "cart_closed")
 
 
 class TestAUsersCart:
