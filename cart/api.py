@@ -19,6 +19,7 @@ from cart.filling import WantedLine
 from cart.merging import StayingLine, StaysBecause
 from cart.models import CartStatus
 from cart.snapshot import CartSnapshot
+from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
 from config.api.fields import (
     Email,
     Input,
@@ -242,11 +243,12 @@ def _delivery(values: dict[str, Any]) -> DeliveryDetails:
     return DeliveryDetails(email=values["email"], phone=values["phone"], address=Address(**values["address"]))
 
 
-class CartDetail(PrivateView):
+class CartDetail(ConditionalView, PrivateView):
     @extend_schema(
         operation_id="carts_retrieve",
         summary="Read a cart",
-        responses={200: CartSerializer, **refusals(CartNotFound)},
+        parameters=IF_NONE_MATCH,
+        responses={200: CartSerializer, **NOT_MODIFIED, **refusals(CartNotFound)},
         tags=["carts"],
     )
     def get(self, request: Request, id: str) -> Response:  # noqa: A002  the contract's own name

@@ -32,6 +32,7 @@ from checkout.idempotency import Answer
 from checkout.models import Order, OrderQuerySet, OrderStatus
 from checkout.place_once import Render, place_once
 from checkout.place_order import PlaceOrder
+from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
 from config.api.fields import Input, Moment, Money, PrivateView, Text, document, read_body, user_id_of
 from config.api.problems import problem_of, problem_response
 from config.api.schema import refusals
@@ -277,7 +278,7 @@ def _declined_answer(refusal: PaymentDeclined) -> Answer:
 RENDER = Render(placed=_order_answer, declined=_declined_answer, form="json")
 
 
-class Orders(ListAPIView[Order], PrivateView):
+class Orders(ConditionalView, ListAPIView[Order], PrivateView):
     permission_classes = (IsAuthenticated,)
     serializer_class = OrderSerializer
     pagination_class = OrderPages
@@ -286,7 +287,8 @@ class Orders(ListAPIView[Order], PrivateView):
         operation_id="orders_list",
         summary="My orders",
         description="The orders of the signed-in user, newest first.",
-        responses={200: OrderSerializer(many=True), **refusals(NotFound)},
+        parameters=IF_NONE_MATCH,
+        responses={200: OrderSerializer(many=True), **NOT_MODIFIED, **refusals(NotFound)},
         tags=["orders"],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -296,7 +298,7 @@ class Orders(ListAPIView[Order], PrivateView):
         return Order.objects.of_user(self.request.user.pk or 0).with_everything()
 
 
-class OrderDetail(PrivateView):
+class OrderDetail(ConditionalView, PrivateView):
     @extend_schema(
         operation_id="orders_retrieve",
         summary="One order",
@@ -304,9 +306,10 @@ class OrderDetail(PrivateView):
         parameters=[
             OpenApiParameter(
                 "Order-Token", str, OpenApiParameter.HEADER, description="The order's `token`, for guests."
-            )
+            ),
+            *IF_NONE_MATCH,
         ],
-        responses={200: OrderSerializer, **refusals(OrderNotFound)},
+        responses={200: OrderSerializer, **NOT_MODIFIED, **refusals(OrderNotFound)},
         tags=["orders"],
     )
     def get(self, request: Request, number: str) -> Response:

@@ -10,8 +10,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
-from rest_framework.views import APIView
 
+from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
 from config.api.fields import Money, Text
 from config.api.schema import refusals
 from config.exceptions import NotFound, Refusal
@@ -80,12 +80,12 @@ class Links:
         return replace_query_param(self.url, "page", self.page - 1)
 
 
-class Products(APIView):
+class Products(ConditionalView):
     @extend_schema(
         operation_id="products_list",
         summary="List products for sale",
-        parameters=[SearchSerializer],
-        responses={200: ProductPageSerializer, **refusals(NotFound, Refusal)},
+        parameters=[SearchSerializer, *IF_NONE_MATCH],
+        responses={200: ProductPageSerializer, **NOT_MODIFIED, **refusals(NotFound, Refusal)},
         tags=["products"],
     )
     def get(self, request: Request) -> Response:
@@ -100,11 +100,12 @@ class Products(APIView):
         return Response(_page_document(found, request))
 
 
-class ProductDetail(APIView):
+class ProductDetail(ConditionalView):
     @extend_schema(
         operation_id="products_retrieve",
         summary="Read a product",
-        responses={200: ProductSerializer, **refusals(ProductNotFound)},
+        parameters=IF_NONE_MATCH,
+        responses={200: ProductSerializer, **NOT_MODIFIED, **refusals(ProductNotFound)},
         tags=["products"],
     )
     def get(self, request: Request, sku: str) -> Response:
