@@ -189,8 +189,20 @@ def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
     """The cart's shipping options, cheapest first. Raises AddressRequired if there is no postal code yet."""
     if not cart.postal_code:
         raise AddressRequired
-    items = ((line.product, line.quantity) for line in cart.lines)
-    return shipping.options(parcel_of(items, cart.currency), cart.postal_code)
+    return shipping.options(_parcel_of_snapshot(cart), cart.postal_code)
+
+
+def _parcel_of_snapshot(cart: CartSnapshot) -> Parcel:
+    return parcel_of(((line.product, line.quantity) for line in cart.lines), cart.currency)
+
+
+def ask_ahead(cart: CartSnapshot | None, postal_code: str = "") -> None:
+    """Begin to ask for the prices of the cart's shipping options, and return at once: the shopper will look at them.
+
+    To the cart's postal code, or to one that the shopper has only typed so far (8 digits).
+    """
+    if cart is not None and (destination := postal_code or cart.postal_code):
+        shipping.ask_ahead(_parcel_of_snapshot(cart), destination)
 
 
 def with_offer(cart: CartSnapshot) -> CartSnapshot:

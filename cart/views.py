@@ -42,6 +42,8 @@ def add(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         return keep_cart(_not_added(request, sku, _message_of(refusal)), found)
     show(request, found)
+    if found.shipping is None:  # otherwise its price has just been asked for
+        services.ask_ahead(found)
     line = next(line for line in found.lines if line.sku == sku)
     if request.htmx:  # type: ignore[attr-defined]
         return keep_cart(render(request, "cart/added.html", {"cart": found, "line": line}), found)
@@ -128,6 +130,7 @@ def postal_code(request: HttpRequest) -> HttpResponse:
         digits = postal_codes.normalise(request.GET.get("postal_code", ""))
     except InvalidPostalCode as refusal:
         return JsonResponse({"error": str(refusal)}, status=refusal.status)
+    services.ask_ahead(current_cart(request), digits)
     hint = postal_codes.look_up(digits)
     return JsonResponse({"street": hint.street, "district": hint.district, "city": hint.city, "state": hint.state})
 

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-# How long other callers wait for it before they load the value themselves.
+# How long other callers wait for it before they load the value themselves, unless they say otherwise.
 WAIT_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.002, 0.03
 
@@ -91,12 +91,17 @@ def count(name: str, result: str, number: int = 1) -> None:
     cache_requests.labels(name, result).inc(number)
 
 
-def cached(name: str, key: str, seconds: float, load: Callable[[], T]) -> T:
-    """The value under `name:key`; on a miss, loaded and stored for at most `seconds`.
+def cached(
+    name: str, key: str, seconds: float | Callable[[], float], load: Callable[[], T], *, wait: float = WAIT_SECONDS
+) -> T:
+    """The value under `name:key`; on a miss, loaded and stored for at most `seconds`, which may depend on the load.
 
-    Raises UndeclaredName, and whatever `load` raises (then nothing is stored).
+    `wait` is how long we wait for another caller that is loading it. Raises UndeclaredName, and whatever `load` raises
+    (then nothing is stored).
     """
-    return cached_many(name, [key], seconds, lambda _missing: {key: load()})[key]
+    look_up = LookUp(name, [key], seconds, lambda _missing: {key: load()}, wait)
+    value: T = cached_together(look_up)[0][key]
+    return value
 
 
 def cached_many(
@@ -141,9 +146,14 @@ class LookUp:
     """One lookup of `cached_many`. `load` runs the caller's query; `token` identifies our leases."""
 
     def __init__(
-        self, name: str, keys: Iterable[str], seconds: float, load: Callable[[list[str]], dict[str, Any]]
+        self,
+        name: str,
+        keys: Iterable[str],
+        seconds: float | Callable[[], float],
+        load: Callable[[list[str]], dict[str, Any]],
+        wait: float = WAIT_SECONDS,
     ) -> None:
-        self.name, self.seconds, self.load = name, seconds, load
+        self.name, self.seconds, self.load, self.wait = name, seconds, load, wait
         self.keys = list(dict.fromkeys(keys))
 
     @cached_property
@@ -171,7 +181,7 @@ class LookUp:
     def _wait_for(self, keys: list[str], foreign: set[str]) -> dict[str, Any]:
         """The values that other callers are loading. Loads them here if the others give up, take too long or are of
         another release, whose values we cannot read."""
-        deadline, pause = time.monotonic() + WAIT_SECONDS, FIRST_PAUSE_SECONDS
+        deadline, pause = time.monotonic() + self.wait, FIRST_PAUSE_SECONDS
         values: dict[str, Any] = {}
         while True:
             values |= self._load([key for key in keys if key in foreign])
@@ -202,7 +212,8 @@ class LookUp:
         try:
             loaded = self._load(leased)
         finally:
-            entries.store(self.name, _format(self.name), leased, self.token, loaded, self.seconds)
+            seconds = self.seconds() if callable(self.seconds) else self.seconds
+            entries.store(self.name, _format(self.name), leased, self.token, loaded, seconds)
         return loaded
 
 

@@ -31,6 +31,12 @@ def options(parcel: Parcel, postal_code: str) -> list[ShippingOption]:
     return cheapest_first(carriers.rates(parcel, postal_code)) or options_by_table(parcel, postal_code)
 
 
+def ask_ahead(parcel: Parcel, postal_code: str) -> None:
+    """Begin to ask for the prices of `options`, and return at once: they will be wanted soon. No statements."""
+    if parcel.items:
+        carriers.ask_ahead(parcel, postal_code)
+
+
 def known_options(parcel: Parcel, postal_code: str) -> list[ShippingOption] | None:
     """Like `options`, without a network call, for use under a lock; None if the carrier's rates are not cached."""
     if not parcel.items:

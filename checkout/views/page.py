@@ -1,6 +1,7 @@
 """The checkout page: contact, delivery and payment, one part open at a time."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import wraps
 from typing import Any
@@ -78,7 +79,10 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
         field = refusal.details.get("field")
         form.add_error(str(field) if field in form.fields else None, str(refusal))
         return checkout_page(request, cart, edit="contact", form=form, status=422)
-    return redirect_to_part(_open_part(cart))
+    part = _open_part(cart)
+    if part == "delivery":
+        carts.ask_ahead(cart)
+    return redirect_to_part(part)
 
 
 def _prefilled_from_cep(request: HttpRequest) -> DeliveryForm:
@@ -127,6 +131,9 @@ def checkout_page(
 ) -> HttpResponse:
     """Render the checkout page with one part open: the part to `edit`, or else the first unfinished one."""
     open_part = _open_part(cart, edit)
+    form = form or DeliveryForm(initial=_known_delivery(request, cart))
+    if open_part == "contact" and not _has_shipping(cart):
+        _ask_ahead(cart, form)
     closed = cart.cards_closed if cards_closed is None else cards_closed
     chosen = method or (payment_form and payment_form.data.get("method")) or CARD
     return render(
@@ -137,7 +144,7 @@ def checkout_page(
             "open_part": open_part,
             "contact_done": _has_contact(cart),
             "delivery_done": _has_contact(cart) and _has_shipping(cart),
-            "form": form or DeliveryForm(initial=_known_delivery(request, cart)),
+            "form": form,
             "options": _options(cart) if open_part == "delivery" else [],
             "payment_form": payment_form,
             "cards_closed": closed,
@@ -177,6 +184,12 @@ def _known_delivery(request: HttpRequest, cart: CartSnapshot) -> dict[str, str]:
     if latest and latest.address and cart.postal_code in ("", latest.postal_code):
         known = {"phone": latest.phone} | asdict(latest.address) | known
     return {"email": request.user.email, "name": request.user.full_name} | known
+
+
+def _ask_ahead(cart: CartSnapshot, form: DeliveryForm) -> None:
+    """Delivery comes next: ask for its prices while the shopper reads what is filled in."""
+    with suppress(InvalidPostalCode):
+        carts.ask_ahead(cart, postal_codes.normalise(form.initial.get("postal_code", "")))
 
 
 def _options(cart: CartSnapshot) -> list[ShippingOption]:

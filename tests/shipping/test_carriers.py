@@ -133,6 +133,36 @@ class TestCaching:
         assert carriers.RATES_SECONDS * 0.8 <= lives[1] <= carriers.RATES_SECONDS * 1.2
 
 
+class TestAskedTwiceAtOnce:
+    """The second waits for the answer to the first, however long it takes."""
+
+    @pytest.fixture(autouse=True)
+    def usual_deadline(self, settings) -> None:
+        settings.CARRIER_SECONDS = 1.5
+
+    def test_a_slow_answer_is_waited_for(self, carrier: StandInCarrier):
+        carrier.fault("slow", latency_ms=900)
+        with ThreadPoolExecutor(3) as threads:
+            answers = [*threads.map(lambda _: carriers.rates(parcel(), SAO_PAULO), range(3))]
+        assert answers[0]
+        assert answers == answers[:1] * 3
+        assert carrier.calls == 1
+
+    def test_so_is_a_failure(self, carrier: StandInCarrier, settings):
+        settings.CARRIER_SECONDS = 0.9
+        carrier.fault("hang")
+        with ThreadPoolExecutor(3) as threads:
+            assert [*threads.map(lambda _: carriers.rates(parcel(), SAO_PAULO), range(3))] == [[], [], []]
+        assert carrier.calls == 1
+
+    def test_asking_ahead_does_not_wait(self, carrier: StandInCarrier):
+        carrier.fault("slow", latency_ms=900)
+        carriers.ask_ahead(parcel(), SAO_PAULO)
+        assert carriers.cached_rates(parcel(), SAO_PAULO) is None
+        assert "melhor-envio-1" in _codes()
+        assert carrier.calls == 1
+
+
 FAULTS = {
     "error": ("error", {"error_status": 500}),
     "throttled": ("error", {"error_status": 429}),
