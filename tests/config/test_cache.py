@@ -231,7 +231,7 @@ class TestSingleFlight:
         cache.set("lease:thing:a", "of somebody who died", 60)
         begun = time.monotonic()
         assert cached("thing", "a", 60, lambda: "value") == "value"
-        assert module.WAIT_SECONDS <= time.monotonic() - begun < module.WAIT_SECONDS + 0.5
+        assert module.WAIT_SECONDS <= time.monotonic() - begun < 10 * module.WAIT_SECONDS
         assert recall("thing", "a") is None
 
     def test_if_the_first_load_fails_the_next_takes_over(self) -> None:

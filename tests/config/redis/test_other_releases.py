@@ -22,6 +22,8 @@ from tests.support.pickles import bomb, pickling_cache
 pytestmark = pytest.mark.django_db(transaction=True)
 
 declare("sample", of=int)
+# Nobody who waits so long for another's lease is taken for a busy machine.
+LONG = 4.0
 
 
 @pytest.fixture
@@ -112,12 +114,13 @@ class TestBesideTheReleaseBefore:
         assert recall("sample", "1") is None
         assert old.get("sample:1")[1] == 7
 
-    def test_we_do_not_wait_for_a_value_that_we_cannot_read(self, old: Any) -> None:
+    def test_we_do_not_wait_for_a_value_that_we_cannot_read(self, old: Any, monkeypatch: Any) -> None:
+        monkeypatch.setattr(module, "WAIT_SECONDS", LONG)
         old.set("sample:1", (time.time() + 60, 5), 60)
         get_redis_connection("default").set(cache.make_key("lease:sample:1"), "its token", px=5000)
         began = time.monotonic()
         assert cached("sample", "1", 60, lambda: 6) == 6
-        assert time.monotonic() - began < module.WAIT_SECONDS / 2
+        assert time.monotonic() - began < LONG / 2
         assert old.get("sample:1")[1] == 5, "without the lease nothing was stored"
 
 
@@ -164,7 +167,8 @@ class TestBesideAnotherShape:
     """A later release declares other fields for a name: both keep their values, and each drops the other's too."""
 
     @pytest.fixture
-    def switch(self) -> Any:
+    def switch(self, monkeypatch: Any) -> Any:
+        monkeypatch.setattr(module, "WAIT_SECONDS", LONG)
         yield lambda of: declare("sample", of=of)
         declare("sample", of=int)
 
@@ -174,7 +178,7 @@ class TestBesideAnotherShape:
         assert recall("sample", "1") is None
         began = time.monotonic()
         assert cached("sample", "1", 60, lambda: "five") == "five"
-        assert time.monotonic() - began < module.WAIT_SECONDS / 2, "nobody waits for the other's lease"
+        assert time.monotonic() - began < LONG / 2, "nobody waits for the other's lease"
         get_redis_connection("default").delete(cache.make_key("lease:sample:1"))
         assert cached("sample", "1", 60, lambda: "five") == "five"
         assert recall("sample", "1") == "five"
