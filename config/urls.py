@@ -8,7 +8,10 @@ from django.views.i18n import set_language
 from config.pages import mailbox
 from config.telemetry import exposition, health
 
+# Tried in turn: what programs call comes first, what is in the root of the site last.
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("config.api.urls")),
+    path("webhooks/", include("payments.urls")),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
     path("mail/", mailbox.demo_mailbox, name="demo_mailbox"),
@@ -18,8 +21,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cart/", include("cart.urls")),
     path("", include("checkout.urls")),
     path("", include("inventory.urls")),
-    path("api/v1/", include("config.api.urls")),
-    path("webhooks/", include("payments.urls")),
     # The first three are answered before any middleware (config.middleware.Probes).
     path("health/live", health.live),
     path("health/ready", health.ready),
