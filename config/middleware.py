@@ -18,7 +18,7 @@ from config.api.throttling import Throttle
 from config.pages import errors
 from config.rate_limits import RateLimited
 from config.telemetry import exposition, health, logs, tracing
-from config.telemetry.metrics import request_statements, web_threads_busy
+from config.telemetry.metrics import request_duration, request_statements, responses, web_threads_busy
 from config.telemetry.request_cost import RequestCost, measuring
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ PROBES: dict[str, Respond] = {
 }
 # ASCII is UTF-8 too.
 _UTF8 = {"utf-8", "utf8", "us-ascii"}
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
@@ -143,8 +144,20 @@ class RateLimits:
         return errors.too_many_requests(request, error) if isinstance(error, RateLimited) else None
 
 
+class CountResponses:
+    """Counts by status what the views answer, refusals by other middleware excepted. Must come last."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        responses.labels(response.status_code).inc()
+        return response
+
+
 class Observe:
-    """Gives the request an id, counts its statements, and shows staff where its time went (`Server-Timing`)."""
+    """Gives the request an id, counts its statements and time, and shows staff where that went (`Server-Timing`)."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -162,17 +175,21 @@ class Observe:
             response = self.get_response(request)
             if span is not None:
                 _name(span, request, response)
+        seconds = time.perf_counter() - began
         response["X-Request-ID"] = request_id
-        _count(request, cost)
+        _count(request, response, cost, seconds)
         if cost.timed and (settings.SERVER_TIMING or _is_staff(request)):
-            response["Server-Timing"] = cost.header((time.perf_counter() - began) * 1000)
+            response["Server-Timing"] = cost.header(seconds * 1000)
         return response
 
 
-def _count(request: HttpRequest, cost: RequestCost) -> None:
+def _count(request: HttpRequest, response: HttpResponse, cost: RequestCost, seconds: float) -> None:
     view = _view(request)
     if view:
         request_statements.labels(view).observe(cost.statements)
+        # Anybody can invent a method, and each would be a series for good.
+        method = request.method if request.method in _METHODS else "other"
+        request_duration.labels(view, method, response.status_code).observe(seconds)
 
 
 def _view(request: HttpRequest) -> str:

@@ -39,7 +39,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
-    "django_prometheus",
     "config.backoffice.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -53,7 +52,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.Probes",
     "config.middleware.Observe",
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.NoNulInCookies",
@@ -70,7 +68,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.accounts.middleware.RememberDevice",
     "config.middleware.RateLimits",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "config.middleware.CountResponses",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -23,11 +23,18 @@ LOCK_ERRORS = ("redis_away", "lost", "deadlock", "timeout", "serialization")
 
 _WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _TASK_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)
+_REQUEST_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATEMENT_BUCKETS = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30, 50, 100)
 
 request_statements = Histogram(
     "http_request_statements", "Database statements per request, by view.", ["view"], buckets=_STATEMENT_BUCKETS
 )
+request_duration = Histogram(
+    "http_request_duration_seconds", "Requests, all middleware included, by view, method and status.",
+    ["view", "method", "status"], buckets=_REQUEST_BUCKETS,
+)  # fmt: skip
+# The name is django-prometheus'; dashboards rely on it.
+responses = Counter("django_http_responses_total_by_status_total", "Responses of views, by status.", ["status"])
 statement_duration = Histogram(
     "database_statement_duration_seconds", "Database statements, waiting included.", buckets=_WAIT_BUCKETS
 )

@@ -57,12 +57,6 @@ def tab(cart: CartSnapshot, key: str) -> str:
     return found[1] if found else ""
 
 
-@pytest.fixture(autouse=True, scope="module")
-def a_first_request() -> None:
-    """The first request loads the middleware, and django-prometheus does not support that in two threads at once."""
-    Client().get("/health/live")
-
-
 def webhook(sandbox: Sandbox) -> str:
     deliver_webhooks(sandbox)
     tasks.settle_webhook_events()
