@@ -6,10 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from csp.constants import HEADER, HEADER_REPORT_ONLY
+from csp.middleware import CheckableLazyObject, CSPMiddleware
+from csp.utils import build_policy
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
+from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from config import rate_limits
@@ -112,6 +117,26 @@ class SlashRedirects(CommonMiddleware):
         if request.path.startswith(API_ROOT) and request.method not in ("GET", "HEAD", "OPTIONS"):
             raise SlashMissing(request.get_full_path(force_append_slash=True))
         return super().get_full_path_with_slash(request)
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """django-csp's, which words the policy anew for each answer. Here those with no nonce and no exception share it."""
+
+    _EXCEPTIONS = {f"_csp_{kind}{which}" for kind in ("exempt", "config", "update", "replace") for which in ("", "_ro")}
+
+    @cached_property
+    def _shared(self) -> list[tuple[str, str]]:
+        policies = [(HEADER, build_policy()), (HEADER_REPORT_ONLY, build_policy(report_only=True))]
+        return [(header, policy) for header, policy in policies if policy]
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if settings.DEBUG or hasattr(request, "_csp_nonce") or not self._EXCEPTIONS.isdisjoint(vars(response)):
+            return super().process_response(request, response)
+        for header, policy in self._shared:
+            response.headers.setdefault(header, policy)
+        # As there: a nonce that is asked for now would not be in the header.
+        request.csp_nonce = CheckableLazyObject(self._csp_nonce_post_response)  # type: ignore[attr-defined]
+        return response
 
 
 class RateLimits:

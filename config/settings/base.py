@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "config.middleware.ContentSecurityPolicy",
     "django_htmx.middleware.HtmxMiddleware",
     "config.accounts.middleware.RememberDevice",
     "config.middleware.RateLimits",
@@ -101,7 +101,7 @@ DEVELOPER_VIEW = (DEMO or DEBUG) and bool(find_spec("debug_toolbar")) and env.bo
 if DEVELOPER_VIEW:
     INSTALLED_APPS.append("debug_toolbar")
     # Inside the middleware that sets the user, and the one that sets the CSP nonce.
-    _inside_csp = MIDDLEWARE.index("csp.middleware.CSPMiddleware") + 1
+    _inside_csp = MIDDLEWARE.index("config.middleware.ContentSecurityPolicy") + 1
     MIDDLEWARE.insert(_inside_csp, "debug_toolbar.middleware.DebugToolbarMiddleware")
     DEBUG_TOOLBAR_PANELS = [
         "config.telemetry.debug_toolbar.HistoryPanel",
