@@ -1,6 +1,6 @@
 """REST API of products."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
-from config.api.fields import Money, Text
+from config.api.fields import Money, Text, document, validated
 from config.api.schema import refusals
 from config.exceptions import NotFound, Refusal
 from inventory import catalogue
@@ -20,8 +20,8 @@ from inventory.catalogue import CataloguePage, ProductFacts
 from inventory.exceptions import ProductNotFound
 
 
-# Needs `free` (units by product id) and `request` in its context.
-class ProductSerializer(serializers.Serializer[ProductFacts]):
+# Of a mapping, as `_document` makes it.
+class ProductSerializer(serializers.Serializer[Any]):
     sku = serializers.CharField()
     slug = serializers.CharField()
     name = serializers.CharField()
@@ -31,12 +31,12 @@ class ProductSerializer(serializers.Serializer[ProductFacts]):
     available = serializers.SerializerMethodField(help_text="Whether any are available; may be a few seconds stale.")
     image = serializers.SerializerMethodField(help_text="Absolute URL.")
 
-    def get_available(self, product: ProductFacts) -> bool:
-        return bool(self.context["free"].get(product.id, 0) > 0)
+    def get_available(self, product: Mapping[str, Any]) -> bool:
+        return bool(product["available"])
 
     @extend_schema_field({"type": "string", "format": "uri"})
-    def get_image(self, product: ProductFacts) -> str:
-        return str(self.context["request"].build_absolute_uri(product.picture_url))
+    def get_image(self, product: Mapping[str, Any]) -> str:
+        return str(product["image"])
 
 
 class ProductPageSerializer(serializers.Serializer[Any]):
@@ -90,12 +90,14 @@ class Products(ConditionalView):
     )
     def get(self, request: Request) -> Response:
         """One page of matching products, newest first. A page beyond the last returns `not_found`."""
-        query = SearchSerializer(data=request.query_params)
-        if not query.is_valid() and "page" in query.errors:
-            raise NotFound
-        query.is_valid(raise_exception=True)
-        found = catalogue.catalogue_page(query.validated_data["search"], None, query.validated_data["page"])
-        if query.validated_data["page"] != found.page:
+        try:
+            query = validated(SearchSerializer, request.query_params)
+        except serializers.ValidationError as refused:
+            if "page" in refused.detail:
+                raise NotFound from refused
+            raise
+        found = catalogue.catalogue_page(query["search"], None, query["page"])
+        if query["page"] != found.page:
             raise NotFound
         return Response(_page_document(found, request))
 
@@ -119,9 +121,14 @@ def _page_document(found: CataloguePage, request: Request) -> dict[str, Any]:
 
 
 def _documents(products: Sequence[ProductFacts], request: Request) -> list[dict[str, Any]]:
-    context = {"free": catalogue.availability([product.id for product in products]), "request": request}
-    serializer = ProductSerializer(context=context)
-    return [serializer.to_representation(product) for product in products]
+    free = catalogue.availability([product.id for product in products])
+    return [_document(product, free.get(product.id, 0), request) for product in products]
+
+
+def _document(product: ProductFacts, free: int, request: Request) -> dict[str, Any]:
+    shown = {name: getattr(product, name) for name in ("sku", "slug", "name", "description", "price", "currency")}
+    image = request.build_absolute_uri(product.picture_url)
+    return document(ProductSerializer, {**shown, "available": free > 0, "image": image})
 
 
 urlpatterns = [

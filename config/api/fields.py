@@ -18,9 +18,17 @@ from rest_framework.views import APIView
 from config.form_fields import NOT_ONE_LINE, is_one_line
 from config.money import round_money
 
+AnySerializer = serializers.BaseSerializer[Any]
+
 MONEY_PATTERN = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
 # At most this many unknown field names are echoed to the client.
 _MAX_UNKNOWN_NAMES = 20
+
+
+@cache
+def _kept(form: type[AnySerializer]) -> AnySerializer:
+    """The one instance that reads and writes all documents of this form: creating its fields costs more than that."""
+    return form()
 
 
 # --- Input ------------------------------------------------------------------------------------------------------------
@@ -106,17 +114,24 @@ class Moment(serializers.Field[datetime, str, str, Any]):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def validated(form: type[AnySerializer], data: Any) -> dict[str, Any]:
+    """The values in `data`, as this form reads them. Raises ValidationError."""
+    try:
+        values: dict[str, Any] = _kept(form).run_validation(data)  # type: ignore[arg-type]  # a class can be hashed
+    except serializers.ValidationError:
+        # A field words some messages only once, in the language of whoever is refused first: here each is a new one.
+        refused = form(data=data)
+        refused.is_valid(raise_exception=True)
+        values = refused.validated_data
+    return values
+
+
 # --- Output -----------------------------------------------------------------------------------------------------------
 
 
-def document(form: type[serializers.BaseSerializer[Any]], value: Any) -> dict[str, Any]:
-    """`value` serialized by `form`, of which one instance is kept: creating its fields costs more than using them."""
-    return dict(_printer(form).to_representation(value))  # type: ignore[arg-type]  # a class can be hashed
-
-
-@cache
-def _printer(form: type[serializers.BaseSerializer[Any]]) -> serializers.BaseSerializer[Any]:
-    return form()
+def document(form: type[AnySerializer], value: Any) -> dict[str, Any]:
+    """`value` serialized by `form`."""
+    return dict(_kept(form).to_representation(value))  # type: ignore[arg-type]  # as above
 
 
 # --- Views ------------------------------------------------------------------------------------------------------------
@@ -133,10 +148,7 @@ class PrivateView(APIView):
 
 def read_body(form: type[Input], request: Request) -> dict[str, Any]:
     """The validated values of the body. Raises ValidationError."""
-    body = form(data=request.data)
-    body.is_valid(raise_exception=True)
-    values: dict[str, Any] = body.validated_data
-    return values
+    return validated(form, request.data)
 
 
 def user_id_of(request: Request) -> int | None:

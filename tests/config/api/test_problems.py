@@ -149,6 +149,31 @@ def test_the_detail_follows_the_language(app: App) -> None:
     assert english.json()["detail"] == "Cart not found."
 
 
+def test_each_reader_is_refused_in_their_own_language(app: App) -> None:
+    """A form is kept for all requests, and some fields of REST framework word a message only once."""
+    path = f"carts/{app.post('carts/').json()['id']}/lines/"
+    said = [
+        app.post(path, {"sku": "x" * 99, "quantity": 999}, accept_language=language).json()["errors"]
+        for language in ("pt-BR", "en", "pt-BR")
+    ]
+    assert said[1] == {
+        "sku": ["Ensure this field has no more than 64 characters."],
+        "quantity": ["Ensure this value is less than or equal to 99."],
+    }
+    assert said[0] == said[2]
+    assert set(said[0]) == set(said[1])
+    assert said[0]["sku"] != said[1]["sku"]
+    assert said[0]["quantity"] != said[1]["quantity"]
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"x"', b"7", b"{}"])
+def test_a_body_that_is_no_filled_object_is_refused_alike_every_time(app: App, body: bytes) -> None:
+    path = f"carts/{app.post('carts/').json()['id']}/lines/"
+    first, second = (app.raw("POST", path, body) for _ in range(2))
+    assert_problem(first, 422, "invalid", *first.json()["errors"])
+    assert first.json() == second.json()
+
+
 def test_only_facts_for_clients_are_exposed() -> None:
     refusal = Refusal("No.", total="1.00", secret="x", decline_code="stolen_card")
     refusal.shows = {"total": Fact("what it costs now.")}
