@@ -34,18 +34,19 @@ class AccessLog(Logger):  # type: ignore[misc]  # gunicorn has no types
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         if not self.cfg.accesslog:
             return
-        headers = {name.lower(): value for name, value in resp.headers}
-        status = int(str(resp.status).split()[0])
-        milliseconds = round(request_time.total_seconds() * 1000, 1)
+        # Redacted here once, and not again by the formatter, in the message and as a fact.
+        method, path = logs.redacted(environ.get("REQUEST_METHOD", "")), logs.redacted(environ.get("PATH_INFO", ""))
+        status, milliseconds = int(resp.status_code), round(request_time.total_seconds() * 1000, 1)
         facts = {
-            "method": environ.get("REQUEST_METHOD", ""),
-            "path": environ.get("PATH_INFO", ""),
+            "method": method,
+            "path": path,
             "status": status,
             "milliseconds": milliseconds,
             "bytes": getattr(resp, "sent", 0),
         }
-        with logs.about(request=headers.get("x-request-id")):
-            self.access_log.info("%s %s %d %.1f ms", facts["method"], facts["path"], status, milliseconds, extra=facts)
+        line = logs.Redacted(f"{method} {path} {status} {milliseconds:.1f} ms")
+        with logs.about(request=next((value for name, value in resp.headers if name.lower() == "x-request-id"), None)):
+            self.access_log.info(line, extra=facts)
 
 
 _folder = _empty_folder()

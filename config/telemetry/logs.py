@@ -43,9 +43,15 @@ _SECRETS = re.compile(
 )
 
 
-def redacted(text: str) -> str:
+class Redacted(str):
+    """A text without personal data and secrets, made by `redacted` or of such texts: formatters take it as it is."""
+
+    __slots__ = ()
+
+
+def redacted(text: str) -> Redacted:
     """`text` without personal data and secrets."""
-    return _SECRETS.sub(HIDDEN, text)
+    return text if isinstance(text, Redacted) else Redacted(_SECRETS.sub(HIDDEN, text))
 
 
 @contextmanager
@@ -115,7 +121,7 @@ class Json(logging.Formatter):
             "time": f"{stamp}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redacted(record.getMessage()),
+            "message": redacted(_message(record)),
         }
         document |= getattr(record, "ids", {})
         document |= {name: _fact(record.__dict__[name]) for name in FACTS if name in record.__dict__}
@@ -124,8 +130,14 @@ class Json(logging.Formatter):
         return json.dumps(document, ensure_ascii=False)
 
 
+def _message(record: logging.LogRecord) -> str:
+    """A message without arguments as it was given: `getMessage` would make a plain string of a Redacted."""
+    return record.msg if isinstance(record.msg, str) and not record.args else record.getMessage()
+
+
 def _fact(value: object) -> object:
-    return value if isinstance(value, int | float) else redacted(str(value))
+    # `str` would make a plain string of a Redacted.
+    return value if isinstance(value, int | float) else redacted(value if isinstance(value, str) else str(value))
 
 
 def configuration(*, as_json: bool, level: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_nothing_personal_and_no_secret_is_logged(tmp_path: Path, sandbox: Sandb
         number, token = document["number"], document["token"]
         cart = refused[0].document["id"]
         # Django logs a warning for a 404, with its path.
-        for path in (f"carts/{cart}x/", f"carts/{cart}/nothing/", f"carts/{cart}/?order-token={token}"):
+        for path in (f"carts/{cart}x/", f"carts/{cart}/nothing/", f"carts/{cart}/?order-token={token}", "50%25s/%25d/"):
             call("GET", f"{url}/api/v1/{path}")
         web.get(f"/orders/{number}/?token={token}")
         call("GET", f"{url}/api/v1/orders/{number}/", **{"Order-Token": token})
@@ -71,6 +71,7 @@ def test_nothing_personal_and_no_secret_is_logged(tmp_path: Path, sandbox: Sandb
     lines = [json.loads(line) for line in text.splitlines() if line]
     _assert_ids(lines, order)
     assert {line["status"] for line in lines if line["logger"] == "gunicorn.access"} >= {201, 402, 404}
+    assert "GET /api/v1/50%s/%d/ 404" in {line["message"].rpartition(" ms")[0].rpartition(" ")[0] for line in lines}
     # Someone may have guessed an address; a declined card is everyday work.
     by_django = {line["message"].split(":")[0]: line["level"] for line in lines if line["logger"] == "django.request"}
     assert by_django.items() >= {"Payment Required": "info", "Not Found": "warning"}.items()
@@ -153,6 +154,26 @@ def test_harmless_text_is_kept(text: str) -> None:
 def test_secrets_and_personal_data_are_removed(text: str, secret: str) -> None:
     assert secret in text
     assert secret not in logs.redacted(text)
+
+
+@pytest.mark.parametrize("text", ["/cart/50%s/ %d", "call (11) 98765-4321"])
+def test_what_says_that_it_is_redacted_is_taken_as_it_is_and_nothing_else(text: str) -> None:
+    facts = {"path": logs.Redacted(text)}
+    record = logging.getLogger("shop").makeRecord(
+        "shop", logging.INFO, __file__, 1, facts["path"], (), None, extra=facts
+    )
+    line = json.loads(logs.Json().format(record))
+    assert (line["message"], line["path"]) == (text, text)
+    record.msg, record.path = text, text
+    line = json.loads(logs.Json().format(record))
+    assert (line["message"], line["path"]) == (logs.redacted(text), logs.redacted(text))
+
+
+def test_a_message_with_arguments_is_redacted_whole() -> None:
+    record = logging.LogRecord(
+        "shop", logging.INFO, __file__, 1, logs.Redacted("mail to %s"), ("ana@example.com",), None
+    )
+    assert json.loads(logs.Json().format(record))["message"] == "mail to […]"
 
 
 def test_exception_texts_are_filtered_too() -> None:
