@@ -5,10 +5,12 @@ whichever process answers. The folder is emptied at boot: counts of an earlier r
 before anything imports prometheus_client, which reads the variable only at import.
 """
 
+import gc
 import os
 import shutil
 import tempfile
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,10 @@ class AccessLog(Logger):  # type: ignore[misc]  # gunicorn has no types
             self.access_log.info(line, extra=facts)
 
 
+# Python's are 700, 10, 10. A request leaves some 60 objects in cycles; to look for them less often costs no memory to
+# speak of.
+GC_THRESHOLDS = (5_000, 20, 50)
+
 _folder = _empty_folder()
 _temporary = not os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)
@@ -63,6 +69,16 @@ logger_class = AccessLog
 # Off in the demo, to keep its terminal readable; ACCESS_LOG=1 switches it on.
 accesslog = "-" if os.environ.get("ACCESS_LOG", "0" if _demo else "1") == "1" else None
 logconfig_dict = logs.configuration(as_json=_as_json, level=os.environ.get("LOG_LEVEL", "INFO"))
+
+
+def post_worker_init(worker: Any) -> None:
+    """What is loaded by now stays: the collector need not walk through all of it again, for a tenth of a second."""
+    from django.conf import settings
+
+    import_module(settings.ROOT_URLCONF)  # with all views; Django would do so at the first request
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def child_exit(server: Any, worker: Any) -> None:
