@@ -10,6 +10,7 @@ from csp.constants import HEADER, HEADER_REPORT_ONLY
 from csp.middleware import CheckableLazyObject, CSPMiddleware
 from csp.utils import build_policy
 from django.conf import settings
+from django.contrib.messages.middleware import MessageMiddleware
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
 from django.http.response import HttpResponseBase
@@ -117,6 +118,14 @@ class SlashRedirects(CommonMiddleware):
         if request.path.startswith(API_ROOT) and request.method not in ("GET", "HEAD", "OPTIONS"):
             raise SlashMissing(request.get_full_path(force_append_slash=True))
         return super().get_full_path_with_slash(request)
+
+
+class PageMessages(MessageMiddleware):
+    """Django's, for pages only: the API leaves no messages, and its calls need not prepare to keep any."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if not request.path_info.startswith(API_ROOT):
+            super().process_request(request)
 
 
 class ContentSecurityPolicy(CSPMiddleware):
