@@ -1,6 +1,6 @@
 """Bulk writes of products and stock, in the transaction of `services.write_products`."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from django.utils import timezone
 
@@ -17,24 +17,34 @@ class BulkWriter:
     """
 
     def __init__(
-        self, rows: Sequence[ProductRow], warehouses: Mapping[str, Warehouse], *, update_stock: bool, dry_run: bool
+        self,
+        rows: Sequence[ProductRow],
+        warehouses: Mapping[str, Warehouse],
+        *,
+        update_stock: bool,
+        dry_run: bool,
+        locks_products: bool = True,
     ) -> None:
+        """`locks_products` is False if the caller has locked them already."""
         self.written = ProductsWritten()
         self._warehouses = warehouses
+        self._codes = {warehouse.id: code for code, warehouse in warehouses.items()}
         self._update_stock = update_stock
         self._dry_run = dry_run
         if not dry_run:
-            self._lock(rows)
+            self._lock(rows, products=locks_products)
         self._categories = self._categories_of(rows)
 
     def write(self, rows: Sequence[ProductRow]) -> None:
         self._write_stock(rows, self._write_products(rows))
 
-    def _lock(self, rows: Sequence[ProductRow]) -> None:
+    def _lock(self, rows: Sequence[ProductRow], *, products: bool) -> None:
         """All batches at once, in the common order: each for itself would be locked in the file's order."""
-        products = Product.objects.filter(sku__in=[row.sku for row in rows]).only("id").locked()
+        known = Product.objects.filter(sku__in=[row.sku for row in rows])
+        if products:
+            known.only("id").locked()
         if self._update_stock:
-            Stock.objects.filter(product__in=products, warehouse__in=self._warehouses.values()).locked()
+            Stock.objects.filter(product__in=known, warehouse__in=self._warehouses.values()).locked()
 
     def _categories_of(self, rows: Sequence[ProductRow]) -> dict[str, Category]:
         wanted = {row.category_slug: row.category_name for row in rows if row.category_slug}
@@ -52,7 +62,7 @@ class BulkWriter:
         skus = [row.sku for row in rows]
         existing = Product.objects.with_category().filter(sku__in=skus)
         products = {product.sku: product for product in (existing if self._dry_run else existing.locked())}
-        taken = set(Product.objects.filter(slug__in=[row.slug for row in rows]).values_list("slug", flat=True))
+        taken = _taken_slugs(row.slug for row in rows if row.sku not in products)
         new, changed, columns = [], [], set[str]()
         for row in rows:
             if row.sku not in products:
@@ -128,5 +138,11 @@ class BulkWriter:
             for stock in rows:
                 stock.reserved -= freed.get(stock.id, 0)
         else:
-            rows = list(existing.select_related("warehouse"))
-        return {(sku_of[stock.product_id], stock.warehouse.code): stock for stock in rows}
+            rows = list(existing)
+        return {(sku_of[stock.product_id], self._codes[stock.warehouse_id]): stock for stock in rows}
+
+
+def _taken_slugs(wanted: Iterable[str]) -> set[str]:
+    """Those of the slugs that products have. No statement if none is wanted."""
+    slugs = list(wanted)
+    return set(Product.objects.filter(slug__in=slugs).values_list("slug", flat=True)) if slugs else set()

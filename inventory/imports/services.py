@@ -36,7 +36,9 @@ def import_catalogue(
     existing = {product.sku: identity.Known(product.slug, product.name) for product in found}
     catalogue.rows, assumed = identity.settle(catalogue.rows, existing)
     catalogue.assume(assumed)
-    written = write_products(catalogue.rows, update_stock=update_stock, dry_run=dry_run, progress=progress)
+    written = _write(
+        catalogue.rows, update_stock=update_stock, dry_run=dry_run, locks_products=False, progress=progress
+    )
     if not dry_run:
         counts = {
             "created": written.created,
@@ -65,8 +67,20 @@ def write_products(
     `progress` is called with the number of rows done. With `dry_run` the result is the same but nothing is written.
     Raises StockRefused for an unknown warehouse.
     """
+    return _write(rows, update_stock=update_stock, dry_run=dry_run, locks_products=True, progress=progress)
+
+
+def _write(
+    rows: Sequence[ProductRow],
+    *,
+    update_stock: bool,
+    dry_run: bool,
+    locks_products: bool,
+    progress: Callable[[int], None],
+) -> ProductsWritten:
+    """`locks_products`: unless the caller holds the locks of all products that the rows may change."""
     warehouses = {code: find_warehouse(code) for code in {code for row in rows for code in row.stock}}
-    writer = BulkWriter(rows, warehouses, update_stock=update_stock, dry_run=dry_run)
+    writer = BulkWriter(rows, warehouses, update_stock=update_stock, dry_run=dry_run, locks_products=locks_products)
     for start in range(0, len(rows), BATCH_SIZE):
         batch = rows[start : start + BATCH_SIZE]
         writer.write(batch)

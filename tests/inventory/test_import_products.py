@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from inventory import catalogue, reservations, services
@@ -309,6 +310,22 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(sheet, django_asse
         import_file(sheet(*rows))
     with django_assert_max_num_queries(20):
         import_file(sheet(*rows))
+
+
+def test_importing_the_same_file_again_reads_what_is_there_once(sheet):
+    """Once to know and lock all products, and once a batch to compare them."""
+    rows = [row(f"vaso-{n}", f"Vaso {n}", Type="Vasos", **{"Variant Inventory Qty": "5"}) for n in range(1500)]
+    with CaptureQueriesContext(connection) as first:
+        import_file(sheet(*rows))
+    with CaptureQueriesContext(connection) as second:
+        import_file(sheet(*rows))
+    products, stocks = (
+        [query["sql"] for query in second if f'FROM "inventory_{table}"' in query["sql"]]
+        for table in ("product", "stock")
+    )
+    assert (len(products), len(stocks)) == (1 + 2, 2)
+    assert not [sql for sql in stocks if "inventory_warehouse" in sql], "the warehouses are known"
+    assert len(second) < len(first)
 
 
 def test_set_stock_by_command(capsys):
