@@ -16,6 +16,7 @@ from zeal.patch import patch
 
 from tests.faults import FULL
 from tests.support import chromium
+from tests.support.compiled import watch_compiled
 from tests.support.emptying import Emptying
 
 # Fixtures shared by several folders: `sandbox` (the payment provider) and `carrier`, staff, API clients, browsers, the
@@ -40,6 +41,7 @@ def pytest_configure() -> None:
         return  # tests/faults at full length: the short runs watch the same queries
     initialize_app_registry()
     patch()
+    watch_compiled()
     project_settings.MIDDLEWARE = ["zeal.middleware.zeal_middleware", *project_settings.MIDDLEWARE]
     project_settings.ZEAL_RAISE = True
     # Two lines that run twice when a request loses a race: the one that fetches a cart, and Django's own
