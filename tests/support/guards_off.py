@@ -7,7 +7,7 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 from django.db import connection
 
-from cart.models import Cart, CartQuerySet, CartStatus
+from cart.models import Cart, CartStatus
 from checkout import place_order as path
 from checkout.models import LIVE, Order
 
@@ -49,14 +49,14 @@ def without_cart_lock(monkeypatch: pytest.MonkeyPatch, callers: int) -> Iterator
     """Every caller reads the cart as open, without its row lock, and all of them read before any writes."""
     all_have_read = Barrier(callers, timeout=3)
 
-    def read_unlocked(self: CartQuerySet, token: str, user_id: int | None) -> Cart:
-        cart = self.fetch(token, user_id)
-        cart.status = CartStatus.OPEN
+    def read_unlocked(token: str, user_id: int | None) -> Cart:
+        cart = Cart.objects.fetch(token, user_id)
+        cart.status, cart.declines_of_person = CartStatus.OPEN, 0
         _wait(all_have_read)
         return cart
 
     with monkeypatch.context() as patch:
-        patch.setattr(CartQuerySet, "fetch_locked", read_unlocked)
+        patch.setattr(path.cards, "fetch_locked", read_unlocked)
         yield
 
 
