@@ -16,7 +16,7 @@ TYPED := config cart checkout inventory payments shipping
 # Tests that only read the code: no Django, no server.
 ARCHITECTURE := $(patsubst %,tests/architecture/test_%.py,contracts docs_paths faces locks_and_network names pickles sizes)
 
-.PHONY: help demo servers monitor test faults bench alerts image soak cluster check format dashboards lock messages clean
+.PHONY: help demo servers monitor test faults bench cost alerts image soak cluster check format dashboards lock messages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (11 min);
 # A full run writes its figures into the page.
 bench: $(INSTALLED) $(CATALOGUES) ## Load the old checkout and this one (25 min); QUICK=1: 2 min; BEFORE=dir: against that checkout
 	@exec $(BIN)/python -m tests.load $(if $(QUICK),--quick,--page docs/performance.md) $(if $(BEFORE),--before $(BEFORE))
+
+# Counted under valgrind: a busy machine changes nothing. RENEW=1 writes the table anew; the commit says what grew and why.
+cost: $(INSTALLED) $(CATALOGUES) ## Count statements, Redis trips and instructions of an order and of a cached read (4 min); RENEW=1
+	@$(BIN)/python -m tests.cost.programs
+	@exec $(BIN)/python -m tests.cost $(if $(RENEW),--renew)
 
 # All of tests/alerts; `make test` runs a few. The table is written into the page.
 alerts: export ALERTS = full
