@@ -15,7 +15,7 @@ from cart.metrics import CartStep, count_cart_step_on_commit
 from cart.models import Cart, CartLine
 from config.exceptions import Refusal
 from inventory import catalogue
-from inventory.catalogue import ProductFacts
+from inventory.catalogue import ProductFacts, Shelf
 from inventory.exceptions import InsufficientStock, ProductNotFound, Shortage
 from shipping import postal_codes
 from shipping.addresses import Address
@@ -61,21 +61,27 @@ def blaming(place: str) -> Iterator[None]:
         raise
 
 
-def find_goods(wanted: Iterable[WantedLine]) -> list[Goods]:
-    """Look the products up in the catalogue. Raises InvalidQuantity, or ProductNotFound, which names all of them."""
+def find_goods(wanted: Iterable[WantedLine], shelf: Shelf) -> list[Goods]:
+    """Look the products up in the catalogue, and put them on `shelf`.
+
+    Raises InvalidQuantity, or ProductNotFound, which names all of them.
+    """
     wanted = list(wanted)
     for line in wanted:
         if line.quantity < 1:
             with blaming(line.at("quantity")):
                 raise InvalidQuantity(_("Choose at least one."), field="quantity")
     products = catalogue.products_by_sku(line.sku for line in wanted)
+    shelf.facts |= {product.id: product for product in products.values()}
     if missing := [line for line in wanted if line.sku not in products]:
         raise _blaming_all(ProductNotFound(), [line.at("sku") for line in missing])
     return [Goods(line, products[line.sku]) for line in wanted]
 
 
-def put_in(cart: Cart, lines: dict[int, CartLine], goods: Sequence[Goods]) -> list[CartLine]:
+def put_in(cart: Cart, lines: dict[int, CartLine], goods: Sequence[Goods], shelf: Shelf) -> list[CartLine]:
     """Add goods to `lines`, all lines of the cart by product id; returns those that are new or changed.
+
+    Puts on `shelf` how many are available.
 
     Raises CurrencyMismatch, TooManyLines, InvalidQuantity, or InsufficientStock, which names every product of which
     fewer are available than its line would have. One statement, whatever the number of goods.
@@ -89,15 +95,18 @@ def put_in(cart: Cart, lines: dict[int, CartLine], goods: Sequence[Goods]) -> li
             _adopt_currency(cart, item.product, alone=len(lines) == 1)
         with blaming(item.wanted.at("quantity")):
             line.quantity = _allowed(line.quantity + item.wanted.quantity)
-    _check_stock(lines, before, goods)
+    _check_stock(lines, before, goods, shelf)
     return [lines[product_id] for product_id in dict.fromkeys(item.product.id for item in goods)]
 
 
-def set_line(line: CartLine, quantity: int, product: ProductFacts) -> None:
-    """Set a line's quantity. Raises InvalidQuantity, or InsufficientStock. One statement."""
+def set_line(line: CartLine, quantity: int, product: ProductFacts, shelf: Shelf) -> None:
+    """Set a line's quantity, and put on `shelf` how many are available. One statement.
+
+    Raises InvalidQuantity, or InsufficientStock.
+    """
     before = {product.id: line.quantity}
     line.quantity = _allowed(quantity)
-    _check_stock({product.id: line}, before, [Goods(WantedLine(product.sku, quantity), product)])
+    _check_stock({product.id: line}, before, [Goods(WantedLine(product.sku, quantity), product)], shelf)
 
 
 def deliver_to(cart: Cart, delivery: Delivery) -> None:
@@ -147,9 +156,10 @@ def _adopt_currency(cart: Cart, product: ProductFacts, *, alone: bool) -> None:
         )
 
 
-def _check_stock(lines: dict[int, CartLine], before: dict[int, int], goods: Sequence[Goods]) -> None:
+def _check_stock(lines: dict[int, CartLine], before: dict[int, int], goods: Sequence[Goods], shelf: Shelf) -> None:
     """A line may keep more than is available, but not grow."""
     free = catalogue.available_now([*{item.product.id for item in goods}])
+    shelf.free |= free
     short = {
         item.product.id: item
         for item in goods

@@ -35,6 +35,8 @@ class Freight:
 
     def __init__(self) -> None:
         self._fetched: dict[tuple[Parcel, str], list[ShippingOption]] = {}
+        # The options of which the last quote took one: those of the cart as it is saved.
+        self.offered: list[ShippingOption] | None = None
 
     def fetch(self, needed: PriceNeeded) -> None:
         """Get options from the carrier; may block until its timeout. Not inside a transaction."""
@@ -53,6 +55,7 @@ class Freight:
                 # Another request keeps changing this cart faster than the carrier responds.
                 raise ShippingUnavailable(ShippingQuoteExpired.message, method=code)
             raise PriceNeeded(parcel, cart.postal_code)
+        self.offered = options
         return shipping.make_quote(cart.token, shipping.choose(options, code), parcel, cart.postal_code)
 
 

@@ -21,8 +21,7 @@ from cart.quoting import Freight, with_freight
 from cart.snapshot import CartSnapshot, ShippingOffer
 from config.db import rows
 from config.db.locks import require_transaction
-from inventory import catalogue
-from inventory.catalogue import ProductFacts
+from inventory.catalogue import ProductFacts, Shelf
 from inventory.models import Product
 from shipping import postal_codes
 from shipping import services as shipping
@@ -83,20 +82,21 @@ def start_cart(freight: Freight, contents: Contents, *, user_id: int | None = No
     """
     if contents == Contents():
         return create_cart(user_id)
-    goods = find_goods(contents.lines)
+    shelf = Shelf()
+    goods = find_goods(contents.lines, shelf)
     with transaction.atomic():
         cart, lines = _cart_to_fill(user_id)
-        changed = put_in(cart, lines, goods)
+        changed = put_in(cart, lines, goods, shelf)
         if contents.delivery:
             deliver_to(cart, contents.delivery)
         if contents.shipping_code:
             with blaming("shipping_code"):
-                _choose_shipping(cart, lines, contents.shipping_code, freight)
+                _choose_shipping(cart, lines, contents.shipping_code, freight, shelf)
         else:
-            _requote_if_changed(cart, lines, freight)
+            _requote_if_changed(cart, lines, freight, shelf)
         _save(cart)
         _save_lines(changed)
-    return snapshot.of_cart(cart, lines.values())
+    return snapshot.of_cart(cart, lines.values(), shelf, freight.offered)
 
 
 def _cart_to_fill(user_id: int | None) -> tuple[Cart, dict[int, CartLine]]:
@@ -122,31 +122,33 @@ def add_lines(
     Raises ProductNotFound, InvalidQuantity, TooManyLines, CurrencyMismatch, or InsufficientStock if fewer are available
     than a line's new quantity.
     """
-    goods = find_goods(wanted)
+    shelf = Shelf()
+    goods = find_goods(wanted, shelf)
     with _open_cart(token, user_id) as cart:
         lines = _lines_of(cart)
-        changed = put_in(cart, lines, goods)
-        _reprice(cart, lines, freight)
+        changed = put_in(cart, lines, goods, shelf)
+        _reprice(cart, lines, freight, shelf)
         _save_lines(changed)
-    return snapshot.of_cart(cart, lines.values())
+    return snapshot.of_cart(cart, lines.values(), shelf, freight.offered)
 
 
 @with_freight
 def set_quantity(freight: Freight, token: str, sku: str, quantity: int, *, user_id: int | None = None) -> CartSnapshot:
     """Set a line's quantity; 0 removes it. Raises LineNotFound, InvalidQuantity, InsufficientStock."""
+    shelf = Shelf()
     with _open_cart(token, user_id) as cart:
         lines = _lines_of(cart)
-        products = catalogue.products_by_id(lines.keys())
-        line = next((line for line in lines.values() if products[line.product_id].sku == sku), None)
+        shelf.look_at(lines.keys())
+        line = next((line for line in lines.values() if shelf.facts[line.product_id].sku == sku), None)
         if line is None:
             raise LineNotFound
         if quantity == 0:
             lines.pop(line.product_id).delete()
         else:
-            set_line(line, quantity, products[line.product_id])
+            set_line(line, quantity, shelf.facts[line.product_id], shelf)
             rows.update(line, "quantity")
-        _reprice(cart, lines, freight)
-    return snapshot.of_cart(cart, lines.values())
+        _reprice(cart, lines, freight, shelf)
+    return snapshot.of_cart(cart, lines.values(), shelf, freight.offered)
 
 
 def remove_line(token: str, sku: str, *, user_id: int | None = None) -> CartSnapshot:
@@ -164,9 +166,9 @@ def set_delivery(
     """
     with _open_cart(token, user_id) as cart:
         deliver_to(cart, Delivery(email, phone, address))
-        lines = _lines_of(cart)
-        _reprice(cart, lines, freight)
-    return snapshot.of_cart(cart, lines.values())
+        lines, shelf = _lines_of(cart), Shelf()
+        _reprice(cart, lines, freight, shelf)
+    return snapshot.of_cart(cart, lines.values(), shelf, freight.offered)
 
 
 @with_freight
@@ -180,9 +182,9 @@ def set_postal_code(freight: Freight, token: str, postal_code: str, *, user_id: 
         if cart.postal_code != postal_code:
             cart.street = cart.street_number = cart.complement = cart.district = cart.city = ""
             cart.postal_code, cart.state = postal_code, postal_codes.state_of(postal_code) or ""
-        lines = _lines_of(cart)
-        _reprice(cart, lines, freight)
-    return snapshot.of_cart(cart, lines.values())
+        lines, shelf = _lines_of(cart), Shelf()
+        _reprice(cart, lines, freight, shelf)
+    return snapshot.of_cart(cart, lines.values(), shelf, freight.offered)
 
 
 def shipping_options(cart: CartSnapshot) -> list[ShippingOption]:
@@ -207,7 +209,7 @@ def ask_ahead(cart: CartSnapshot | None, postal_code: str = "") -> None:
 
 def with_offer(cart: CartSnapshot) -> CartSnapshot:
     """The cart with its shipping options, unless it has no postal code yet or is not open. May call the carrier."""
-    if not cart.postal_code or cart.status != CartStatus.OPEN:
+    if cart.offer is not None or not cart.postal_code or cart.status != CartStatus.OPEN:
         return cart
     return replace(cart, offer=ShippingOffer(tuple(shipping_options(cart))))
 
@@ -216,20 +218,20 @@ def with_offer(cart: CartSnapshot) -> CartSnapshot:
 def choose_shipping(freight: Freight, token: str, code: str, *, user_id: int | None = None) -> CartSnapshot:
     """Lock in the price of a method until its quote expires. Raises AddressRequired, CartEmpty, ShippingUnavailable."""
     with _open_cart(token, user_id) as cart:
-        lines = _lines_of(cart)
-        _choose_shipping(cart, lines, code, freight)
+        lines, shelf = _lines_of(cart), Shelf()
+        _choose_shipping(cart, lines, code, freight, shelf)
         _save(cart, "quote")
-    return snapshot.of_cart(cart, lines.values())
+    return snapshot.of_cart(cart, lines.values(), shelf, freight.offered)
 
 
-def _choose_shipping(cart: Cart, lines: dict[int, CartLine], code: str, freight: Freight) -> None:
+def _choose_shipping(cart: Cart, lines: dict[int, CartLine], code: str, freight: Freight, shelf: Shelf) -> None:
     if not cart.postal_code:
         raise AddressRequired
     if not lines:
         raise CartEmpty
     if cart.quote is None:
         count_cart_step_on_commit(CartStep.SHIPPING)
-    cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines))
+    cart.quote = freight.quote(cart, code, _parcel_of_lines(cart, lines, shelf))
 
 
 @with_freight
@@ -292,7 +294,7 @@ def _absorb(mine: Cart, guest: Cart, freight: Freight) -> list[StayingLine]:
     else:
         guest.status = CartStatus.MERGED
     _save(guest)
-    _reprice(mine, lines, freight)
+    _reprice(mine, lines, freight, Shelf())
     return staying
 
 
@@ -363,15 +365,15 @@ def _save_lines(changed: list[CartLine]) -> None:
         )
 
 
-def _reprice(cart: Cart, lines: dict[int, CartLine], freight: Freight) -> None:
+def _reprice(cart: Cart, lines: dict[int, CartLine], freight: Freight, shelf: Shelf) -> None:
     """Requote the chosen method if the parcel or postal code changed, or drop it if no longer available; then save."""
-    _requote_if_changed(cart, lines, freight)
+    _requote_if_changed(cart, lines, freight, shelf)
     _save(cart)
 
 
-def _requote_if_changed(cart: Cart, lines: dict[int, CartLine], freight: Freight) -> None:
+def _requote_if_changed(cart: Cart, lines: dict[int, CartLine], freight: Freight, shelf: Shelf) -> None:
     if cart.quote is not None:
-        parcel = _parcel_of_lines(cart, lines)
+        parcel = _parcel_of_lines(cart, lines, shelf)
         if cart.quote.parcel_fingerprint != parcel.fingerprint or cart.quote.postal_code != cart.postal_code:
             cart.quote = _requote(cart, cart.quote.method_code, parcel, freight)
 
@@ -383,9 +385,9 @@ def _requote(cart: Cart, code: str, parcel: Parcel, freight: Freight) -> Quote |
         return None
 
 
-def _parcel_of_lines(cart: Cart, lines: dict[int, CartLine]) -> Parcel:
-    products = catalogue.products_by_id(lines.keys())
-    return parcel_of(((products[product_id], line.quantity) for product_id, line in lines.items()), cart.currency)
+def _parcel_of_lines(cart: Cart, lines: dict[int, CartLine], shelf: Shelf) -> Parcel:
+    shelf.look_at(lines.keys())
+    return parcel_of(((shelf.facts[product_id], line.quantity) for product_id, line in lines.items()), cart.currency)
 
 
 def _save(cart: Cart, *changed: str) -> None:

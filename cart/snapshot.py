@@ -5,7 +5,7 @@ show at once; availability is a hint, seconds old. Placing the order checks ever
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from cart import cache
 from cart.models import Cart, CartLine, CartStatus
 from config import money
 from inventory import catalogue
-from inventory.catalogue import ProductFacts
+from inventory.catalogue import ProductFacts, Shelf
 from shipping.addresses import Address
 from shipping.options import ShippingOption
 
@@ -81,8 +81,8 @@ class CartSnapshot:
     shipping: ChosenShipping | None
     expires_at: datetime
     cards_closed_until: datetime | None = None
-    # Added by `cart.services.with_offer` only.
-    offer: ShippingOffer | None = None
+    # Unless the verb knew it anyway, only `cart.services.with_offer` adds it.
+    offer: ShippingOffer | None = field(default=None, compare=False)
 
     @property
     def cards_closed(self) -> bool:
@@ -137,11 +137,17 @@ def load_live(user_id: int) -> CartSnapshot | None:
     return of_cart(cart)
 
 
-def of_cart(cart: Cart, lines: Iterable[CartLine] | None = None) -> CartSnapshot:
+def of_cart(
+    cart: Cart,
+    lines: Iterable[CartLine] | None = None,
+    shelf: Shelf | None = None,
+    offered: Iterable[ShippingOption] | None = None,
+) -> CartSnapshot:
     """Snapshot a cart that was just read with its quote, and cache the copy. One statement, for the lines.
 
     No statement if `lines` are given: all lines of the cart as it was last locked. Must not be called before the
-    cart's changes are committed.
+    cart's changes are committed. `shelf` has what the caller knows of the products; `offered` are the shipping options
+    of just this cart, if the caller has them.
     """
     if lines is None:
         items = [(line.product_id, line.quantity) for line in CartLine.objects.of(cart)]
@@ -149,7 +155,7 @@ def of_cart(cart: Cart, lines: Iterable[CartLine] | None = None) -> CartSnapshot
         items = [(line.product_id, line.quantity) for line in sorted(lines, key=lambda line: (line.position, line.pk))]
     copy = _copy_of(cart, items)
     cache.remember(cache.key_of(cart.token, cart.user_id), (cart.pk, cart.version), copy)
-    return _compose(copy)
+    return _compose(copy, shelf, None if offered is None else ShippingOffer(tuple(offered)))
 
 
 def forget(cart: Cart) -> None:
@@ -184,11 +190,13 @@ def _copy_of(cart: Cart, items: list[tuple[int, int]]) -> cache.Copy:
     }
 
 
-def _compose(copy: cache.Copy) -> CartSnapshot:
+def _compose(copy: cache.Copy, shelf: Shelf | None = None, offer: ShippingOffer | None = None) -> CartSnapshot:
     product_ids = [product_id for product_id, _ in copy["lines"]]
     free: dict[int, int] = {}
     if copy["status"] == CartStatus.OPEN:
-        products, free = catalogue.products_and_availability(product_ids)
+        shelf = shelf or Shelf()
+        shelf.look_at(product_ids)
+        products, free = shelf.facts, shelf.free
     else:
         products = catalogue.products_by_id(product_ids)
     return CartSnapshot(
@@ -209,6 +217,7 @@ def _compose(copy: cache.Copy) -> CartSnapshot:
         expires_at=_moment(copy["expires_at"]),
         # Missing in a copy that another release wrote.
         cards_closed_until=_moment(closed) if (closed := copy.get("cards_closed_until")) else None,
+        offer=offer,
     )
 
 

@@ -111,17 +111,18 @@ class ProductDetail(ConditionalView):
         tags=["products"],
     )
     def get(self, request: Request, sku: str) -> Response:
-        return Response(_documents([catalogue.product_by_sku(sku)], request)[0])
+        shelf = catalogue.Shelf()
+        return Response(_documents([catalogue.product_by_sku(sku, shelf)], shelf.free, request)[0])
 
 
 def _page_document(found: CataloguePage, request: Request) -> dict[str, Any]:
     links = Links(request.build_absolute_uri(), found.page, found.pages)
-    results = _documents(found.products, request)
+    free = catalogue.availability([product.id for product in found.products])
+    results = _documents(found.products, free, request)
     return {"count": found.count, "next": links.next, "previous": links.previous, "results": results}
 
 
-def _documents(products: Sequence[ProductFacts], request: Request) -> list[dict[str, Any]]:
-    free = catalogue.availability([product.id for product in products])
+def _documents(products: Sequence[ProductFacts], free: dict[int, int], request: Request) -> list[dict[str, Any]]:
     return [_document(product, free.get(product.id, 0), request) for product in products]
 
 

@@ -104,12 +104,6 @@ def products_by_id(ids: Collection[int]) -> dict[int, ProductFacts]:
     return _by_id(found)
 
 
-def products_and_availability(ids: Collection[int]) -> tuple[dict[int, ProductFacts], dict[int, int]]:
-    """`products_by_id` and `availability` of the same products, in one round trip if both are cached."""
-    facts, free = cached_together(_facts_of(ids), _availability_of(ids))
-    return _by_id(facts), _by_id(free)
-
-
 def _facts_of(ids: Iterable[int]) -> LookUp:
     def load(missing: list[str]) -> dict[str, ProductFacts]:
         rows = Product.objects.with_category().filter(id__in=[int(key) for key in missing])
@@ -122,44 +116,88 @@ def _by_id(found: dict[str, T]) -> dict[int, T]:
     return {int(key): value for key, value in found.items()}
 
 
-def product_by_slug(slug: str) -> ProductFacts:
-    """Raises ProductNotFound, also for a product that is not for sale."""
-    return _product_by("slug", slug)
+class Shelf:
+    """Facts and available units that were read already, by product id: what one caller knows, the next need not read.
+
+    `free` is for display, as `availability` is.
+    """
+
+    def __init__(self) -> None:
+        self.facts: dict[int, ProductFacts] = {}
+        self.free: dict[int, int] = {}
+
+    def look_at(self, ids: Collection[int]) -> None:
+        """Read what is missing of these products, in one round trip if it is cached. Unknown ids stay out."""
+        facts = [id_ for id_ in ids if id_ not in self.facts]
+        free = [id_ for id_ in ids if id_ not in self.free]
+        if facts or free:
+            found, available = cached_together(_facts_of(facts), _availability_of(free))
+            self.facts |= _by_id(found)
+            self.free |= _by_id(available)
 
 
-def product_by_sku(sku: str) -> ProductFacts:
-    """Raises ProductNotFound, also for a product that is not for sale."""
-    return _product_by("sku", sku)
+def product_by_slug(slug: str, shelf: Shelf | None = None) -> ProductFacts:
+    """Raises ProductNotFound, also for a product that is not for sale. With `shelf`, looks there and adds to it."""
+    return _product_by("slug", slug, shelf)
+
+
+def product_by_sku(sku: str, shelf: Shelf | None = None) -> ProductFacts:
+    """Raises ProductNotFound, also for a product that is not for sale. With `shelf`, looks there and adds to it."""
+    return _product_by("sku", sku, shelf)
 
 
 def products_by_sku(skus: Iterable[str]) -> dict[str, ProductFacts]:
     """The facts of those that are for sale, by SKU. At most two queries, whatever their number."""
-    return _products_by("sku", skus)
+    return _products_by("sku", skus, None)
 
 
-def _product_by(field: str, value: str) -> ProductFacts:
-    facts = _products_by(field, [value]).get(value)
+def _product_by(field: str, value: str, shelf: Shelf | None) -> ProductFacts:
+    facts = _products_by(field, [value], shelf).get(value)
     if facts is None:
         raise ProductNotFound
     return facts
 
 
-def _products_by(field: str, values: Iterable[str]) -> dict[str, ProductFacts]:
+def _products_by(field: str, values: Iterable[str], shelf: Shelf | None) -> dict[str, ProductFacts]:
     # Slug or SKU → id → facts, so that a change has one key to drop even if the product was renamed.
     found: dict[str, ProductFacts] = {}
-    wanted = [value for value in values if "\0" not in value]
+    wanted = [f"{field}:{value}" for value in values if "\0" not in value]
     for _attempt in range(2):
-        keys = {f"{field}:{value}": value for value in wanted}
-        ids = cached_many("product", keys, settings.CATALOGUE_CACHE_SECONDS, lambda missing: _ids_of(field, missing))
-        facts = products_by_id(ids.values())
+        ids = _ids_by(field, wanted)
+        facts = _facts_on(shelf, ids.values()) if shelf else products_by_id(ids.values())
         for key, id_ in ids.items():
-            if id_ in facts and getattr(facts[id_], field) == keys[key]:
-                found[keys[key]] = facts[id_]
-        wanted = [keys[key] for key in ids if keys[key] not in found]
+            value = key.removeprefix(f"{field}:")
+            if id_ in facts and getattr(facts[id_], field) == value:
+                found[value] = facts[id_]
+        wanted = [key for key in ids if key.removeprefix(f"{field}:") not in found]
         if not wanted:
             break
-        drop_on_commit("product", *(f"{field}:{value}" for value in wanted))
+        for key in wanted:
+            _ids_seen.pop(key, None)
+        drop_on_commit("product", *wanted)
     return {value: facts for value, facts in found.items() if facts.active}
+
+
+def _facts_on(shelf: Shelf, ids: Collection[int]) -> dict[int, ProductFacts]:
+    shelf.look_at(ids)
+    return shelf.facts
+
+
+# Slug or SKU → id, as this process has seen them last. No change needs to tell: the facts say whether it still holds.
+_ids_seen: dict[str, int] = {}
+IDS_SEEN_AT_MOST = 100_000
+
+
+def _ids_by(field: str, keys: Collection[str]) -> dict[str, int]:
+    ids = {key: _ids_seen[key] for key in keys if key in _ids_seen}
+    if len(ids) < len(keys):
+        unseen = [key for key in keys if key not in ids]
+        seen = cached_many("product", unseen, settings.CATALOGUE_CACHE_SECONDS, lambda keys: _ids_of(field, keys))
+        if len(_ids_seen) + len(seen) > IDS_SEEN_AT_MOST:
+            _ids_seen.clear()
+        _ids_seen.update(seen)
+        ids |= seen
+    return ids
 
 
 def _ids_of(field: str, keys: Collection[str]) -> dict[str, int]:

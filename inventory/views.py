@@ -9,7 +9,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from inventory import pictures
-from inventory.catalogue import availability, catalogue_page, product_by_slug
+from inventory.catalogue import Shelf, availability, catalogue_page, product_by_slug
 from inventory.exceptions import ProductNotFound
 from inventory.forms import CatalogueForm
 
@@ -45,12 +45,12 @@ def _page_url(query: dict[str, str], page: int) -> str:
 
 @require_safe
 def product(request: HttpRequest, slug: str) -> HttpResponse:
+    shelf = Shelf()
     try:
-        found = product_by_slug(slug)
+        found = product_by_slug(slug, shelf)
     except ProductNotFound as refusal:
         raise Http404(str(refusal)) from None
-    free = availability([found.id]).get(found.id, 0)
-    return render(request, "inventory/product.html", {"product": found, "free": free})
+    return render(request, "inventory/product.html", {"product": found, "free": shelf.free.get(found.id, 0)})
 
 
 @require_safe

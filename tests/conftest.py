@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -117,6 +118,7 @@ def empty_cache(request: pytest.FixtureRequest, settings) -> None:
     settings.CACHES = {**settings.CACHES, "default": {**settings.CACHES["default"], "KEY_PREFIX": prefix}}
     settings.CACHE_CHECK_WRITES = True
     cache.delete_pattern("*")
+    import_module("inventory.catalogue")._ids_seen.clear()  # of the process
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from cart import services
 from cart.models import Cart, CartLine
 from cart.snapshot import CartSnapshot
+from inventory import catalogue
 from tests.cart.test_api import DELIVERY
 from tests.support.api import App
 from tests.support.factories.accounts import UserFactory
@@ -151,6 +152,7 @@ def _statements(prepare: Callable[[int], Prepared], lines: int, warmth: str) -> 
     call = prepare(lines)
     if warmth == "cold":
         cache.delete_pattern("*")
+        catalogue._ids_seen.clear()
     with CaptureQueriesContext(connection) as captured:
         answer = call()
     assert answer.status_code in (200, 201, 402), answer.content

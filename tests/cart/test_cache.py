@@ -27,6 +27,7 @@ def test_a_warm_cart_of_a_user_and_the_absence_of_one_too(django_assert_num_quer
     owner, without_cart = UserFactory(), UserFactory()
     cart = filled_cart(3, user_id=owner.pk)
     assert snapshot.load_live(without_cart.pk) is None
+    assert snapshot.load_live(owner.pk) == cart
     with django_assert_num_queries(0):
         assert snapshot.load_live(owner.pk) == cart
         assert snapshot.load(cart.id, owner.pk) == cart

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -76,6 +77,36 @@ def test_a_changed_product_shows_at_once():
     # The old address may be given to another product.
     other = ProductFactory(slug="antigo")
     assert catalogue.product_by_slug("antigo").id == other.id
+
+
+@pytest.mark.parametrize(("field", "find"), [("slug", catalogue.product_by_slug), ("sku", catalogue.product_by_sku)])
+def test_a_name_that_another_process_has_changed_is_not_believed(field, find):
+    product = ProductFactory(**{field: "antigo"})
+    assert find("antigo").id == product.id
+    Product.objects.filter(pk=product.pk).update(**{field: "novo"})
+    cache.delete_many([f"product:{product.pk}", f"product:{field}:antigo"])  # as the other process does
+    with pytest.raises(ProductNotFound):
+        find("antigo")
+    assert find("novo").id == product.id
+    other = ProductFactory(**{field: "antigo"})
+    assert find("antigo").id == other.id
+
+
+def test_names_that_a_process_keeps_are_bounded(monkeypatch):
+    monkeypatch.setattr(catalogue, "IDS_SEEN_AT_MOST", 3)
+    for product in ProductFactory.create_batch(5):
+        assert catalogue.product_by_sku(product.sku).id == product.id
+    assert len(catalogue._ids_seen) <= 3
+
+
+def test_a_product_and_its_available_units_are_read_together(django_assert_num_queries):
+    product = ProductFactory(stock=4)
+    for queries in (3, 0):
+        shelf = catalogue.Shelf()
+        with django_assert_num_queries(queries):
+            assert catalogue.product_by_sku(product.sku, shelf).id == product.id
+            shelf.look_at([product.id])
+        assert shelf.free == {product.id: 4}
 
 
 def test_a_rolled_back_change_invalidates_nothing(django_assert_num_queries):
