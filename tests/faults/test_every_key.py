@@ -15,7 +15,7 @@ import kombu
 import pytest
 import redis
 
-from tests.support.factories.accounts import UserFactory
+from tests.support.factories.accounts import PASSWORD, UserFactory
 from tests.support.factories.cart import flat_shipping
 from tests.support.factories.inventory import ProductFactory
 from tests.support.mail_sink import MailSink
@@ -27,7 +27,6 @@ from tests.support.traffic import buy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PASSWORD = "a-long-password-for-staff-1"
 # What is not JSON: tokens of leases and locks, states of breakers, and in the broker, kombu's bindings (exchange, key,
 # queue), names of queues and tags of deliveries.
 TEXTS = [
