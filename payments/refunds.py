@@ -118,7 +118,8 @@ def begin_rest(payment_id: UUID, reason: str, *, idempotency_key: str) -> Refund
 def _attempt_to_refund(payment: Payment, amount: Decimal, attempt_id: UUID | None) -> PaymentAttempt:
     if amount <= ZERO:
         raise RefundRefused(_("Enter an amount above zero."))
-    candidates = payment.attempts.filter(captured__gt=0).order_by("settled_at", "pk")
+    candidates = payment.attempts.filter(captured__gt=0).prefetch_related("refunds", "disputes")
+    candidates = candidates.order_by("settled_at", "pk")
     if attempt_id is not None:
         candidates = candidates.filter(pk=attempt_id)
     left = {attempt: _left_of(attempt) for attempt in candidates}
@@ -133,8 +134,9 @@ def _attempt_to_refund(payment: Payment, amount: Decimal, attempt_id: UUID | Non
 
 
 def _left_of(attempt: PaymentAttempt) -> Decimal:
+    refunded = total(refund.amount for refund in attempt.refunds.all() if refund.holds_money)
     at_stake = total(dispute.at_stake for dispute in attempt.disputes.all())
-    return max(attempt.captured - attempt.refunds.all().holding_money().total() - at_stake, ZERO)
+    return max(attempt.captured - refunded - at_stake, ZERO)
 
 
 def record(row: Refund, outcome: RefundOutcome) -> Refund:
