@@ -76,7 +76,7 @@ def install(boundaries: Boundaries) -> None:
     boundaries.wrap(connection, "_commit", "commit")
     boundaries.wrap(StripeCalls, "call", "the provider's call")
     boundaries.wrap(EmailMultiAlternatives, "send", "the mail")
-    boundaries.wrap(task_queue, "enqueue", "the nudge")
+    boundaries.wrap(task_queue, "nudge", "the nudge")
     connection.execute_wrappers.append(boundaries.write)
 
 

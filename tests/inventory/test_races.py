@@ -15,6 +15,7 @@ from inventory.exceptions import InsufficientStock, ReservationExpired
 from inventory.models import Reservation, ReservationLine, Stock
 from inventory.models.stock import StockQuerySet
 from tests.support.factories.inventory import ProductFactory, WarehouseFactory
+from tests.support.guards_off import unlocked_stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,17 +71,17 @@ def assert_balanced():
 def all_read_before_any_writes(readers, *, lock):
     """Forces the race: each reader waits until all have read. With the lock on, no second one can."""
     together = threading.Barrier(readers)
-    locked = StockQuerySet.locked
+    take = StockQuerySet.lock_of_products_and_references if lock else unlocked_stock
 
-    def read(self, **options):
-        rows = locked(self, **options) if lock else list(self.select_related("warehouse").order_by("id"))
+    def read(self, product_ids, references):
+        rows = take(self, product_ids, references)
         try:
             together.wait(0.7 if lock else PATIENCE_SECONDS)
         except threading.BrokenBarrierError:
             assert lock
         return rows
 
-    with mock.patch.object(StockQuerySet, "locked", read):
+    with mock.patch.object(StockQuerySet, "lock_of_products_and_references", read):
         yield
 
 

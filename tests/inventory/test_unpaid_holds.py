@@ -15,6 +15,7 @@ from inventory.exceptions import InsufficientStock, UnpaidBoundReached
 from inventory.models import Product, ReservationLine, Stock
 from inventory.models.stock import StockQuerySet
 from tests.support.factories.inventory import ProductFactory, WarehouseFactory
+from tests.support.guards_off import unlocked_stock
 
 pytestmark = pytest.mark.django_db
 
@@ -185,15 +186,12 @@ class TestRace:
         """The control: the same buyers, deciding on rows that are not locked, all at the same moment."""
         together = Barrier(self.BUYERS, timeout=20)
 
-        def unlocked(rows: StockQuerySet, **_options: bool) -> list[Stock]:
-            return list(rows.select_related("warehouse"))
-
         def check(*arguments: object) -> None:
             checked(*arguments)
             together.wait()
 
         checked = reservations._check_unpaid
-        monkeypatch.setattr(StockQuerySet, "locked", unlocked)
+        monkeypatch.setattr(StockQuerySet, "lock_of_products_and_references", unlocked_stock)
         monkeypatch.setattr(reservations, "_check_unpaid", check)
         assert self.buy_all(product) == self.BUYERS
         assert held(product) == self.BUYERS > 3

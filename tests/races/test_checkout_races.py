@@ -1,10 +1,11 @@
 """Concurrent checkouts: one order per cart, no overselling, and what happens with the guards off."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection
@@ -18,6 +19,7 @@ from inventory.models import Stock
 from inventory.models.stock import StockQuerySet
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
+from tests.support.guards_off import unlocked_stock
 from tests.support.orders import order_of, stock_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
@@ -85,12 +87,12 @@ def test_without_the_row_lock_stock_would_be_oversold(monkeypatch) -> None:
     carts = [ready_cart([product]) for _ in range(8)]
     all_have_read = Barrier(len(carts), timeout=10)
 
-    def read_unlocked(self: StockQuerySet, **_: object) -> list[Stock]:
-        rows = list(self.select_related("product", "warehouse").order_by("id"))
+    def read_unlocked(stocks: StockQuerySet, *of: Collection[Any]) -> list[Stock]:
+        rows = unlocked_stock(stocks, *of)
         all_have_read.wait()
         return rows
 
-    monkeypatch.setattr(StockQuerySet, "locked", read_unlocked)
+    monkeypatch.setattr(StockQuerySet, "lock_of_products_and_references", read_unlocked)
 
     def attempt(cart) -> str:
         try:

@@ -1,15 +1,17 @@
 """Guards switched off, to show that the race they prevent is real."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from threading import Barrier, BrokenBarrierError
 
 import pytest
 from django.db import connection
 
-from cart.models import Cart, CartStatus
+from cart.models import Cart, CartManager, CartStatus
 from checkout import place_order as path
 from checkout.models import LIVE, Order
+from inventory.models import Stock
+from inventory.models.stock import StockQuerySet, locked_stock_of_products_and_references
 
 ONE_LIVE_ORDER = next(
     constraint for constraint in Order._meta.constraints if constraint.name == "order_one_live_order_per_cart"
@@ -57,7 +59,15 @@ def without_cart_lock(monkeypatch: pytest.MonkeyPatch, callers: int) -> Iterator
 
     with monkeypatch.context() as patch:
         patch.setattr(path.cards, "fetch_locked", read_unlocked)
+        patch.setattr(CartManager, "fetch_locked", lambda _carts, *asked: read_unlocked(*asked))
         yield
+
+
+def unlocked_stock(_stocks: StockQuerySet, product_ids: Collection[int], references: Collection[str]) -> list[Stock]:
+    """In the place of `lock_of_products_and_references`: the same rows, not locked."""
+    rows = locked_stock_of_products_and_references.plain(list(product_ids), list(references))
+    rows.query.select_for_update = False
+    return list(rows)
 
 
 def _wait(barrier: Barrier) -> None:
