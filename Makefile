@@ -50,7 +50,7 @@ bench: $(INSTALLED) $(CATALOGUES) ## Load the old checkout and this one (25 min)
 # Counted under valgrind: a busy machine changes nothing. RENEW=1 writes the table anew; the commit says what grew and why.
 cost: $(INSTALLED) $(CATALOGUES) ## Count statements, Redis trips and instructions of an order and of a cached read (4 min); RENEW=1
 	@$(BIN)/python -m tests.cost.programs
-	@exec $(BIN)/python -m tests.cost $(if $(RENEW),--renew)
+	@exec $(BIN)/python -m tests.cost $(if $(RENEW),--renew) $(if $(SLACK),--slack $(SLACK))
 
 # All of tests/alerts; `make test` runs a few. The table is written into the page.
 alerts: export ALERTS = full

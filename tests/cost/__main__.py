@@ -9,12 +9,15 @@ import platform
 import sys
 
 from tests.cost import counting
-from tests.cost.table import TABLE, Table
+from tests.cost.table import TABLE, TOLERANCE, Table
 
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="make cost", description=__doc__)
     options.add_argument("--renew", action="store_true", help="write the table anew")
+    options.add_argument(
+        "--slack", type=float, metavar="PERCENT", help="let instructions grow by so much, and compare any Python"
+    )
     given = options.parse_args()
     if platform.machine() != "x86_64":
         print(f"Instructions are counted on x86_64 alone, not on {platform.machine()}.", file=sys.stderr)
@@ -25,8 +28,9 @@ def main() -> int:
         TABLE.write_text(found.text(platform.python_version(), TABLE.read_text()))
         print(f"\nWritten: {TABLE}. Say in the commit what costs more, and why it must.")
         return 0
-    kept = Table.read(TABLE.read_text(), platform.python_version())
-    grown, fallen = found.grown(kept), found.fallen(kept)
+    kept = Table.read(TABLE.read_text(), platform.python_version(), or_any=given.slack is not None)
+    tolerance = TOLERANCE if given.slack is None else given.slack / 100
+    grown, fallen = found.grown(kept, tolerance), found.fallen(kept)
     if fallen:
         print("\n".join(["", "Saved; `make cost RENEW=1` keeps it so:", *fallen]))
     if grown:

@@ -36,7 +36,7 @@ def counted() -> Table:
 
 
 def table(
-    parts: Mapping[str, Mapping[str, int]],
+    parts: Mapping[str, Mapping[str, float]],
     functions: Mapping[str, Mapping[str, int]],
     instructions: Mapping[str, int],
 ) -> Table:
@@ -53,9 +53,9 @@ def table(
     return Table(rows, {name: _functions(name, functions) for name in rows})
 
 
-def once(counts: Mapping[str, int]) -> dict[str, float]:
+def once(counts: Mapping[str, float]) -> dict[str, float]:
     """The cost of one repeat: of `NAME N`, the larger N's count less the smaller one's, by the difference."""
-    by_name: dict[str, list[tuple[int, int]]] = {}
+    by_name: dict[str, list[tuple[int, float]]] = {}
     for part, count in counts.items():
         name, repeats = part.rsplit(" ", 1)
         by_name.setdefault(name, []).append((int(repeats), count))

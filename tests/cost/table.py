@@ -21,9 +21,9 @@ class Costs:
     redis: float
     loops: float
 
-    def since(self, kept: "Costs") -> dict[str, tuple[float, float]]:
+    def since(self, kept: "Costs", tolerance: float) -> dict[str, tuple[float, float]]:
         """What differs by more than two counts of the same tree do: before and now."""
-        allowed = {"statements": LESS_THAN_ONE, "redis": LESS_THAN_ONE, "loops": TOLERANCE * kept.loops}
+        allowed = {"statements": LESS_THAN_ONE, "redis": LESS_THAN_ONE, "loops": tolerance * kept.loops}
         pairs = {what: (getattr(kept, what), getattr(self, what)) for what in allowed}
         return {what: (was, now) for what, (was, now) in pairs.items() if abs(now - was) > allowed[what]}
 
@@ -36,9 +36,13 @@ class Table:
     functions: dict[str, dict[str, int]]
 
     @classmethod
-    def read(cls, text: str, python: str) -> "Table":
-        """The costs in this version of Python; no rows if the table does not know it."""
+    def read(cls, text: str, python: str, *, or_any: bool = False) -> "Table":
+        """The costs in this version of Python. If the table does not know it: no rows or, with `or_any`, those of the
+        version that costs most."""
         document = json.loads(text)
+        if or_any:
+            for costs in document["rows"].values():
+                costs["loops"].setdefault(python, max(costs["loops"].values()))
         known = {name: costs for name, costs in document["rows"].items() if python in costs["loops"]}
         rows = {name: Costs(**{**costs, "loops": costs["loops"][python]}) for name, costs in known.items()}
         return cls(rows, document["functions"])
@@ -62,12 +66,12 @@ class Table:
         for name, costs in self.rows.items():
             yield f"{name:34} {costs.statements:10.1f} {costs.redis:14.1f} {costs.loops:11.4f}"
 
-    def grown(self, kept: "Table") -> list[str]:
+    def grown(self, kept: "Table", tolerance: float = TOLERANCE) -> list[str]:
         """What costs more than it did, each with the functions that cause it. A row that is not kept has grown."""
         found = [
             f"{name} is not in the table of this version of Python." for name in self.rows if name not in kept.rows
         ]
-        for name, was, now, what in self._changes(kept):
+        for name, was, now, what in self._changes(kept, tolerance):
             if now > was:
                 share = f" ({now / was - 1:+.1%})" if was else ""
                 found.append(f"{name}: {was:.4g} {what} were kept, now {now:.4g}{share}.")
@@ -77,13 +81,13 @@ class Table:
     def fallen(self, kept: "Table") -> list[str]:
         return [
             f"{name}: {was:.4g} {what} kept, now {now:.4g} ({now / was - 1:+.1%})."
-            for name, was, now, what in self._changes(kept)
+            for name, was, now, what in self._changes(kept, TOLERANCE)
             if now < was
         ]
 
-    def _changes(self, kept: "Table") -> Iterator[tuple[str, float, float, str]]:
+    def _changes(self, kept: "Table", tolerance: float) -> Iterator[tuple[str, float, float, str]]:
         for name in [name for name in self.rows if name in kept.rows]:
-            for what, (was, now) in self.rows[name].since(kept.rows[name]).items():
+            for what, (was, now) in self.rows[name].since(kept.rows[name], tolerance).items():
                 yield name, was, now, WORDS[what]
 
     def _grown_functions(self, kept: "Table", name: str) -> list[str]:

@@ -15,6 +15,7 @@ from inventory.models import Product
 from tests.cost.bytecodes import Bytecodes
 from tests.cost.callgrind import Callgrind, instructions
 from tests.cost.trips import Trips
+from tests.cost.workload import Counted
 
 DUMP = """# callgrind format
 desc: Timerange: Basic block 0 - 353691
@@ -79,3 +80,14 @@ def test_without_valgrind_nothing_happens() -> None:
     with callgrind.counting("anything"):
         pass
     assert not callgrind.running
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_that_meets_what_is_chance_changes_no_count() -> None:
+    with Trips() as trips:
+        counted = Counted(trips, functions=False)
+        for reads in (1, 1, 2):
+            with counted.part("read 3"), atomic():
+                for _ in range(reads):
+                    Product.objects.count()
+    assert counted.parts() == {"read 3": {"statements": 3, "redis": 0}}

@@ -38,6 +38,12 @@ def test_the_first_statement_of_a_read_that_had_none_is_refused() -> None:
     assert costs(statements=1).grown(costs(statements=0))[0] == "order: 0 statements were kept, now 1."
 
 
+def test_more_is_let_through_where_the_machine_is_another() -> None:
+    assert costs(loops=2.0 * 1.09).grown(costs(), 0.1) == []
+    assert costs(loops=2.0 * 1.11).grown(costs(), 0.1)[0] == "order: 2 fixed loops were kept, now 2.22 (+11.0%)."
+    assert costs(statements=35).grown(costs(), 0.1) != []
+
+
 def test_what_costs_less_is_told() -> None:
     cheaper = costs(statements=33, loops=1.5)
     assert cheaper.grown(costs()) == []
@@ -78,6 +84,7 @@ def test_each_version_of_python_has_its_own_instructions() -> None:
     renewed = costs(loops=1.0).text("3.11.7", both)
     assert Table.read(renewed, "3.11.2") == costs(loops=1.5)
     assert Table.read(renewed, "3.12.4").rows == {}
+    assert Table.read(renewed, "3.12.4", or_any=True) == costs(loops=1.5)
 
 
 def test_the_table_leaves_out_functions_that_hardly_matter() -> None:
