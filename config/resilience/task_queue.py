@@ -9,6 +9,7 @@ is seen by it, and what comes later is nudged for anew.
 """
 
 import logging
+import time
 
 from celery import Task
 from django.core.cache import cache
@@ -35,13 +36,22 @@ def nudge(task: Task[[], None]) -> bool:
     """
     if _cooldown.is_active():
         return False
-    return _is_nudged(task) or enqueue(task, after_seconds=GATHER_SECONDS)
+    return _is_nudged(task) or enqueue(task)
 
 
 def begin(task: Task[[], None]) -> None:
-    """Take the mark of a nudged task away: to be called by its run, before it reads what there is to do."""
+    """Wait for the rest of a nudged task's burst, then take its mark away. To be called by its run, before it reads
+    what there is to do. A run that nobody has nudged does not wait.
+
+    The run waits here and not in the queue (by a countdown): a worker holds what it is to run later unacknowledged, and
+    one that then loses its broker cannot give it back and ends.
+    """
     try:
-        get_redis_connection("default").delete(_mark_of(task))
+        redis, mark = get_redis_connection("default"), _mark_of(task)
+        left = redis.pttl(mark) / 1000  # below zero: there is no mark
+        if left > 0:
+            time.sleep(max(0.0, left - (MARK_SECONDS - GATHER_SECONDS)))
+        redis.delete(mark)
     except RedisError:
         # It ends by itself. What is nudged for until then waits for beat.
         logger.info("The mark of %s could not be taken away", task.name)
@@ -60,15 +70,15 @@ def _mark_of(task: Task[[], None]) -> str:
     return str(cache.make_key(f"nudged:{task.name}"))
 
 
-def enqueue(task: Task[[], None], *, after_seconds: float = 0.0) -> bool:
-    """Have a worker run `task` soon, but not before `after_seconds`. Returns whether the broker accepted it.
+def enqueue(task: Task[[], None]) -> bool:
+    """Have a worker run `task` soon. Returns whether the broker accepted it.
 
     Returns at once during the cooldown after a failure, otherwise within the broker's timeouts.
     """
     if _cooldown.is_active():
         return False
     try:
-        task.apply_async(retry=False, countdown=after_seconds)
+        task.apply_async(retry=False)
     except (OperationalError, RedisError, OSError) as error:
         _cooldown.begin()
         logger.warning("The broker is unavailable, %s waits for beat: %s", task.name, type(error).__name__)
