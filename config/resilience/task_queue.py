@@ -9,7 +9,6 @@ is seen by it, and what comes later is nudged for anew.
 """
 
 import logging
-import time
 
 from celery import Task
 from django.core.cache import cache
@@ -23,10 +22,8 @@ logger = logging.getLogger(__name__)
 
 _cooldown = Cooldown(seconds=5.0)
 
-# How long a nudged run waits for others of its burst. Nobody notices it in what a nudge is for, such as a mail.
-GATHER_SECONDS = 0.2
 # How long a mark lives that no run takes away, because the worker is busy or the message was lost.
-MARK_SECONDS = GATHER_SECONDS + 1.0
+MARK_SECONDS = 1.2
 
 
 def nudge(task: Task[[], None]) -> bool:
@@ -40,18 +37,13 @@ def nudge(task: Task[[], None]) -> bool:
 
 
 def begin(task: Task[[], None]) -> None:
-    """Wait for the rest of a nudged task's burst, then take its mark away. To be called by its run, before it reads
-    what there is to do. A run that nobody has nudged does not wait.
+    """Take the mark of a nudged task away: to be called by its run, before it reads what there is to do.
 
-    The run waits here and not in the queue (by a countdown): a worker holds what it is to run later unacknowledged, and
-    one that then loses its broker cannot give it back and ends.
+    The run does not wait for others of its burst, neither here nor by a countdown: a worker that holds a message
+    unacknowledged while its broker dies cannot give it back and ends.
     """
     try:
-        redis, mark = get_redis_connection("default"), _mark_of(task)
-        left = redis.pttl(mark) / 1000  # below zero: there is no mark
-        if left > 0:
-            time.sleep(max(0.0, left - (MARK_SECONDS - GATHER_SECONDS)))
-        redis.delete(mark)
+        get_redis_connection("default").delete(_mark_of(task))
     except RedisError:
         # It ends by itself. What is nudged for until then waits for beat.
         logger.info("The mark of %s could not be taken away", task.name)
