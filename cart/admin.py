@@ -158,6 +158,7 @@ class CartAdmin(PageAdmin[Cart]):
             (_("e-mail"), cart.email),
             (_("phone"), phone(cart.phone)),
             (_("name"), cart.name),
+            (_("CPF or CNPJ"), cart.masked_tax_id),
             (_("place"), self.place(cart)),
             (_("CEP"), cep(cart.postal_code)),
             (_("delivery"), quote and f"{quote.name}, {quote.min_days}–{quote.max_days} {_('working days')}"),

@@ -36,10 +36,10 @@ from config.api.problems import NotAuthenticated
 from config.api.schema import refusals
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock, ProductNotFound
-from shipping import postal_codes
+from shipping import postal_codes, tax_ids
 from shipping.addresses import Address
 from shipping.documents import AddressSerializer, ChosenShippingSerializer
-from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
+from shipping.exceptions import InvalidPostalCode, InvalidTaxId, ShippingUnavailable
 
 # --- Requests ---------------------------------------------------------------------------------------------------------
 
@@ -78,6 +78,16 @@ class PostalCode(Text):
             raise serializers.ValidationError(str(refusal)) from refusal
 
 
+class TaxId(Text):
+    """A CPF or CNPJ in any notation, or masked as the cart shows it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return tax_ids.read(super().to_internal_value(data))
+        except InvalidTaxId as refusal:
+            raise serializers.ValidationError(str(refusal)) from refusal
+
+
 class NewAddressSerializer(Input):
     name = Text(max_length=120)
     street = Text(max_length=120)
@@ -93,6 +103,14 @@ class NewAddressSerializer(Input):
 class DeliverySerializer(Input):
     email = Email(max_length=254)
     phone = Text(max_length=20, required=False, allow_blank=True, default="")
+    tax_id = TaxId(
+        max_length=tax_ids.MAX_TYPED,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="The recipient's CPF or CNPJ, in any notation. Required, optional or not kept, as the shop has it. "
+        "Send it masked, as the cart shows it, to keep the one that is there.",
+    )
     address = NewAddressSerializer()
 
 
@@ -145,6 +163,7 @@ class CartSerializer(serializers.Serializer[CartSnapshot]):
     status = serializers.ChoiceField(CartStatus.choices)
     lines = CartLineSerializer(many=True)
     email = serializers.CharField(help_text="Empty until the delivery is set.")
+    tax_id = serializers.CharField(help_text="The recipient's CPF or CNPJ, masked; empty if there is none.")
     address = AddressSerializer(allow_null=True)
     shipping = ChosenShippingSerializer(allow_null=True)
     shipping_options = ShippingOptionsSerializer(
@@ -187,6 +206,7 @@ MUGS = {"sku": "CANECA-AGATA-AZUL", "quantity": 2}
 PAULISTA = {
     "email": "ana@example.com",
     "phone": "11 98765-4321",
+    "tax_id": "529.982.247-25",
     "address": {
         "name": "Ana Souza", "street": "Avenida Paulista", "number": "1000", "complement": "ap. 42",
         "district": "Bela Vista", "city": "São Paulo", "state": "SP", "postal_code": "01310-100", "country": "BR",
@@ -196,7 +216,7 @@ SHORT = InsufficientStock([{"sku": "CANECA-AGATA-AZUL", "requested": 2, "availab
 
 
 class Carts(PrivateView):
-    field_paths = {"state": "delivery.address.state", "shipping_code": "shipping.code"}
+    field_paths = {"state": "delivery.address.state", "tax_id": "delivery.tax_id", "shipping_code": "shipping.code"}
 
     @extend_schema(
         operation_id="carts_create",
@@ -240,7 +260,12 @@ def _wanted(lines: list[dict[str, Any]]) -> list[WantedLine]:
 
 
 def _delivery(values: dict[str, Any]) -> DeliveryDetails:
-    return DeliveryDetails(email=values["email"], phone=values["phone"], address=Address(**values["address"]))
+    return DeliveryDetails(
+        email=values["email"],
+        phone=values["phone"],
+        tax_id=values["tax_id"],
+        address=Address(**values["address"]),
+    )
 
 
 class CartDetail(ConditionalView, PrivateView):
@@ -345,7 +370,12 @@ class Delivery(PrivateView):
     def put(self, request: Request, id: str) -> Response:  # noqa: A002
         delivery = _delivery(read_body(DeliverySerializer, request))
         cart = services.set_delivery(
-            id, email=delivery.email, phone=delivery.phone, address=delivery.address, user_id=user_id_of(request)
+            id,
+            email=delivery.email,
+            phone=delivery.phone,
+            tax_id=delivery.tax_id,
+            address=delivery.address,
+            user_id=user_id_of(request),
         )
         return _answer(cart)
 

@@ -45,6 +45,7 @@ class _Cart(TypedDict):
     user_id: int | None
     lines: list[tuple[int, int]]
     email: str
+    tax_id: str  # masked; a copy of an older release lacks it, and is a miss
     phone: str
     address: dict[str, str] | None
     postal_code: str

@@ -5,7 +5,7 @@ A call may bring several lines and more: its refusals name in `errors` each plac
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -17,8 +17,9 @@ from config.exceptions import Refusal
 from inventory import catalogue
 from inventory.catalogue import ProductFacts, Shelf
 from inventory.exceptions import InsufficientStock, ProductNotFound, Shortage
-from shipping import postal_codes
+from shipping import postal_codes, tax_ids
 from shipping.addresses import Address
+from shipping.exceptions import TaxIdRequired
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Delivery:
     email: str
     phone: str
     address: Address
+    # As `shipping.tax_ids.read` returns it.
+    tax_id: str = field(default="", repr=False)
 
 
 @contextmanager
@@ -110,7 +113,10 @@ def set_line(line: CartLine, quantity: int, product: ProductFacts, shelf: Shelf)
 
 
 def deliver_to(cart: Cart, delivery: Delivery) -> None:
-    """Set contact and address. Raises InvalidPostalCode, or Refusal if the state does not match the postal code."""
+    """Set contact and address.
+
+    Raises InvalidPostalCode, InvalidTaxId, TaxIdRequired, or Refusal if the state does not match the postal code.
+    """
     postal_code = postal_codes.normalise(delivery.address.postal_code)
     state = postal_codes.state_of(postal_code)
     if state != delivery.address.state:
@@ -119,11 +125,23 @@ def deliver_to(cart: Cart, delivery: Delivery) -> None:
             field="state",
             postal_code_state=state,
         )
+    cart.tax_id = _tax_id(cart, delivery.tax_id)
     if cart.address is None:
         count_cart_step_on_commit(CartStep.ADDRESS)
     cart.email, cart.phone = delivery.email, delivery.phone
     cart.address = delivery.address
     cart.postal_code = postal_code
+
+
+def _tax_id(cart: Cart, given: str) -> str:
+    """What the cart keeps of the tax id that was given. The one that is stored, given back masked, stays."""
+    if settings.TAX_ID == tax_ids.OFF:
+        return ""
+    with blaming("tax_id"):
+        if not given and settings.TAX_ID == tax_ids.REQUIRED:
+            raise TaxIdRequired
+        is_stored = given in ("", tax_ids.masked(cart.tax_id))
+        return (given and cart.tax_id) if is_stored else tax_ids.normalise(given)
 
 
 def _allowed(quantity: int) -> int:

@@ -47,7 +47,7 @@ def _forget_copies_on_commit(carts: list[Cart]) -> None:
 
 CART_ADDRESSES = RetentionRule(
     name="cart_addresses",
-    what=_("Names, addresses, phone numbers and e-mails in carts, after the last change"),
+    what=_("Names, tax ids, addresses, phone numbers and e-mails in carts, after the last change"),
     effect=_("blanked; the products stay"),
     why=_("Only a shopper who comes back soon needs them (LGPD 15); an order has a copy of its own."),
     due=_with_address,

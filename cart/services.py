@@ -158,14 +158,21 @@ def remove_line(token: str, sku: str, *, user_id: int | None = None) -> CartSnap
 
 @with_freight
 def set_delivery(
-    freight: Freight, token: str, *, email: str, phone: str, address: Address, user_id: int | None = None
+    freight: Freight,
+    token: str,
+    *,
+    email: str,
+    phone: str,
+    address: Address,
+    tax_id: str = "",
+    user_id: int | None = None,
 ) -> CartSnapshot:
     """Set contact and address. Keeps the chosen shipping method, requoted, if it serves the new address.
 
-    Raises InvalidPostalCode, or Refusal if the state does not match the postal code.
+    Raises InvalidPostalCode, InvalidTaxId, TaxIdRequired, or Refusal if the state does not match the postal code.
     """
     with _open_cart(token, user_id) as cart:
-        deliver_to(cart, Delivery(email, phone, address))
+        deliver_to(cart, Delivery(email, phone, address, tax_id))
         lines, shelf = _lines_of(cart), Shelf()
         _reprice(cart, lines, freight, shelf)
     return snapshot.of_cart(cart, lines.values(), shelf, freight.offered)
@@ -283,7 +290,7 @@ def _absorb(mine: Cart, guest: Cart, freight: Freight) -> list[StayingLine]:
         return staying
     _save_lines([*lines.values()])
     if guest.address and not mine.address:
-        mine.email, mine.phone, mine.address = guest.email, guest.phone, guest.address
+        mine.email, mine.phone, mine.tax_id, mine.address = guest.email, guest.phone, guest.tax_id, guest.address
     if guest.card_declined_at:
         # Signing in opens no cards that were closed.
         mine.card_declines = max(mine.card_declines, guest.card_declines)

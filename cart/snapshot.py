@@ -66,7 +66,10 @@ class ShippingOffer:
 
 @dataclass(frozen=True)
 class CartSnapshot:
-    """The cart as documented in API.md. `id` is its token; amounts have two decimal places, in `currency`."""
+    """The cart as documented in API.md. `id` is its token; amounts have two decimal places, in `currency`.
+
+    `tax_id` is masked: the whole one stays in the database.
+    """
 
     id: str
     version: int
@@ -76,6 +79,7 @@ class CartSnapshot:
     lines: tuple[SnapshotLine, ...]
     email: str
     phone: str
+    tax_id: str
     address: Address | None
     postal_code: str
     shipping: ChosenShipping | None
@@ -174,6 +178,7 @@ def _copy_of(cart: Cart, items: list[tuple[int, int]]) -> cache.Copy:
         "lines": items,
         "email": cart.email,
         "phone": cart.phone,
+        "tax_id": cart.masked_tax_id,
         "address": asdict(cart.address) if cart.address else None,
         "postal_code": cart.postal_code,
         "shipping": quote
@@ -211,6 +216,7 @@ def _compose(copy: cache.Copy, shelf: Shelf | None = None, offer: ShippingOffer 
         ),
         email=copy["email"],
         phone=copy["phone"],
+        tax_id=copy["tax_id"],
         address=Address(**copy["address"]) if copy["address"] else None,
         postal_code=copy["postal_code"],
         shipping=_shipping(copy["shipping"]),

@@ -141,6 +141,7 @@ class OrderSerializer(serializers.Serializer[Order]):
     placed_at = Moment()
     lines = OrderLineSerializer(many=True)
     email = serializers.CharField()
+    tax_id = serializers.CharField(help_text="The recipient's CPF or CNPJ, masked; empty if there is none.")
     address = AddressSerializer()
     shipping = ChosenShippingSerializer()
     subtotal = Money()
@@ -154,6 +155,7 @@ class OrderSerializer(serializers.Serializer[Order]):
         columns = {name: getattr(instance, name) for name in _OWN_COLUMNS}
         related = {
             "lines": instance.sold,
+            "tax_id": instance.masked_tax_id,
             "shipping": {
                 "code": instance.quote.method_code,
                 "name": instance.quote.name,

@@ -5,15 +5,16 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from cart.forms import PostalCodeField
 from cart.snapshot import CartSnapshot
 from config.form_fields import one_line
-from shipping import postal_codes
+from shipping import postal_codes, tax_ids
 from shipping.addresses import Address
-from shipping.exceptions import InvalidPostalCode
+from shipping.exceptions import InvalidPostalCode, InvalidTaxId, TaxIdRequired
 
 PIX = "pix"
 CARD = "card"
@@ -52,6 +53,30 @@ class PhoneField(forms.CharField):
         return digits
 
 
+class TaxIdField(forms.CharField):
+    """A CPF or CNPJ in any notation, or masked as the form showed it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=_("CPF or CNPJ"),
+            required=False,
+            max_length=tax_ids.MAX_TYPED,
+            validators=[one_line],
+            help_text=_("For the label on the parcel and the invoice."),
+            error_messages={"required": TaxIdRequired.message},
+            widget=forms.TextInput(
+                attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+            ),
+        )
+
+    def clean(self, value: Any) -> str:
+        text = super().clean(value)
+        try:
+            return tax_ids.read(text) if text else ""
+        except InvalidTaxId as refusal:
+            raise ValidationError(str(refusal)) from None
+
+
 class DeliveryForm(forms.Form):
     """Contact and delivery address: only the fields that a delivery needs."""
 
@@ -72,6 +97,7 @@ class DeliveryForm(forms.Form):
         ),
     )
     name = text_field(_("Full name"), 120, "shipping name", _("Enter the recipient's full name."))
+    tax_id = TaxIdField()
     postal_code = PostalCodeField()
     street = text_field(_("Street"), 120, "shipping address-line1", _("Enter the street or avenue."))
     number = text_field(_("Number"), 20, "off", _("Enter the number, or s/n."), help_text=_("No number? Enter s/n."))
@@ -95,6 +121,12 @@ class DeliveryForm(forms.Form):
 
     def __init__(self, data: Any = None, **options: Any) -> None:
         super().__init__(self._with_state(data), **options)
+        if settings.TAX_ID == tax_ids.OFF:
+            del self.fields["tax_id"]
+        elif settings.TAX_ID == tax_ids.REQUIRED:
+            tax_id = self.fields["tax_id"]
+            tax_id.required = tax_id.widget.is_required = True
+            tax_id.widget.attrs["data-missing"] = TaxIdRequired.message
 
     def _with_state(self, data: Any) -> Any:
         """Fill in a missing state from the CEP."""
@@ -109,7 +141,12 @@ class DeliveryForm(forms.Form):
     @staticmethod
     def initial_of(cart: CartSnapshot) -> dict[str, str]:
         """Initial values from the cart, without the empty ones."""
-        known: dict[str, str] = {"email": cart.email, "phone": cart.phone, "postal_code": cart.postal_code}
+        known: dict[str, str] = {
+            "email": cart.email,
+            "phone": cart.phone,
+            "tax_id": cart.tax_id,
+            "postal_code": cart.postal_code,
+        }
         if cart.address:
             known |= {name: getattr(cart.address, name) for name in cart.address.__dataclass_fields__}
         elif cart.postal_code:

@@ -194,6 +194,7 @@ def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: 
         language=command.language,
         email=cart.email,
         phone=cart.phone,
+        tax_id=cart.tax_id,
         quote=priced.quote,
         subtotal=priced.subtotal,
         shipping_total=priced.quote.price,

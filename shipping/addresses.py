@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from shipping import tax_ids
+
 
 @dataclass(frozen=True)
 class Address:
@@ -25,7 +27,7 @@ ADDRESS_COLUMNS = (
     "name", "street", "street_number", "complement", "district", "city", "state", "postal_code", "country",
 )  # fmt: skip
 # Everything by which a delivery names a person. A country is none; a postal code may be one street.
-PERSONAL_COLUMNS = ("email", "phone", *(column for column in ADDRESS_COLUMNS if column != "country"))
+PERSONAL_COLUMNS = ("email", "phone", "tax_id", *(column for column in ADDRESS_COLUMNS if column != "country"))
 
 
 class DeliveryFields(models.Model):
@@ -34,6 +36,7 @@ class DeliveryFields(models.Model):
     email = models.EmailField(_("e-mail"), blank=True)
     phone = models.CharField(_("phone"), max_length=20, blank=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
+    tax_id = models.CharField(_("CPF or CNPJ"), max_length=tax_ids.MAX_LENGTH, blank=True, default="", db_default="")
     street = models.CharField(_("street"), max_length=120, blank=True)
     street_number = models.CharField(_("number"), max_length=20, blank=True)
     complement = models.CharField(_("complement"), max_length=80, blank=True)
@@ -45,6 +48,15 @@ class DeliveryFields(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def masked_tax_id(self) -> str:
+        return tax_ids.masked(self.tax_id)
+
+    @property
+    def tax_id_kind(self) -> str:
+        """`CPF` or `CNPJ`; empty without a tax id."""
+        return tax_ids.kind(self.tax_id)
 
     @property
     def address(self) -> Address | None:

@@ -13,7 +13,7 @@ class ShippingConfig(AppConfig):
         from config.resilience.breakers import register
         from config.retention.rules import keep
         from shipping import metrics, receivers  # noqa: F401  metrics register themselves
-        from shipping.checks import check_carrier, check_postal_code_service
+        from shipping.checks import check_carrier, check_postal_code_service, check_tax_id_policy
         from shipping.models import ShippingMethod, ShippingRate
         from shipping.retention import QUOTES
         from shipping.roles import GRANTS
@@ -24,6 +24,7 @@ class ShippingConfig(AppConfig):
         register("melhor_envio")
         checks.register(check_postal_code_service)
         checks.register(check_carrier)
+        checks.register(check_tax_id_policy)
         for model in (ShippingMethod, ShippingRate):
             uid = f"shipping.forget_rates.{model.__name__}"
             post_save.connect(receivers.forget_rates, sender=model, dispatch_uid=uid)

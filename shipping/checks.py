@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from shipping import tax_ids
 from shipping.postal_codes import EIGHT_DIGITS
 
 
@@ -49,6 +50,19 @@ def check_carrier(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+def check_tax_id_policy(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """TAX_ID is one of the known policies."""
+    if settings.TAX_ID in tax_ids.POLICIES:
+        return []
+    return [
+        Error(
+            f"TAX_ID is {settings.TAX_ID!r}.",
+            hint=f"Set it to one of: {', '.join(tax_ids.POLICIES)}.",
+            id="shipping.E005",
+        )
+    ]
 
 
 def _is_web_address(text: str) -> bool:

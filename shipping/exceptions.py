@@ -13,6 +13,22 @@ class InvalidPostalCode(Refusal):
     message = _("A postal code (CEP) has 8 digits, like 01310-200. Please check it.")
 
 
+class InvalidTaxId(Refusal):
+    """The text is neither a CPF nor a CNPJ."""
+
+    code = "invalid"
+    status = 422
+    message = _("Check the CPF or CNPJ: its digits are not right. A CPF has 11 digits, like 529.982.247-25.")
+
+
+class TaxIdRequired(Refusal):
+    """The shop asks for the recipient's tax id, and there is none."""
+
+    code = "invalid"
+    status = 422
+    message = _("Enter the recipient's CPF or CNPJ.")
+
+
 class ShippingUnavailable(Refusal):
     """No method, or not the chosen one, delivers this parcel to this postal code."""
 

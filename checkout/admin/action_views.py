@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from checkout import services
 from checkout.admin import actions
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.forms import ReasonForm, RefundForm, new_key
@@ -44,6 +45,7 @@ class OrderActionViews(PageAdmin[Order]):
             path("<int:order_id>/by-hand/<uuid:refund_id>/", wrap(self.by_hand_view), name="checkout_order_by_hand"),
             path("<int:order_id>/cancel/", wrap(self.cancel_view), name="checkout_order_cancel"),
             path("<int:order_id>/do/<slug:name>/", wrap(self.action_view), name="checkout_order_do"),
+            path("<int:order_id>/tax-id/", wrap(self.tax_id_view), name="checkout_order_tax_id"),
             *super().get_urls(),
         ]
 
@@ -67,6 +69,19 @@ class OrderActionViews(PageAdmin[Order]):
             result = ActionResult(str(refusal), messages.ERROR)
         self.message_user(request, result.text, result.level)
         return self._to_page(order)
+
+    def tax_id_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """The order's page with the whole tax id on it, once: a POST, since each look is recorded."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not may(request, "see_tax_id"):
+            raise PermissionDenied
+        order = self._order(request, order_id)
+        whole = services.reveal_tax_id(order, by=request.user)
+        # Read again, so that the timeline shows this look as well.
+        order = self._order(request, order_id)
+        context = {**self.page_context(request, order), "whole_tax_id": whole}
+        return self.render_page(request, order, self.page_template, context)
 
     def refund_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """Asks for amount and reason, then to confirm the amount, then refunds.

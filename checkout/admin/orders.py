@@ -156,6 +156,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
             "status": status_tag(order.status, OrderStatus),
             "facts": self._facts(order),
             "delivery": self._delivery(order),
+            "may_see_tax_id": bool(order.tax_id) and may(request, "see_tax_id"),
             "payment_facts": self._payment_facts(payment, attempts, refunds),
             "steps": timeline(order),
             "may_refund": refunds_allowed and payment.refundable > money.ZERO,
@@ -183,6 +184,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
         street = ", ".join(part for part in (order.street, order.street_number, order.complement) if part)
         return facts(
             (_("name"), order.name),
+            (_("CPF or CNPJ"), order.masked_tax_id),
             (_("e-mail"), order.email),
             (_("phone"), phone(order.phone)),
             (_("street"), street),

@@ -283,6 +283,7 @@ class Order(DeliveryFields):
             ("resend_mail", "Can have mails sent again"),
             ("see_as_shopper", "Can open the shopper's page of an order"),
             ("export_order", "Can export orders"),
+            ("see_tax_id", "Can see a recipient's whole CPF or CNPJ"),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=OrderStatus.values), name="order_status_is_known"),

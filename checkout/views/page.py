@@ -25,7 +25,7 @@ from cart.snapshot import CartSnapshot
 from checkout.forms import CARD, PIX, DeliveryForm, PaymentForm
 from checkout.models import Order
 from config.exceptions import Refusal
-from shipping import postal_codes
+from shipping import postal_codes, tax_ids
 from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
 from shipping.services import ShippingOption
 
@@ -73,7 +73,12 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
     data = form.cleaned_data
     try:
         cart = carts.set_delivery(
-            cart.id, email=data["email"], phone=data["phone"], address=form.address(), user_id=user_id_of(request)
+            cart.id,
+            email=data["email"],
+            phone=data["phone"],
+            tax_id=_given_tax_id(request, cart, data.get("tax_id", "")),
+            address=form.address(),
+            user_id=user_id_of(request),
         )
     except Refusal as refusal:
         field = refusal.details.get("field")
@@ -83,6 +88,14 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
     if part == "delivery":
         carts.ask_ahead(cart)
     return redirect_to_part(part)
+
+
+def _given_tax_id(request: HttpRequest, cart: CartSnapshot, typed: str) -> str:
+    """What was typed; or, if the form has shown that of the shopper's latest order and got it back, that."""
+    if not request.user.is_authenticated or not tax_ids.is_masked(typed) or typed == cart.tax_id:
+        return typed
+    latest = Order.objects.of_user(request.user.pk).first()
+    return latest.tax_id if latest and latest.masked_tax_id == typed else typed
 
 
 def _prefilled_from_cep(request: HttpRequest) -> DeliveryForm:
@@ -168,7 +181,7 @@ def _open_part(cart: CartSnapshot, edit: str = "") -> str:
 
 
 def _has_contact(cart: CartSnapshot) -> bool:
-    return bool(cart.email and cart.address)
+    return bool(cart.email and cart.address and (cart.tax_id or settings.TAX_ID != tax_ids.REQUIRED))
 
 
 def _has_shipping(cart: CartSnapshot) -> bool:
@@ -182,7 +195,7 @@ def _known_delivery(request: HttpRequest, cart: CartSnapshot) -> dict[str, str]:
         return known
     latest = Order.objects.of_user(request.user.pk).first()
     if latest and latest.address and cart.postal_code in ("", latest.postal_code):
-        known = {"phone": latest.phone} | asdict(latest.address) | known
+        known = {"phone": latest.phone, "tax_id": latest.masked_tax_id} | asdict(latest.address) | known
     return {"email": request.user.email, "name": request.user.full_name} | known
 
 

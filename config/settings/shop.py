@@ -3,6 +3,8 @@
 from config.settings.base import env
 
 SHOP_NAME = "Esteira"
+# Whether the recipient's CPF or CNPJ, which labels and invoices need, is `required`, `optional` or `off` (not asked).
+TAX_ID = env.str("TAX_ID", default="optional")
 DEFAULT_CURRENCY = "BRL"
 CART_CACHE_SECONDS = 60 * 60
 CART_LIFETIME_DAYS = 30

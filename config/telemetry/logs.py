@@ -33,6 +33,8 @@ _SECRETS = re.compile(
     | (?<![\w.-])\d{5}-\d{3}(?![\w-])                                 # postal codes
     | (?<=/ws/)\d{8}
     | (?<![\w.-])(?:\d[ -]?){13,19}(?![\w-])                          # card numbers
+    | (?<![\w.-])\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?![\w-])               # CPF
+    | (?<![\w.-])[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?\d{2}(?![\w-])   # CNPJ
     | (?<![\w.-])(?:\+?\d{2}[ -]?)?\(?\d{2}\)?[ -]?9?\d{4}[ -]?\d{4}(?![\w-])  # telephone numbers
     | (?<=DETAIL:).*                                                  # the row in errors of PostgreSQL
     | (?<=Token[ ])[0-9a-f]{40} | (?<=Bearer[ ])\S+

@@ -93,8 +93,9 @@ class TestStart:
         assert re.fullmatch(r"[\w-]{43}", cart.pop("id"))
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", cart.pop("expires_at"))
         assert cart == {
-            "version": 1, "currency": "BRL", "status": "open", "lines": [], "email": "", "address": None,
-            "shipping": None, "shipping_options": None, "subtotal": "0.00", "shipping_total": "0.00", "total": "0.00",
+            "version": 1, "currency": "BRL", "status": "open", "lines": [], "email": "", "tax_id": "",
+            "address": None, "shipping": None, "shipping_options": None, "subtotal": "0.00", "shipping_total": "0.00",
+            "total": "0.00",
         }  # fmt: skip
 
     def test_the_body_may_be_empty(self, app: App) -> None:
@@ -362,6 +363,71 @@ class TestDelivery:
 
     def test_an_unknown_cart(self, app: App) -> None:
         assert_problem(app.put(f"carts/{NOWHERE}/delivery/", DELIVERY), 404, "not_found")
+
+
+class TestTaxId:
+    """The recipient's CPF or CNPJ: stored whole, shown masked."""
+
+    CPF, MASKED = "529.982.247-25", "***.982.247-**"
+
+    def deliver(self, app: App, cart_id: str, **changes: Any) -> Any:
+        return app.put(f"carts/{cart_id}/delivery/", {**DELIVERY, **changes})
+
+    def test_it_is_stored_normalised_and_shown_masked(self, app: App) -> None:
+        cart = filled_cart()
+        assert app.get(f"carts/{cart.id}/").json()["tax_id"] == ""
+        answer = self.deliver(app, cart.id, tax_id=f" {self.CPF}")
+        assert (answer.status_code, answer.json()["tax_id"]) == (200, self.MASKED)
+        assert app.get(f"carts/{cart.id}/").json()["tax_id"] == self.MASKED
+        assert Cart.objects.get(token=cart.id).tax_id == "52998224725"
+
+    def test_no_copy_in_redis_has_it(self, app: App) -> None:
+        cart = filled_cart()
+        self.deliver(app, cart.id, tax_id=self.CPF)
+        copy = cache.get(f"cart:{cart.id}")
+        assert "982.247" in str(copy)
+        assert "529" not in str(copy)
+
+    def test_sent_back_masked_it_stays(self, app: App) -> None:
+        cart = filled_cart()
+        self.deliver(app, cart.id, tax_id=self.CPF)
+        answer = self.deliver(app, cart.id, tax_id=self.MASKED, phone="11 3333-4444")
+        assert answer.json()["tax_id"] == self.MASKED
+        assert Cart.objects.get(token=cart.id).tax_id == "52998224725"
+
+    @pytest.mark.parametrize("nothing", [{}, {"tax_id": ""}, {"tax_id": None}])
+    def test_left_out_it_goes(self, app: App, nothing: dict[str, Any]) -> None:
+        cart = filled_cart()
+        self.deliver(app, cart.id, tax_id=self.CPF)
+        assert self.deliver(app, cart.id, **nothing).json()["tax_id"] == ""
+        assert Cart.objects.get(token=cart.id).tax_id == ""
+
+    @pytest.mark.parametrize("typed", ["529.982.247-24", "***.111.111-**", "1", "11111111111", 52998224725, ["x"]])
+    def test_a_wrong_one_is_named_and_not_repeated(self, app: App, typed: Any) -> None:
+        cart = filled_cart()
+        answer = self.deliver(app, cart.id, tax_id=typed)
+        assert_problem(answer, 422, "invalid", "tax_id")
+        assert str(typed) not in answer.content.decode() or typed == "1"
+        assert Cart.objects.get(token=cart.id).street == ""
+
+    def test_a_shop_may_require_it(self, app: App, settings: Any) -> None:
+        settings.TAX_ID = "required"
+        cart = filled_cart()
+        assert_problem(self.deliver(app, cart.id), 422, "invalid", "tax_id")
+        assert self.deliver(app, cart.id, tax_id="12.ABC.345/01DE-35").json()["tax_id"] == "**.ABC.345/****-**"
+        whole = {"lines": [], "delivery": DELIVERY}
+        assert_problem(app.post("carts/", whole), 422, "invalid", "delivery.tax_id")
+
+    def test_a_shop_may_not_want_it(self, app: App, settings: Any) -> None:
+        settings.TAX_ID = "off"
+        cart = filled_cart()
+        assert self.deliver(app, cart.id, tax_id=self.CPF).json()["tax_id"] == ""
+        assert Cart.objects.get(token=cart.id).tax_id == ""
+
+    def test_it_comes_along_into_the_account(self, app: App, users_app: App) -> None:
+        guests = filled_cart()
+        self.deliver(app, guests.id, tax_id=self.CPF)
+        assert users_app.post(f"carts/{guests.id}/claim/").json()["tax_id"] == self.MASKED
 
 
 class TestShipping:

@@ -63,9 +63,10 @@ def buy(url: str, sku: str, method: str = VISA) -> list[Answered]:
     answers = [call("POST", api, {})]
     cart = f"{api}{answers[0].document.get('id')}/"
     address = ADDRESS | {"postal_code": f"{next(_postal_codes):08}"}
+    delivery = {"email": "ana@example.com", "phone": "11987654321", "tax_id": "529.982.247-25", "address": address}
     steps: list[tuple[str, str, Callable[[dict[str, Any]], dict[str, Any] | None]]] = [
         ("POST", "lines/", lambda _cart: {"sku": sku, "quantity": 1}),
-        ("PUT", "delivery/", lambda _cart: {"email": "ana@example.com", "phone": "11987654321", "address": address}),
+        ("PUT", "delivery/", lambda _cart: delivery),
         ("GET", "shipping-options/", lambda _cart: None),
         ("PUT", "shipping/", lambda offer: {"code": offer["options"][0]["code"]}),
         ("POST", "checkout/", lambda cart: {"payment_method": method, "expected_total": cart["total"]}),

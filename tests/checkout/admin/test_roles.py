@@ -88,6 +88,10 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "deliver": (presses("deliver"), {"stock"}),
     "ask the provider": (presses("ask", "declined"), {"support", "finance"}),
     "resend": (presses("resend"), {"support"}),
+    "see a tax id": (
+        lambda client: client.post(reverse("admin:checkout_order_tax_id", args=[order().pk])),
+        {"support", "finance"},
+    ),
     "refund": (asks("refund", "approved"), {"finance"}),
     "cancel what is unpaid": (asks("cancel", "action"), {"support"}),
     "cancel what is paid": (asks("cancel", "approved"), {"finance"}),

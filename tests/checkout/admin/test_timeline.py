@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from checkout import outbox, services
 from checkout.models import Order, OutboxMessage
+from config.audit.models import Entry
 from payments.models import RefundStatus
 from tests.checkout.admin.test_lists import event_of
 from tests.support.backoffice import attempt_of, order, page_of, press, refund_of
@@ -25,6 +26,22 @@ def steps(desk: Client, made: Order) -> list[Any]:
 
 def titles(desk: Client, made: Order) -> list[str]:
     return [str(step.text) for step in steps(desk, made)]
+
+
+def test_a_whole_tax_id_is_seen_by_a_press_that_the_log_tells_of(desk: Client, boss) -> None:
+    made = order()
+    page = desk.get(page_of(made))
+    assert (page.status_code, "***.982.247-**" in page.content.decode()) == (200, True)
+    assert "529.982" not in page.content.decode()
+    url = reverse("admin:checkout_order_tax_id", args=[made.pk])
+    assert desk.get(url).status_code == 405
+    assert not Entry.objects.filter(verb="order.see_tax_id").exists()
+    page = desk.post(url)
+    assert "529.982.247-25" in page.content.decode()
+    assert "Looked at the whole CPF or CNPJ" in [str(step.text) for step in page.context["steps"]]
+    entry = Entry.objects.get(verb="order.see_tax_id")
+    assert (entry.actor_id, entry.reference, entry.after) == (boss.pk, made.number, None)
+    assert "529.982" not in desk.get(page_of(made)).content.decode(), "once a press"
 
 
 @pytest.mark.usefixtures("sandbox")

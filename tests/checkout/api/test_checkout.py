@@ -52,6 +52,7 @@ class TestPaid:
                 {"sku": "MUG", "name": "Caneca", "quantity": 3, "unit_price": "19.90", "line_total": "59.70"},
             ],
             "email": "ana@example.com",
+            "tax_id": "***.982.247-**",
             "shipping": {"code": "flat", "name": "Flat", "price": "10.00"},
             "subtotal": "59.70",
             "shipping_total": "10.00",

@@ -188,6 +188,72 @@ class TestContact:
         assert page.form("/checkout/contact/").fields["street"] == "Avenida Paulista"
 
 
+class TestTaxId:
+    """The recipient's CPF or CNPJ."""
+
+    CPF, MASKED = "529.982.247-25", "***.982.247-**"
+
+    def test_it_is_kept_whole_and_shown_masked_until_after_the_order(self, visitor: Visitor, product: Product) -> None:
+        page = checkout_of(visitor, product).send("/checkout/contact/", **TYPED, tax_id=self.CPF)
+        pages = [
+            page,
+            visitor.open("/checkout/?edit=contact"),
+            pay_by_card(visitor.open("/checkout/").send("/checkout/delivery/")),
+        ]
+        order = Order.objects.get()
+        assert order.tax_id == "52998224725"
+        for page in pages:
+            assert self.MASKED in page.html
+            assert self.CPF not in page.html
+            assert order.tax_id not in page.html
+
+    def test_the_form_sends_back_what_it_shows(self, visitor: Visitor, product: Product) -> None:
+        checkout_of(visitor, product).send("/checkout/contact/", **TYPED, tax_id=self.CPF)
+        edited = visitor.open("/checkout/?edit=contact").send("/checkout/contact/", number="1000")
+        assert edited.status == 200
+        cart = Cart.objects.get()
+        assert (cart.street_number, cart.tax_id) == ("1000", "52998224725")
+
+    @pytest.mark.parametrize("typed", ["529.982.247-24", "***.111.111-**", "123"])
+    def test_a_wrong_one_is_an_error_at_its_field(self, visitor: Visitor, product: Product, typed: str) -> None:
+        page = checkout_of(visitor, product).send("/checkout/contact/", **TYPED, tax_id=typed)
+        assert page.status == 422
+        assert 'id="id_tax_id_error"' in page.html
+        assert page.form("/checkout/contact/").fields["tax_id"] == typed
+
+    def test_it_is_optional_unless_the_shop_requires_it(self, visitor: Visitor, product: Product, settings) -> None:
+        page = checkout_of(visitor, product).send("/checkout/contact/", **TYPED)
+        assert page.status == 200
+        settings.TAX_ID = "required"
+        page = visitor.open("/checkout/")
+        assert page.form("/checkout/contact/").fields["tax_id"] == "", "asked for before the payment"
+        page = page.send("/checkout/contact/")
+        assert page.status == 422
+        assert page.html.count("Enter the recipient&#x27;s CPF or CNPJ.") >= 2
+        assert page.send("/checkout/contact/", tax_id=self.CPF).status == 200
+
+    def test_a_shop_that_does_not_want_it_has_no_field(self, visitor: Visitor, product: Product, settings) -> None:
+        settings.TAX_ID = "off"
+        page = checkout_of(visitor, product)
+        assert "tax_id" not in page.form("/checkout/contact/").fields
+        page.send("/checkout/contact/", **TYPED, tax_id=self.CPF)
+        assert Cart.objects.get().tax_id == ""
+
+    def test_who_comes_back_need_not_type_it_again(self, visitor: Visitor, product: Product) -> None:
+        user = UserFactory()
+        visitor.client.force_login(user)
+        order = pay_by_card(
+            checkout_of(visitor, product)
+            .send("/checkout/contact/", **TYPED, tax_id=self.CPF)
+            .send("/checkout/delivery/")
+        )
+        assert order.status == 200
+        again = checkout_of(visitor, product)
+        assert again.form("/checkout/contact/").fields["tax_id"] == self.MASKED
+        again.send("/checkout/contact/", number="1000")
+        assert Cart.objects.live().get().tax_id == "52998224725"
+
+
 class TestPaying:
     def test_a_card_makes_a_paid_order_and_says_thank_you(self, visitor: Visitor, product: Product, sandbox) -> None:
         page = pay_by_card(at_payment(visitor, product))

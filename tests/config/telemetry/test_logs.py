@@ -16,6 +16,7 @@ from django.utils.log import log_response
 
 from checkout.models import Order, OutboxMessage
 from config.telemetry import logs
+from shipping import tax_ids
 from tests.support import processes
 from tests.support.ending import end
 from tests.support.factories.cart import flat_shipping
@@ -63,8 +64,9 @@ def test_nothing_personal_and_no_secret_is_logged(tmp_path: Path, sandbox: Sandb
 
     order = Order.objects.select_related("cart").get(number=number)
     secrets = [
-        order.email, order.phone, ADDRESS["name"], ADDRESS["street"], "Paulista", "Ana ", "01310200", "01310-200",
-        token, order.cart.token, cart, VISA, DECLINED, sandbox.secret_key, sandbox.webhook_secret,
+        order.email, order.phone, order.tax_id, tax_ids.display(order.tax_id), ADDRESS["name"], ADDRESS["street"],
+        "Paulista", "Ana ", "01310200", "01310-200", token, order.cart.token, cart, VISA, DECLINED,
+        sandbox.secret_key, sandbox.webhook_secret,
     ]  # fmt: skip
     assert all(secrets)
     assert [secret for secret in secrets if secret in text] == []
@@ -138,6 +140,11 @@ HARMFUL = (
     ("call (11) 98765-4321", "8765"),
     ("card 4242 4242 4242 4242", "4242"),
     ("card 4242424242424242 declined", "4242"),
+    ("recipient 529.982.247-25", "529"),
+    ("recipient 52998224725 refused", "529"),
+    ("CNPJ 12.ABC.345/01DE-35", "ABC"),
+    ("CNPJ 12ABC34501DE35", "ABC"),
+    ("CNPJ 11.222.333/0001-81", "222"),
     ("DETAIL:  Failing row contains (1, Ana Souza, Avenida Paulista).", "Ana"),
     ("Authorization: Token 0123456789abcdef0123456789abcdef01234567", "0123456789abcdef"),
     ("redis://:secret-word@cache:6379/0 is away", "secret-word"),

@@ -20,6 +20,7 @@ from tests.support.factories.shipping import SAO_PAULO, ShippingMethodFactory, S
 
 Row = TypeVar("Row", bound=Model)
 
+CPF = "52998224725"
 ADDRESS = Address(
     name="Ana Souza",
     street="Avenida Paulista",
@@ -57,7 +58,9 @@ def ready_cart(products: Sequence[Product] | int = 1, *, quantity: int = 1, user
     """A filled cart with an address and a shipping quote: all that `place_order` requires."""
     flat_shipping()
     cart = filled_cart(products, quantity=quantity, user_id=user_id)
-    services.set_delivery(cart.id, email="ana@example.com", phone="11987654321", address=ADDRESS, user_id=user_id)
+    services.set_delivery(
+        cart.id, email="ana@example.com", phone="11987654321", tax_id=CPF, address=ADDRESS, user_id=user_id
+    )
     return services.choose_shipping(cart.id, "flat", user_id=user_id)
 
 
