@@ -13,14 +13,13 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.admin.sites import site
+from django.apps import apps
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from cart import services as carts
-from cart.models import Cart
 from checkout import outbox, seed_scale, settle_webhooks, sweeper
 from checkout.models import Order
 from config.retention import rounds
@@ -151,14 +150,10 @@ def rows_of(table: str) -> float:
 @cache_results
 def partial_indexes() -> set[str]:
     return {
-        index.name for model in (Product, Cart, Order, *_sweepables()) for index in [
+        index.name for model in apps.get_models() for index in [
             *model._meta.indexes, *model._meta.constraints
         ] if getattr(index, "condition", None) is not None
     }  # fmt: skip
-
-
-def _sweepables() -> list[Any]:
-    return [model for model in site._registry if model._meta.db_table in LARGE]
 
 
 @pytest.fixture
