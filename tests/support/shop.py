@@ -6,7 +6,6 @@ METRICS_TOKEN) has the counters of web server and worker.
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -138,11 +137,15 @@ class Shop:
             f"web-{port}", "gunicorn", "--config", f"python:{settings}", "config.wsgi", "--log-level", "error",
             "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", release=release,
         )  # fmt: skip
+        # The master accepts connections before a worker is there to answer, and resets them if none comes up.
+        probe = f"http://127.0.0.1:{port}/health/live"
         deadline = time.monotonic() + 60
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            with contextlib.suppress(OSError), urllib.request.urlopen(probe, timeout=30):
                 return web
-            assert time.monotonic() < deadline, "The web server does not respond."
+            log = (self._folder / f"web-{port}.log").read_text()
+            assert web.poll() is None, f"The web server has ended: {log}"
+            assert time.monotonic() < deadline, f"The web server does not respond: {log}"
             time.sleep(0.1)
 
     def _start(

@@ -26,13 +26,14 @@ _postal_codes = itertools.count(1_310_000)
 
 @dataclass(frozen=True)
 class Answered:
-    """One request and its response. A status of 0: no response."""
+    """One request and its response. A status of 0: no response, but `error`."""
 
     step: str
     status: int
     seconds: float
     document: dict[str, Any] = field(repr=False)
     retry_after: str = ""
+    error: str = ""
 
 
 def call(method: str, url: str, document: dict[str, Any] | None = None, **headers: str) -> Answered:
@@ -51,7 +52,7 @@ def call(method: str, url: str, document: dict[str, Any] | None = None, **header
         seconds, document = time.monotonic() - began, json.loads(body) if body.startswith(b"{") else {}
         return Answered(step, error.code, seconds, document, error.headers.get("Retry-After", ""))
     except OSError as error:
-        return Answered(step, 0, time.monotonic() - began, {"error": str(error)})
+        return Answered(step, 0, time.monotonic() - began, {}, error=repr(error))
 
 
 def buy(url: str, sku: str, method: str = VISA) -> list[Answered]:
