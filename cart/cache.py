@@ -60,6 +60,7 @@ class _NoCart(TypedDict, total=False):
 
     kept_at: Required[float]
     forgotten: bool
+    id: None  # never written: what has one is the copy of a cart
 
 
 _CART, _NO_CART = Format(_Cart), Format(_NoCart)

@@ -1,5 +1,7 @@
 """The cart's cached copy in Redis: read instead of Postgres, never overwritten by an older one, never required."""
 
+import json
+
 import pytest
 from django.core.cache import cache
 from django_redis import get_redis_connection
@@ -136,3 +138,18 @@ def test_what_is_no_copy_is_a_miss_and_replaced(text: bytes, django_assert_num_q
     assert snapshot.load(cart.id, None) == cart
     with django_assert_num_queries(0):
         assert snapshot.load(cart.id, None) == cart
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_a_copy_of_the_release_before_is_a_miss(signed_in: bool) -> None:
+    """It lacks a field that ours have, and must not pass for the absence of a cart."""
+    user_id = UserFactory().pk if signed_in else None
+    cart = filled_cart(2, user_id=user_id)
+    redis, key = get_redis_connection("default"), cache.make_key(cart_cache.key_of(cart.id, user_id))
+    copy = json.loads(redis.get(key))
+    del copy["tax_id"]
+    redis.set(key, json.dumps(copy))
+    if user_id:
+        assert snapshot.load_live(user_id) == cart
+    redis.set(key, json.dumps(copy))
+    assert snapshot.load(cart.id, user_id) == cart
