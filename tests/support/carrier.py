@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from config.resilience.breakers import breaker
+from shipping import carriers
+from tests.support.orders import eventually
 from tests.support.stand_in import call_control
 
 TOKEN = "carrier-token"
@@ -102,5 +104,7 @@ def carrier(session_carrier: StandInCarrier, settings: Any) -> Iterator[StandInC
     settings.MELHOR_ENVIO_CONTACT = "tech@esteira.example"
     breaker("melhor_envio").close()
     yield session_carrier
+    # What was asked ahead and comes late would be cached in the next test.
+    eventually(lambda: carriers._ahead.is_idle, 10)
     breaker("melhor_envio").close()
     session_carrier.reset()
