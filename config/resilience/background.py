@@ -5,7 +5,7 @@ It must be safe to lose: it is dropped while there is too much of it, and once t
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 
 from django.db import connections
@@ -19,23 +19,16 @@ class Background:
     def __init__(self, name: str, *, threads: int, at_most: int) -> None:
         self._room = BoundedSemaphore(at_most)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._unfinished: set[Future[None]] = set()
-
-    @property
-    def is_idle(self) -> bool:
-        return not self._unfinished
 
     def begin(self, work: Callable[[], object]) -> bool:
         """Run `work` soon and return at once. Returns whether there was room. What it raises is logged."""
         if not self._room.acquire(blocking=False):
             return False
         try:
-            future = self._threads.submit(self._run, work)
+            self._threads.submit(self._run, work)
         except RuntimeError:  # the process ends
             self._room.release()
             return False
-        self._unfinished.add(future)
-        future.add_done_callback(self._unfinished.discard)
         return True
 
     def _run(self, work: Callable[[], object]) -> None:

@@ -15,7 +15,6 @@ import pytest
 
 from config.resilience.breakers import breaker
 from shipping import carriers
-from tests.support.orders import eventually
 from tests.support.stand_in import call_control
 
 TOKEN = "carrier-token"
@@ -104,7 +103,14 @@ def carrier(session_carrier: StandInCarrier, settings: Any) -> Iterator[StandInC
     settings.MELHOR_ENVIO_CONTACT = "tech@esteira.example"
     breaker("melhor_envio").close()
     yield session_carrier
-    # What was asked ahead and comes late would be cached in the next test.
-    eventually(lambda: carriers._ahead.is_idle, 10)
+    _wait_for_what_is_asked_ahead()
     breaker("melhor_envio").close()
     session_carrier.reset()
+
+
+def _wait_for_what_is_asked_ahead() -> None:
+    """Its answer would be cached in the next test. Each piece of work holds a place until it has ended."""
+    places = carriers._ahead._room
+    for _ in range(carriers.AHEAD_AT_MOST):
+        assert places.acquire(timeout=10), "A price that was asked ahead has not come."
+    places.release(carriers.AHEAD_AT_MOST)
