@@ -138,10 +138,11 @@ def _tax_id(cart: Cart, given: str) -> str:
     if settings.TAX_ID == tax_ids.OFF:
         return ""
     with blaming("tax_id"):
-        if not given and settings.TAX_ID == tax_ids.REQUIRED:
+        if given:
+            return cart.tax_id if given == tax_ids.masked(cart.tax_id) else tax_ids.normalise(given)
+        if settings.TAX_ID == tax_ids.REQUIRED:
             raise TaxIdRequired
-        is_stored = given in ("", tax_ids.masked(cart.tax_id))
-        return (given and cart.tax_id) if is_stored else tax_ids.normalise(given)
+        return ""
 
 
 def _allowed(quantity: int) -> int:

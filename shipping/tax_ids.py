@@ -64,7 +64,7 @@ def display(tax_id: str) -> str:
 def masked(tax_id: str) -> str:
     """A normalised tax id as documents show it: ***.982.247-** or **.222.333/****-**. Empty without one."""
     if len(tax_id) == 11:
-        return f"***.{tax_id[3:6]}.{tax_id[6:9]}-**"
+        return display(f"***{tax_id[3:9]}**")
     if len(tax_id) == 14:
-        return f"**.{tax_id[2:5]}.{tax_id[5:8]}/****-**"
+        return display(f"**{tax_id[2:8]}******")
     return ""
