@@ -87,7 +87,8 @@ class Shopper:
     # --- Pressing ---
 
     def press(self, what: Locator) -> None:
-        """Taps on a touch screen, clicks elsewhere."""
+        """Taps on a touch screen, clicks elsewhere. Until its styles are there, a page shows what it hides."""
+        self.page.wait_for_load_state()
         what.tap() if self._touch else what.click()
 
     def button(self, text: str, **values: object) -> Locator:
