@@ -11,8 +11,8 @@ INSERT INTO checkout_order (number, token, cart_id, status, currency, language, 
     SELECT left(md5(:mark || '-' || :n), 10), token, id, 'awaiting_payment', 'BRL', 'pt-br', quote_id, 100, 10, 110, :payment, now(),
         false, email, '', name, street, street_number, '', '', city, state, postal_code, country
     FROM cart_cart WHERE token = rpad('plain' || :mark || '-' || :n, 43, '_') RETURNING id AS placed \gset
-INSERT INTO checkout_orderline (order_id, product_id, sku, name, quantity, unit_price, line_total)
-    VALUES (:placed, :product, 'HOT', 'Hot', 1, 100, 100);
+INSERT INTO checkout_orderline (order_id, product_id, sku, name, quantity, currency, unit_price, line_total)
+    VALUES (:placed, :product, 'HOT', 'Hot', 1, 'BRL', 100, 100);
 INSERT INTO inventory_reservation (reference, status, expires_at, created_at)
     VALUES ('P' || :mark || '-' || :n, 'held', now() + interval '35 minutes', now()) RETURNING id AS hold \gset
 INSERT INTO inventory_reservationline (reservation_id, stock_id, quantity, returned, held, expires_at)
