@@ -11,7 +11,7 @@ class CheckoutConfig(AppConfig):
     def ready(self) -> None:
         from checkout import checks, metrics, receivers  # noqa: F401  metrics register themselves
         from checkout.attention import ITEMS
-        from checkout.retention import IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, UNPAID_ORDERS
+        from checkout.retention import IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, RECEIPTS, UNPAID_ORDERS
         from checkout.roles import GRANTS
         from checkout.signals import order_placed
         from config.accounts.roles import grant
@@ -19,7 +19,7 @@ class CheckoutConfig(AppConfig):
         from config.telemetry import attention
 
         grant(GRANTS)
-        keep(IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, UNPAID_ORDERS)
+        keep(IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, RECEIPTS, UNPAID_ORDERS)
         register(checks.check_unpaid_bounds, "checkout")
         attention.register(*ITEMS)
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage
+from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage, Receipt
 from config.retention.rules import RetentionRule, Rows
 from payments.models import PaymentAttempt
 from shipping.addresses import PERSONAL_COLUMNS
@@ -32,8 +32,13 @@ def _unpaid_orders(before: datetime) -> Rows:
     return cancelled.filter(~Exists(paid)).order_by("placed_at")
 
 
+def _old_receipts(before: datetime) -> Rows:
+    return Receipt.objects.filter(asked_at__lt=before).order_by("asked_at")
+
+
 def _anonymise(rows: Rows) -> None:
     """An empty token opens nothing. Lines, amounts and the payment stay: they are the books."""
+    Receipt.objects.filter(order__in=rows).delete()
     Quote.objects.filter(pk__in=list(rows.values_list("quote", flat=True))).update(postal_code="")
     rows.update(**dict.fromkeys(PERSONAL_COLUMNS, ""), user=None, token="")
 
@@ -63,6 +68,14 @@ ORDERS = RetentionRule(
     due=_closed_orders,
     remove=_anonymise,
     at_least=1826,
+)
+RECEIPTS = RetentionRule(
+    name="receipts",
+    what=_("Receipts as PDF, after they were asked for"),
+    effect=_("deleted for good"),
+    why=_("They are downloaded at once, and made anew whenever someone asks (LGPD 15)."),
+    due=_old_receipts,
+    at_most=90,
 )
 UNPAID_ORDERS = RetentionRule(
     name="unpaid_orders",

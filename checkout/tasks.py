@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from checkout import outbox, reconciliation, settle_webhooks, sweeper
+from checkout import outbox, receipts, reconciliation, settle_webhooks, sweeper
 from config.resilience import task_queue
 from payments.provider import in_background
 
@@ -12,6 +12,12 @@ from payments.provider import in_background
 def relay_outbox() -> None:
     task_queue.begin(relay_outbox)
     outbox.relay()
+
+
+@shared_task
+def make_receipts() -> None:
+    task_queue.begin(make_receipts)
+    receipts.make_wanted()
 
 
 @shared_task

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from checkout.views import orders, page, paying
+from checkout.views import orders, page, paying, receipts
 from checkout.views.help import help_page
 
 _pages = [
@@ -17,6 +17,10 @@ _pages = [
     path("orders/<slug:number>/progress/", orders.progress, name="progress"),
     path("orders/<slug:number>/return/", orders.return_from_bank, name="return"),
     path("orders/<slug:number>/another-way/", orders.another_way, name="another_way"),
+    path("orders/<slug:number>/receipt/", receipts.receipt, name="receipt"),
+    path("orders/<slug:number>/receipt/make/", receipts.make_receipt, name="make_receipt"),
+    path("orders/<slug:number>/receipt/progress/", receipts.receipt_progress, name="receipt_progress"),
+    path("orders/<slug:number>/receipt/pdf/", receipts.receipt_pdf, name="receipt_pdf"),
 ]
 
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""Orders and their lines, the outbox, and idempotency keys."""
+"""Orders and their lines, the outbox, idempotency keys, and receipts."""
 
 from checkout.models.idempotency import IdempotencyKey as IdempotencyKey
 from checkout.models.orders import CANCELLABLE as CANCELLABLE
@@ -11,3 +11,5 @@ from checkout.models.orders import OrderStatus as OrderStatus
 from checkout.models.orders import new_number as new_number
 from checkout.models.outbox import MessageKind as MessageKind
 from checkout.models.outbox import OutboxMessage as OutboxMessage
+from checkout.models.receipts import Receipt as Receipt
+from checkout.models.receipts import ReceiptState as ReceiptState

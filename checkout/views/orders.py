@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,12 +14,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from cart.session import user_id_of
 from checkout import ask_provider
-from checkout.exceptions import OrderNotFound
 from checkout.forms import FindOrderForm
 from checkout.models import Order, OrderStatus
 from checkout.settle import cancel_pending_payment
+from checkout.views.access import fetch_order
 from config.exceptions import Refusal
 from config.rate_limits import limited
 from payments.models import AttemptStatus
@@ -33,13 +32,6 @@ def order_path(order: Order, *, placed_now: bool = False) -> str:
     """The path of the order's page. Right after placing it, the page forwards to the bank if the bank requires it."""
     query = {"token": order.token, **({"forward": "1"} if placed_now and state_of(order) == "bank" else {})}
     return f"{reverse('checkout:order', args=[order.number])}?{urlencode(query)}"
-
-
-def _fetch(request: HttpRequest, number: str) -> Order:
-    try:
-        return Order.objects.fetch(number, token=request.GET.get("token", ""), user_id=user_id_of(request))
-    except OrderNotFound as refusal:
-        raise Http404(str(refusal)) from None
 
 
 def state_of(order: Order) -> str:
@@ -66,7 +58,7 @@ def _refreshed(order: Order) -> Order:
 @require_safe
 @never_cache
 def order(request: HttpRequest, number: str) -> HttpResponse:
-    found = _fetch(request, number)
+    found = fetch_order(request, number)
     attempt = found.current_attempt
     return render(
         request,
@@ -86,7 +78,7 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
 @never_cache
 def progress(request: HttpRequest, number: str) -> HttpResponse:
     """Polled by the order's page: 204 while its state is unchanged, else tells it to reload."""
-    found = _refreshed(_fetch(request, number))
+    found = _refreshed(fetch_order(request, number))
     if state_of(found) == request.GET.get("was"):
         return HttpResponse(status=204)
     return HttpResponseClientRefresh()
@@ -97,7 +89,7 @@ def progress(request: HttpRequest, number: str) -> HttpResponse:
 @limited("reads", safe_too=True)  # it asks the provider
 def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
     """Where the bank returns the shopper, whatever the outcome."""
-    found = ask_provider.refresh(_fetch(request, number))
+    found = ask_provider.refresh(fetch_order(request, number))
     if found.status == OrderStatus.CANCELLED:
         messages.error(
             request,
@@ -111,7 +103,7 @@ def return_from_bank(request: HttpRequest, number: str) -> HttpResponse:
 @limited("checkout")
 def another_way(request: HttpRequest, number: str) -> HttpResponse:
     """Void a payment that waits for the shopper, so that they can choose another method."""
-    found = _fetch(request, number)
+    found = fetch_order(request, number)
     try:
         cancel_pending_payment(found.cart.token, found.cart.user_id)
     except Refusal as refusal:

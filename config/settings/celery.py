@@ -37,6 +37,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_BEAT_SCHEDULE = {
     "relay-outbox": {"task": "checkout.tasks.relay_outbox", "schedule": 10.0},
+    "make-receipts": {"task": "checkout.tasks.make_receipts", "schedule": 10.0},
     "settle-webhook-events": {"task": "checkout.tasks.settle_webhook_events", "schedule": 5.0},
     "sweep": {"task": "checkout.tasks.sweep", "schedule": 30.0},
     "reconcile": {"task": "checkout.tasks.reconcile", "schedule": 300.0},

@@ -12,6 +12,7 @@ _DEFAULTS = {
     "outbox_messages": 365,
     "payment_traces": 180,
     "quotes": 1,
+    "receipts": 7,
     "refund_errors": 180,
     "sessions": 1,
     "unpaid_orders": 180,

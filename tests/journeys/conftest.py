@@ -80,7 +80,7 @@ def goods(shop: str) -> Goods:
 
 
 class Worker:
-    """The worker's periodic tasks, in a thread: settles webhook events and sends mail."""
+    """The worker's periodic tasks, in a thread: settles webhook events, sends mail and makes receipts."""
 
     def __init__(self) -> None:
         self._over = threading.Event()
@@ -99,6 +99,7 @@ class Worker:
             while not self._over.wait(0.1):
                 tasks.settle_webhook_events()
                 tasks.relay_outbox()
+                tasks.make_receipts()
         except BaseException as failure:
             self.failure = failure
         finally:

@@ -122,6 +122,7 @@ def test_every_page_is_fully_portuguese(shopper: Shopper, goods: Goods, sandbox:
     order = order_of(ready_cart([goods.mug]))
     pix = order_of(ready_cart([goods.mug]), "pix")
     pages += [f"/orders/{known.number}/?token={known.token}" for known in (order, pix)]
+    pages.append(f"/orders/{order.number}/receipt/?token={order.token}")
     for number, path in enumerate([*pages, "/cart/", "/checkout/", "/checkout/?edit=contact"]):
         if number == len(pages):
             hand_over(ready_cart([goods.hammock]), shopper)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.core import mail
@@ -10,11 +11,13 @@ from playwright.sync_api import expect
 
 from checkout.models import Order
 from payments.models import PaymentAttempt
+from shipping.tax_ids import masked
 from tests.journeys.conftest import Worker
 from tests.journeys.goods import Goods, hand_over
 from tests.journeys.shopper import ASKING_CARD, DECLINED_CARD, GOOD_CARD, Shopper
-from tests.support.factories.cart import ready_cart
-from tests.support.orders import eventually, stock_of
+from tests.support.factories.cart import CPF, ready_cart
+from tests.support.orders import eventually, order_of, stock_of
+from tests.support.pdf import texts_of
 from tests.support.sandbox import Sandbox
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
@@ -88,6 +91,27 @@ def test_a_guest_buys_by_card(
     assert shopper.is_thanked() == number
     assert Order.objects.count() == 1
     assert captured(sandbox) == order.total
+
+
+@pytest.mark.parametrize(("language", "phone"), [("pt-br", True), ("en", False)])
+def test_a_buyer_keeps_the_receipt(
+    welcome: Callable[..., Shopper], goods: Goods, worker: Worker, language: str, phone: bool
+) -> None:
+    order = order_of(ready_cart([goods.mug]))
+    shopper = welcome(language, phone=phone)
+    shopper.open(f"/orders/{order.number}/?token={order.token}")
+    shopper.press(shopper.link("Receipt"))
+    shopper.sees_heading("Receipt of order %(number)s", number=order.number)
+    shopper.sees(masked(CPF))
+    shopper.press(shopper.button("Make a PDF"))
+    download = shopper.link("Download the PDF")
+    expect(download).to_be_visible()  # the page finds out by itself
+    with shopper.page.expect_download() as saved:
+        shopper.press(download)
+    assert saved.value.suggested_filename.endswith(f"-{order.number}.pdf")
+    texts = texts_of(Path(saved.value.path()).read_bytes())
+    assert shopper.words("Receipt of order %(number)s", number=order.number) in texts
+    assert shopper.money(order.total) in texts
 
 
 def test_a_declined_card_is_not_charged_and_another_one_pays(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
+from checkout.tasks import make_receipts
 from inventory import services as inventory
 from tests.journeys.goods import LONG_NAME, Goods, hand_over, raise_price
 from tests.journeys.shopper import DECLINED_CARD, Shopper
@@ -153,6 +154,14 @@ def test_the_order_in_all_its_states(shopper: Shopper, goods: Goods, sandbox: Sa
         shopper.open(f"/orders/{order.number}/?token={order.token}")
         found += look_over(shopper.page, f"order: {name}")
     sandbox.no_faults()
+    receipt = f"/orders/{paid.number}/receipt/?token={paid.token}"
+    shopper.open(receipt)
+    found += look_over(shopper.page, "receipt")
+    shopper.press(shopper.button("Make a PDF"))
+    found += look_over(shopper.page, "receipt: its PDF is being made")
+    make_receipts()
+    expect(shopper.link("Download the PDF")).to_be_visible()  # the page reloads by itself
+    found += look_over(shopper.page, "receipt: its PDF is made")
     shopper.open(f"/orders/{pix.number}/?token={pix.token}")
     shopper.press(shopper.button("Pay another way"))
     shopper.open(f"/orders/{pix.number}/?token={pix.token}")

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from cart import snapshot
 from cart.models import Cart, CartLine, CartStatus
-from checkout.models import IdempotencyKey, MessageKind, Order, OrderStatus, OutboxMessage
+from checkout.models import IdempotencyKey, MessageKind, Order, OrderStatus, OutboxMessage, Receipt
 from config.audit.models import Entry
 from config.retention.metrics import count_past_due, retention_removed
 from config.retention.rounds import run_round
@@ -124,6 +124,7 @@ CASES: dict[str, tuple[Callable[[], Model], str, Callable[[Any], bool]]] = {
     "outbox_messages": (_message, "sent_at", is_gone),
     "payment_traces": (_attempt, "settled_at", has_no_traces),
     "quotes": (_quote, "expires_at", is_gone),
+    "receipts": (lambda: Receipt.objects.create(order=order("approved"), language="en"), "asked_at", is_gone),
     "refund_errors": (_refund, "settled_at", has_no_traces),
     "sessions": (lambda: Session.objects.create(session_key="s", expire_date=NOW), "expire_date", is_gone),
     "unpaid_orders": (lambda: order("declined"), "placed_at", is_blank),
