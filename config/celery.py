@@ -6,11 +6,14 @@ from typing import Any
 from celery import Celery, Task, signals
 from django.db import close_old_connections
 
+from config.redis.unacked import leave_to_lost_broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("esteira")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+leave_to_lost_broker()
 
 
 @signals.task_postrun.connect(dispatch_uid="config.celery.give_connections_back")

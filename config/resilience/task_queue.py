@@ -39,8 +39,8 @@ def nudge(task: Task[[], None]) -> bool:
 def begin(task: Task[[], None]) -> None:
     """Take the mark of a nudged task away: to be called by its run, before it reads what there is to do.
 
-    The run does not wait for others of its burst, neither here nor by a countdown: a worker that holds a message
-    unacknowledged while its broker dies cannot give it back and ends.
+    The run does not wait for others of its burst, neither here nor by a countdown: a message that a worker holds
+    unacknowledged while its broker dies comes back only when its visibility timeout ends.
     """
     try:
         get_redis_connection("default").delete(_mark_of(task))
