@@ -67,7 +67,7 @@ def _relay(kind: MessageKind, deadline: float) -> int:
 
 def _orders_to_confirm(batch: Collection[OutboxMessage]) -> dict[int, Order]:
     """Their orders with goods, by primary key: at most two statements."""
-    return Order.objects.with_goods().in_bulk([message.order_id for message in batch])
+    return Order.objects.fetch_with_goods([message.order_id for message in batch])
 
 
 def _send(message: OutboxMessage, orders: Mapping[int, Order]) -> bool:
@@ -80,7 +80,7 @@ def _send(message: OutboxMessage, orders: Mapping[int, Order]) -> bool:
         logger.exception("Message %s of order %s was not sent", message.kind, message.order_id)
         OutboxMessage.objects.filter(pk=message.pk).update(last_error=f"{type(error).__name__}: {error}"[:200])
         return False
-    OutboxMessage.objects.filter(pk=message.pk).update(sent_at=timezone.now(), last_error="")
+    OutboxMessage.objects.mark_sent(message, timezone.now())
     return True
 
 

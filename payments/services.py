@@ -157,4 +157,4 @@ def claim_waiting(limit: int) -> list[PaymentAttempt]:
 @transaction.atomic
 def claim_events(limit: int) -> list[WebhookEvent]:
     """Claim unhandled webhook events for one worker, fewest tries first. Workers may run concurrently."""
-    return WebhookEvent.objects.waiting().claim(timezone.now(), limit)
+    return WebhookEvent.objects.claim(timezone.now(), limit)

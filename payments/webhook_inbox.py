@@ -78,8 +78,7 @@ def attempt_of_event(event: ProviderEvent) -> PaymentAttempt | None:
 
 def mark_events_handled(events: Collection[WebhookEvent]) -> None:
     """Mark events that were settled or are irrelevant, so that they are not claimed again. At most one statement."""
-    handled = [event.pk for event in events]
-    WebhookEvent.objects.filter(pk__in=handled).update(handled_at=timezone.now(), tries=F("tries") + 1, last_error="")
+    WebhookEvent.objects.mark_handled(events, timezone.now())
 
 
 def mark_event_failed(event: WebhookEvent, error: str) -> None:

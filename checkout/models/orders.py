@@ -1,6 +1,7 @@
 """Orders and their lines."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -197,6 +198,18 @@ class OrderQuerySet(models.QuerySet["Order"]):
         keep_related(order.payment, "attempts", attempts_of_payment(order.payment_id))
         keep_related(order, "lines", lines_of_order(order.pk))
         return order
+
+    def fetch_with_goods(self, order_ids: Collection[int]) -> "dict[int, Order]":
+        """Fetch orders as `with_goods` does, by primary key: at most two statements."""
+        if not order_ids:
+            return {}
+        orders = {order.pk: order for order in orders_with_quote(list(order_ids))}
+        lines: dict[int, list[OrderLine]] = {pk: [] for pk in orders}
+        for line in lines_of_orders(list(orders)):
+            lines[line.order_id].append(line)
+        for pk, order in orders.items():
+            keep_related(order, "lines", lines[pk])
+        return orders
 
     def locked(self) -> Self:
         """Lock the orders' rows, sorted by id, until the transaction ends. Requires a transaction."""
@@ -430,3 +443,13 @@ def attempts_of_payment(payment_id: UUID) -> models.QuerySet[PaymentAttempt]:
 @compiled
 def lines_of_order(order_id: int) -> models.QuerySet[OrderLine]:
     return OrderLine.objects.filter(order=order_id)
+
+
+@compiled
+def orders_with_quote(order_ids: list[int]) -> models.QuerySet[Order]:
+    return Order.objects.select_related("quote").filter(pk__any=order_ids).order_by()
+
+
+@compiled
+def lines_of_orders(order_ids: list[int]) -> models.QuerySet[OrderLine]:
+    return OrderLine.objects.filter(order__any=order_ids)

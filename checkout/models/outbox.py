@@ -4,9 +4,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Self
 
-from django.db import models
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
+from psycopg.types.numeric import Int8
 
+from config.db import rows
 from config.db.locks import require_transaction
 
 
@@ -36,7 +38,8 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         in the caller's transaction; send the messages only after it has committed.
         """
         require_transaction()
-        taken = self.raw(
+        taken = rows.returned(
+            self.model,
             """
             WITH due AS MATERIALIZED (
                 SELECT id FROM checkout_outboxmessage
@@ -58,6 +61,13 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
             },
         )
         return sorted(taken, key=lambda message: message.pk)
+
+    def mark_sent(self, message: "OutboxMessage", now: datetime) -> None:
+        """Mark a message as sent now. One statement."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE checkout_outboxmessage SET sent_at = %s, last_error = '' WHERE id = %s", [now, Int8(message.pk)]
+            )
 
     def give_back(self, untried: "Collection[OutboxMessage]", now: datetime) -> None:
         """Make messages due again that were taken and not tried. One statement."""

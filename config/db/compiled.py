@@ -26,6 +26,7 @@ from psycopg.types.numeric import Int8
 
 P = ParamSpec("P")
 Row = TypeVar("Row")
+AnyModel = TypeVar("AnyModel", bound=Model)
 
 # Every compiled queryset by its full name, for tests.
 REGISTRY: dict[str, "Compiled[..., Any]"] = {}
@@ -156,11 +157,11 @@ def _builder(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Callable[[t
 
 
 class _Instances:
-    """Builds instances of one model from a row, and those that it joins. Like `Model.from_db`, without `__init__`."""
+    """Builds instances of one model from a row, and those that it joins."""
 
     def __init__(self, klass_info: Any, select: Any, alias: str) -> None:
         self.model: type[Model] = klass_info["model"]
-        _require_plain(self.model)
+        require_plain(self.model)
         columns = klass_info["select_fields"]
         self.start, self.end = columns[0], columns[-1] + 1
         fields = [select[at][0].target for at in range(self.start, self.end)]
@@ -173,11 +174,7 @@ class _Instances:
         ]
 
     def build(self, row: tuple[Any, ...]) -> Any:
-        instance = self.model.__new__(self.model)
-        state = ModelState()
-        state.db, state.adding = self.alias, False
-        instance.__dict__["_state"] = state
-        instance.__dict__.update(zip(self.attributes, row[self.start : self.end], strict=True))
+        instance: Any = instance_of(self.model, self.alias, self.attributes, row[self.start : self.end])
         for joined, set_here, set_there in self.joined:
             if row[joined.key] is None:
                 set_here(instance, None)
@@ -188,7 +185,18 @@ class _Instances:
         return instance
 
 
-def _require_plain(model: type[Model]) -> None:
+def instance_of(model: type[AnyModel], alias: str, attributes: Iterable[str], values: Iterable[Any]) -> AnyModel:
+    """An instance that was read from the database. Like `Model.from_db`, without `__init__`: see `require_plain`."""
+    instance = model.__new__(model)
+    state = ModelState()
+    state.db, state.adding = alias, False
+    instance.__dict__["_state"] = state
+    instance.__dict__.update(zip(attributes, values, strict=True))
+    return instance
+
+
+def require_plain(model: type[Model]) -> None:
+    """Raises CannotCompile if making an instance of the model does more than set its columns."""
     listeners = pre_init.has_listeners(model) or post_init.has_listeners(model)
     makes_its_own = model.__init__ is not Model.__init__ or model.from_db.__func__ is not Model.from_db.__func__  # type: ignore[attr-defined]
     if listeners or makes_its_own or model._meta.parents:

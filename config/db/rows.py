@@ -1,21 +1,22 @@
 """Inserts and updates of rows whose text is kept, as `config.db.compiled` keeps that of querysets.
 
 They write what `Model.save` and `bulk_create` write, with the same values, and send no signals: a model that somebody
-listens to is refused.
+listens to is refused. What a written-out statement returns is read as `QuerySet.raw` reads it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, connections, router
 from django.db.models import AutoField, Field, Model
 from django.db.models.signals import post_save, pre_save
 from django.db.transaction import mark_for_rollback_on_error
 
-from config.db.compiled import CannotCompile
+from config.db.compiled import CannotCompile, instance_of, require_plain
 
+Row = TypeVar("Row", bound=Model)
 AnyField = Field[Any, Any]
 
 
@@ -50,6 +51,47 @@ def update(instance: Model, *fields: str) -> None:
         cursor.execute(sql, [*values, model._meta.pk.get_db_prep_save(instance.pk, connection)])
         if cursor.rowcount != 1:
             raise DatabaseError("The update did not affect any rows.")
+
+
+def returned(model: type[Row], sql: str, params: Mapping[str, Any]) -> list[Row]:
+    """The rows of a statement that returns all columns of one table, such as `UPDATE … RETURNING event.*`.
+
+    Columns that the model does not know are left out: the release after this one may have added them.
+    """
+    require_plain(model)
+    connection = connections[router.db_for_write(model)]
+    with mark_for_rollback_on_error(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        reading = _reading(model, tuple(column.name for column in cursor.description))
+        found = cursor.fetchall()
+    instances = []
+    for row in found:
+        values = [row[at] for at in reading.places]
+        for at, convert, expression in reading.converters:
+            values[at] = convert(values[at], expression, connection)
+        instances.append(instance_of(model, connection.alias, reading.attributes, values))
+    return instances
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Which column each attribute is in, and which values Django converts."""
+
+    attributes: list[str]
+    places: list[int]
+    converters: list[tuple[int, Any, Any]]
+
+
+@cache
+def _reading(model: type[Model], columns: tuple[str, ...]) -> _Reading:
+    connection = connections[router.db_for_write(model)]
+    fields = model._meta.concrete_fields
+    converters = []
+    for at, field in enumerate(fields):
+        column = field.get_col(model._meta.db_table)
+        found = [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
+        converters += [(at, convert, column) for convert in found]
+    return _Reading([field.attname for field in fields], [columns.index(field.column) for field in fields], converters)
 
 
 def _require_silent(model: type[Model]) -> None:

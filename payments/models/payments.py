@@ -146,8 +146,7 @@ class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
 
     def approved(self, references: list[str]) -> dict[str, UUID]:
         """The approved attempts with these references of the provider's, by reference. One statement."""
-        found = self.filter(provider_reference__in=references, status=AttemptStatus.APPROVED)
-        return dict(found.exclude(provider_reference="").values_list("provider_reference", "pk"))
+        return dict(approved_attempts(references))
 
     def unsettled(self) -> PaymentAttemptQuerySet:
         """Attempts without a final outcome: started, waiting for the shopper, or unknown."""
@@ -351,3 +350,9 @@ class PaymentAttempt(models.Model):
 @compiled
 def locked_attempts_with_payment(attempt_id: UUID) -> PaymentAttemptQuerySet:
     return PaymentAttempt.objects.with_payment().select_for_update(of=("payment", "self")).filter(pk=attempt_id)
+
+
+@compiled
+def approved_attempts(references: list[str]) -> models.QuerySet[PaymentAttempt, tuple[str, UUID]]:
+    approved = PaymentAttempt.objects.filter(provider_reference__any=references, status=AttemptStatus.APPROVED)
+    return approved.exclude(provider_reference="").values_list("provider_reference", "pk")

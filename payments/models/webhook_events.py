@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.db import rows
 from config.db.locks import require_transaction
 from payments.models.payments import PaymentAttempt
 
@@ -87,15 +89,41 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         return self.annotate(reference=models.Subquery(known))
 
     def claim(self, now: datetime, limit: int) -> list[WebhookEvent]:
-        """Claim up to `limit` events for one worker: no other worker gets them during the lease.
+        """Claim up to `limit` waiting events for one worker, those with the fewest tries first: no other worker gets
+        them during the lease.
 
-        Skips rows locked by another worker. Runs in the caller's transaction; commit before settling.
+        Skips rows locked by another worker. One statement, in the caller's transaction; commit before settling.
         """
         require_transaction()
-        free = self.filter(Q(claimed_at=None) | Q(claimed_at__lt=now - LEASE), Q(due_at=None) | Q(due_at__lte=now))
-        claimed = list(free.select_for_update(skip_locked=True)[:limit])
-        WebhookEvent.objects.filter(pk__in=[event.pk for event in claimed]).update(claimed_at=now)
-        return claimed
+        claimed = rows.returned(
+            self.model,
+            """
+            WITH free AS MATERIALIZED (
+                SELECT id FROM payments_webhookevent
+                WHERE handled_at IS NULL AND set_aside = ''
+                    AND (claimed_at IS NULL OR claimed_at < %(lease_began)s) AND (due_at IS NULL OR due_at <= %(now)s)
+                ORDER BY tries, received_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            )
+            UPDATE payments_webhookevent AS event SET claimed_at = %(now)s
+            FROM free WHERE event.id = free.id
+            RETURNING event.*
+            """,
+            {"now": now, "lease_began": now - LEASE, "limit": limit},
+        )
+        return sorted(claimed, key=lambda event: (event.tries, event.received_at, event.pk))
+
+    def mark_handled(self, events: Collection[WebhookEvent], now: datetime) -> None:
+        """Mark events as handled now, so that they are not claimed again. At most one statement."""
+        if not events:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE payments_webhookevent SET handled_at = %(now)s, tries = tries + 1, last_error = ''
+                WHERE id = ANY(%(events)s::bigint[])
+                """,
+                {"now": now, "events": [event.pk for event in events]},
+            )
 
     def try_again(self, event: WebhookEvent, **fields: Any) -> None:
         """Free a claimed event that could not be settled: at once after the first tries, then after ever longer pauses.

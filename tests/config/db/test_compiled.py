@@ -64,6 +64,15 @@ def keys_of(model: type[models.Model], field: str = "pk") -> Callable[[], list[t
     return lambda: [(key,) for key in some_of(list(model._default_manager.values_list(field, flat=True)))]
 
 
+def lists_of(model: type[models.Model], field: str = "pk") -> Callable[[], list[tuple[Any, ...]]]:
+    """None, one, and all of its values and another."""
+    return lambda: [
+        (chosen,)
+        for every in [some_of(list(model._default_manager.order_by("pk").values_list(field, flat=True)))]
+        for chosen in ([], every[:1], every)
+    ]
+
+
 ARGUMENTS: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     "cart.models.carts_by_token": tokens,
     "cart.models.locked_carts_by_token": tokens,
@@ -76,6 +85,9 @@ ARGUMENTS: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
     "checkout.models.orders.locked_orders_by_attempt": keys_of(PaymentAttempt),
     "checkout.models.orders.attempts_of_payment": keys_of(Order, "payment"),
     "checkout.models.orders.lines_of_order": keys_of(Order),
+    "checkout.models.orders.lines_of_orders": lists_of(Order),
+    "checkout.models.orders.orders_with_quote": lists_of(Order),
+    "payments.models.payments.approved_attempts": lists_of(PaymentAttempt, "provider_reference"),
     "payments.models.payments.locked_attempts_with_payment": keys_of(PaymentAttempt),
     "inventory.models.stock.locked_stock_of_products_and_references": lambda: [
         ([], []),

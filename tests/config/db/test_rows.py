@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import F
-from django.db.models.signals import post_save
+from django.db.models.signals import post_init, post_save
 from django.db.transaction import atomic
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -15,6 +15,7 @@ from cart.models import Cart, CartLine
 from config.db import rows
 from config.db.compiled import CannotCompile
 from inventory.models import Product
+from payments.models import WebhookEvent
 from shipping.models import Quote
 from tests.support.factories.cart import filled_cart
 from tests.support.factories.inventory import ProductFactory
@@ -125,3 +126,25 @@ def test_refuses_an_expression() -> None:
     with pytest.raises(CannotCompile, match="is an expression"):
         rows.update(line, "quantity")
     assert Product.objects.count() == 1
+
+
+def test_what_a_statement_returns_is_read_as_the_orm_reads_it() -> None:
+    made = WebhookEvent.objects.create(provider="stripe", event_id="evt_1", type="x", payload={"id": ["é", 1, None]})
+    columns = "*, 'of the next release' AS unknown"
+    sql = f"UPDATE payments_webhookevent SET tries = %(tries)s RETURNING {columns}"
+    (found,) = rows.returned(WebhookEvent, sql, {"tries": 3})
+    kept = WebhookEvent.objects.get(pk=made.pk)
+    assert {**vars(found), "_state": None} == {**vars(kept), "_state": None}
+    assert (found.tries, found._state.adding, found._state.db) == (3, False, "default")
+    assert rows.returned(WebhookEvent, "SELECT * FROM payments_webhookevent WHERE false", {}) == []
+
+
+def test_rows_of_a_model_that_somebody_watches_are_refused() -> None:
+    def watch(**_: object) -> None: ...
+
+    post_init.connect(watch, sender=WebhookEvent)
+    try:
+        with pytest.raises(CannotCompile):
+            rows.returned(WebhookEvent, "SELECT * FROM payments_webhookevent", {})
+    finally:
+        post_init.disconnect(watch, sender=WebhookEvent)
