@@ -20,12 +20,6 @@ PIX = "pix"
 CARD = "card"
 
 
-class PlainSelect(forms.Select):
-    """A select without option attributes or groups: one template in all, instead of two for each option."""
-
-    template_name = "checkout/select.html"
-
-
 def text_field(label: Any, max_length: int, autocomplete: str, missing: Any = None, **options: Any) -> forms.CharField:
     """A one-line text field with its autofill token. `missing` makes it required and is the message if left empty."""
     attrs = {"autocomplete": autocomplete, **({"data-missing": missing} if missing else {}), **options.pop("attrs", {})}
@@ -108,7 +102,7 @@ class DeliveryForm(forms.Form):
         label=_("State"),
         choices=[("", "—"), *sorted(postal_codes.state_names.items(), key=lambda state: state[1])],
         error_messages={"required": _("Choose the state.")},
-        widget=PlainSelect(attrs={"autocomplete": "shipping address-level1", "data-missing": _("Choose the state.")}),
+        widget=forms.Select(attrs={"autocomplete": "shipping address-level1", "data-missing": _("Choose the state.")}),
     )
     phone = PhoneField(
         label=_("Phone"),

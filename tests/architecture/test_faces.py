@@ -21,6 +21,8 @@ FACES = (
     "*/admin/*",
     "*/backoffice/*",
     "*/templatetags/*",
+    # Shows the fields of every form.
+    "config/form_renderer.py",
     "*/emails.py",
     # The URLs of an app's pages, for mails and for the provider.
     "*/links.py",
