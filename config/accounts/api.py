@@ -1,6 +1,7 @@
-"""Accounts for apps: sign up, get and revoke a token, see and change one's own name."""
+"""Accounts for apps: sign up, get, list and revoke tokens, see and change one's own name."""
 
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema
@@ -10,14 +11,17 @@ from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.accounts import services
+from config.accounts import services, tokens
 from config.accounts.exceptions import EmailTaken, WrongCredentials
 from config.accounts.forms import MAX_PASSWORD_LENGTH
-from config.accounts.models import User
-from config.api.fields import Email, Input, PrivateView, Text, document, read_body
+from config.accounts.models import ApiToken, User
+from config.api.fields import Email, Input, Moment, PrivateView, Text, document, read_body
 from config.api.problems import NotAuthenticated
 from config.api.schema import refusals
-from config.exceptions import Refusal
+from config.exceptions import NotFound, Refusal
+from config.form_fields import is_one_line
+
+NAME_LENGTH = 80
 
 
 class Password(Text):
@@ -25,6 +29,17 @@ class Password(Text):
 
     def __init__(self) -> None:
         super().__init__(trim_whitespace=False, max_length=MAX_PASSWORD_LENGTH, style={"input_type": "password"})
+
+
+class DeviceName(Text):
+    def __init__(self) -> None:
+        super().__init__(
+            max_length=NAME_LENGTH,
+            required=False,
+            allow_blank=True,
+            default="",
+            help_text="What the owner calls this device in the list of devices. By default what `User-Agent` says.",
+        )
 
 
 class SignUpInput(Input):
@@ -43,6 +58,7 @@ class SignUpInput(Input):
 class SignInInput(Input):
     email = Email(max_length=254)
     password = Password()
+    name = DeviceName()
 
 
 class NameInput(Input):
@@ -52,8 +68,22 @@ class NameInput(Input):
 class TokenSerializer(serializers.Serializer[Any]):
     """Send the token as `Authorization: Token …`."""
 
-    token = serializers.CharField()
+    token = serializers.CharField(help_text="Shown only here.")
     email = serializers.EmailField()
+    expires_at = Moment(help_text="90 days after its last use: each use moves it.")
+
+
+class DeviceSerializer(serializers.Serializer[ApiToken]):
+    id = serializers.UUIDField()
+    name = serializers.CharField(help_text="Empty if it never gave one.")
+    created_at = Moment()
+    used_at = Moment(help_text="To the hour.")
+    expires_at = Moment()
+
+
+class DevicesSerializer(serializers.Serializer[Any]):
+    results = DeviceSerializer(many=True)
+    current = serializers.UUIDField(allow_null=True, help_text="The device that asks; null with a session.")
 
 
 class MeSerializer(serializers.Serializer[User]):
@@ -86,7 +116,7 @@ class Tokens(PrivateView):
         return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
 
     def get_permissions(self) -> list[BasePermission]:
-        return [IsAuthenticated()] if self.request.method == "DELETE" else []
+        return [] if self.request.method == "POST" else [IsAuthenticated()]
 
     @extend_schema(
         operation_id="tokens_create",
@@ -96,10 +126,22 @@ class Tokens(PrivateView):
         tags=["accounts"],
     )
     def post(self, request: Request) -> Response:
-        """One token per user, the same on every device, valid until it is revoked."""
+        """A token for this device, valid until 90 days pass without a use, it is revoked, or the password changes."""
         credentials = read_body(SignInInput, request)
+        name = credentials.pop("name")
         user = services.check_credentials(request._request, **credentials)
-        return Response(_token(request, user))
+        return Response(_token(request, user, name))
+
+    @extend_schema(
+        operation_id="tokens_list",
+        summary="My devices",
+        responses={200: DevicesSerializer, **refusals(NotAuthenticated)},
+        tags=["accounts"],
+    )
+    def get(self, request: Request) -> Response:
+        """Where apps are signed in, the one used last first: at most twenty."""
+        found = {"results": tokens.tokens_of(_user(request)), "current": getattr(request.auth, "pk", None)}
+        return Response(document(DevicesSerializer, found))
 
     @extend_schema(
         operation_id="tokens_destroy",
@@ -109,8 +151,28 @@ class Tokens(PrivateView):
         tags=["accounts"],
     )
     def delete(self, request: Request) -> Response:
-        """Revokes the token: every device that uses it is signed out."""
-        services.revoke_tokens(_user(request))
+        """Revokes the token that is sent. With a session in its place, every token of the account."""
+        if isinstance(request.auth, ApiToken):
+            tokens.revoke_token(_user(request), request.auth.pk)
+        else:
+            tokens.revoke_tokens(_user(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Device(PrivateView):
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="tokens_destroy_one",
+        summary="Sign a device out",
+        request=None,
+        responses={204: None, **refusals(NotAuthenticated, NotFound)},
+        tags=["accounts"],
+    )
+    def delete(self, request: Request, id: UUID) -> Response:  # noqa: A002
+        """Revokes the token of one of one's own devices: it is dead at once."""
+        if not tokens.revoke_token(_user(request), id):
+            raise NotFound
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -140,8 +202,14 @@ class Me(PrivateView):
         return Response(document(MeSerializer, user))
 
 
-def _token(request: Request, user: User) -> dict[str, str]:
-    return {"token": services.issue_token(request._request, user), "email": user.email}
+def _token(request: Request, user: User, name: str = "") -> dict[str, Any]:
+    token, key = tokens.issue_token(request._request, user, name or _app_name(request))
+    return document(TokenSerializer, {"token": key, "email": user.email, "expires_at": token.expires_at})
+
+
+def _app_name(request: Request) -> str:
+    agent = request.headers.get("User-Agent", "")[:NAME_LENGTH].strip()
+    return agent if is_one_line(agent) else ""
 
 
 def _user(request: Request) -> User:

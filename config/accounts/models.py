@@ -1,11 +1,15 @@
-"""The user, identified by e-mail address."""
+"""The user, identified by e-mail address, and the tokens of their apps."""
 
-from typing import Any, ClassVar
+import hashlib
+import uuid
+from datetime import timedelta
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -63,5 +67,92 @@ class User(AbstractUser):
         self.session_hash = None
         super().set_password(raw_password)
 
+    def check_password(self, raw_password: str | None) -> bool:
+        """As Django's, which may hash the right password anew: tokens are tied to the new hash then."""
+        before = self.password
+        matches = super().check_password(raw_password)
+        if self.password != before:
+            upgraded = ApiToken.objects.filter(user=self, password_digest=digest_of(before))
+            upgraded.update(password_digest=digest_of(self.password))
+        return matches
+
     def get_short_name(self) -> str:
         return self.full_name.split(" ")[0] if self.full_name else self.email
+
+
+# A token ends this long after its last use.
+TOKEN_LIFE = timedelta(days=90)
+# A use within this time of the one before is not written down: reading must not write each time.
+TOKEN_USE_STEP = timedelta(hours=1)
+
+
+def digest_of(secret: str) -> str:
+    """What the database keeps of a key, which is random: a slow hash would add nothing."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def in_use(self) -> Self:
+        return self.filter(expires_at__gt=timezone.now())
+
+    def of(self, user: User) -> Self:
+        """Those that open this account, the one used last first."""
+        return self.in_use().filter(user=user, password_digest=digest_of(user.password)).order_by("-used_at", "id")
+
+    def with_key(self, key: str) -> "ApiToken | None":
+        """The token with this key and its user, in one statement; None if it has ended.
+
+        A server of the release before revokes a token that was taken over by deleting its row in clear text.
+        """
+        not_revoked = models.Q(in_clear_too=False) | models.Q(user__auth_token__key=key)
+        return self.in_use().select_related("user").filter(not_revoked, digest=digest_of(key)).first()
+
+    def keep(self, user: User, key: str, **fields: Any) -> "ApiToken":
+        """The token with this key, a new one unless there is one. The key itself is kept nowhere."""
+        now = timezone.now()
+        fields |= {"user": user, "password_digest": digest_of(user.password)}
+        fields |= {"used_at": now, "expires_at": now + TOKEN_LIFE}
+        token, _created = self.get_or_create(digest=digest_of(key), defaults=fields)
+        return token
+
+    def renew(self, token: "ApiToken") -> None:
+        """Write its use down. A token that was revoked meanwhile stays so."""
+        now = timezone.now()
+        self.filter(pk=token.pk).update(used_at=now, expires_at=now + TOKEN_LIFE)
+
+
+class ApiToken(models.Model):
+    """What an app on one device signs in with. Ends when it is revoked, not used for long, or the password changes.
+
+    `password_digest` ties it to the password under which it was issued, whoever changes that, and by whichever way.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens", verbose_name=_("user"))
+    name = models.CharField(_("name"), max_length=80, blank=True)
+    digest = models.CharField(max_length=64, unique=True)
+    password_digest = models.CharField(max_length=64)
+    # Taken over from the table of tokens in clear text, where its key still stands for the release before.
+    in_clear_too = models.BooleanField(default=False, db_default=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    used_at = models.DateTimeField(_("last used"))
+    expires_at = models.DateTimeField(_("ends"), db_index=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("app")
+        verbose_name_plural = _("apps")
+
+    def __str__(self) -> str:
+        return self.name or str(self.id)
+
+    @property
+    def opens(self) -> bool:
+        """Whether the account may still be used with it."""
+        in_time = self.expires_at > timezone.now()
+        return in_time and self.user.is_active and self.password_digest == digest_of(self.user.password)
+
+    @property
+    def is_renewal_due(self) -> bool:
+        return timezone.now() - self.used_at >= TOKEN_USE_STEP

@@ -1,10 +1,12 @@
-"""How long sessions are kept."""
+"""How long sessions and the tokens of apps are kept."""
 
 from datetime import datetime
 
 from django.contrib.sessions.models import Session
 from django.utils.translation import gettext_lazy as _
 
+from config.accounts import tokens
+from config.accounts.models import ApiToken
 from config.retention.rules import RetentionRule, Rows
 
 
@@ -18,5 +20,20 @@ SESSIONS = RetentionRule(
     effect=_("deleted for good"),
     why=_("They open nothing any more (LGPD 15, 16)."),
     due=_expired,
+    at_most=365,
+)
+
+
+def _ended(before: datetime) -> Rows:
+    return ApiToken.objects.filter(expires_at__lt=before).order_by("expires_at")
+
+
+TOKENS = RetentionRule(
+    name="api_tokens",
+    what=_("Apps that were signed in, after their tokens have ended"),
+    effect=_("deleted for good"),
+    why=_("They open nothing any more (LGPD 15, 16)."),
+    due=_ended,
+    remove=tokens.forget,
     at_most=365,
 )

@@ -1,14 +1,9 @@
 """What can be done with an account."""
 
-from collections.abc import Collection
-from typing import Any
-
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.auth.signals import user_logged_in
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
-from rest_framework.authtoken.models import Token
 
 from config.accounts.exceptions import EmailTaken, WrongCredentials
 from config.accounts.models import User
@@ -36,13 +31,6 @@ def check_credentials(request: HttpRequest | None, email: str, password: str) ->
     return user
 
 
-def issue_token(request: HttpRequest, user: User) -> str:
-    """The user's API token, one for all devices. Sends user_logged_in, so that carts merge."""
-    token, _created = Token.objects.get_or_create(user=user)
-    user_logged_in.send(sender=User, request=request, user=user)
-    return str(token.key)
-
-
 def rename(user: User, full_name: str | None = None) -> User:
     """Change the full name; None keeps it."""
     if full_name is not None:
@@ -51,25 +39,8 @@ def rename(user: User, full_name: str | None = None) -> User:
     return user
 
 
-def revoke_tokens(user: User) -> None:
-    """Sign the user out of every app."""
-    Token.objects.filter(user=user).delete()
-
-
 def change_password(user: User, password: str) -> None:
     """Set a new password. Ends every session and token opened with the old one."""
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
-
-
-def revoke_old_tokens(instance: User, created: bool, update_fields: Collection[str] | None, **_signal: Any) -> None:
-    """Receiver: whoever changes a password (staff, a command, the owner), tokens issued under the old one end.
-
-    A hash that Django upgrades at sign-in is no new password, and keeps them.
-    """
-    if created or (update_fields is not None and "password" not in update_fields):
-        return
-    # Django keeps a new raw password until it is saved; an unusable one has none.
-    if getattr(instance, "_password", None) is not None or not instance.has_usable_password():
-        revoke_tokens(instance)

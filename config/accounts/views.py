@@ -1,23 +1,26 @@
-"""Sign-up, sign-in, sign-out and password reset by e-mail."""
+"""Sign-up, sign-in, sign-out, password reset by e-mail, and the devices that are signed in."""
 
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.generic import FormView, TemplateView
+from django.views.generic import FormView, TemplateView, View
 
-from config.accounts import tasks
+from config.accounts import tasks, tokens
 from config.accounts.forms import NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
+from config.accounts.models import User
 from config.formats import duration
 from config.rate_limits import RateLimited, enforce, requester
 
@@ -135,3 +138,27 @@ class PasswordResetConfirm(auth_views.PasswordResetConfirmView):
 class PasswordResetComplete(TemplateView):
     template_name = "accounts/password_reset_complete.html"
     extra_context = {"front_page": settings.LOGOUT_REDIRECT_URL}
+
+
+@method_decorator(never_cache, name="dispatch")
+class Devices(LoginRequiredMixin, TemplateView):
+    """Where apps are signed in to the account."""
+
+    template_name = "accounts/devices.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"devices": tokens.tokens_of(_user(self.request))}
+
+
+class EndDevice(LoginRequiredMixin, View):
+    def post(self, request: HttpRequest, token_id: UUID) -> HttpResponse:
+        if not tokens.revoke_token(_user(request), token_id):
+            raise Http404
+        messages.success(request, _("That device is signed out."))
+        return HttpResponseRedirect(reverse("accounts:devices"))
+
+
+def _user(request: HttpRequest) -> User:
+    """The signed-in user; LoginRequiredMixin guarantees that there is one."""
+    assert isinstance(request.user, User)  # noqa: S101 - narrows the type
+    return request.user

@@ -4,6 +4,7 @@ short for a law."""
 from config.settings.base import env
 
 _DEFAULTS = {
+    "api_tokens": 1,
     "audit": 1826,
     "cart_addresses": 14,
     "carts": 30,

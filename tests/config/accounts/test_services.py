@@ -95,9 +95,12 @@ def test_tokens_outlive_a_sign_in_that_upgrades_the_hash(db, settings):
     person = UserFactory(email="maria@example.com")
     token = Token.objects.create(user=person)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *settings.PASSWORD_HASHERS]
-    assert services.issue_token(None, services.check_credentials(None, person.email, PASSWORD)) == token.key
+    app = APIClient(headers={"authorization": f"Token {token.key}"})
+    assert app.get("/api/v1/me/").status_code == 200
+    services.check_credentials(None, person.email, PASSWORD)
     person.refresh_from_db()
     assert person.password.startswith("pbkdf2")
+    assert app.get("/api/v1/me/").status_code == 200
 
 
 def test_staff_see_and_change_a_person(staff):

@@ -17,6 +17,7 @@ from django.utils import timezone
 from cart import snapshot
 from cart.models import Cart, CartLine, CartStatus
 from checkout.models import IdempotencyKey, MessageKind, Order, OrderStatus, OutboxMessage, Receipt
+from config.accounts.models import ApiToken
 from config.audit.models import Entry
 from config.retention.metrics import count_past_due, retention_removed
 from config.retention.rounds import run_round
@@ -116,6 +117,7 @@ def has_no_traces(row: Any) -> bool:
 
 
 CASES: dict[str, tuple[Callable[[], Model], str, Callable[[Any], bool]]] = {
+    "api_tokens": (lambda: ApiToken.objects.keep(UserFactory(), "key"), "expires_at", is_gone),
     "audit": (lambda: Entry.objects.create(verb="row.add", object_type="x"), "at", is_gone),
     "cart_addresses": (lambda: cart_of(ready_cart()), "updated_at", is_blank),
     "carts": (lambda: cart_of(filled_cart()), "updated_at", is_gone),
