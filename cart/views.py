@@ -18,7 +18,8 @@ from config.rate_limits import limited
 from inventory import catalogue
 from inventory.exceptions import InsufficientStock, ProductNotFound
 from shipping import postal_codes
-from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
+from shipping.address_lookup import look_up
+from shipping.exceptions import InvalidPostalCode, PostalCodeUnknown, ShippingUnavailable
 from shipping.services import ShippingOption
 
 
@@ -131,8 +132,19 @@ def postal_code(request: HttpRequest) -> HttpResponse:
     except InvalidPostalCode as refusal:
         return JsonResponse({"error": str(refusal)}, status=refusal.status)
     services.ask_ahead(current_cart(request), digits)
-    hint = postal_codes.look_up(digits)
-    return JsonResponse({"street": hint.street, "district": hint.district, "city": hint.city, "state": hint.state})
+    try:
+        hint = look_up(digits)
+    except PostalCodeUnknown as refusal:
+        return JsonResponse({"state": postal_codes.state_of(digits) or None, "unknown": str(refusal)})
+    return JsonResponse(
+        {
+            "street": hint.street,
+            "district": hint.district,
+            "city": hint.city,
+            "state": hint.state,
+            "town_wide": hint.is_town_wide,
+        }
+    )
 
 
 def _changed(request: HttpRequest, changed: CartSnapshot) -> HttpResponse:

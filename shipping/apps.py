@@ -21,6 +21,7 @@ class ShippingConfig(AppConfig):
         grant(GRANTS)
         keep(QUOTES)
         register("postal_codes")
+        register("postal_codes_second")
         register("melhor_envio")
         checks.register(check_postal_code_service)
         checks.register(check_carrier)

@@ -11,15 +11,15 @@ from shipping.postal_codes import EIGHT_DIGITS
 
 
 def check_postal_code_service(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """POSTAL_CODE_API_BASE is empty or an http(s) address."""
-    if not settings.POSTAL_CODE_API_BASE or _is_web_address(settings.POSTAL_CODE_API_BASE):
-        return []
+    """The addresses of the look-up services are empty or http(s) addresses."""
     return [
         Error(
-            f"POSTAL_CODE_API_BASE is not a web address: {settings.POSTAL_CODE_API_BASE!r}",
+            f"{name} is not a web address: {getattr(settings, name)!r}",
             hint="Give an address like https://viacep.com.br, or leave it empty to disable lookups.",
             id="shipping.E001",
         )
+        for name in ("POSTAL_CODE_API_BASE", "POSTAL_CODE_SECOND_API_BASE")
+        if getattr(settings, name) and not _is_web_address(getattr(settings, name))
     ]
 
 

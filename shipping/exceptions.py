@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.exceptions import Fact, Refusal
+from config.exceptions import Fact, NotFound, Refusal
 
 
 class InvalidPostalCode(Refusal):
@@ -11,6 +11,14 @@ class InvalidPostalCode(Refusal):
     code = "invalid"
     status = 422
     message = _("A postal code (CEP) has 8 digits, like 01310-200. Please check it.")
+
+
+class PostalCodeUnknown(NotFound):
+    """No street and no town has this postal code (CEP), as far as the look-up services know."""
+
+    code = "postal_code_unknown"
+    title = _("Unknown postal code")
+    message = _("We do not know this CEP. Please check it, or fill in the address.")
 
 
 class InvalidTaxId(Refusal):

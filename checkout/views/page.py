@@ -26,7 +26,8 @@ from checkout.forms import CARD, PIX, DeliveryForm, PaymentForm
 from checkout.models import Order
 from config.exceptions import Refusal
 from shipping import postal_codes, tax_ids
-from shipping.exceptions import InvalidPostalCode, ShippingUnavailable
+from shipping.address_lookup import look_up
+from shipping.exceptions import InvalidPostalCode, PostalCodeUnknown, ShippingUnavailable
 from shipping.services import ShippingOption
 
 
@@ -98,15 +99,21 @@ def _given_tax_id(request: HttpRequest, cart: CartSnapshot, typed: str) -> str:
     return latest.tax_id if latest and latest.masked_tax_id == typed else typed
 
 
+def town_wide_message() -> str:
+    return _("One CEP for the whole town: please fill in the street and the district.")
+
+
 def _prefilled_from_cep(request: HttpRequest) -> DeliveryForm:
     """The typed form with its empty address fields filled in from the CEP, for browsers without scripts."""
     typed = {name: value for name, value in request.POST.items() if value and isinstance(value, str)}
     form = DeliveryForm(initial=typed)
     try:
-        hint = postal_codes.look_up(postal_codes.normalise(typed.get("postal_code", "")))
-    except InvalidPostalCode as refusal:
+        hint = look_up(postal_codes.normalise(typed.get("postal_code", "")))
+    except (InvalidPostalCode, PostalCodeUnknown) as refusal:
         messages.error(request, str(refusal))
         return form
+    if hint.is_town_wide:
+        messages.info(request, town_wide_message())
     known = {"street": hint.street, "district": hint.district, "city": hint.city, "state": hint.state}
     form.initial = {**{name: value for name, value in known.items() if value}, **typed}
     return form
@@ -158,6 +165,7 @@ def checkout_page(
             "contact_done": _has_contact(cart),
             "delivery_done": _has_contact(cart) and _has_shipping(cart),
             "form": form,
+            "town_wide_message": town_wide_message(),
             "options": _options(cart) if open_part == "delivery" else [],
             "payment_form": payment_form,
             "cards_closed": closed,

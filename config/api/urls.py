@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", Docs.as_view(), name="docs"),
     path("", include("inventory.api")),
+    path("", include("shipping.api")),
     path("", include("cart.api")),
     path("", include("checkout.api")),
     path("", include("config.accounts.api_urls")),

@@ -61,10 +61,13 @@ def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dic
             "STRIPE_WEBHOOK_SECRET": f"whsec_{data.secret('webhooks')}",
         }
     if "carrier" in needed_servers(given):
+        carrier = f"http://{ports.HOST}:{data.port('carrier')}"
         ours |= {
-            "MELHOR_ENVIO_API_BASE": f"http://{ports.HOST}:{data.port('carrier')}",
+            "MELHOR_ENVIO_API_BASE": carrier,
             "MELHOR_ENVIO_TOKEN": "any",
             "MELHOR_ENVIO_CONTACT": "demo@esteira.example",
+            "POSTAL_CODE_API_BASE": f"{carrier}/viacep",
+            "POSTAL_CODE_SECOND_API_BASE": f"{carrier}/brasilapi",
         }
     return servers | _overridden(ours, given)
 

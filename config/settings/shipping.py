@@ -3,8 +3,10 @@
 from config.settings.base import env
 
 SHIPPING_QUOTE_MINUTES = 30
-# Looks up the street of a postal code (https://viacep.com.br, or a compatible API). Empty: only the state is known.
-POSTAL_CODE_API_BASE = env.str("POSTAL_CODE_API_BASE", default="")
+# What looks up the street of a postal code: ViaCEP, and BrasilAPI if that is away or does not know it, or compatible
+# APIs. Empty: not asked. If both are, only the state is known.
+POSTAL_CODE_API_BASE = env.str("POSTAL_CODE_API_BASE", default="https://viacep.com.br")
+POSTAL_CODE_SECOND_API_BASE = env.str("POSTAL_CODE_SECOND_API_BASE", default="https://brasilapi.com.br")
 # The origin of all parcels.
 SHIPPING_FROM_POSTAL_CODE = env.str("SHIPPING_FROM_POSTAL_CODE", default="01001000")
 # The carrier whose prices replace the rate table's (https://melhorenvio.com.br, or a compatible API). Empty: none.

@@ -2,7 +2,8 @@
 
 Kinds: `slow` (waits `latency_ms`, then works), `error` (answers `error_status`), `hang` (holds the connection for
 `seconds` without a response), `trickle` (sends a byte at a time for `seconds`), `garbage` (answers `body` with status
-200), `huge` (answers megabytes), `refused` (refuses connections for `seconds`).
+200), `huge` (answers megabytes), `refused` (refuses connections for `seconds`), `cut_off` (of `/brasilapi/`: it reaches
+none of the services that it asks, and answers 404).
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from config.standin import faults
 
-KINDS = frozenset({"slow", "error", "hang", "trickle", "garbage", "huge", "refused"})
+KINDS = frozenset({"slow", "error", "hang", "trickle", "garbage", "huge", "refused", "cut_off"})
 HANG_SECONDS = 60.0
 REFUSED_SECONDS = 2.0
 

@@ -1,6 +1,8 @@
 """The HTTP server of the sandbox carrier: faults, authentication, answers, and the controls.
 
 POST /api/v2/me/shipment/calculate   the carrier's API
+GET  /viacep/ws/{cep}/json/          ViaCEP's API
+GET  /brasilapi/api/cep/v2/{cep}     BrasilAPI's
 GET, POST, DELETE /_sandbox/faults   list active faults; add one (see `faults.py`); clear all
 GET  /_sandbox/calls                 {"count", "last"}: number of price requests, and the last one
 POST /_sandbox/reset                 reset the call count, clear all faults
@@ -8,15 +10,19 @@ POST /_sandbox/reset                 reset the call count, clear all faults
 
 import json
 import logging
+import re
 import threading
 from typing import Any
 
 from config.standin.server import RequestHandler, StandIn
-from shipping.sandbox import prices
+from shipping.sandbox import postal_codes, prices
 from shipping.sandbox.faults import Fault, Faults, InvalidFault, parse
 
 logger = logging.getLogger(__name__)
 
+# Look-ups of postal codes, by two services.
+VIACEP = re.compile(r"/viacep/ws/([^/]*)/json")
+BRASILAPI = re.compile(r"/brasilapi/api/cep/v2/([^/]*)")
 CALCULATE = "/api/v2/me/shipment/calculate"
 # Tokens with this prefix are valid but lack the scope.
 WITHOUT_SCOPE = "unscoped"
@@ -57,6 +63,8 @@ class Handler(RequestHandler[Application]):
         try:
             if path.startswith("/api/"):
                 self._serve_api(path, document)
+            elif path.startswith(("/viacep/", "/brasilapi/")):
+                self._serve_postal_codes(path)
             else:
                 self._serve_controls(path, document)
         except OSError:
@@ -86,6 +94,26 @@ class Handler(RequestHandler[Application]):
             return 200, prices.calculate(request if isinstance(request, dict) else {})
         except prices.Invalid as error:
             return 422, {"message": "The given data was invalid.", "errors": error.errors}
+
+    # --- The look-up services for postal codes ---
+
+    def _serve_postal_codes(self, path: str) -> None:
+        fault = self.application.faults.strike(self.command, path)
+        if fault is not None and fault.kind == "cut_off":
+            self.send_json(*postal_codes.brasilapi_cut_off())
+        elif fault is None or not self._break(fault):
+            status, answer = self._address(path)
+            if answer is None:
+                self.send(status, b"<!DOCTYPE HTML><html><h1>Http 400</h1></html>", "text/html; charset=utf-8")
+            else:
+                self.send_json(status, answer)
+
+    def _address(self, path: str) -> tuple[int, Any]:
+        if match := VIACEP.fullmatch(path):
+            return postal_codes.viacep(match[1])
+        if match := BRASILAPI.fullmatch(path):
+            return postal_codes.brasilapi(match[1])
+        return 404, {"message": "Not found."}
 
     def _break(self, fault: Fault) -> bool:
         """Apply the fault; returns whether the request ends here."""

@@ -28,7 +28,7 @@ DOORS = {
     # Used by these three, which refuse before they call it.
     "config/resilience/http.py": "shipping/carriers/__init__.py",
     "config/backoffice/alertmanager.py": "config/backoffice/alertmanager.py",
-    "shipping/postal_codes.py": "shipping/postal_codes.py",
+    "shipping/address_lookup.py": "shipping/address_lookup.py",
 }
 
 

@@ -13,10 +13,13 @@ def test_a_url_or_nothing_is_fine(base, settings):
 
 @pytest.mark.parametrize("base", ["viacep.com.br", "ftp://viacep.com.br", "http://", "http://host:port", "file:///etc"])
 def test_anything_else_is_an_error(base, settings):
-    settings.POSTAL_CODE_API_BASE = base
-    (found,) = check_postal_code_service(None)
-    assert found.id == "shipping.E001"
-    assert base in found.msg
+    for name in ("POSTAL_CODE_API_BASE", "POSTAL_CODE_SECOND_API_BASE"):
+        settings.POSTAL_CODE_API_BASE = settings.POSTAL_CODE_SECOND_API_BASE = ""
+        setattr(settings, name, base)
+        (found,) = check_postal_code_service(None)
+        assert found.id == "shipping.E001"
+        assert found.msg.startswith(name)
+        assert base in found.msg
 
 
 CARRIER = {

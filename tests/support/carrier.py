@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from config.resilience.breakers import breaker
-from shipping import carriers
+from shipping import address_lookup, carriers
 from tests.support.stand_in import call_control
 
 TOKEN = "carrier-token"
+LOOK_UP_BREAKERS = ("postal_codes", "postal_codes_second")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -114,3 +115,23 @@ def _wait_for_what_is_asked_ahead() -> None:
     for _ in range(carriers.AHEAD_AT_MOST):
         assert places.acquire(timeout=10), "A price that was asked ahead has not come."
     places.release(carriers.AHEAD_AT_MOST)
+
+
+@pytest.fixture
+def look_up_services(
+    session_carrier: StandInCarrier, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StandInCarrier]:
+    """Points the settings at the stand-in's ViaCEP and BrasilAPI. Tests without the fixture look up no postal code.
+
+    The stand-in gets longer than the services: a second is not sure on a busy machine.
+    """
+    monkeypatch.setattr(address_lookup, "LOOKUP_SECONDS", 30.0)
+    session_carrier.reset()
+    settings.POSTAL_CODE_API_BASE = f"{session_carrier.base_url}/viacep"
+    settings.POSTAL_CODE_SECOND_API_BASE = f"{session_carrier.base_url}/brasilapi"
+    for name in LOOK_UP_BREAKERS:
+        breaker(name).close()
+    yield session_carrier
+    for name in LOOK_UP_BREAKERS:
+        breaker(name).close()
+    session_carrier.reset()

@@ -119,7 +119,11 @@ if (address) {
       }
       show(cep, "");
       for (const name of ["street", "district", "city", "state"]) fill(name, hint[name]);
-      status.textContent = hint.street ? address.dataset.cepFound : address.dataset.cepPart;
+      if (hint.street) status.textContent = address.dataset.cepFound;
+      else status.textContent = hint.unknown || (hint.town_wide ? address.dataset.cepTown : address.dataset.cepPart);
+      // On to what is missing, unless the shopper has moved on already.
+      const next = [hint.street ? "number" : "", hint.town_wide ? "street" : ""].find(Boolean);
+      if (next && document.activeElement === cep && !address.elements[next].value) address.elements[next].focus();
     } catch {
       asked = ""; // Unavailable: the shopper types the address.
     }

@@ -139,6 +139,26 @@ class TestContact:
         assert (fields["email"], fields["postal_code"], fields["state"]) == ("ana@example.com", "20040-002", "RJ")
         assert "need your attention" not in page.html
 
+    @pytest.mark.usefixtures("look_up_services")
+    def test_without_scripts_the_button_fills_in_what_is_empty(self, visitor: Visitor, product: Product) -> None:
+        page = checkout_of(visitor, product).send(
+            "/checkout/contact/", postal_code="01310-200", district="Cerqueira César", look_up="1"
+        )
+        fields = page.form("/checkout/contact/").fields
+        assert [fields[name] for name in ("street", "district", "city", "state")] == [
+            "Avenida Paulista", "Cerqueira César", "São Paulo", "SP",
+        ]  # fmt: skip
+
+    @pytest.mark.usefixtures("look_up_services")
+    @pytest.mark.parametrize(("cep", "word"), [("36325-000", "One CEP for the whole town"), ("01310-999", "not know")])
+    def test_without_scripts_the_page_says_what_a_cep_does_not_tell(
+        self, visitor: Visitor, product: Product, cep: str, word: str
+    ) -> None:
+        page = checkout_of(visitor, product).send("/checkout/contact/", postal_code=cep, look_up="1")
+        assert page.status == 200
+        assert word in re.sub(r'data-cep-\w+="[^"]*"', "", page.html)
+        assert page.form("/checkout/contact/").fields["postal_code"] == cep
+
     @pytest.mark.parametrize("phone", ["11987654321", "+55 11 98765-4321", "(11) 3333-4444", ""])
     def test_phone_formats_are_accepted(self, visitor: Visitor, product: Product, phone: str) -> None:
         checkout_of(visitor, product).send("/checkout/contact/", **{**TYPED, "phone": phone})

@@ -16,6 +16,8 @@ def test_by_default_every_server_is_embedded(data):
     assert variables["EMAIL_URL"] == f"filemail:///{data.mail}"
     assert variables["STRIPE_JS_URL"] == f"http://127.0.0.1:{data.port('sandbox')}/v3/"
     assert variables["MELHOR_ENVIO_API_BASE"] == f"http://127.0.0.1:{data.port('carrier')}"
+    assert variables["POSTAL_CODE_API_BASE"] == f"http://127.0.0.1:{data.port('carrier')}/viacep"
+    assert variables["POSTAL_CODE_SECOND_API_BASE"] == f"http://127.0.0.1:{data.port('carrier')}/brasilapi"
     assert variables["ESTEIRA_DEMO"] == "1"
 
 
