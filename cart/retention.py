@@ -18,11 +18,11 @@ def _with_address(before: datetime) -> Rows:
     return settled.personal().filter(updated_at__lt=before).order_by("updated_at")
 
 
-def _strip(rows: Rows) -> None:
+def strip(rows: Rows) -> None:
     """Not a change by the shopper, so `updated_at` stays. The version grows, so that no older copy comes back."""
     carts = list(rows)
     rows.update(**dict.fromkeys(PERSONAL_COLUMNS, ""), version=F("version") + 1)
-    _forget_copies_on_commit(carts)
+    forget_copies_on_commit(carts)
 
 
 def _abandoned(before: datetime) -> Rows:
@@ -30,13 +30,16 @@ def _abandoned(before: datetime) -> Rows:
     return unreferenced(unordered).order_by("updated_at")
 
 
-def _delete(rows: Rows) -> None:
+def delete(rows: Rows) -> None:
+    """With their lines, and their copies in Redis."""
     carts = list(rows)
     rows.delete()
-    _forget_copies_on_commit(carts)
+    forget_copies_on_commit(carts)
 
 
-def _forget_copies_on_commit(carts: list[Cart]) -> None:
+def forget_copies_on_commit(carts: list[Cart]) -> None:
+    """Drop the copies in Redis of carts that were read before their version grew."""
+
     def forget_copies() -> None:
         for cart in carts:
             cart.version += 1
@@ -51,7 +54,7 @@ CART_ADDRESSES = RetentionRule(
     effect=_("blanked; the products stay"),
     why=_("Only a shopper who comes back soon needs them (LGPD 15); an order has a copy of its own."),
     due=_with_address,
-    remove=_strip,
+    remove=strip,
     at_most=90,
 )
 CARTS = RetentionRule(
@@ -60,7 +63,7 @@ CARTS = RetentionRule(
     effect=_("deleted with their lines"),
     why=_("The shop's cookie knows a cart for 30 days. A cart with an order stays as long as the order."),
     due=_abandoned,
-    remove=_delete,
+    remove=delete,
     at_least=7,
     at_most=365,
 )

@@ -9,17 +9,26 @@ class CheckoutConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        from checkout import checks, metrics, receivers  # noqa: F401  metrics register themselves
+        from checkout import checks, metrics, personal_data, receivers  # noqa: F401  metrics register themselves
         from checkout.attention import ITEMS
-        from checkout.retention import IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, RECEIPTS, UNPAID_ORDERS
+        from checkout.retention import (
+            ERASED_ORDERS,
+            IDEMPOTENCY_KEYS,
+            ORDERS,
+            OUTBOX_MESSAGES,
+            RECEIPTS,
+            UNPAID_ORDERS,
+        )
         from checkout.roles import GRANTS
         from checkout.signals import order_placed
         from config.accounts.roles import grant
+        from config.personal_data.shares import hold
         from config.retention.rules import keep
         from config.telemetry import attention
 
         grant(GRANTS)
-        keep(IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, RECEIPTS, UNPAID_ORDERS)
+        keep(ERASED_ORDERS, IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, RECEIPTS, UNPAID_ORDERS)
+        hold(personal_data.ORDERS)
         register(checks.check_unpaid_bounds, "checkout")
         attention.register(*ITEMS)
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")

@@ -98,7 +98,12 @@ def _refund(message: OutboxMessage) -> None:
 
 @transaction.atomic
 def resend(order: Order, *, by: Actor = None) -> None:
-    """Enqueue the confirmation again for the relay's next round. Raises OrderNotAdvanced if the order has none."""
+    """Enqueue the confirmation again for the relay's next round. Raises OrderNotAdvanced if the order has none,
+    or nobody to send it to."""
+    if not order.email:
+        raise OrderNotAdvanced(
+            _("Order %(number)s no longer has an e-mail address, so nothing can be sent.") % {"number": order.number}
+        )
     confirmations = OutboxMessage.objects.filter(order=order, kind=MessageKind.CONFIRMATION)
     if not confirmations.update(sent_at=None, due_at=timezone.now(), tries=0, last_error=""):
         raise OrderNotAdvanced(

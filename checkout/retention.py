@@ -26,6 +26,11 @@ def _closed_orders(before: datetime) -> Rows:
     return Order.objects.filter(status__in=CLOSED, placed_at__lt=before).exclude(email="").order_by("placed_at")
 
 
+def _erased_orders(before: datetime) -> Rows:
+    """What `checkout.personal_data` has left of an order that was paid."""
+    return Order.objects.erased().filter(placed_at__lt=before).order_by("placed_at")
+
+
 def _unpaid_orders(before: datetime) -> Rows:
     paid = PaymentAttempt.objects.filter(payment=OuterRef("payment"), captured__gt=0)
     cancelled = Order.objects.filter(status=OrderStatus.CANCELLED, placed_at__lt=before).exclude(email="")
@@ -36,7 +41,7 @@ def _old_receipts(before: datetime) -> Rows:
     return Receipt.objects.filter(asked_at__lt=before).order_by("asked_at")
 
 
-def _anonymise(rows: Rows) -> None:
+def anonymise(rows: Rows) -> None:
     """An empty token opens nothing. Lines, amounts and the payment stay: they are the books."""
     Receipt.objects.filter(order__in=rows).delete()
     Quote.objects.filter(pk__in=list(rows.values_list("quote", flat=True))).update(postal_code="")
@@ -60,13 +65,22 @@ OUTBOX_MESSAGES = RetentionRule(
     due=_sent_messages,
     at_least=30,
 )
+ERASED_ORDERS = RetentionRule(
+    name="erased_orders",
+    what=_("Name, tax id and address in paid orders of people who had themselves erased, after they were placed"),
+    effect=_("anonymised; lines and amounts stay"),
+    why=_("Taxes, from the year after the sale on (CTN 173, 174; LGPD 16 I). Their e-mail and phone went at once."),
+    due=_erased_orders,
+    remove=anonymise,
+    at_least=1826,
+)
 ORDERS = RetentionRule(
     name="orders",
     what=_("Who placed an order, and where it went, after it was placed"),
     effect=_("anonymised; lines and amounts stay"),
     why=_("Five years for claims (CDC 27), and for taxes from the year after the sale on (CTN 173, 174; LGPD 16 I)."),
     due=_closed_orders,
-    remove=_anonymise,
+    remove=anonymise,
     at_least=1826,
 )
 RECEIPTS = RetentionRule(
@@ -83,7 +97,7 @@ UNPAID_ORDERS = RetentionRule(
     effect=_("anonymised; lines and amounts stay"),
     why=_("No sale, so no law demands them; disputes and fraud show within months (LGPD 15)."),
     due=_unpaid_orders,
-    remove=_anonymise,
+    remove=anonymise,
     at_least=30,
     at_most=1826,
 )

@@ -74,6 +74,8 @@ CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
 # Statuses in which the shop keeps the money; once all of it has gone back, the order is refunded.
 REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
+ERASED = models.Q(email="") & ~models.Q(name="")
+
 
 @dataclass(frozen=True)
 class RefundFact:
@@ -179,6 +181,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
         if user_id is not None:
             return recent.filter(user=user_id).first()
         return recent.filter(cart__token=cart_token).first() if cart_token else None
+
+    def erased(self) -> Self:
+        """Orders that were paid by people who had themselves erased: without e-mail, with what tax law demands."""
+        return self.filter(ERASED)
 
     def declined_cards(self) -> Self:
         return self.filter(card_declined=True).order_by()
@@ -336,6 +342,7 @@ class Order(DeliveryFields):
                 condition=models.Q(status="cancelled") & ~models.Q(email=""),
                 name="order_cancelled_personal",
             ),
+            models.Index(fields=["placed_at"], condition=ERASED, name="order_erased_named"),
             # Declined cards of a person are counted with every order by card; orders without one have no entry.
             models.Index(Lower("email"), condition=models.Q(card_declined=True), name="order_declined_by_email"),
             models.Index(fields=["user"], condition=models.Q(card_declined=True), name="order_declined_by_user"),

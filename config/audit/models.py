@@ -1,4 +1,7 @@
-"""The log's rows. They are append-only: the database refuses to change or delete one."""
+"""The log's rows. They are append-only: the database refuses to change or delete one.
+
+Two exceptions have rules of their own there: retention (0002), and reasons of people who are erased (0003).
+"""
 
 from typing import Any, Self
 

@@ -11,12 +11,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, Permission
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
 from config.accounts.models import User
 from config.audit.events import AuditEvent
 from config.audit.models import Entry
+from config.db.locks import require_transaction
 from config.telemetry import logs
 
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -53,6 +54,25 @@ def record(
         after=_plain(after),
         request_id=logs.current("request") or "",
     )
+
+
+def forget_reasons(reference: str) -> None:
+    """Empty what was said in words of an order whose person is erased. Who did what and when stays."""
+    _empty_reasons(Entry.objects.about(reference))
+
+
+def forget_reasons_on(model: type[Model], pk: object) -> None:
+    """Like `forget_reasons`, of what was done to a row."""
+    _empty_reasons(Entry.objects.filter(object_type=model._meta.label_lower, object_id=str(pk)))
+
+
+def _empty_reasons(entries: QuerySet[Entry]) -> None:
+    """The database lets a transaction do this that says so, which this ends at once."""
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('audit.erasure', 'on', true)")
+        entries.exclude(reason="").update(reason="")
+        cursor.execute("SELECT set_config('audit.erasure', '', true)")
 
 
 def _name(on: Model | type[Model]) -> str:

@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "config.accounts",
     "config.audit",
     "config.retention",
+    "config.personal_data",
     "inventory",
     "shipping",
     "payments",

@@ -52,6 +52,21 @@ class TestAppendOnly:
             cursor.execute(statement)
         assert Entry.objects.get(pk=entry.pk).reason == ""
 
+    @pytest.mark.parametrize(
+        "change",
+        ["reason = 'y'", "actor = 'x'", "at = now()", "reason = '', verb = 'x'", "after = '{}'", "id = id + 1"],
+    )
+    def test_an_erasure_empties_a_reason_and_changes_nothing_else(self, change: str) -> None:
+        entry = audit.record(None, CHANGE, ProductFactory(), reason="broken")
+        with pytest.raises(DatabaseError, match="only added to"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('audit.erasure', 'on', true)")
+            cursor.execute(f"UPDATE audit_entry SET {change}")
+        assert Entry.objects.get().reason == "broken"
+        audit.forget_reasons_on(Product, entry.object_id)
+        assert Entry.objects.get().reason == ""
+        with pytest.raises(DatabaseError, match="only added to"), transaction.atomic():
+            Entry.objects.update(reason="")  # the same transaction, after the verb
+
     def test_the_table_cannot_be_truncated(self, entry: Entry) -> None:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER audit_entry_is_not_emptied")

@@ -96,6 +96,12 @@ def _delivered() -> Order:
     return placed
 
 
+def _erased() -> Order:
+    placed = _delivered()
+    Order.objects.filter(pk=placed.pk).update(email="", phone="", token="")
+    return placed
+
+
 def _quote() -> Quote:
     quote = cart_of(ready_cart()).quote
     assert quote is not None
@@ -121,6 +127,7 @@ CASES: dict[str, tuple[Callable[[], Model], str, Callable[[Any], bool]]] = {
     "audit": (lambda: Entry.objects.create(verb="row.add", object_type="x"), "at", is_gone),
     "cart_addresses": (lambda: cart_of(ready_cart()), "updated_at", is_blank),
     "carts": (lambda: cart_of(filled_cart()), "updated_at", is_gone),
+    "erased_orders": (_erased, "placed_at", is_blank),
     "idempotency_keys": (_key, "started_at", is_gone),
     "orders": (_delivered, "placed_at", is_blank),
     "outbox_messages": (_message, "sent_at", is_gone),
