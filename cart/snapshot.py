@@ -12,11 +12,11 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext
 
 from cart import cache
 from cart.models import Cart, CartLine, CartStatus
 from config import money
+from config.formats import translated
 from inventory import catalogue
 from inventory.catalogue import ProductFacts, Shelf
 from shipping.addresses import Address
@@ -252,7 +252,7 @@ def _problem(product: ProductFacts, quantity: int, free: int, currency: str) -> 
 def _shipping(copy: dict[str, Any] | None) -> ChosenShipping | None:
     if not copy:
         return None
-    name = gettext(copy["name"])
+    name = translated(copy["name"])
     return ChosenShipping(
         **{**copy, "name": name, "price": Decimal(copy["price"]), "expires_at": _moment(copy["expires_at"])}
     )

@@ -1,4 +1,4 @@
-"""Formats money, dates, postal codes and telephone numbers in the reader's language."""
+"""Formats money, dates, postal codes, telephone numbers and stored texts in the reader's language."""
 
 import datetime as dt
 import math
@@ -37,6 +37,19 @@ def money(amount: Decimal | str | None, currency: str = "BRL") -> str:
 @lru_cache(maxsize=4096)
 def _money(amount: str, currency: str, language: str) -> str:
     return format_currency(Decimal(amount), currency, MONEY_PATTERN, locale=_locale_of(language))
+
+
+def translated(text: str) -> str:
+    """A stored English text, such as the name of a way of delivery, in the reader's language.
+
+    Most are names that no catalogue has, and gettext then asks one catalogue after the other.
+    """
+    return _translated(text, get_language() or "en")
+
+
+@lru_cache(maxsize=1024)
+def _translated(text: str, _language: str) -> str:
+    return gettext(text) if text else text
 
 
 def cep(postal_code: str | None) -> str:

@@ -12,11 +12,11 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Cast
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config.db.locks import require_transaction
 from config.form_fields import check_currency
+from config.formats import translated
 from config.money import CURRENCIES, ZERO
 
 POSTAL_CODE_DIGITS = r"^[0-9]{8}$"
@@ -46,7 +46,7 @@ class ShippingMethod(models.Model):
         ordering = ("position", "code")
 
     def __str__(self) -> str:
-        return gettext(self.name)
+        return translated(self.name)
 
 
 class RateBoundaries(TypedDict):
@@ -186,4 +186,4 @@ class Quote(models.Model):
     @property
     def name(self) -> str:
         """The method's name in the reader's language."""
-        return gettext(self.method_name)
+        return translated(self.method_name)

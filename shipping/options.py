@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.utils.translation import gettext
+from config.formats import translated
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ShippingOption:
     @property
     def name(self) -> str:
         """The method's name in the reader's language."""
-        return gettext(self.method_name)
+        return translated(self.method_name)
 
 
 def cheapest_first(options: list[ShippingOption]) -> list[ShippingOption]:

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from django.utils.cache import patch_cache_control
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -16,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.form_fields import NOT_ONE_LINE, is_one_line
+from config.formats import translated
 from config.money import round_money
 
 AnySerializer = serializers.BaseSerializer[Any]
@@ -103,7 +103,7 @@ class Translated(serializers.CharField):
     """A stored English text, translated into the reader's language. Not for empty texts."""
 
     def to_representation(self, value: str) -> str:
-        return gettext(value)
+        return translated(value)
 
 
 @extend_schema_field({"type": "string", "format": "date-time", "example": "2026-03-14T15:09:26Z"})

@@ -7,7 +7,7 @@ import pytest
 from django.utils import translation
 
 from checkout.templatetags.orders import order_status, order_status_tag
-from config.formats import add_business_days, arrival, cep, day, money, phone
+from config.formats import add_business_days, arrival, cep, day, money, phone, translated
 from config.templatetags.esteira import icon, qr_code
 
 pytestmark = pytest.mark.usefixtures("static_files_from_apps")
@@ -23,6 +23,15 @@ def test_money_accepts_text_and_none() -> None:
     with translation.override("en"):
         assert money("0.50", "BRL") == "R$\u00a00.50"
         assert money(None) == ""
+
+
+def test_stored_texts_follow_the_reader_though_each_is_looked_up_once() -> None:
+    for _ in range(2):
+        for language, text in (("pt-br", "Carrinho"), ("en", "Cart"), ("pt-br", "Carrinho")):
+            with translation.override(language):
+                assert translated("Cart") == text
+                assert translated("PAC") == "PAC"
+                assert translated("") == ""
 
 
 def test_postal_codes_and_phones_as_people_write_them() -> None:
