@@ -29,7 +29,7 @@ from checkout.exceptions import (
     TooMuchUnpaid,
 )
 from checkout.idempotency import Answer
-from checkout.models import Order, OrderQuerySet, OrderStatus
+from checkout.models import Order, OrderQuerySet, OrderStatus, ShipmentStatus, load_parcels
 from checkout.place_once import Render, place_once
 from checkout.place_order import PlaceOrder
 from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
@@ -124,6 +124,31 @@ class RefundSerializer(serializers.Serializer[Any]):
     at = Moment(help_text="When the refund was begun.")
 
 
+class PackedUnitsSerializer(serializers.Serializer[Any]):
+    sku = serializers.CharField()
+    quantity = serializers.IntegerField()
+
+
+class TrackingEventSerializer(serializers.Serializer[Any]):
+    at = Moment()
+    status = serializers.ChoiceField(ShipmentStatus.choices)
+    text = serializers.CharField(source="shopper_text", help_text="In the carrier's words, or in ours if it has none.")
+
+
+class ShipmentSerializer(serializers.Serializer[Any]):
+    """A parcel that has left."""
+
+    carrier = serializers.CharField(help_text="Empty if it was not recorded, as are the three below.")
+    service = serializers.CharField()
+    tracking_code = serializers.CharField()
+    tracking_url = serializers.CharField(help_text="The carrier's page of this parcel.")
+    status = serializers.ChoiceField(ShipmentStatus.choices)
+    posted_at = Moment()
+    delivered_at = Moment(allow_null=True)
+    lines = PackedUnitsSerializer(many=True, source="contents")
+    events = TrackingEventSerializer(many=True, help_text="Oldest first.")
+
+
 class OrderLineSerializer(serializers.Serializer[Any]):
     sku = serializers.CharField()
     name = serializers.CharField()
@@ -149,11 +174,13 @@ class OrderSerializer(serializers.Serializer[Order]):
     total = Money()
     payment = PaymentSerializer()
     refunds = RefundSerializer(many=True)
+    shipments = ShipmentSerializer(many=True, help_text="The parcels, oldest first; an order may have several.")
 
     def to_representation(self, instance: Order) -> dict[str, Any]:
         """Combine the order's own columns with data from related rows."""
         columns = {name: getattr(instance, name) for name in _OWN_COLUMNS}
         related = {
+            "status": instance.shown_status,
             "lines": instance.sold,
             "tax_id": instance.masked_tax_id,
             "shipping": {
@@ -165,13 +192,14 @@ class OrderSerializer(serializers.Serializer[Order]):
             "refunds": [
                 {"amount": made.amount, "status": _FROM_REFUND[made.status], "at": made.at} for made in instance.refunds
             ],
+            "shipments": instance.parcels,
         }
         document: dict[str, Any] = super().to_representation(columns | related)  # type: ignore[arg-type]
         return document
 
 
 _OWN_COLUMNS = (
-    "number", "token", "status", "currency", "placed_at", "email", "address", "subtotal", "shipping_total", "total",
+    "number", "token", "currency", "placed_at", "email", "address", "subtotal", "shipping_total", "total",
 )  # fmt: skip
 
 
@@ -298,6 +326,11 @@ class Orders(ConditionalView, ListAPIView[Order], PrivateView):
 
     def get_queryset(self) -> OrderQuerySet:
         return Order.objects.of_user(self.request.user.pk or 0).with_everything()
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        load_parcels(page or [])
+        return page
 
 
 class OrderDetail(ConditionalView, PrivateView):

@@ -35,7 +35,7 @@ def refresh(order: Order, *, by: Actor = None) -> Order:
     if by is not None:
         audit.record(by, ASK, order, reference=order.number)
     settle_each("asked", [attempt], provider.ask)
-    return Order.objects.with_everything().get(pk=order.pk)
+    return Order.objects.with_everything().with_parcels().get(pk=order.pk)
 
 
 def recover_order(number: str) -> Order | None:
@@ -45,7 +45,7 @@ def recover_order(number: str) -> Order | None:
     order may be placed anew. Raises PaymentDeclined, and CheckoutInProgress while the first request may still be
     waiting for the provider.
     """
-    order = Order.objects.with_everything().get(number=number)
+    order = Order.objects.with_everything().with_parcels().get(number=number)
     if order.current_attempt and provider.may_be_under_way(order.current_attempt):
         raise CheckoutInProgress
     order = refresh(order)

@@ -120,3 +120,9 @@ class OrderNotAdvanced(Refusal):
     code = "order_not_advanced"
     status = 409
     message = _("This order cannot move to that status now.")
+
+
+class ParcelRefused(Refusal):
+    code = "parcel_refused"
+    status = 409
+    message = _("This parcel belongs to another order.")

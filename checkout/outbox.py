@@ -7,7 +7,7 @@ backoff.
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from checkout import emails
 from checkout.exceptions import OrderNotAdvanced
 from checkout.metrics import swept
-from checkout.models import MessageKind, Order, OutboxMessage
+from checkout.models import MAILS, MessageKind, Order, OutboxMessage
 from checkout.settle_refunds import settle_refund
 from config.audit import services as audit
 from config.audit.events import AuditEvent
@@ -30,10 +30,10 @@ RESEND = AuditEvent("message.resend", _("resent the confirmation"))
 SEND_NOW = AuditEvent("message.hasten", _("sent a message immediately"))
 
 BATCH = 20
-# Seconds of a round for each kind, less than the first backoff: what was taken is not due again before it is tried.
+# Seconds of each round, less than the first backoff: what was taken is not due again before it is tried.
 ROUND_SECONDS = 15.0
 # Money first: no refund waits for a mail server that hangs.
-KINDS = sorted(MessageKind, key=lambda kind: kind != MessageKind.REFUND_DUE)
+ROUNDS = ([MessageKind.REFUND_DUE], MAILS)
 
 
 class RefundNotDone(Exception):
@@ -45,35 +45,30 @@ def relay() -> int:
 
     Safe to run in several workers at once.
     """
-    sent = sum(_relay(kind, time.monotonic() + ROUND_SECONDS) for kind in KINDS)
+    sent = sum(_relay(kinds, time.monotonic() + ROUND_SECONDS) for kinds in ROUNDS)
     swept.labels("outbox").inc(sent)
     return sent
 
 
-def _relay(kind: MessageKind, deadline: float) -> int:
+def _relay(kinds: Collection[MessageKind], deadline: float) -> int:
     sent, taken = 0, BATCH
     while taken == BATCH and time.monotonic() < deadline:
         with transaction.atomic():
-            batch = OutboxMessage.objects.take(kind, timezone.now(), BATCH)
+            batch = OutboxMessage.objects.take(kinds, timezone.now(), BATCH)
             # What mails show, read for all at once. A refund reads its order when its turn comes.
-            orders = _orders_to_confirm(batch) if kind == MessageKind.CONFIRMATION else {}
+            facts = emails.MailFacts.of(batch) if batch and kinds is MAILS else None
         taken = len(batch)
         while batch and time.monotonic() < deadline:
-            sent += _send(batch.pop(0), orders)
+            sent += _send(batch.pop(0), facts)
         if batch:
             OutboxMessage.objects.give_back(batch, timezone.now())
     return sent
 
 
-def _orders_to_confirm(batch: Collection[OutboxMessage]) -> dict[int, Order]:
-    """Their orders with goods, by primary key: at most two statements."""
-    return Order.objects.fetch_with_goods([message.order_id for message in batch])
-
-
-def _send(message: OutboxMessage, orders: Mapping[int, Order]) -> bool:
+def _send(message: OutboxMessage, facts: emails.MailFacts | None) -> bool:
     try:
-        if message.kind == MessageKind.CONFIRMATION:
-            emails.send_confirmation(orders[message.order_id])
+        if facts is not None:
+            emails.send(message, facts)
         else:
             _refund(message)
     except Exception as error:  # one failing message must not block the others

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from cart.models import Cart, CartStatus
 from cart.retention import strip
-from checkout.models import IdempotencyKey, MessageKind, Order, OrderStatus, OutboxMessage, Receipt
-from checkout.retention import anonymise
+from checkout.models import MAILS, IdempotencyKey, MessageKind, Order, OrderStatus, OutboxMessage, Receipt
+from checkout.retention import anonymise, forget_tracking
 from config.audit import services as audit
 from config.personal_data.shares import Erased, Person, Records, Share
 from payments.models import Payment
@@ -53,7 +53,15 @@ def _exported(order: Order) -> dict[str, Any]:
         "mails": [
             {"kind": message.kind, "sent_at": message.sent_at}
             for message in order.messages.all()
-            if message.kind == MessageKind.CONFIRMATION
+            if message.kind in MAILS
+        ],
+        "parcels": [
+            {
+                "carrier": parcel.carrier,
+                "tracking_code": parcel.tracking_code,
+                "steps": [{"status": step.status, "text": step.text, "at": step.at} for step in parcel.events],
+            }
+            for parcel in order.parcels
         ],
     }
 
@@ -79,7 +87,7 @@ def _erase_one(order_id: int) -> str:
     if not _has_ended(order) or is_under_way(payment):
         return order.number
     messages = OutboxMessage.objects.filter(order=order)
-    messages.filter(kind=MessageKind.CONFIRMATION, sent_at=None).delete()
+    messages.filter(kind__in=MAILS, sent_at=None).delete()
     messages.update(last_error="")
     IdempotencyKey.objects.filter(cart=cart).exclude(response_status=None).delete()
     erase_traces(payment.pk)
@@ -98,7 +106,7 @@ def _has_ended(order: Order) -> bool:
     if order.card_declined and order.placed_at > now - timedelta(hours=settings.CARD_DECLINES_HOURS):
         return False  # it counts against whoever tries stolen cards
     if order.status == OrderStatus.SHIPPED:
-        return order.placed_at < now - _SURELY_DELIVERED
+        return not order.partly_shipped and order.placed_at < now - _SURELY_DELIVERED
     return order.status in _ENDED
 
 
@@ -108,6 +116,7 @@ def _cut(order: Order) -> None:
         anonymise(mine)
         return
     Receipt.objects.filter(order=order).delete()
+    forget_tracking(mine)
     mine.update(email="", phone="", user=None, token="")
 
 

@@ -63,7 +63,7 @@ def facts_of(order: Order) -> ReceiptFacts:
             (_("Placed"), day(order.placed_at)),
             (_("Paid on"), day(order.paid_at)),
             (_("Payment"), "Pix" if order.payment.method == PaymentMethod.PIX else _("Card")),
-            (_("Status"), OrderStatus(order.status).shopper_label),
+            (_("Status"), OrderStatus(order.shown_status).shopper_label),
         ],
         lines=[
             ReceiptLine(

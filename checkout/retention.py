@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage, Receipt
+from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage, Receipt, Shipment, ShipmentEvent
 from config.retention.rules import RetentionRule, Rows
 from payments.models import PaymentAttempt
 from shipping.addresses import PERSONAL_COLUMNS
@@ -41,10 +41,18 @@ def _old_receipts(before: datetime) -> Rows:
     return Receipt.objects.filter(asked_at__lt=before).order_by("asked_at")
 
 
+def forget_tracking(orders: Rows) -> None:
+    """A code opens the carrier's page, which tells where the parcel went. What was in it stays."""
+    parcels = Shipment.objects.filter(order__in=list(orders.values_list("pk", flat=True)))
+    ShipmentEvent.objects.filter(shipment__in=parcels).exclude(text="").update(text="")
+    parcels.update(tracking_code="", tracking_url="")
+
+
 def anonymise(rows: Rows) -> None:
     """An empty token opens nothing. Lines, amounts and the payment stay: they are the books."""
     Receipt.objects.filter(order__in=rows).delete()
     Quote.objects.filter(pk__in=list(rows.values_list("quote", flat=True))).update(postal_code="")
+    forget_tracking(rows)
     rows.update(**dict.fromkeys(PERSONAL_COLUMNS, ""), user=None, token="")
 
 

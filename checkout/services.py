@@ -10,8 +10,8 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from checkout import metrics
-from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
+from checkout import shipments
+from checkout.exceptions import OrderNotCancellable
 from checkout.models import Order, OrderStatus
 from checkout.settle import settle
 from checkout.settle_refunds import close_if_returned, enter_cancelling, settle_refund
@@ -25,8 +25,6 @@ from payments.disputes import open_dispute_of
 from payments.models import AttemptStatus, Payment, Refund
 from shipping import tax_ids
 
-SHIP = AuditEvent("order.ship", _("marked as shipped"))
-DELIVER = AuditEvent("order.deliver", _("marked as delivered"))
 CANCEL = AuditEvent("order.cancel", _("requested cancellation"))
 SEE_TAX_ID = AuditEvent("order.see_tax_id", _("looked at the whole CPF or CNPJ"))
 RESTOCK = AuditEvent("order.take_back", _("requested restocking"))
@@ -108,10 +106,11 @@ def refund_order(
 ) -> Order:
     """Refund `amount`, in the order's currency. Returns the order as it is afterwards.
 
-    A refund of all that is left of a paid order cancels it: it no longer ships, and is `refunded` once the provider has
-    paid. With `restock` its goods then return to stock. Money that a cancelled or refunded order still holds, because
-    an earlier refund failed, can be refunded as well. The same `idempotency_key` never refunds twice. Must not be
-    called inside a transaction. Raises OrderNotCancellable, RefundRefused or PaymentUnavailable.
+    A refund of all that is left of an order that has not shipped as a whole cancels it: it no longer ships, and is
+    `refunded` once the provider has paid. With `restock` its goods then return to stock; of an order that is partly
+    shipped, those that have not left. Money that a cancelled or refunded order still holds, because an earlier refund
+    failed, can be refunded as well. The same `idempotency_key` never refunds twice. Must not be called inside a
+    transaction. Raises OrderNotCancellable, RefundRefused or PaymentUnavailable.
     """
     settle_refund(_begin_refund(order, amount, reason, restock, idempotency_key, by))
     return Order.objects.select_related("payment").get(pk=order.pk)
@@ -132,7 +131,7 @@ def _begin_refund(order: Order, amount: Decimal, reason: str, restock: bool, key
     if restock:
         audit.record(by, RESTOCK, current, reference=current.number)
     row = refunds.begin(payment.pk, amount, reason, idempotency_key=key, restock=restock and takes_all, by=by)
-    if takes_all and current.status == OrderStatus.PAID:
+    if takes_all and current.is_to_ship:
         enter_cancelling(current, restock=restock)
     elif takes_all:
         Order.objects.filter(pk=current.pk).update(restock_on_refund=restock)
@@ -149,36 +148,13 @@ def pay_refund_by_hand(row: Refund, *, reason: str, by: Actor = None) -> Order:
 
 
 def mark_shipped(order: Order, *, by: Actor = None) -> Order:
-    """Mark a paid order as shipped. Raises OrderNotAdvanced in any other status."""
-    return _advance(order, OrderStatus.PAID, OrderStatus.SHIPPED, SHIP, by)
+    """Record that all that is left of a paid order has left in one parcel without tracking.
+
+    Raises OrderNotAdvanced in any other status.
+    """
+    return shipments.post_parcel(order, shipments.ParcelToPost(), by=by)
 
 
 def mark_delivered(order: Order, *, by: Actor = None) -> Order:
     """Mark a shipped order as delivered. Raises OrderNotAdvanced in any other status."""
-    return _advance(order, OrderStatus.SHIPPED, OrderStatus.DELIVERED, DELIVER, by)
-
-
-@transaction.atomic
-def _advance(order: Order, origin: OrderStatus, target: OrderStatus, event: AuditEvent, by: Actor) -> Order:
-    order = Order.objects.locked().get(pk=order.pk)
-    dispute = open_dispute_of(order.payment_id) if target == OrderStatus.SHIPPED else None
-    if dispute is not None:
-        raise OrderNotAdvanced(
-            _("The payment of order %(number)s is disputed (%(status)s). Do not ship it before that is over.")
-            % {"number": order.number, "status": dispute.get_status_display()}
-        )
-    if order.status != origin:
-        raise OrderNotAdvanced(
-            _("Order %(number)s is %(status)s; only an order that is %(origin)s can become %(target)s.")
-            % {
-                "number": order.number,
-                "status": order.get_status_display(),
-                "origin": origin.label,
-                "target": target.label,
-            }
-        )
-    order.status = target
-    order.save(update_fields=["status"])
-    audit.record(by, event, order, reference=order.number, before={"status": origin}, after={"status": target})
-    metrics.count_order_on_commit(order.status)
-    return order
+    return shipments.deliver_order(order, by=by)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout import metrics
-from checkout.models import REFUNDABLE, MessageKind, Order, OrderStatus, OutboxMessage
+from checkout.models import REFUNDABLE, MessageKind, Order, OrderStatus, OutboxMessage, ShipmentLine
 from checkout.settle import settle
 from config.money import ZERO
 from inventory import reservations
@@ -69,7 +69,8 @@ def settle_warning(attempt: PaymentAttempt, warning: ProviderDispute) -> None:
 
 
 def enter_cancelling(order: Order, *, restock: bool) -> None:
-    """Only a locked, paid order enters it; no goods leave any more. In the caller's transaction."""
+    """Only a locked order that is paid or partly shipped enters it; no goods leave any more. In the caller's
+    transaction."""
     order.status = OrderStatus.CANCELLING
     order.restock_on_refund = restock
     order.save(update_fields=["status", "restock_on_refund"])
@@ -86,7 +87,7 @@ def close_if_returned(order: Order, payment: Payment) -> bool:
 
 def _follow(order: Order, payment: Payment) -> None:
     """Move a locked order as its money has moved."""
-    if order.status == OrderStatus.PAID and _dashboard_returns_all(order):
+    if order.is_to_ship and _dashboard_returns_all(order):
         enter_cancelling(order, restock=True)
     if close_if_returned(order, payment):
         return
@@ -121,11 +122,22 @@ def _has_failed(payment: Payment) -> bool:
 def _close_refunded(order: Order) -> None:
     """Close a locked order whose money has gone back."""
     if _is_to_restock(order):
-        reservations.restock(order.number)
+        reservations.restock(order.number, _not_sent(order))
     order.status = OrderStatus.REFUNDED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])
     metrics.count_order_on_commit(order.status)
+
+
+def _not_sent(order: Order) -> dict[int, int] | None:
+    """What to put back by product id. Goods of a part that has left do not come back by a click: only the others do.
+
+    None, all of it, if nothing has left, and if everything has: then staff say that the goods are here again.
+    """
+    sent = ShipmentLine.objects.sent(order.pk)
+    lines = list(order.lines.all()) if sent else []
+    kept = {line.product_id: line.quantity - sent.get(line.pk, 0) for line in lines}
+    return {product: units for product, units in kept.items() if units > 0} or None
 
 
 def _is_to_restock(order: Order) -> bool:

@@ -185,7 +185,7 @@ ORDER_ACTIONS = {
         "ship_order",
         deliver,
         pgettext_lazy("button", "Mark as delivered"),
-        lambda order: order.status == OrderStatus.SHIPPED,
+        lambda order: order.shown_status == OrderStatus.SHIPPED,
     ),
     "ask": OrderAction("ask_provider", ask, gettext_lazy("Ask the provider now"), _is_unsettled),
     "resend": OrderAction(

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from checkout.admin.active_problems import active_problems, describe_alert, health_checks
 from checkout.admin.attention import list_url
 from checkout.admin.sales_report import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
-from checkout.models import Order
+from checkout.models import Order, Shipment
 from config.backoffice.alertmanager import firing
 from config.backoffice.charts import bars
 from config.formats import money
@@ -20,7 +20,7 @@ CHART_DAYS = 14
 
 
 def dashboard(user: Any) -> dict[str, Any]:
-    """What this user may see: three statements for counts, four for sales; gauges are read at most every 10 s."""
+    """What this user may see: four statements for counts, four for sales; gauges are read at most every 10 s."""
     answers = _answers(user)
     wrong = active_problems(user.has_perm)
     alerts = firing() if user.has_perm("config.view_machinery") else []
@@ -41,12 +41,22 @@ def dashboard(user: Any) -> dict[str, Any]:
 
 
 def _answers(user: Any) -> list[dict[str, Any]]:
-    """The orders to ship, and how many cases need this user. Three statements."""
+    """The orders to ship, the parcels that went astray, and how many cases need this user. Four statements."""
     answers = []
     if _may_see(user, "checkout_order"):
         count = Order.objects.to_ship().count()
-        url = reverse("admin:checkout_order_changelist") + "?status__exact=paid"
+        url = reverse("admin:checkout_order_changelist") + "?parcels=to_send"
         answers.append({"text": _("orders to ship"), "count": count, "tone": "busy" if count else "good", "url": url})
+        astray = Shipment.objects.astray().order_by().values("order").distinct().count()
+        url = reverse("admin:checkout_order_changelist") + "?parcels=astray"
+        answers.append(
+            {
+                "text": _("orders with parcels that went astray"),
+                "count": astray,
+                "tone": "bad" if astray else "good",
+                "url": url,
+            }
+        )
     items = [item for item in attention_items() if user.has_perm(item.permission)]
     found = counts(items)
     for item in items:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import Order, OrderQuerySet, OrderStatus, OutboxMessage
+from checkout.models import Order, OrderQuerySet, OrderStatus, OutboxMessage, Shipment
 from config.backoffice.base import ChoiceFilter
 
 
@@ -34,6 +34,26 @@ class GivenUpFilter(ChoiceFilter):
         ages = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
         age = ages.get(self.value() or "")
         return cast(OrderQuerySet, queryset).given_up(timezone.now() - age) if age else queryset
+
+
+class ParcelsFilter(ChoiceFilter):
+    title = _("parcels")
+    parameter_name = "parcels"
+    choices_offered = (
+        ("to_send", _("still to be sent")),
+        ("partly", _("partly shipped")),
+        ("astray", _("not delivered, or returned to sender")),
+    )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        orders = cast(OrderQuerySet, queryset)
+        if self.value() == "to_send":
+            return orders.to_ship()
+        if self.value() == "partly":
+            return orders.filter(status=OrderStatus.SHIPPED, partly_shipped=True)
+        if self.value() == "astray":
+            return orders.filter(pk__in=Shipment.objects.astray().order_by().values("order"))
+        return orders
 
 
 class SentFilter(ChoiceFilter):

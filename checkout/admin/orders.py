@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from checkout import links
-from checkout.admin.action_views import OrderActionViews, may, may_cancel
+from checkout.admin.action_views import may, may_cancel
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
-from checkout.admin.filters import AwaitingFilter, GivenUpFilter
+from checkout.admin.filters import AwaitingFilter, GivenUpFilter, ParcelsFilter
+from checkout.admin.parcel_views import ParcelViews, may_pack
 from checkout.admin.timeline import timeline
-from checkout.models import CANCELLABLE, Order, OrderQuerySet, OrderStatus
+from checkout.models import CANCELLABLE, Order, OrderQuerySet, OrderStatus, ShipmentStatus
 from config import money
 from config.audit.services import Actor
 from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
@@ -27,19 +28,20 @@ from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund
 
 
 @admin.register(Order)
-class OrderAdmin(Exported[Order], OrderActionViews):
+class OrderAdmin(Exported[Order], ParcelViews):
     list_display = ("number", "placed", "customer", "place", "total_shown", "status_shown", "payment_shown")
     list_filter = (
         "status",
         AwaitingFilter,
         GivenUpFilter,
+        ParcelsFilter,
         ("payment__method", titled(_("payment method"))),
         ("payment__status", titled(_("payment status"))),
     )
     list_select_related = ("payment",)
     date_hierarchy = "placed_at"
     search_fields = ("number",)  # shows the search box; `OrderQuerySet.search` does the search
-    search_help_text = _("Number, e-mail, name, CEP, SKU, or the provider's reference.")
+    search_help_text = _("Number, e-mail, name, CEP, SKU, tracking code, or the provider's reference.")
     actions = ("mark_shipped", "mark_delivered", "ask_provider", "resend_confirmation")
     page_template = "admin/checkout/order/page.html"
     export_columns = (
@@ -89,7 +91,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
 
     @admin.display(description=_("status"), ordering="status")
     def status_shown(self, order: Order) -> SafeString:
-        return status_tag(order.status, OrderStatus)
+        return status_tag(order.shown_status, OrderStatus)
 
     @admin.display(description=_("payment"), ordering="payment__status")
     def payment_shown(self, order: Order) -> SafeString:
@@ -150,15 +152,18 @@ class OrderAdmin(Exported[Order], OrderActionViews):
         payment = order.payment
         attempts = list(payment.attempts.all())
         refunds = list(payment.refunds.all())
-        refunds_allowed = may(request, "refund_order")
+        refunds_allowed, may_ship = may(request, "refund_order"), may(request, "ship_order")
         return {
             "title": _("Order %(number)s") % {"number": order.number},
-            "status": status_tag(order.status, OrderStatus),
+            "status": status_tag(order.shown_status, OrderStatus),
             "facts": self._facts(order),
             "delivery": self._delivery(order),
             "may_see_tax_id": bool(order.tax_id) and may(request, "see_tax_id"),
             "payment_facts": self._payment_facts(payment, attempts, refunds),
+            "parcels": [(parcel, status_tag(parcel.status, ShipmentStatus)) for parcel in order.parcels],
             "steps": timeline(order),
+            "may_ship": may_ship,
+            "may_pack": may_ship and may_pack(order),
             "may_refund": refunds_allowed and payment.refundable > money.ZERO,
             "may_continue": refunds_allowed,
             "may_cancel": order.status in CANCELLABLE and may_cancel(request, order),
@@ -172,7 +177,7 @@ class OrderAdmin(Exported[Order], OrderActionViews):
 
     def _facts(self, order: Order) -> list[Fact]:
         return facts(
-            (_("status"), status_tag(order.status, OrderStatus)),
+            (_("status"), status_tag(order.shown_status, OrderStatus)),
             (_("placed at"), moment(order.placed_at)),
             (_("paid at"), moment(order.paid_at)),
             (_("closed at"), moment(order.closed_at)),

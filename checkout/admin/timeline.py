@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Union
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import Order, OutboxMessage
+from checkout.models import Order, OutboxMessage, Shipment
 from config.audit.events import label_for
 from config.audit.models import Entry
 from config.backoffice.base import moment
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Text = Union[str, "_StrPromise"]
 
 ORDER, PAYMENT, STOCK = _("order"), _("payment"), _("stock")
-PROVIDER, MAIL, STAFF = _("provider"), _("mail"), _("staff")
+PROVIDER, PARCEL, MAIL, STAFF = _("provider"), _("parcel"), _("mail"), _("staff")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def timeline(order: Order) -> list[Step]:
         *_stock(order),
         *(step for refund in order.payment.refunds.all() for step in _refund(order, refund, started_by)),
         *(step for dispute in order.payment.disputes.all() for step in _dispute(order, dispute)),
+        *(step for parcel in order.parcels for step in _parcel(parcel)),
         *(step for message in order.messages.all() for step in _message(message)),
         *(_staff_action(entry) for entry in entries if entry.verb != REFUND.name),
     ]
@@ -152,6 +153,12 @@ def _dispute(order: Order, dispute: Dispute) -> Iterator[Step]:
     if dispute.closed_at:
         outcome = dispute.get_status_display().capitalize()
         yield Step(dispute.closed_at, PAYMENT, outcome, DisputeStatus(dispute.status).tone, dispute.note)
+
+
+def _parcel(parcel: Shipment) -> Iterator[Step]:
+    for event in parcel.events:
+        text = _("Parcel: %(status)s") % {"status": event.status.label}
+        yield Step(event.at, PARCEL, text, event.status.tone, event.text or parcel.carrier, parcel.tracking_code)
 
 
 def _message(message: OutboxMessage) -> Iterator[Step]:

@@ -1,7 +1,7 @@
 """Orders and their lines."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,16 +14,16 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models
 from django.db.models.functions import Cast, JSONObject, Lower, Upper
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
 from checkout.models.outbox import MessageKind, OutboxMessage
+from checkout.models.shipments import Shipment
+from checkout.models.statuses import BEFORE_PARCELS, LIVE, STORED, TO_SHIP, OrderStatus
 from config.db.compiled import compiled, keep_related
 from config.db.constraints import SameAsRelated
 from config.db.locks import require_transaction
-from config.db.statuses import BUSY, GOOD, QUIET, StatusChoices
 from inventory.models import Product
 from payments.models import Dispute, Payment, PaymentAttempt, Refund, RefundStatus
 from shipping.addresses import DeliveryFields
@@ -37,42 +37,6 @@ def new_number() -> str:
     """A random order number of ten characters, which reveals nothing about the number of orders."""
     return "".join(secrets.choice(_NUMBER_ALPHABET) for _ in range(10))
 
-
-class OrderStatus(StatusChoices):
-    AWAITING_PAYMENT = "awaiting_payment", BUSY, _("awaiting payment")
-    PAID = "paid", GOOD, _("paid")
-    SHIPPED = "shipped", GOOD, _("shipped")
-    DELIVERED = "delivered", GOOD, _("delivered")
-    CANCELLING = "cancelling", BUSY, _("being cancelled")
-    CANCELLED = "cancelled", QUIET, _("cancelled")
-    REFUNDED = "refunded", QUIET, _("refunded")
-
-    @property
-    def shopper_label(self) -> str:
-        """The label on the shopper's pages; `label` is for staff."""
-        match self:
-            case OrderStatus.AWAITING_PAYMENT:
-                return gettext("Awaiting payment")
-            case OrderStatus.PAID:
-                return gettext("Paid")
-            case OrderStatus.SHIPPED:
-                return gettext("On its way")
-            case OrderStatus.DELIVERED:
-                return gettext("Delivered")
-            case OrderStatus.CANCELLING:
-                return gettext("Being cancelled")
-            case OrderStatus.CANCELLED:
-                return gettext("Cancelled")
-            case OrderStatus.REFUNDED:
-                return gettext("Refunded")
-
-
-# A cart has at most one order in these statuses.
-LIVE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
-# Statuses in which an order can be cancelled.
-CANCELLABLE = [OrderStatus.AWAITING_PAYMENT, OrderStatus.PAID]
-# Statuses in which the shop keeps the money; once all of it has gone back, the order is refunded.
-REFUNDABLE = [OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED]
 
 ERASED = models.Q(email="") & ~models.Q(name="")
 
@@ -112,16 +76,24 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.prefetch_related("lines")
 
     def with_everything(self) -> Self:
-        """With everything that the order's page or API document shows: three statements for any number of lines."""
+        """With everything that the order's page or API document shows, but for its parcels: three statements for any
+        number of lines."""
         return self.with_payment().with_goods().annotate(refund_facts=_refund_facts())
+
+    def with_parcels(self) -> Self:
+        """One statement more, for any number of parcels."""
+        parcels = models.Prefetch("shipments", Shipment.objects.with_contents(), to_attr="loaded_parcels")
+        return self.prefetch_related(parcels)
 
     def of_user(self, user_id: int) -> Self:
         return self.filter(user_id=user_id).order_by("-placed_at")
 
     def with_history(self) -> Self:
-        """With everything plus user, cart, refunds, disputes and messages, as staff see an order: six statements."""
+        """With everything plus parcels, user, cart, refunds, disputes and messages, as staff see an order: seven
+        statements."""
         return (
             self.with_everything()
+            .with_parcels()
             .select_related("user", "cart")
             .prefetch_related(
                 models.Prefetch("payment__refunds", Refund.objects.order_by("created_at", "pk")),
@@ -146,10 +118,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return Order.objects.filter(pk__in=needless[:limit]).update(network="")
 
     def to_ship(self) -> Self:
-        return self.filter(status=OrderStatus.PAID)
+        return self.filter(
+            models.Q(status=OrderStatus.PAID) | models.Q(status=OrderStatus.SHIPPED, partly_shipped=True)
+        )
 
     def search(self, text: str) -> Self:
-        """Search by number, e-mail, name, CEP, SKU of a line, or the provider's reference; an empty text finds all.
+        """Search by number, e-mail, name, CEP, SKU of a line, tracking code, or the provider's
+        reference; an empty text finds all.
 
         A UNION of one index lookup per criterion: an OR across them would scan every order. No joins, so no duplicates.
         """
@@ -168,8 +143,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
             found.filter(payment__in=refunds.values("payment")),
         ]
         of_lines = OrderLine.objects.filter(sku__iexact=text).order_by().values("order")
+        of_parcels = Shipment.objects.filter(tracking_code=text.upper()).exclude(tracking_code="").order_by()
         by_number = found.filter(number__startswith=text.upper())
-        return self.filter(pk__in=by_number.values("pk").union(of_lines, *(lookup.values("pk") for lookup in lookups)))
+        others = (of_lines, of_parcels.values("order"), *(lookup.values("pk") for lookup in lookups))
+        return self.filter(pk__in=by_number.values("pk").union(*others))
 
     def find(self, number: str, email: str) -> "Order | None":
         """The order with this number and e-mail, if there is one."""
@@ -194,7 +171,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status=OrderStatus.CANCELLED, placed_at__gte=since, cart__status=CartStatus.OPEN)
 
     def fetch(self, number: str, *, token: str = "", user_id: int | None = None) -> "Order":
-        """Fetch an order, with everything, for its owner or a holder of its token: three statements.
+        """Fetch an order, with everything, for its owner or a holder of its token: three statements, and one more once
+        parcels can have left.
 
         Raises OrderNotFound for anyone else.
         """
@@ -203,6 +181,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             raise OrderNotFound
         keep_related(order.payment, "attempts", attempts_of_payment(order.payment_id))
         keep_related(order, "lines", lines_of_order(order.pk))
+        load_parcels([order])
         return order
 
     def fetch_with_goods(self, order_ids: Collection[int]) -> "dict[int, Order]":
@@ -270,7 +249,14 @@ class Order(DeliveryFields):
         verbose_name=_("user"),
         db_index=False,  # order_of_user
     )
-    status = models.CharField(_("status"), max_length=16, choices=OrderStatus, default=OrderStatus.AWAITING_PAYMENT)
+    status = models.CharField(
+        _("status"),
+        max_length=16,
+        choices=[(status.value, status.label) for status in STORED],
+        default=OrderStatus.AWAITING_PAYMENT,
+    )
+    # Of a shipped order: some of its goods have not left yet. See `STORED`.
+    partly_shipped = models.BooleanField(default=False, db_default=False, editable=False)
     currency = models.CharField(_("currency"), max_length=3)
     language = models.CharField(_("language"), max_length=10)
     quote = models.ForeignKey(Quote, models.PROTECT, related_name="+", verbose_name=_("shipping quote"))
@@ -287,6 +273,9 @@ class Order(DeliveryFields):
     network = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     # Where the release before this one keeps what `Refund.restock` says; written for its sake.
     restock_on_refund = models.BooleanField(_("goods go back on the shelf once refunded"), default=False)
+
+    # What `with_parcels` and `load_parcels` load; an order that was just placed has none.
+    loaded_parcels: list[Shipment]
 
     objects = OrderQuerySet.as_manager()
 
@@ -305,7 +294,7 @@ class Order(DeliveryFields):
             ("see_tax_id", "Can see a recipient's whole CPF or CNPJ"),
         ]
         constraints = [
-            models.CheckConstraint(condition=models.Q(status__in=OrderStatus.values), name="order_status_is_known"),
+            models.CheckConstraint(condition=models.Q(status__in=STORED), name="order_status_is_known"),
             models.CheckConstraint(
                 condition=models.Q(total=models.F("subtotal") + models.F("shipping_total")), name="order_total_adds_up"
             ),
@@ -329,6 +318,12 @@ class Order(DeliveryFields):
                 fields=["placed_at"], condition=models.Q(status="awaiting_payment"), name="order_awaiting_payment"
             ),
             models.Index(fields=["-placed_at"], condition=models.Q(status="cancelled"), name="order_cancelled"),
+            # Stays small: an order leaves it with its last parcel.
+            models.Index(
+                fields=["-placed_at"],
+                condition=models.Q(status="shipped", partly_shipped=True),
+                name="order_partly_shipped",
+            ),
             # Stays small: networks are forgotten once the order no longer waits.
             models.Index(fields=["network"], condition=~models.Q(network=""), name="order_of_network"),
             # For retention: an order enters when it is closed, and leaves once it is anonymised.
@@ -364,6 +359,22 @@ class Order(DeliveryFields):
             return True
         return user_id is not None and self.user_id == user_id
 
+    @property
+    def shown_status(self) -> str:
+        """Its status, whose column has no word for an order of which a part is still to be sent."""
+        is_partly = self.partly_shipped and self.status == OrderStatus.SHIPPED
+        return OrderStatus.PARTLY_SHIPPED if is_partly else self.status
+
+    def get_status_display(self) -> str:  # type: ignore[no-redef]
+        """As Django's own, of `shown_status`."""
+        shown = self.shown_status
+        return str(OrderStatus(shown).label) if shown in OrderStatus else shown
+
+    @property
+    def is_to_ship(self) -> bool:
+        """Whether it is paid and goods are still to be sent."""
+        return self.shown_status in TO_SHIP
+
     @cached_property
     def current_attempt(self) -> PaymentAttempt | None:
         """The latest payment attempt. Reads what `with_payment` has loaded."""
@@ -384,9 +395,14 @@ class Order(DeliveryFields):
         return [made for at, made in enumerate(self.refunds) if at > last or made.status != RefundStatus.FAILED]
 
     @property
+    def parcels(self) -> list[Shipment]:
+        """The parcels, oldest first. Reads what `with_parcels` or `load_parcels` has loaded; a new order has none."""
+        return getattr(self, "loaded_parcels", [])
+
+    @property
     def may_ship(self) -> bool:
-        """Whether it is paid and no dispute is undecided. Reads the payment's disputes."""
-        return self.status == OrderStatus.PAID and not any(d.is_open for d in self.payment.disputes.all())
+        """Whether it is paid, goods are still to be sent and no dispute is undecided. Reads the payment's disputes."""
+        return self.is_to_ship and not any(d.is_open for d in self.payment.disputes.all())
 
     @cached_property
     def sold(self) -> list["OrderLine"]:
@@ -428,6 +444,15 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
+
+
+def load_parcels(orders: Iterable[Order]) -> None:
+    """Give these orders their parcels. One statement if a parcel of any of them can have left, none otherwise."""
+    shipped = {order.pk: order for order in orders if order.status not in BEFORE_PARCELS}
+    for order in shipped.values():
+        order.loaded_parcels = []
+    for parcel in Shipment.objects.with_contents().filter(order__in=shipped) if shipped else ():
+        shipped[parcel.order_id].loaded_parcels.append(parcel)
 
 
 @compiled

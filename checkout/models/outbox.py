@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Self
 
 from django.db import connection, models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from psycopg.types.numeric import Int8
 
@@ -14,7 +15,15 @@ from config.db.locks import require_transaction
 
 class MessageKind(models.TextChoices):
     CONFIRMATION = "confirmation", _("order confirmation")
+    PARCEL_POSTED = "parcel_posted", _("parcel sent")
+    PARCEL_DELIVERED = "parcel_delivered", _("parcel delivered")
+    PARCEL_UNDELIVERED = "parcel_undelivered", _("parcel not delivered")
+    PARCEL_RETURNED = "parcel_returned", _("parcel sent back to the shop")
     REFUND_DUE = "refund_due", _("refund of money that arrived too late")
+
+
+# All but the one that moves money.
+MAILS = [kind for kind in MessageKind if kind != MessageKind.REFUND_DUE]
 
 
 INITIAL_BACKOFF_SECONDS = 60
@@ -31,8 +40,14 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         has_been_due = models.Q(tries__gt=0) | models.Q(due_at__lt=before)
         return self.unsent().filter(has_been_due, created_at__lt=before).select_related("order").order_by("due_at")
 
-    def take(self, kind: MessageKind, now: datetime, limit: int) -> "list[OutboxMessage]":
-        """Claim the oldest due messages of a kind that no other relay has locked, and count one more try for each.
+    def enqueue(self, order: models.Model, kind: MessageKind, subject: object = "") -> None:
+        """Promise a message, once for each subject, in the caller's transaction. One statement."""
+        require_transaction()
+        message = OutboxMessage(order_id=order.pk, kind=kind, subject=str(subject), due_at=timezone.now())
+        self.bulk_create([message], ignore_conflicts=True)
+
+    def take(self, kinds: Collection[MessageKind], now: datetime, limit: int) -> "list[OutboxMessage]":
+        """Claim the oldest due messages of these kinds that no other relay has locked, and count a try for each.
 
         Pushes `due_at` on with exponential backoff, from INITIAL_BACKOFF_SECONDS to MAX_BACKOFF_SECONDS. One statement,
         in the caller's transaction; send the messages only after it has committed.
@@ -43,7 +58,7 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
             """
             WITH due AS MATERIALIZED (
                 SELECT id FROM checkout_outboxmessage
-                WHERE sent_at IS NULL AND kind = %(kind)s AND due_at <= %(now)s
+                WHERE sent_at IS NULL AND kind = ANY(%(kinds)s) AND due_at <= %(now)s
                 ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
             )
             UPDATE checkout_outboxmessage AS message
@@ -53,7 +68,7 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
             RETURNING message.*
             """,
             {
-                "kind": kind,
+                "kinds": [str(kind) for kind in kinds],
                 "now": now,
                 "limit": limit,
                 "first": INITIAL_BACKOFF_SECONDS,
@@ -85,6 +100,8 @@ class OutboxMessage(models.Model):
         "checkout.Order", models.PROTECT, related_name="messages", verbose_name=_("order"), db_index=False
     )
     kind = models.CharField(_("kind"), max_length=20, choices=MessageKind)
+    # What of the order it is about: the id of a parcel, or nothing.
+    subject = models.CharField(_("subject"), max_length=36, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     due_at = models.DateTimeField(_("due at"))
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
@@ -97,7 +114,7 @@ class OutboxMessage(models.Model):
         verbose_name = _("outgoing message")
         verbose_name_plural = _("outgoing messages")
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["order", "kind"], name="outbox_once_per_order_and_kind")]
+        constraints = [models.UniqueConstraint("order", "kind", "subject", name="outbox_once_per_order_kind_subject")]
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(sent_at=None), name="outbox_unsent"),
             models.Index(models.F("sent_at").desc(nulls_first=True), models.F("id").desc(), name="outbox_unsent_first"),

@@ -1,13 +1,13 @@
-"""Filters that show an order's status on the shopper's pages."""
+"""Filters that show the status of an order and of its parcels on the shopper's pages."""
 
 from django import template
 
-from checkout.models import OrderStatus
-from config.db.statuses import GOOD, QUIET
+from checkout.models import OrderStatus, ShipmentStatus
+from config.db.statuses import BAD, GOOD, QUIET
 
 register = template.Library()
 
-_TAGS = {GOOD: "tag--green", QUIET: "tag--grey"}
+_TAGS = {GOOD: "tag--green", QUIET: "tag--grey", BAD: "tag--red"}
 
 
 @register.filter
@@ -20,3 +20,15 @@ def order_status(status: str) -> str:
 def order_status_tag(status: str) -> str:
     """The CSS class that colours the status's tag, or an empty string for the default colour."""
     return _TAGS.get(OrderStatus(status).tone, "") if status in OrderStatus else ""
+
+
+@register.filter
+def parcel_status(status: str) -> str:
+    """As `order_status`, of a parcel."""
+    return ShipmentStatus(status).shopper_label if status in ShipmentStatus else status
+
+
+@register.filter
+def parcel_status_tag(status: str) -> str:
+    """As `order_status_tag`, of a parcel."""
+    return _TAGS.get(ShipmentStatus(status).tone, "") if status in ShipmentStatus else ""

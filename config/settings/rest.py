@@ -72,6 +72,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CartStatus": "cart.models.CartStatus",
         "OrderStatus": "checkout.models.OrderStatus",
+        "ShipmentStatus": "checkout.models.ShipmentStatus",
         "PaymentStatus": "checkout.api.PaymentProgress",
         "PaymentMethod": "payments.models.PaymentMethod",
     },

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from checkout import outbox, tasks
+from checkout import emails, outbox, tasks
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from payments.models import Refund, RefundStatus
 from tests.support.factories.cart import ready_cart, ready_carts
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def take(now: datetime) -> list[OutboxMessage]:
     with transaction.atomic():
-        return OutboxMessage.objects.take(MessageKind.CONFIRMATION, now, 1)
+        return OutboxMessage.objects.take([MessageKind.CONFIRMATION], now, 1)
 
 
 def test_a_mail_server_outage_delays_the_mail_and_staff_see_why(settings) -> None:
@@ -150,10 +150,10 @@ class TestBacklog:
         OutboxMessage.objects.filter(order=late).update(kind=MessageKind.REFUND_DUE)
         refunded: list[bool] = []
 
-        def hang(_order: Order) -> None:
+        def hang(_message: OutboxMessage, _facts: emails.MailFacts) -> None:
             refunded.append(Refund.objects.filter(status=RefundStatus.SUCCEEDED).exists())
 
-        monkeypatch.setattr(outbox.emails, "send_confirmation", hang)
+        monkeypatch.setattr(emails, "send", hang)
         assert outbox.relay() == 4
         assert refunded == [True] * 3
 
@@ -162,7 +162,7 @@ class TestBacklog:
     ) -> None:
         self.orders(2)
         monkeypatch.setattr(outbox, "ROUND_SECONDS", 0.2)
-        monkeypatch.setattr(outbox.emails, "send_confirmation", lambda _order: time.sleep(0.3))
+        monkeypatch.setattr(emails, "send", lambda _message, _facts: time.sleep(0.3))
         assert outbox.relay() == 1
         untried = OutboxMessage.objects.unsent().get()
         assert (untried.tries, untried.due_at <= timezone.now()) == (0, True)

@@ -12,6 +12,7 @@ import pytest
 
 from checkout.models import Order
 from checkout.services import refund_order
+from checkout.shipments import ParcelToPost, post_parcel
 from inventory.models import Product
 from tests.faults import previous_release
 from tests.support.books import Books
@@ -72,7 +73,15 @@ def test_the_previous_release_serves_beside_this_one(
         numbers.add(buy_over([new], product))
         # Nothing nudges the old worker about the first three: its beat or the next order has to.
         eventually(lambda: set(mails.by_order()) == numbers, 30)
+        parted = Order.objects.get(number=min(numbers))
+        numbers.remove(parted.number)
+        post_parcel(parted, ParcelToPost(units={parted.lines.get().pk: 1}))
+        for server in (new, old):
+            with_token = {"Order-Token": parted.token}
+            answer = call("GET", f"{server}/api/v1/orders/{parted.number}/", **with_token)
+            # The release before parcels takes it for shipped.
+            assert answer.document["status"] in ({"partly_shipped"} if server == new else {"partly_shipped", "shipped"})
     order = Order.objects.get(number=numbers.pop())
     refund_order(order, amount=order.total, reason="damaged", restock=True, idempotency_key="once")
     two_minutes()
-    books.check("a deployment under way", len(numbers) + 1)
+    books.check("a deployment under way", len(numbers) + 2)

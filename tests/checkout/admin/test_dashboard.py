@@ -134,7 +134,7 @@ def test_each_section_requires_its_permission() -> None:
     assert not page.context["may_find"]
     assert "R$" not in page.content.decode()
     shipping_clerk = staff_with("checkout.view_order")
-    assert list(answers(shipping_clerk)) == ["orders to ship"]
+    assert list(answers(shipping_clerk)) == ["orders to ship", "orders with parcels that went astray"]
 
 
 def test_a_settled_attempt_is_not_open_work(desk: Client) -> None:

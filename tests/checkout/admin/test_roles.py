@@ -8,8 +8,9 @@ from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from checkout.models import Order, OrderStatus, OutboxMessage
+from checkout.models import Order, OrderStatus, OutboxMessage, Shipment
 from config.accounts.apps import last_app_with_models
 from config.accounts.models import User
 from config.accounts.roles import ROLES, keep_roles
@@ -45,6 +46,11 @@ def presses(verb: str, outcome: str = "approved") -> Callable[[Client], Any]:
 def asks(step: str, outcome: str) -> Callable[[Client], Any]:
     """Posts an incomplete form of a confirmed action: 409 for those who may, 403 for all others."""
     return lambda client: client.post(reverse(f"admin:checkout_order_{step}", args=[order(outcome).pk]), {})
+
+
+def of_parcel(what: str, *more: str) -> str:
+    parcel = Shipment.objects.create(order=order(), posted_at=timezone.now())
+    return reverse(f"admin:checkout_order_parcel_{what}", args=[parcel.order_id, parcel.pk, *more])
 
 
 def fills(name: str, row: Callable[[], Any] | None = None) -> Callable[[Client], Any]:
@@ -86,6 +92,9 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "read groups": (reads("auth_group"), set()),
     "ship": (presses("ship"), {"stock"}),
     "deliver": (presses("deliver"), {"stock"}),
+    "record a parcel": (asks("parcel", "approved"), {"stock"}),
+    "say what became of a parcel": (lambda client: client.post(of_parcel("news", "undelivered")), {"stock"}),
+    "correct a parcel": (lambda client: client.post(of_parcel("correct"), {"carrier": "\n"}), {"stock"}),
     "ask the provider": (presses("ask", "declined"), {"support", "finance"}),
     "resend": (presses("resend"), {"support"}),
     "see a tax id": (

@@ -59,6 +59,7 @@ class TestPaid:
             "total": "69.70",
             "payment": {"status": "paid", "method": "card", "action": None},
             "refunds": [],
+            "shipments": [],
         }
 
     @pytest.mark.parametrize("method", ["pm_card_visa", AUTHENTICATE, "pix"])

@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from checkout.models import Order
+from checkout import services, shipments
+from checkout.models import Order, Shipment, ShipmentStatus
 from checkout.place_order import PlaceOrder, place_order
 from checkout.settle import cancel_pending_payment
+from checkout.shipments import ParcelToPost, Tracking
 from tests.support.api import App, assert_problem
 from tests.support.factories.accounts import UserFactory
 from tests.support.factories.cart import ready_cart
@@ -60,6 +64,46 @@ class TestOne:
         assert document["payment"] == {"status": "cancelled", "method": "pix", "action": None}
 
 
+class TestShipments:
+    def test_none_before_it_ships(self, app: App) -> None:
+        placed = order()
+        assert app.get(f"orders/{placed.number}/", order_token=placed.token).json()["shipments"] == []
+
+    def test_each_with_its_lines_and_steps(self, app: App) -> None:
+        placed = order(lines=2)
+        first, second = placed.lines.order_by("pk")
+        shipments.post_parcel(placed, ParcelToPost(Tracking("Correios", "PAC", "QB123456789BR"), {first.pk: 1}))
+        document = app.get(f"orders/{placed.number}/", order_token=placed.token).json()
+        assert document["status"] == "partly_shipped"
+        (parcel,) = document["shipments"]
+        posted = parcel.pop("posted_at")
+        assert parcel == {
+            "carrier": "Correios",
+            "service": "PAC",
+            "tracking_code": "QB123456789BR",
+            "tracking_url": "https://rastreamento.correios.com.br/app/index.php?objetos=QB123456789BR",
+            "status": "posted",
+            "delivered_at": None,
+            "lines": [{"sku": first.sku, "quantity": 1}],
+            "events": [{"at": posted, "status": "posted", "text": "On its way"}],
+        }
+        shipments.post_parcel(placed, ParcelToPost())
+        newest = Shipment.objects.get(tracking_code="")
+        shipments.record_news(newest, ShipmentStatus.DELIVERED, text="Objeto entregue ao destinatário")
+        document = app.get(f"orders/{placed.number}/", order_token=placed.token).json()
+        assert document["status"] == "shipped"
+        parcel = document["shipments"][1]
+        assert parcel["lines"] == [{"sku": second.sku, "quantity": 1}]
+        assert parcel["delivered_at"]
+        assert [event["text"] for event in parcel["events"]] == ["On its way", "Objeto entregue ao destinatário"]
+
+    def test_one_that_shipped_before_parcels_were_recorded(self, app: App) -> None:
+        placed = order()
+        Order.objects.update(status="shipped")
+        document = app.get(f"orders/{placed.number}/", order_token=placed.token).json()
+        assert (document["status"], document["shipments"]) == ("shipped", [])
+
+
 class TestMine:
     def test_newest_first_and_only_mine(self, user: Any, users_app: App) -> None:
         mine = [order(user.pk).number, order(user.pk).number]
@@ -70,6 +114,17 @@ class TestMine:
         assert (page["next"], page["previous"]) == (None, None)
         assert [document["number"] for document in page["results"]] == mine[::-1]
         assert page["results"][0] == users_app.get(f"orders/{mine[1]}/").json()
+
+    def test_parcels_are_read_for_all_at_once(self, user: Any, users_app: App) -> None:
+        counts = []
+        for more in (2, 4):
+            for _ in range(more):
+                services.mark_shipped(order(user.pk))
+            with CaptureQueriesContext(connection) as queries:
+                page = users_app.get("orders/").json()
+            assert all(len(document["shipments"]) == 1 for document in page["results"])
+            counts.append(len(queries))
+        assert counts[0] == counts[1]
 
     def test_requires_sign_in(self, app: App) -> None:
         answer = app.get("orders/")

@@ -7,9 +7,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from checkout import services
-from checkout.models import Order, OrderStatus
+from checkout import services, shipments
+from checkout.models import STORED, Order, OrderStatus, Shipment, ShipmentStatus
 from checkout.services import mark_delivered, mark_shipped
+from checkout.shipments import ParcelToPost, Tracking
 from tests.support.factories.accounts import PASSWORD, UserFactory
 from tests.support.factories.cart import ready_cart
 from tests.support.orders import order_of
@@ -62,6 +63,55 @@ def test_the_page_follows_the_parcel(visitor: Visitor, order: Order) -> None:
     assert "Delivered. Enjoy!" in visitor.open(address_of(order)).html
 
 
+class TestParcels:
+    CORREIOS = Tracking("Correios", "SEDEX", "QB123456789BR")
+
+    def test_each_shows_what_is_in_it_and_where_it_is(self, visitor: Visitor) -> None:
+        order = order_of(ready_cart(2, quantity=2))
+        first, second = order.lines.order_by("pk")
+        assert "Your parcel" not in visitor.open(address_of(order)).html
+        shipments.post_parcel(order, ParcelToPost(self.CORREIOS, {first.pk: 2}))
+        page = visitor.open(address_of(order)).html
+        assert "Part of your order is on its way" in page
+        assert "Partly on its way" in page
+        assert "What is in none of these parcels comes in another one." in page
+        assert 'href="https://rastreamento.correios.com.br/app/index.php?objetos=QB123456789BR"' in page
+        parcels = page[page.index("Your parcel") : page.index("What is in none")]
+        assert first.name in parcels
+        assert second.name not in parcels
+        shipments.post_parcel(order, ParcelToPost())
+        page = visitor.open(address_of(order)).html
+        assert "Your order is on its way" in page
+        assert "Your 2 parcels" in page
+        assert "comes in another one" not in page
+
+    def test_what_the_carrier_says_is_shown_as_text(self, visitor: Visitor, order: Order) -> None:
+        shipments.post_parcel(order, ParcelToPost(Tracking("<b>Correios", "", "AA1", "https://example.com/?a=1&b=2")))
+        shipments.record_news(Shipment.objects.get(), ShipmentStatus.UNDELIVERED, text="<i>Ausente")
+        page = visitor.open(address_of(order)).html
+        assert "&lt;b&gt;Correios" in page
+        assert "&lt;i&gt;Ausente" in page
+        assert "?a=1&amp;b=2" in page
+        assert "Delivery failed" in page
+
+    @pytest.mark.parametrize(("language", "words"), [("en", "Your parcel"), ("pt-br", "Seu pacote")])
+    def test_in_both_languages(self, order: Order, language: str, words: str) -> None:
+        shipments.post_parcel(order, ParcelToPost(self.CORREIOS))
+        page = Client(headers={"Accept-Language": language}).get(address_of(order)).content.decode()
+        assert words in page
+
+    def test_statements_do_not_grow_with_parcels(self, visitor: Visitor) -> None:
+        counts = []
+        for parcels in (1, 4):
+            order = order_of(ready_cart(parcels))
+            for line in order.lines.all():
+                shipments.post_parcel(order, ParcelToPost(units={line.pk: 1}))
+            with CaptureQueriesContext(connection) as queries:
+                assert visitor.open(address_of(order)).html.count('class="parcel ') == parcels
+            counts.append(len(queries))
+        assert counts[0] == counts[1] <= 7
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [(OrderStatus.CANCELLED, "This order was not completed"), (OrderStatus.REFUNDED, "Your refund is on its way")],
@@ -72,7 +122,7 @@ def test_the_page_shows_the_final_status(visitor: Visitor, order: Order, status:
 
 
 @pytest.mark.parametrize("language", ["en", "pt-br"])
-@pytest.mark.parametrize("status", [status for status in OrderStatus if status != OrderStatus.AWAITING_PAYMENT])
+@pytest.mark.parametrize("status", [status for status in STORED if status != OrderStatus.AWAITING_PAYMENT])
 def test_only_a_paid_order_has_its_confirmation_on_the_way(order: Order, status: OrderStatus, language: str) -> None:
     Order.objects.update(status=status)
     told = Client(headers={"Accept-Language": language}).get(address_of(order)).content.decode()

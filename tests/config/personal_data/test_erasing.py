@@ -17,10 +17,19 @@ from django.utils import timezone, translation
 
 from cart import snapshot
 from cart.models import Cart
-from checkout import outbox, receipts
+from checkout import outbox, receipts, shipments
 from checkout.discrepancies import discrepancies
 from checkout.exceptions import OrderNotAdvanced
-from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage
+from checkout.models import (
+    IdempotencyKey,
+    Order,
+    OrderStatus,
+    OutboxMessage,
+    Shipment,
+    ShipmentEvent,
+    ShipmentLine,
+    ShipmentStatus,
+)
 from checkout.tasks import make_receipts
 from config.accounts.models import ApiToken, User
 from config.audit import services as audit
@@ -40,7 +49,7 @@ from tests.support.traces import traces_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EMAIL, NAME, STREET, PHONE = "ana@example.com", "Ana Souza", "Avenida Paulista", "11987654321"
-MARKS = (EMAIL, NAME, STREET, PHONE, CPF)
+MARKS = (EMAIL, NAME, STREET, PHONE, CPF, "QB123456789BR")
 # What the table in docs/privacy.md names, of orders that were paid.
 KEPT = {"checkout_order": {NAME.casefold(), STREET.casefold(), CPF}}
 
@@ -87,6 +96,8 @@ def everything_of(user: User) -> Order:
         provider="stripe", event_id="evt_1", type="x", payload=said, provider_reference=reference,
         handled_at=timezone.now(), last_error=text,
     )  # fmt: skip
+    parcel = Shipment.objects.create(order=placed, posted_at=timezone.now(), tracking_code="QB123456789BR")
+    ShipmentEvent.objects.create(shipment=parcel, at=parcel.posted_at, status=parcel.status, text=text)
     audit.record(None, CHANGE, placed, reference=placed.number, reason=f"{NAME} moved to {STREET}")
     audit.record(None, CHANGE, user, reason=f"{NAME} rang us")
     OutboxMessage.objects.update(last_error=text)
@@ -99,12 +110,26 @@ def everything_of(user: User) -> Order:
     return placed
 
 
+def test_parcels_keep_their_goods_and_no_mail_about_them_is_left() -> None:
+    placed = paid_order(products=2)
+    line = placed.lines.first()
+    shipments.post_parcel(placed, shipments.ParcelToPost(shipments.Tracking("Correios", "", "AA1"), {line.pk: 1}))
+    assert services.erase(EMAIL).under_way == [placed.number], "a part is still to be sent"
+    shipments.post_parcel(placed, shipments.ParcelToPost(shipments.Tracking("Correios", "", "AA2")))
+    for parcel in Shipment.objects.all():
+        shipments.record_news(parcel, ShipmentStatus.DELIVERED)
+    assert services.erase(EMAIL).is_complete
+    assert set(Shipment.objects.values_list("carrier", "tracking_code", "tracking_url")) == {("Correios", "", "")}
+    assert ShipmentLine.objects.count() == 2
+    assert not OutboxMessage.objects.unsent().exists()
+
+
 def test_nothing_is_left_but_what_tax_law_demands(caplog: pytest.LogCaptureFixture) -> None:
     placed = everything_of(with_account())
     before = traces_of(MARKS)
     assert before.keys() >= {
         "accounts_user", "accounts_apitoken", "audit_entry", "cart_cart", "checkout_order",
-        "checkout_idempotencykey", "redis",
+        "checkout_idempotencykey", "checkout_shipmentevent", "redis",
         "checkout_outboxmessage", "payments_paymentattempt", "payments_refund", "payments_dispute",
         "payments_webhookevent",
     }, "the search finds what is there"  # fmt: skip

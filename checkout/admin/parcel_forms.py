@@ -1,0 +1,95 @@
+"""What staff enter about a parcel: who carries it, its code, and what is in it."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.core.validators import URLValidator
+from django.utils.translation import gettext_lazy as _
+
+from checkout.models import Order
+from checkout.shipments import ParcelToPost, Tracking
+from config.form_fields import CountField, MoneyField, one_line
+
+_TEXT = {"class": "vTextField", "autocomplete": "off"}
+
+
+class TrackingForm(forms.Form):
+    carrier = forms.CharField(
+        label=_("Carrier"),
+        max_length=60,
+        required=False,
+        validators=[one_line],
+        widget=forms.TextInput(attrs=_TEXT),
+        help_text=_("Such as Correios or Jadlog."),
+    )
+    service = forms.CharField(
+        label=_("Service"),
+        max_length=60,
+        required=False,
+        validators=[one_line],
+        widget=forms.TextInput(attrs=_TEXT),
+        help_text=_("Such as PAC or SEDEX."),
+    )
+    tracking_code = forms.CharField(
+        label=_("Tracking code"),
+        max_length=60,
+        required=False,
+        validators=[one_line],
+        widget=forms.TextInput(attrs=_TEXT),
+    )
+    tracking_url = forms.CharField(
+        label=_("Tracking link"),
+        max_length=300,
+        required=False,
+        validators=[URLValidator(schemes=["https", "http"])],
+        widget=forms.TextInput(attrs={**_TEXT, "inputmode": "url"}),
+        help_text=_("Only if it is not the carrier's usual page: for Correios, Jadlog and Melhor Envio it is known."),
+    )
+
+    def tracking(self) -> Tracking:
+        """Of a valid form."""
+        cleaned = self.cleaned_data
+        return Tracking(cleaned["carrier"], cleaned["service"], cleaned["tracking_code"], cleaned["tracking_url"])
+
+
+class ParcelForm(TrackingForm):
+    """With a field for the units of each line that is left to send, and the warehouse if there is a choice."""
+
+    warehouse = forms.TypedChoiceField(label=_("Warehouse"), required=False, coerce=int, empty_value=None)
+    weight_grams = CountField(label=_("Weight in grams"), required=False, min_value=1, max_value=1_000_000)
+    price_paid = MoneyField(label=_("Price paid to the carrier"), required=False, max_digits=10)
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(
+        self, *args: Any, order: Order, left: Mapping[int, int], warehouses: Mapping[int, str], **kwargs: Any
+    ) -> None:
+        only = next(iter(warehouses)) if len(warehouses) == 1 else ""
+        kwargs["initial"] = {"key": uuid4(), "warehouse": only, **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
+        choice = self.fields["warehouse"]
+        choice.choices = [("", "–"), *warehouses.items()]  # type: ignore[attr-defined]
+        self._lines = [line for line in order.lines.all() if line.pk in left]
+        for line in self._lines:
+            units = left[line.pk]
+            self.fields[f"line_{line.pk}"] = CountField(
+                label=line.name,
+                min_value=0,
+                max_value=units,
+                initial=units,
+                help_text=_("%(sku)s · left to send: %(units)s") % {"sku": line.sku, "units": units},
+                widget=forms.TextInput(attrs={"class": "vIntegerField"}),
+            )
+        self.order_fields([f"line_{line.pk}" for line in self._lines])
+
+    def parcel(self) -> ParcelToPost:
+        """Of a valid form."""
+        cleaned = self.cleaned_data
+        return ParcelToPost(
+            tracking=self.tracking(),
+            units={line.pk: cleaned[f"line_{line.pk}"] for line in self._lines},
+            warehouse_id=cleaned["warehouse"],
+            weight_grams=cleaned["weight_grams"],
+            price_paid=cleaned["price_paid"],
+        )
