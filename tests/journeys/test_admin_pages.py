@@ -10,10 +10,11 @@ from playwright.sync_api import expect
 
 from checkout import services
 from checkout.models import Order, OrderStatus
+from checkout.shipments import ParcelToPost, Tracking, post_parcel
 from config.accounts.models import User
 from inventory.models import Stock
 from payments.models import Refund
-from tests.journeys.goods import Goods
+from tests.journeys.goods import LONG_NAME, Goods
 from tests.journeys.shopper import Shopper
 from tests.journeys.test_looks import look_over
 from tests.support.backoffice import dispute_of
@@ -35,6 +36,37 @@ def signed_in(shopper: Shopper, person: User) -> Shopper:
     session = client_of(person).cookies[settings.SESSION_COOKIE_NAME].value
     shopper.page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": shopper.address}])
     return shopper
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("language", ["pt-br", "en"])
+def test_an_order_leaves_in_two_parcels(
+    language: str, width: int, goods: Goods, boss: User, welcome: Callable[..., Shopper]
+) -> None:
+    """One by hand, the other from a file; the shopper sees both."""
+    made = order_of(ready_cart([goods.mug, goods.hammock]))
+    clerk = signed_in(welcome(language, viewport={"width": width, "height": 740}), boss)
+    page = clerk.page
+    clerk.open(reverse("admin:checkout_order_change", args=[made.pk]))
+    page.get_by_role("link", name=clerk.words("Record a parcel…")).click()
+    page.get_by_label(LONG_NAME).fill("0")
+    page.get_by_label(clerk.words("Carrier"), exact=True).fill("Correios")
+    page.get_by_label(clerk.words("Tracking code")).fill("qb 123 456 789 br")
+    page.get_by_role("button", name=clerk.words("Record the parcel")).click()
+    expect(page.locator(".messagelist .success")).to_contain_text(clerk.words("partly shipped"))
+    expect(page.get_by_role("link", name="QB123456789BR")).to_be_visible()
+    clerk.open(reverse("admin:post_parcels"))
+    listed = f"pedido;transportadora;código\n{made.number};Jadlog;1900\n"
+    file = {"name": "postagens.csv", "mimeType": "text/csv", "buffer": listed.encode()}
+    page.get_by_label(clerk.words("CSV file")).set_input_files([file])
+    page.get_by_role("button", name=clerk.words("Preview")).click()
+    expect(page.get_by_text(clerk.words("will be recorded"))).to_be_visible()
+    assert Order.objects.get().shown_status == OrderStatus.PARTLY_SHIPPED
+    page.locator("button[value=record]").click()
+    expect(page.locator("button[value=record]")).to_have_count(0)
+    assert Order.objects.get().shown_status == OrderStatus.SHIPPED
+    clerk.open(f"/orders/{made.number}/?token={made.token}")
+    expect(page.get_by_role("link", name=clerk.words("Track the parcel"))).to_have_count(2)
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -68,6 +100,9 @@ def test_the_admin_pages_are_accessible(
     services.refund_order(made, amount=Decimal("7.00"), reason="torn", restock=False, idempotency_key="refused")
     refused = Refund.objects.get()
     dispute = dispute_of(order_of(ready_cart([goods.mug])))
+    parted = order_of(ready_cart([goods.mug, goods.hammock]))
+    post_parcel(parted, ParcelToPost(Tracking("Correios", "SEDEX", "QB123456789BR"), {parted.lines.first().pk: 1}))
+    parcel = parted.shipments.get()
     stock = Stock.objects.get(product=goods.mug)
     # axe injects inline styles, hence bypass_csp; the journey above checks that the pages themselves need none.
     clerk = signed_in(welcome("pt-br", bypass_csp=True), boss)
@@ -76,6 +111,9 @@ def test_the_admin_pages_are_accessible(
         "checkout_order_changelist": [],
         "checkout_order_change": [made.pk],
         "checkout_order_refund": [made.pk],
+        "checkout_order_parcel": [parted.pk],
+        "checkout_order_parcel_correct": [parted.pk, parcel.pk],
+        "post_parcels": [],
         "checkout_order_by_hand": [made.pk, refused.pk],
         "payments_dispute_change": [dispute.pk],
         "money": [],
@@ -92,4 +130,13 @@ def test_the_admin_pages_are_accessible(
     clerk.page.get_by_role("button", name=clerk.words("Review the refund")).click()
     expect(clerk.page.get_by_role("status")).to_be_visible()
     found += look_over(clerk.page, "confirming a refund", in_the_dark="wcag2aa")
+    clerk.open(reverse("admin:checkout_order_change", args=[parted.pk]))
+    found += look_over(clerk.page, "an order with parcels", in_the_dark="wcag2aa")
+    clerk.open(reverse("admin:post_parcels"))
+    listed = f"order,code\n{parted.number},AA1\nNADA,AA2\n{parted.number},QB123456789BR\n".encode()
+    file = {"name": "x.csv", "mimeType": "text/csv", "buffer": listed}
+    clerk.page.get_by_label(clerk.words("CSV file")).set_input_files([file])
+    clerk.page.get_by_role("button", name=clerk.words("Preview")).click()
+    expect(clerk.page.get_by_role("status")).to_be_visible()
+    found += look_over(clerk.page, "a preview of parcels", in_the_dark="wcag2aa")
     assert found == []

@@ -9,6 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
+from checkout.models import Shipment, ShipmentStatus
+from checkout.shipments import ParcelToPost, Tracking, post_parcel, record_news
 from checkout.tasks import make_receipts
 from inventory import services as inventory
 from tests.journeys.goods import LONG_NAME, Goods, hand_over, raise_price
@@ -154,6 +156,18 @@ def test_the_order_in_all_its_states(shopper: Shopper, goods: Goods, sandbox: Sa
         shopper.open(f"/orders/{order.number}/?token={order.token}")
         found += look_over(shopper.page, f"order: {name}")
     sandbox.no_faults()
+    line = paid.lines.get(product=goods.hammock)
+    address = "https://example.com/" + "rastreio-" * 20
+    post_parcel(
+        paid, ParcelToPost(Tracking("Expresso do Vale do São Francisco", "SEDEX", "A" * 60, address), {line.pk: 1})
+    )
+    shopper.open(f"/orders/{paid.number}/?token={paid.token}")
+    found += look_over(shopper.page, "order: partly shipped")
+    post_parcel(paid, ParcelToPost(Tracking("Correios", "PAC", "QB123456789BR")))
+    for parcel in Shipment.objects.filter(order=paid):
+        record_news(parcel, ShipmentStatus.RETURNED if parcel.service == "PAC" else ShipmentStatus.DELIVERED)
+    shopper.open(f"/orders/{paid.number}/?token={paid.token}")
+    found += look_over(shopper.page, "order: one parcel delivered, one returned")
     receipt = f"/orders/{paid.number}/receipt/?token={paid.token}"
     shopper.open(receipt)
     found += look_over(shopper.page, "receipt")

@@ -93,6 +93,7 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "ship": (presses("ship"), {"stock"}),
     "deliver": (presses("deliver"), {"stock"}),
     "record a parcel": (asks("parcel", "approved"), {"stock"}),
+    "post many parcels": (lambda client: client.post("/admin/post_parcels/"), {"stock"}),
     "say what became of a parcel": (lambda client: client.post(of_parcel("news", "undelivered")), {"stock"}),
     "correct a parcel": (lambda client: client.post(of_parcel("correct"), {"carrier": "\n"}), {"stock"}),
     "ask the provider": (presses("ask", "declined"), {"support", "finance"}),
