@@ -2,24 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from inventory.models import Stock
+from inventory.models import UnpaidBound as UnpaidBound
 
 Demand = Mapping[int, int]
 """Product id → total quantity."""
-
-
-@dataclass(frozen=True)
-class UnpaidBound:
-    """How much of a product may be held for orders that wait for their shopper to pay: a share of what is on hand in
-    all open warehouses, and `at_least` so many units."""
-
-    share: float
-    at_least: int
-
-    def units_of(self, on_hand: int) -> int:
-        return max(int(self.share * on_hand), self.at_least)
 
 
 def near_the_bound(stocks: Iterable[Stock], demand: Demand, bound: UnpaidBound) -> dict[int, int]:

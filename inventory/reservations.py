@@ -5,7 +5,7 @@ are taken in the order given in `inventory.models`. The number of statements doe
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -16,12 +16,13 @@ from inventory import catalogue
 from inventory.allocation import Demand, UnpaidBound, near_the_bound, pick
 from inventory.exceptions import (
     InsufficientStock,
+    ReservationClosed,
     ReservationExpired,
     RestockRefused,
     Shortage,
     UnpaidBoundReached,
 )
-from inventory.models import Product, Reservation, ReservationLine, ReservationStatus, Stock
+from inventory.models import Hold, Product, Reservation, ReservationLine, ReservationStatus, Stock
 
 RECLAIM_BATCH = 500
 
@@ -45,33 +46,46 @@ def reserve(
 
     Raises InsufficientStock with every shortage, UnpaidBoundReached, ReservationClosed if `reference` was committed,
     ValueError for an empty demand or a quantity below one. After a refusal the caller must roll its transaction back.
-    Two statements if enough stock is available, three or four if holds must end first; one more where so much is
-    reserved that `unpaid` might be exceeded.
+    One statement if enough stock is available, three if holds must end first; two more where so much is reserved that
+    `unpaid` might be exceeded.
     """
     if not demand or min(demand.values()) < 1:
         raise ValueError("A reservation needs at least one product, and at least one of each.")
     catalogue.forget_availability(demand)
     own = {reference} if replacing is None else {reference, replacing}
-    stocks = Stock.objects.lock_of_products_and_references(demand.keys(), own)
-    free = {stock.id: stock.on_hand - stock.reserved for stock in stocks}
-    picks, short = pick(stocks, free, demand)
-    if unpaid and not short:
+    hold = partial(
+        Stock.objects.hold, reference, demand, since or timezone.now(), expires_at, unpaid=unpaid is not None
+    )
+    reservation = None
+    if replacing:
+        stocks = Stock.objects.lock_of_products_and_references(demand.keys(), own)
+    else:
+        reservation, stocks = hold(bound=unpaid)
+    if unpaid and not (reservation or replacing or pick(stocks, _free(stocks), demand)[1]):
         _check_unpaid(stocks, demand, unpaid, own)
-    hold = partial(Reservation.objects.reserve, reference, unpaid=unpaid is not None)
-    since = since or timezone.now()
-    reservation = None if short or replacing else hold(picks, since, expires_at)
+        reservation, _stocks = hold(reuse=True)
+    return reservation or _hold_after_ending(stocks, demand, own, unpaid, hold)
+
+
+def _free(stocks: list[Stock]) -> dict[int, int]:
+    return {stock.id: stock.on_hand - stock.reserved for stock in stocks}
+
+
+def _hold_after_ending(
+    stocks: list[Stock], demand: Demand, own: set[str], unpaid: UnpaidBound | None, hold: Callable[..., Hold]
+) -> Reservation:
+    """End expired holds and the shopper's own earlier ones, then `hold`; `stocks` are locked."""
+    free = _free(stocks)
+    for stock_id, quantity in ReservationLine.objects.end_holds(list(free), timezone.now(), own).items():
+        free[stock_id] += quantity
+    _picks, short = pick(stocks, free, demand)
+    if short:
+        raise InsufficientStock(_shortages(demand, short))
+    if unpaid:
+        _check_unpaid(stocks, demand, unpaid, own)
+    reservation, _stocks = hold(reuse=True)
     if reservation is None:
-        # End expired holds and the shopper's own earlier ones, then try again.
-        for stock_id, quantity in ReservationLine.objects.end_holds(list(free), timezone.now(), own).items():
-            free[stock_id] += quantity
-        picks, short = pick(stocks, free, demand)
-        if short:
-            raise InsufficientStock(_shortages(demand, short))
-        if unpaid:
-            _check_unpaid(stocks, demand, unpaid, own)
-        reservation = hold(picks, since, expires_at)
-        if reservation is None:
-            raise RuntimeError(f"{reference} still has a hold that was just released.")
+        raise ReservationClosed
     return reservation
 
 

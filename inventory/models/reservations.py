@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from config.db.locks import require_transaction
 from config.db.statuses import BUSY, QUIET, StatusChoices
-from inventory.exceptions import ReservationClosed
 
 
 class ReservationStatus(StatusChoices):
@@ -22,62 +21,6 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def with_returned(self) -> "ReservationQuerySet":
         """Annotates `returned`: how many units were restocked."""
         return self.annotate(returned=models.Sum("lines__returned"))
-
-    def reserve(
-        self, reference: str, picks: Mapping[int, int], since: datetime, expires_at: datetime, *, unpaid: bool = False
-    ) -> "Reservation | None":
-        """Reserves `picks` (stock id → quantity) for `reference`: reservation, lines and stock in one statement.
-
-        Creates the reservation or reuses a released one. `unpaid`: it waits for its shopper to pay. Returns None,
-        changing nothing, if `reference` still has a hold. Raises ReservationClosed if it was committed. The caller has
-        locked the stock rows.
-        """
-        reservation = Reservation(reference=reference, expires_at=expires_at, created_at=since)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                WITH picked AS (
-                    SELECT *
-                    FROM unnest(%(stock_ids)s::bigint[], %(quantities)s::integer[]) AS pick (stock_id, quantity)
-                ), held AS (
-                    INSERT INTO inventory_reservation AS reservation (reference, status, expires_at, created_at)
-                    VALUES (%(reference)s, 'held', %(expires_at)s, %(created_at)s)
-                    ON CONFLICT (reference) DO UPDATE SET status = 'held', expires_at = excluded.expires_at
-                    WHERE reservation.status = 'released' AND NOT EXISTS (
-                        -- Lines of an expired hold on stock rows that were not locked since.
-                        SELECT 1 FROM inventory_reservationline AS line
-                        WHERE line.reservation_id = reservation.id AND line.held
-                    )
-                    RETURNING id, created_at
-                ), lines AS (
-                    INSERT INTO inventory_reservationline
-                        (reservation_id, stock_id, quantity, returned, held, unpaid, expires_at)
-                    SELECT held.id, picked.stock_id, picked.quantity, 0, true, %(unpaid)s, %(expires_at)s
-                    FROM held, picked
-                ), stock AS (
-                    UPDATE inventory_stock AS stock SET reserved = stock.reserved + picked.quantity
-                    FROM held, picked WHERE stock.id = picked.stock_id
-                )
-                SELECT id, created_at FROM held
-                """,
-                {
-                    "stock_ids": list(picks.keys()),
-                    "quantities": list(picks.values()),
-                    "reference": reference,
-                    "unpaid": unpaid,
-                    "expires_at": expires_at,
-                    "created_at": reservation.created_at,
-                },
-            )
-            row = cursor.fetchone()
-        if row is None:
-            if self.filter(reference=reference, status=ReservationStatus.COMMITTED).exists():
-                raise ReservationClosed
-            return None
-        reservation.id, reservation.created_at = row
-        reservation._state.adding = False
-        reservation._state.db = connection.alias
-        return reservation
 
     def commit(self, reference: str) -> bool:
         """Commits the hold of `reference`: reservation, lines and stock in one statement. Returns whether it had one.

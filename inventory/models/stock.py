@@ -1,8 +1,8 @@
 """Warehouses and their stock."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.validators import RegexValidator
 from django.db import connection, models
@@ -10,10 +10,13 @@ from django.db.models import F, Q, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from psycopg.types.numeric import Int4, Int8
 
-from config.db.compiled import compiled
+from config.db.compiled import compiled, instance_of
 from config.db.locks import require_transaction
-from inventory.models.reservations import ReservationLine
+from inventory.models import holding
+from inventory.models.holding import UnpaidBound
+from inventory.models.reservations import Reservation, ReservationLine, ReservationStatus
 
 
 class WarehouseQuerySet(models.QuerySet["Warehouse"]):
@@ -52,6 +55,13 @@ class StockChange(NamedTuple):
     stock_id: int
     on_hand: int = 0
     reserved: int = 0
+
+
+class Hold(NamedTuple):
+    """The reservation; or None, and the stock rows that are locked now."""
+
+    reservation: Reservation | None
+    stocks: "list[Stock]"
 
 
 class StockQuerySet(models.QuerySet["Stock"]):
@@ -94,6 +104,50 @@ class StockQuerySet(models.QuerySet["Stock"]):
         require_transaction()
         return locked_stock_of_products_and_references(list(product_ids), list(references))
 
+    def hold(
+        self,
+        reference: str,
+        demand: Mapping[int, int],
+        since: datetime,
+        expires_at: datetime,
+        *,
+        unpaid: bool = False,
+        bound: UnpaidBound | None = None,
+        reuse: bool = False,
+    ) -> Hold:
+        """Locks the stock rows of `demand` (product id → quantity) and those of `reference`, as `locked` locks them;
+        takes what is free, the first warehouse first; writes reservation, lines and stock. One statement.
+
+        `unpaid`: the hold waits for its shopper to pay. `reuse`: a released reservation may be used again; the caller
+        has locked these rows before. Makes no reservation and changes nothing if not all is free, if so much is
+        reserved that unpaid holds might exceed `bound`, or if `reference` is in use.
+        """
+        require_transaction()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                holding.SQL,
+                {
+                    "products": [Int8(product_id) for product_id in demand],
+                    "quantities": [Int4(quantity) for quantity in demand.values()],
+                    "reference": reference,
+                    "since": since,
+                    "expires_at": expires_at,
+                    "unpaid": unpaid,
+                    "reuse": reuse,
+                    "share": bound.share if bound else None,
+                    "at_least": bound.at_least if bound else None,
+                },
+            )
+            rows = cursor.fetchall()
+        if not rows or rows[0][0] is None:
+            return Hold(None, [_locked_row(row[2:]) for row in rows])
+        key, created_at, *_locked = rows[0]
+        made = (key, reference, ReservationStatus.HELD, expires_at, created_at)
+        return Hold(
+            instance_of(Reservation, connection.alias, ("id", "reference", "status", "expires_at", "created_at"), made),
+            [],
+        )
+
     def of_products_reserved_for(self, reference: str) -> "StockQuerySet":
         """All stock rows of the products in this reservation."""
         products = ReservationLine.objects.filter(reservation__reference=reference).values("stock__product")
@@ -113,6 +167,14 @@ class StockQuerySet(models.QuerySet["Stock"]):
                 """,
                 [list(column) for column in zip(*changes, strict=True)],
             )
+
+
+def _locked_row(row: tuple[Any, ...]) -> "Stock":
+    """A row that `hold` has locked. Of its warehouse it knows what `inventory.allocation` looks at."""
+    alias, warehouse_id = connection.alias, row[2]
+    stock = instance_of(Stock, alias, ("id", "product_id", "warehouse_id", "on_hand", "reserved"), row[:5])
+    stock.warehouse = instance_of(Warehouse, alias, ("id", "active", "priority"), (warehouse_id, *row[5:]))
+    return stock
 
 
 class Stock(models.Model):

@@ -4,7 +4,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from unittest import mock
 
 import pytest
 from django.db import connection, transaction
@@ -13,9 +12,10 @@ from django.utils import timezone
 from inventory import reservations
 from inventory.exceptions import InsufficientStock, ReservationExpired
 from inventory.models import Reservation, ReservationLine, Stock
-from inventory.models.stock import StockQuerySet
 from tests.support.factories.inventory import ProductFactory, WarehouseFactory
-from tests.support.guards_off import unlocked_stock
+from tests.support.guards_off import without_stock_lock
+from tests.support.stock_locks import locked_until_waited_for, waiting_for_locks
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,27 +67,9 @@ def assert_balanced():
         assert 0 <= stock.reserved <= stock.on_hand
 
 
-@contextmanager
-def all_read_before_any_writes(readers, *, lock):
-    """Forces the race: each reader waits until all have read. With the lock on, no second one can."""
-    together = threading.Barrier(readers)
-    take = StockQuerySet.lock_of_products_and_references if lock else unlocked_stock
-
-    def read(self, product_ids, references):
-        rows = take(self, product_ids, references)
-        try:
-            together.wait(0.7 if lock else PATIENCE_SECONDS)
-        except threading.BrokenBarrierError:
-            assert lock
-        return rows
-
-    with mock.patch.object(StockQuerySet, "lock_of_products_and_references", read):
-        yield
-
-
 def test_one_of_two_connections_gets_the_last_unit():
     product = ProductFactory(stock=1)
-    with all_read_before_any_writes(2, lock=True):
+    with locked_until_waited_for(2):
         results = at_once(lambda: hold("a", {product.id: 1}), lambda: hold("b", {product.id: 1}))
     assert {type(result) for result in results} == {InsufficientStock, type(None)}
     assert Reservation.objects.count() == 1
@@ -97,7 +79,7 @@ def test_one_of_two_connections_gets_the_last_unit():
 def test_without_the_lock_both_would_sell_it():
     """The control: the race without the lock. Only the database's constraint prevents a double sale."""
     product = ProductFactory(stock=1)
-    with all_read_before_any_writes(2, lock=False):
+    with without_stock_lock(), locked_until_waited_for(2):
         results = at_once(lambda: hold("a", {product.id: 1}), lambda: hold("b", {product.id: 1}))
     (error,) = [result for result in results if result is not None]
     assert "stock_reserved_within_on_hand" in str(error)
@@ -106,7 +88,7 @@ def test_without_the_lock_both_would_sell_it():
         cursor.execute("ALTER TABLE inventory_stock DROP CONSTRAINT stock_reserved_within_on_hand")
     try:
         Stock.objects.update(on_hand=1, reserved=0)
-        with all_read_before_any_writes(2, lock=False):
+        with without_stock_lock(), locked_until_waited_for(2):
             results = at_once(lambda: hold("c", {product.id: 1}), lambda: hold("d", {product.id: 1}))
         assert results == [None, None]
         assert Stock.objects.get().reserved == 2
@@ -118,6 +100,31 @@ def test_without_the_lock_both_would_sell_it():
                 "ALTER TABLE inventory_stock ADD CONSTRAINT stock_reserved_within_on_hand "
                 "CHECK (reserved >= 0 AND reserved <= on_hand)"
             )
+
+
+@pytest.mark.parametrize(
+    ("seen", "when_locked", "after"),
+    [
+        ((10, 10), (10, 0), (10, 1)),  # an expired hold was reclaimed meanwhile
+        ((10, 0), (10, 10), None),
+        ((10, 3), (12, 5), (12, 6)),
+        ((0, 0), (1, 0), (1, 1)),
+        ((1, 0), (0, 0), None),
+    ],
+)
+def test_a_buyer_who_waited_for_the_lock_decides_on_the_new_numbers(seen, when_locked, after):
+    product = ProductFactory(stock=0)
+    Stock.objects.update(on_hand=seen[0], reserved=seen[1])
+    with ThreadPoolExecutor(1) as pool, holding_the_lock_of(product) as commit_after:
+        buyer = in_thread(pool, lambda: reservations.reserve("mine", {product.id: 1}, expires_at=soon()))
+        wait_until_blocked()
+        commit_after(lambda: Stock.objects.update(on_hand=when_locked[0], reserved=when_locked[1]))
+        if after is None:
+            with pytest.raises(InsufficientStock):
+                buyer.result(PATIENCE_SECONDS)
+        else:
+            buyer.result(PATIENCE_SECONDS)
+    assert Stock.objects.values_list("on_hand", "reserved").get() == (after or when_locked)
 
 
 def test_many_buyers_with_lines_in_opposite_order_sell_the_stock_without_deadlock():
@@ -187,15 +194,7 @@ def holding_the_lock_of(product):
 
 
 def wait_until_blocked(count=1):
-    for _ in range(200):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0] >= count:
-                return
-        threading.Event().wait(0.02)
-    raise AssertionError("no connection waits for a lock")
+    eventually(lambda: waiting_for_locks() >= count, PATIENCE_SECONDS)
 
 
 def in_thread(pool, call):

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
 from django.db import connection, transaction
@@ -13,9 +12,9 @@ from inventory import reservations
 from inventory.allocation import UnpaidBound
 from inventory.exceptions import InsufficientStock, UnpaidBoundReached
 from inventory.models import Product, ReservationLine, Stock
-from inventory.models.stock import StockQuerySet
 from tests.support.factories.inventory import ProductFactory, WarehouseFactory
-from tests.support.guards_off import unlocked_stock
+from tests.support.guards_off import without_stock_lock
+from tests.support.stock_locks import locked_until_waited_for
 
 pytestmark = pytest.mark.django_db
 
@@ -116,8 +115,8 @@ class TestStatements:
 
     def test_only_near_the_bound_one_more_and_never_one_a_line(self) -> None:
         few, many = [ProductFactory(stock=10)], ProductFactory.create_batch(30, stock=10)
-        assert [self.spent(f"{number}", few) for number in range(3)] == [2, 2, 2]
-        assert [self.spent(f"many-{number}", many) for number in range(3)] == [2, 2, 2]
+        assert [self.spent(f"{number}", few) for number in range(3)] == [1, 1, 1]
+        assert [self.spent(f"many-{number}", many) for number in range(3)] == [1, 1, 1]
         hold("card", {product.id: 1 for product in [*few, *many]}, unpaid=None)
         ReservationLine.objects.update(unpaid=False)
         assert (self.spent("near", few), self.spent("many-near", many)) == (3, 3)
@@ -182,16 +181,8 @@ class TestRace:
         assert self.buy_all(product) == 3
         assert held(product) == 3
 
-    def test_without_the_lock_it_would(self, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_the_lock_it_would(self, product: Product) -> None:
         """The control: the same buyers, deciding on rows that are not locked, all at the same moment."""
-        together = Barrier(self.BUYERS, timeout=20)
-
-        def check(*arguments: object) -> None:
-            checked(*arguments)
-            together.wait()
-
-        checked = reservations._check_unpaid
-        monkeypatch.setattr(StockQuerySet, "lock_of_products_and_references", unlocked_stock)
-        monkeypatch.setattr(reservations, "_check_unpaid", check)
-        assert self.buy_all(product) == self.BUYERS
+        with without_stock_lock(), locked_until_waited_for(self.BUYERS):
+            assert self.buy_all(product) == self.BUYERS
         assert held(product) == self.BUYERS > 3

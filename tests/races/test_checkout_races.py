@@ -1,11 +1,10 @@
 """Concurrent checkouts: one order per cart, no overselling, and what happens with the guards off."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection
@@ -15,12 +14,11 @@ from checkout import place_order as path
 from checkout.models import LIVE, Order
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock
-from inventory.models import Stock
-from inventory.models.stock import StockQuerySet
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
-from tests.support.guards_off import unlocked_stock
+from tests.support.guards_off import without_stock_lock
 from tests.support.orders import order_of, stock_of
+from tests.support.stock_locks import locked_until_waited_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
@@ -81,18 +79,10 @@ def test_twenty_buyers_of_five_units_in_opposite_order_buy_five(sandbox) -> None
     assert sandbox.ledger()["captured"] == 5 * int(carts[0].total * 100)
 
 
-def test_without_the_row_lock_stock_would_be_oversold(monkeypatch) -> None:
+def test_without_the_row_lock_stock_would_be_oversold() -> None:
     """The control: with the guard off the race happens, and only the database's constraint stops it."""
     product = ProductFactory(stock=1)
     carts = [ready_cart([product]) for _ in range(8)]
-    all_have_read = Barrier(len(carts), timeout=10)
-
-    def read_unlocked(stocks: StockQuerySet, *of: Collection[Any]) -> list[Stock]:
-        rows = unlocked_stock(stocks, *of)
-        all_have_read.wait()
-        return rows
-
-    monkeypatch.setattr(StockQuerySet, "lock_of_products_and_references", read_unlocked)
 
     def attempt(cart) -> str:
         try:
@@ -102,7 +92,7 @@ def test_without_the_row_lock_stock_would_be_oversold(monkeypatch) -> None:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(len(carts)) as pool:
+    with without_stock_lock(), locked_until_waited_for(len(carts)), ThreadPoolExecutor(len(carts)) as pool:
         answers = Counter(pool.map(attempt, carts))
-    assert answers["stopped by the constraint"] >= 1
+    assert answers == {"paid": 1, "stopped by the constraint": 7}
     assert stock_of(product) == (0, 0)

@@ -1,8 +1,9 @@
 """Guards switched off, to show that the race they prevent is real."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Barrier, BrokenBarrierError
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -10,8 +11,7 @@ from django.db import connection
 from cart.models import Cart, CartManager, CartStatus
 from checkout import place_order as path
 from checkout.models import LIVE, Order
-from inventory.models import Stock
-from inventory.models.stock import StockQuerySet, locked_stock_of_products_and_references
+from inventory.models import holding
 
 ONE_LIVE_ORDER = next(
     constraint for constraint in Order._meta.constraints if constraint.name == "order_one_live_order_per_cart"
@@ -63,11 +63,13 @@ def without_cart_lock(monkeypatch: pytest.MonkeyPatch, callers: int) -> Iterator
         yield
 
 
-def unlocked_stock(_stocks: StockQuerySet, product_ids: Collection[int], references: Collection[str]) -> list[Stock]:
-    """In the place of `lock_of_products_and_references`: the same rows, not locked."""
-    rows = locked_stock_of_products_and_references.plain(list(product_ids), list(references))
-    rows.query.select_for_update = False
-    return list(rows)
+@contextmanager
+def without_stock_lock() -> Iterator[None]:
+    """Stock is taken without locking it first: buyers decide on what they see when their statement begins."""
+    unlocked = holding.SQL.replace(" FOR UPDATE OF stock", "")
+    assert unlocked != holding.SQL
+    with mock.patch.object(holding, "SQL", unlocked):
+        yield
 
 
 def _wait(barrier: Barrier) -> None:
