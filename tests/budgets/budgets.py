@@ -27,8 +27,8 @@ BUDGETS: dict[str, int] = {
     "lines in one call": 5,
     # A guest's cart with lines, delivery and shipping: stock, quote, cart, lines.
     "cart in one call": 4,
-    # `place_order` itself, by card: 8 before the provider call, 6 after.
-    "place order": 14,
+    # `place_order` itself, by card: 7 before the provider call, 6 after.
+    "place order": 13,
     # The whole request, with the three statements of its idempotency key.
-    "pay": 17,
+    "pay": 16,
 }
