@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from config import formats
+from config.rendering.template_loader import fixed
 
 register = template.Library()
 
@@ -18,6 +19,7 @@ register.simple_tag(formats.arrival)
 
 
 @register.simple_tag
+@fixed
 def icon(name: str, variant: str = "") -> SafeString:
     """An icon from icons.svg, hidden from screen readers: it needs text beside it."""
     classes = f"icon icon--{variant}" if variant else "icon"

@@ -21,8 +21,8 @@ FACES = (
     "*/admin/*",
     "*/backoffice/*",
     "*/templatetags/*",
-    # Shows the fields of every form.
-    "config/form_renderer.py",
+    # They show the fields of every form, and the fixed parts of every page.
+    "config/rendering/*",
     "*/emails.py",
     # The URLs of an app's pages, for mails and for the provider.
     "*/links.py",

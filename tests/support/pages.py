@@ -9,6 +9,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.template.autoreload import reset_loaders
 from django.test import Client
 
 
@@ -91,6 +94,13 @@ class Visitor:
 
     def open(self, url: str, **headers: str) -> Page:
         return Page(self, self.client.get(url, follow=True, headers=headers))
+
+
+@receiver(setting_changed, dispatch_uid="render_fixed_parts_anew")
+def render_fixed_parts_anew(*, setting: str, **_more: object) -> None:
+    """A process keeps the fixed parts of its pages (`config.rendering`), whose settings change in tests alone."""
+    if setting in ("STORAGES", "STATIC_URL", "ROOT_URLCONF"):
+        reset_loaders()
 
 
 @pytest.fixture

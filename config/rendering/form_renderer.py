@@ -1,8 +1,7 @@
 """Renders forms: inputs and selects by functions, everything else by Django's templates.
 
 A page of the checkout has ten inputs and a select of 27 states. Rendering Django's templates for them took longer than
-the rest of the page. The functions write what those templates write (`tests/config/test_form_renderer.py`), so a
-template of ours in their place would not be used.
+the rest of the page. The functions write what those templates write: a template of ours in their place is not used.
 """
 
 from collections.abc import Callable, Mapping

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import config.urls  # noqa: F401 - the forms of every page
-from config.form_renderer import FormRenderer
+from config.rendering.form_renderer import FormRenderer
 
 OURS, DJANGOS = FormRenderer(), TemplatesSetting()
 APPS = {"config", "cart", "checkout", "inventory", "payments", "shipping"}
