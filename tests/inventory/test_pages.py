@@ -24,6 +24,29 @@ def test_the_catalogue_shows_what_is_for_sale(visitor: Visitor) -> None:
     assert html.count("Sold out") == 1
 
 
+def test_a_card_follows_its_product(visitor: Visitor) -> None:
+    """A process keeps the cards that it has shown."""
+    product = ProductFactory(name="Rede <b>", price=Decimal("10.00"), stock=1)
+    for _ in range(2):
+        assert "Rede &lt;b&gt;" in visitor.open("/").html
+    assert "R$\u00a010,00" in Visitor("pt-BR").open("/").html
+
+    product.name, product.price = "Rede larga", Decimal("12.00")
+    product.save()
+    product.stocks.update(on_hand=0)
+    cache.delete_pattern("*")
+    page = visitor.open("/").html
+    assert "Rede larga" in page
+    assert "R$\u00a012.00" in page
+    assert "card--out" in page
+    assert "Rede &lt;b&gt;" not in page
+
+
+def test_only_pictures_of_the_first_screen_are_loaded_at_once(visitor: Visitor) -> None:
+    ProductFactory.create_batch(6, stock=1)
+    assert visitor.open("/").html.count('loading="lazy"') == 2
+
+
 def test_portuguese_is_what_a_brazilian_browser_gets() -> None:
     ProductFactory(price=Decimal("1234.50"), stock=1)
     page = Visitor("pt-BR").open("/")

@@ -1,0 +1,35 @@
+"""`{% card product available eager %}`: a product in the catalogue."""
+
+from decimal import Decimal
+from functools import lru_cache
+
+from django import template
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from inventory.catalogue import ProductFacts
+
+register = template.Library()
+
+# About 700 bytes each. A page shows 24.
+KEPT = 2_000
+
+
+@register.simple_tag
+def card(product: ProductFacts, available: bool, eager: bool) -> SafeString:
+    """`eager`: the picture is loaded at once, since it is on the first screen."""
+    return _card(
+        product.slug, product.name, product.picture_url, product.price, product.currency,
+        available=available, eager=eager, language=get_language(),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=KEPT)
+def _card(
+    slug: str, name: str, picture_url: str, price: Decimal, currency: str,
+    *, available: bool, eager: bool, language: str | None,
+) -> SafeString:  # fmt: skip
+    """Kept by all that it shows, so there is nothing to forget when a product changes."""
+    product = {"slug": slug, "name": name, "picture_url": picture_url, "price": price, "currency": currency}
+    return render_to_string("inventory/card.html", {"product": product, "available": available, "eager": eager})
