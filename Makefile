@@ -82,6 +82,10 @@ check: export NUM_PROXIES = 1
 check: export STRIPE_SECRET_KEY = sk_check_only
 check: export STRIPE_PUBLISHABLE_KEY = pk_check_only
 check: export STRIPE_WEBHOOK_SECRET = whsec_check_only
+check: export SELLER_NAME = Check only
+check: export SELLER_TAX_ID = 11.222.333/0001-81
+check: export SELLER_ADDRESS = Nowhere
+check: export SELLER_EMAIL = check@esteira.example
 check: $(INSTALLED) check-deploy ## Format, lint, types, architecture, migrations, deployment, commit subjects
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

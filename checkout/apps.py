@@ -30,6 +30,8 @@ class CheckoutConfig(AppConfig):
         keep(ERASED_ORDERS, IDEMPOTENCY_KEYS, ORDERS, OUTBOX_MESSAGES, RECEIPTS, UNPAID_ORDERS)
         hold(personal_data.ORDERS)
         register(checks.check_unpaid_bounds, "checkout")
+        register(checks.check_seller, "checkout")
+        register(checks.check_seller_is_named, "checkout", deploy=True)
         attention.register(*ITEMS)
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")
         order_placed.connect(receivers.nudge_outbox, dispatch_uid="checkout.nudge_outbox")

@@ -1,4 +1,4 @@
-"""System checks of settings that would close Pix, or leave what is unpaid without a bound."""
+"""System checks: settings that would close Pix or leave what is unpaid without a bound, and who sells."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,12 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from shipping import tax_ids
+from shipping.exceptions import InvalidTaxId
 
 
 def check_unpaid_bounds(*, app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -21,3 +27,36 @@ def check_unpaid_bounds(*, app_configs: Sequence[AppConfig] | None, **kwargs: An
     }
     hint = "SECURITY.md, 'What unpaid orders may hold', says what each bounds."
     return [Error(rule, hint=hint, id="checkout.E001") for rule, holds in rules.items() if not holds]
+
+
+def check_seller(*, app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """checkout.E002: what is said of the seller is not a CNPJ or CPF as it is written, or no e-mail address."""
+    found: list[CheckMessage] = []
+    written = settings.SELLER_TAX_ID
+    if written and written != (right := _as_written(written)):
+        hint = f"Write it as {right}." if right else "Write it as 11.222.333/0001-81."
+        found.append(Error("SELLER_TAX_ID is not a CNPJ or CPF as it is written.", hint=hint, id="checkout.E002"))
+    if settings.SELLER_EMAIL:
+        try:
+            validate_email(settings.SELLER_EMAIL)
+        except ValidationError:
+            found.append(Error("SELLER_EMAIL is no e-mail address.", id="checkout.E002"))
+    return found
+
+
+def check_seller_is_named(*, app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """checkout.W001: the law wants it on every page. For `check --deploy`."""
+    names = ("SELLER_NAME", "SELLER_TAX_ID", "SELLER_ADDRESS", "SELLER_EMAIL")
+    hint = "A shop must say who sells (Decreto 7.962/2013, article 2)."
+    return [
+        CheckWarning(f"{name} is not set.", hint=hint, id="checkout.W001")
+        for name in names
+        if not getattr(settings, name)
+    ]
+
+
+def _as_written(typed: str) -> str:
+    try:
+        return tax_ids.display(tax_ids.normalise(typed))
+    except InvalidTaxId:
+        return ""

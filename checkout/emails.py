@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from checkout import letters, links
 from checkout.models import MessageKind, Order, OutboxMessage, Shipment
 from config.db.locks import refuse_in_transaction
+from config.formats import seller
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def build(message: OutboxMessage, facts: MailFacts) -> EmailMultiAlternatives:
 
 def confirmation(order: Order) -> EmailMultiAlternatives:
     """Build the confirmation in the active language. Each try has the same Message-ID, so a duplicate is recognised."""
-    context = {"order": order, "order_url": links.order_url(order), "shop_name": settings.SHOP_NAME}
+    context = {"order": order, "order_url": links.order_url(order), "shop_name": settings.SHOP_NAME, "seller": seller()}
     mail = EmailMultiAlternatives(
         subject=_("Your order %(number)s is confirmed") % {"number": order.number},
         body=render_to_string("checkout/email/confirmation.txt", context),
@@ -71,6 +72,7 @@ def _mail(order: Order, letter: letters.Letter, version: str) -> EmailMultiAlter
         "letter": letter,
         "order_url": links.order_url(order),
         "shop_name": settings.SHOP_NAME,
+        "seller": seller(),
     }
     mail = EmailMultiAlternatives(
         subject=letter.subject,

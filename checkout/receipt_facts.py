@@ -3,12 +3,11 @@
 import hashlib
 from dataclasses import astuple, dataclass
 
-from django.conf import settings
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from checkout.models import Order, OrderStatus
-from config.formats import cep, day, money
+from config.formats import cep, day, money, seller
 from payments.models import PaymentMethod, RefundStatus
 
 # Counts up with the drawing: receipts that were drawn differently are made again.
@@ -56,7 +55,7 @@ def facts_of(order: Order) -> ReceiptFacts:
         language=get_language() or "en",
         number=order.number,
         title=_("Receipt of order %(number)s") % {"number": order.number},
-        seller=[settings.SHOP_NAME],
+        seller=seller(),
         buyer=_buyer(order),
         facts=[
             (_("Order"), order.number),

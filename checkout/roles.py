@@ -1,6 +1,6 @@
-"""What each staff role may do with orders and their mails."""
+"""What each staff role may do with orders, their mails and the texts of the shop."""
 
-_VIEW = {"checkout.view_order", "checkout.view_outboxmessage"}
+_VIEW = {"checkout.view_order", "checkout.view_outboxmessage", "checkout.view_policy"}
 
 GRANTS = {
     "viewer": _VIEW,
@@ -9,6 +9,7 @@ GRANTS = {
     | {
         "checkout.ask_provider",
         "checkout.cancel_order",
+        "checkout.change_policy",
         "checkout.resend_mail",
         "checkout.see_as_shopper",
         "checkout.see_tax_id",

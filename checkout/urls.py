@@ -2,8 +2,9 @@
 
 from django.urls import include, path
 
+from checkout.models import PolicyPage
 from checkout.views import orders, page, paying, receipts
-from checkout.views.help import help_page
+from checkout.views.help import help_page, policy_page
 
 _pages = [
     path("checkout/", page.checkout, name="checkout"),
@@ -24,6 +25,8 @@ _pages = [
 ]
 
 urlpatterns = [
-    path("help/", help_page, name="help"),  # outside the namespace: every page links to it
+    # Outside the namespace: every page links to these.
+    path("help/", help_page, name="help"),
+    *(path(f"{page}/", policy_page, {"page": page}, name=page) for page in PolicyPage.values),
     path("", include((_pages, "checkout"))),
 ]

@@ -1,4 +1,4 @@
-"""Formats money, dates, postal codes, telephone numbers and stored texts in the reader's language."""
+"""Formats money, dates, postal codes, telephone numbers and stored texts in the reader's language, and who sells."""
 
 import datetime as dt
 import math
@@ -9,6 +9,7 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency
 from babel.units import format_unit
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, to_locale
 
@@ -105,3 +106,16 @@ def day(moment: dt.datetime | dt.date | None) -> str:
         return ""
     local = timezone.localtime(moment) if isinstance(moment, dt.datetime) else moment
     return format_date(local, "long", locale=_locale())
+
+
+def seller() -> list[str]:
+    """Who sells, line by line as on a letterhead, from the settings; without what these do not say.
+
+    By law a shop says so where everybody sees it: name, CNPJ or CPF, address and contact (Decreto 7.962/2013).
+    """
+    # Only a CNPJ is written with a slash.
+    kind = "CNPJ" if "/" in settings.SELLER_TAX_ID else "CPF"
+    tax_id = f"{kind} {settings.SELLER_TAX_ID}" if settings.SELLER_TAX_ID else ""
+    contact = " · ".join(filter(None, (settings.SELLER_EMAIL, settings.SELLER_PHONE)))
+    name = settings.SELLER_NAME or settings.SHOP_NAME
+    return [name, *filter(None, (tax_id, settings.SELLER_ADDRESS, contact))]

@@ -1,4 +1,4 @@
-"""Orders and their lines, their parcels, the outbox, idempotency keys, and receipts."""
+"""Orders and their lines, their parcels, the outbox, idempotency keys, receipts, and the texts of the shop."""
 
 from checkout.models.idempotency import IdempotencyKey as IdempotencyKey
 from checkout.models.orders import Order as Order
@@ -9,6 +9,8 @@ from checkout.models.orders import new_number as new_number
 from checkout.models.outbox import MAILS as MAILS
 from checkout.models.outbox import MessageKind as MessageKind
 from checkout.models.outbox import OutboxMessage as OutboxMessage
+from checkout.models.policies import Policy as Policy
+from checkout.models.policies import PolicyPage as PolicyPage
 from checkout.models.receipts import Receipt as Receipt
 from checkout.models.receipts import ReceiptState as ReceiptState
 from checkout.models.shipments import PackedUnits as PackedUnits

@@ -11,6 +11,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext
 
 from config.accounts.models import User
+from config.formats import seller
 
 
 def send_password_reset(email: str, language: str) -> None:
@@ -22,7 +23,12 @@ def send_password_reset(email: str, language: str) -> None:
     if user is None or not user.has_usable_password():
         return
     with translation.override(language):
-        context = {"user": user, "reset_url": _reset_url(user), "shop_name": settings.SHOP_NAME}
+        context = {
+            "user": user,
+            "reset_url": _reset_url(user),
+            "shop_name": settings.SHOP_NAME,
+            "seller": seller(),
+        }
         send_mail(
             subject=gettext("A new password for %(shop)s") % {"shop": settings.SHOP_NAME},
             message=render_to_string("accounts/email/password_reset.txt", context),

@@ -44,11 +44,15 @@ def addresses(data: DataFolder, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dict[str, str]:
-    """`addresses`, plus those of a shop on `port`: its site, mail, payment provider and carrier."""
+    """`addresses`, plus those of a shop on `port`: its site, mail, seller, payment provider and carrier."""
     ours = {
         "SITE_URL": f"http://{ports.HOST}:{port}",
         "EMAIL_URL": f"filemail:///{data.mail}",
         "METRICS_TOKEN": data.secret("metrics"),
+        "SELLER_NAME": "Esteira Demonstração Ltda.",
+        "SELLER_TAX_ID": "11.222.333/0001-81",
+        "SELLER_ADDRESS": "Praça da Sé, s/n, Sé, São Paulo – SP, 01001-000",
+        "SELLER_EMAIL": "loja@esteira.example",
     }
     servers = addresses(data, given)
     if "sandbox" in needed_servers(given):

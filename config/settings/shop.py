@@ -3,6 +3,13 @@
 from config.settings.base import env
 
 SHOP_NAME = "Esteira"
+# Who sells: on every page, in mails and receipts, and in the texts on privacy, sale and exchange. The CNPJ (or CPF) as
+# it is to be shown: 11.222.333/0001-81. `check --deploy` names what is missing.
+SELLER_NAME = env.str("SELLER_NAME", default="")
+SELLER_TAX_ID = env.str("SELLER_TAX_ID", default="")
+SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="")
+SELLER_EMAIL = env.str("SELLER_EMAIL", default="")
+SELLER_PHONE = env.str("SELLER_PHONE", default="")
 # Whether the recipient's CPF or CNPJ, which labels and invoices need, is `required`, `optional` or `off` (not asked).
 TAX_ID = env.str("TAX_ID", default="optional")
 DEFAULT_CURRENCY = "BRL"

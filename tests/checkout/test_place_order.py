@@ -1,6 +1,7 @@
 """Placing an order, with a provider reached over HTTP: what its answers do to cart, stock, order and mail."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -294,6 +295,17 @@ class TestStatements:
         one, fifty = self.place(1), self.place(50)
         assert one == fifty
         assert fifty <= 20
+
+
+def test_the_mail_says_who_sells(settings: Any) -> None:
+    settings.SELLER_NAME, settings.SELLER_TAX_ID = "Louças & Cia Ltda.", "11.222.333/0001-81"
+    settings.SELLER_ADDRESS, settings.SELLER_EMAIL = "Rua do Ouro, 7, Recife – PE", "loja@loucas.example"
+    order_of(ready_cart())
+    outbox.relay()
+    (message,) = mail.outbox
+    lines = ["Louças & Cia Ltda.", "CNPJ 11.222.333/0001-81", "Rua do Ouro, 7, Recife – PE", "loja@loucas.example"]
+    assert message.body.rstrip().endswith("-- \n" + "\n".join(lines))
+    assert "Louças &amp; Cia Ltda.<br>" + "<br>".join(lines[1:]) in message.alternatives[0][0]
 
 
 def test_the_mail_lists_the_purchase_in_the_orders_language() -> None:

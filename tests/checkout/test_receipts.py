@@ -1,6 +1,7 @@
 """The receipt's PDF: what it says, and how a worker makes it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -44,6 +45,14 @@ def test_it_says_who_paid_what_for_what() -> None:
     assert tax_ids.display(placed.tax_id) not in text
     assert placed.tax_id not in text
     assert "Receipt of order" in said(made_for(placed, "en"))
+
+
+def test_it_says_who_sells(settings: Any) -> None:
+    settings.SELLER_NAME, settings.SELLER_TAX_ID = "Louças & Cia Ltda.", "11.222.333/0001-81"
+    settings.SELLER_ADDRESS, settings.SELLER_EMAIL = "Rua do Ouro, 7, Recife – PE", "loja@loucas.example"
+    text = said(made_for(order()))
+    for line in ("Louças & Cia Ltda.", "CNPJ 11.222.333/0001-81", "Rua do Ouro, 7, Recife – PE", "loja@loucas.example"):
+        assert line in text
 
 
 def test_every_line_of_a_long_order_is_on_it() -> None:

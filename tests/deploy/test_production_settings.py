@@ -95,7 +95,11 @@ def test_the_developer_view_cannot_be_enabled_by_the_environment(facts) -> None:
 
 
 def test_djangos_deployment_check_passes() -> None:
-    variables = environment(**AWS)
+    seller = {
+        "SELLER_NAME": "Loja Ltda.", "SELLER_TAX_ID": "11.222.333/0001-81", "SELLER_ADDRESS": "Rua das Flores, 1",
+        "SELLER_EMAIL": "loja@loja.example.com",
+    }  # fmt: skip
+    variables = environment(**AWS, **seller)
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

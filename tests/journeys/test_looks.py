@@ -79,7 +79,8 @@ def test_planted_problems_are_found(page: Page) -> None:
     "path",
     [
         "/", "/?search=nada-disso", "/?search=rede", "/products/rede/", "/products/vaso/", "/cart/",
-        "/account/sign-in/", "/account/sign-up/", "/account/password/", "/orders/find/", "/help/", "/nowhere/",
+        "/account/sign-in/", "/account/sign-up/", "/account/password/", "/orders/find/", "/help/", "/privacy/",
+        "/terms/", "/exchange/", "/nowhere/",
     ],
 )  # fmt: skip
 def test_public_pages(shopper: Shopper, goods: Goods, path: str) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cart.models import Cart
-from checkout.models import Order
+from checkout.models import Order, Policy, PolicyPage
 from checkout.services import mark_shipped
 from inventory.models import Reservation, Stock
 from payments.models import Payment, PaymentAttempt, Refund, StrayCharge, WebhookEvent
@@ -87,6 +87,13 @@ def disputed(number: int) -> None:
         dispute_of(made)
 
 
+def texts(number: int) -> None:
+    """There are six at most."""
+    Policy.objects.all().delete()
+    known = [(page, language) for page in PolicyPage.values for language in ("en", "pt-br")]
+    Policy.objects.bulk_create(Policy(page=page, language=language) for page, language in known[:number])
+
+
 LISTS: dict[str, Callable[[int], None]] = {
     "inventory_product": products,
     "inventory_category": lambda number: [CategoryFactory() for _ in range(number)],
@@ -99,6 +106,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "cart_cart": carts,
     "checkout_order": orders,
     "checkout_outboxmessage": orders,
+    "checkout_policy": texts,
     "payments_payment": orders,
     "payments_paymentattempt": orders,
     "payments_refund": refunds,

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from checkout.models import Order, OrderStatus, OutboxMessage, Shipment
+from checkout.models import Order, OrderStatus, OutboxMessage, Policy, Shipment
 from config.accounts.apps import last_app_with_models
 from config.accounts.models import User
 from config.accounts.roles import ROLES, keep_roles
@@ -65,11 +65,17 @@ def unmatched_charge() -> StrayCharge:
     return StrayCharge.objects.create(provider="stripe", provider_reference="pi_1", amount="1.00", currency="BRL")
 
 
+def text_of_the_shop() -> Policy:
+    return Policy.objects.get_or_create(page="terms", language="en")[0]
+
+
 # Requests, and the roles that may send them. All others get 403.
 TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "read orders": (reads("checkout_order"), ALL_ROLES),
     "read an order": (opens(lambda: page_of(order())), ALL_ROLES),
     "read mails": (reads("checkout_outboxmessage"), {"viewer", "support", "finance"}),
+    "read texts": (reads("checkout_policy"), {"viewer", "support", "finance"}),
+    "write a text": (fills("checkout_policy", text_of_the_shop), {"support"}),
     "read payments": (reads("payments_payment"), {"viewer", "support", "finance"}),
     "read attempts": (reads("payments_paymentattempt"), {"viewer", "support", "finance"}),
     "read refunds": (reads("payments_refund"), {"viewer", "support", "finance"}),

@@ -34,12 +34,14 @@ def test_the_whole_flow(visitor, person, mailoutbox, settings):
     other_browser = Client()
     other_browser.force_login(person)
     token = Token.objects.create(user=person)
+    settings.SELLER_NAME, settings.SELLER_TAX_ID = "Louças & Cia Ltda.", "11.222.333/0001-81"
 
     assert visitor.post(RESET, {"email": "MARIA@example.com"})["Location"] == DONE
     assert "on its way" in visitor.get(DONE).text
     (sent,) = mailoutbox
     assert (sent.to, sent.subject) == (["maria@example.com"], "A new password for Esteira")
     assert "Hello, Ana," in sent.body
+    assert sent.body.rstrip().endswith("-- \nLouças & Cia Ltda.\nCNPJ 11.222.333/0001-81")
 
     path = _path(_link(sent.body), settings)
     form_page = visitor.get(path, follow=True)

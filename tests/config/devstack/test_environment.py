@@ -18,6 +18,7 @@ def test_by_default_every_server_is_embedded(data):
     assert variables["MELHOR_ENVIO_API_BASE"] == f"http://127.0.0.1:{data.port('carrier')}"
     assert variables["POSTAL_CODE_API_BASE"] == f"http://127.0.0.1:{data.port('carrier')}/viacep"
     assert variables["POSTAL_CODE_SECOND_API_BASE"] == f"http://127.0.0.1:{data.port('carrier')}/brasilapi"
+    assert variables["SELLER_TAX_ID"] == "11.222.333/0001-81"
     assert variables["ESTEIRA_DEMO"] == "1"
 
 
