@@ -19,7 +19,6 @@ from inventory.catalogue import ProductFacts, Shelf
 from inventory.exceptions import InsufficientStock, ProductNotFound, Shortage
 from shipping import postal_codes, tax_ids
 from shipping.addresses import Address
-from shipping.exceptions import TaxIdRequired
 
 
 @dataclass(frozen=True)
@@ -135,14 +134,11 @@ def deliver_to(cart: Cart, delivery: Delivery) -> None:
 
 def _tax_id(cart: Cart, given: str) -> str:
     """What the cart keeps of the tax id that was given. The one that is stored, given back masked, stays."""
-    if settings.TAX_ID == tax_ids.OFF:
-        return ""
     with blaming("tax_id"):
-        if given:
-            return cart.tax_id if given == tax_ids.masked(cart.tax_id) else tax_ids.normalise(given)
-        if settings.TAX_ID == tax_ids.REQUIRED:
-            raise TaxIdRequired
-        return ""
+        kept = tax_ids.by_policy(given)
+        if kept and kept == tax_ids.masked(cart.tax_id):
+            return cart.tax_id
+        return tax_ids.normalise(kept) if kept else ""
 
 
 def _allowed(quantity: int) -> int:

@@ -33,6 +33,7 @@ from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import Outcome
 from payments.models import PaymentAttempt, PaymentMethod
 from shipping import services as shipping
+from shipping import tax_ids
 from shipping.models import Quote
 
 logger = logging.getLogger(__name__)
@@ -74,10 +75,10 @@ def place_order(command: PlaceOrder) -> Order:
     Returns the order, fully loaded: `paid`, or `awaiting_payment` if the shopper has to act or the outcome is still
     unknown.
 
-    Raises CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, CurrencyMismatch, AddressRequired, ShippingRequired,
-    ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, CardsClosed, PaymentDeclined,
-    PaymentUnavailable or TooMuchUnpaid; this call has then charged nothing and the cart is unchanged. Raises
-    RequestOvertaken if a repeat of this request has taken over its idempotency key.
+    Raises CartNotFound, CheckoutInProgress, CartClosed, CartEmpty, CurrencyMismatch, AddressRequired, TaxIdRequired,
+    ShippingRequired, ShippingQuoteExpired, InsufficientStock, PriceChanged, InvalidPaymentMethod, CardsClosed,
+    PaymentDeclined, PaymentUnavailable or TooMuchUnpaid; this call has then charged nothing and the cart is unchanged.
+    Raises RequestOvertaken if a repeat of this request has taken over its idempotency key.
     """
     with redis_lock(f"checkout:{command.cart_token}", settings.CHECKOUT_LOCK_SECONDS) as owned:
         if not owned:
@@ -194,7 +195,7 @@ def _write_order(command: PlaceOrder, cart: Cart, priced: _PricedCart, attempt: 
         language=command.language,
         email=cart.email,
         phone=cart.phone,
-        tax_id=cart.tax_id,
+        tax_id=tax_ids.by_policy(cart.tax_id),
         quote=priced.quote,
         subtotal=priced.subtotal,
         shipping_total=priced.quote.price,
@@ -241,10 +242,11 @@ def _sellable_lines(cart: Cart) -> list[CartLine]:
 def _checked_quote(cart: Cart, lines: list[CartLine]) -> Quote:
     """Return the quote that the shopper saw, if it still applies to these lines.
 
-    Raises AddressRequired, ShippingRequired or ShippingQuoteExpired.
+    Raises AddressRequired, TaxIdRequired, ShippingRequired or ShippingQuoteExpired.
     """
     if cart.address is None or not cart.email:
         raise AddressRequired
+    tax_ids.by_policy(cart.tax_id)  # the cart may have got its address before one was required
     parcel = carts.parcel_of(((line.product, line.quantity) for line in lines), cart.currency)
     return shipping.check_quote(cart.quote, parcel, cart.postal_code, timezone.now())
 

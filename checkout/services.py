@@ -39,6 +39,15 @@ def give_to_account(cart_token: str, user: User) -> int:
     return guest_orders.update(user=user)
 
 
+def tax_id_meant(typed: str, in_cart: str, user_id: int | None) -> str:
+    """The tax id that a shopper means: what was typed; or, where that is their latest order's as it is shown, masked,
+    that order's. `in_cart` is the cart's, masked. One statement at most."""
+    if user_id is None or not tax_ids.is_masked(typed) or typed == in_cart:
+        return typed
+    latest = Order.objects.of_user(user_id).first()
+    return latest.tax_id if latest and latest.masked_tax_id == typed else typed
+
+
 def reveal_tax_id(order: Order, *, by: Actor) -> str:
     """The whole tax id of the order's recipient, for a member of staff: the audit log says who has looked at it."""
     audit.record(by, SEE_TAX_ID, order, reference=order.number)

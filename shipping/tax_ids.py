@@ -7,10 +7,11 @@ capital letters. Documents show it masked. Whoever sends it back as masked means
 import re
 import unicodedata
 
+from django.conf import settings
 from stdnum.br import cnpj, cpf
 from stdnum.exceptions import ValidationError
 
-from shipping.exceptions import InvalidTaxId
+from shipping.exceptions import InvalidTaxId, TaxIdRequired
 
 REQUIRED, OPTIONAL, OFF = "required", "optional", "off"
 # The values of the setting TAX_ID.
@@ -41,6 +42,18 @@ def normalise(text: str) -> str:
 def read(text: str) -> str:
     """What was typed, normalised, or as it is if it is masked. Raises InvalidTaxId."""
     return text if is_masked(text) else normalise(text)
+
+
+def by_policy(tax_id: str) -> str:
+    """What is kept of a tax id under the setting TAX_ID: nothing if it is off.
+
+    Raises TaxIdRequired if one is required and there is none.
+    """
+    if settings.TAX_ID == OFF:
+        return ""
+    if settings.TAX_ID == REQUIRED and not tax_id:
+        raise TaxIdRequired
+    return tax_id
 
 
 def is_masked(text: str) -> bool:

@@ -1,6 +1,6 @@
 """Orders: the list, and one page with everything about an order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -21,10 +21,11 @@ from checkout.models import CANCELLABLE, Order, OrderQuerySet, OrderStatus, Ship
 from config import money
 from config.audit.services import Actor
 from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
-from config.backoffice.exports import Exported
+from config.backoffice.exports import Column, Exported
 from config.exceptions import Refusal
 from config.formats import cep, phone
 from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund
+from shipping import tax_ids
 
 
 @admin.register(Order)
@@ -62,6 +63,9 @@ class OrderAdmin(Exported[Order], ParcelViews):
         (_("total"), lambda order: order.total),
         (_("currency"), lambda order: order.currency),
     )
+    guarded_columns: Mapping[str, Sequence[Column]] = {
+        "checkout.see_tax_id": ((_("CPF or CNPJ"), lambda order: tax_ids.display(order.tax_id)),)
+    }
 
     class Media:
         css = {"all": ["esteira/admin_cards.css", "checkout/admin.css"]}

@@ -22,6 +22,7 @@ from cart.exceptions import AddressRequired
 from cart.models import CartStatus
 from cart.session import current_cart, user_id_of
 from cart.snapshot import CartSnapshot
+from checkout import services
 from checkout.forms import CARD, PIX, DeliveryForm, PaymentForm
 from checkout.models import Order
 from config.exceptions import Refusal
@@ -77,7 +78,7 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
             cart.id,
             email=data["email"],
             phone=data["phone"],
-            tax_id=_given_tax_id(request, cart, data.get("tax_id", "")),
+            tax_id=services.tax_id_meant(data.get("tax_id", ""), cart.tax_id, user_id_of(request)),
             address=form.address(),
             user_id=user_id_of(request),
         )
@@ -89,14 +90,6 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
     if part == "delivery":
         carts.ask_ahead(cart)
     return redirect_to_part(part)
-
-
-def _given_tax_id(request: HttpRequest, cart: CartSnapshot, typed: str) -> str:
-    """What was typed; or, if the form has shown that of the shopper's latest order and got it back, that."""
-    if not request.user.is_authenticated or not tax_ids.is_masked(typed) or typed == cart.tax_id:
-        return typed
-    latest = Order.objects.of_user(request.user.pk).first()
-    return latest.tax_id if latest and latest.masked_tax_id == typed else typed
 
 
 def town_wide_message() -> str:

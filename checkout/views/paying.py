@@ -27,7 +27,7 @@ from checkout.views.page import cart_changed_message, checkout_page, redirect_to
 from config.exceptions import Refusal
 from config.rate_limits import limited, network_of, requester
 from inventory.exceptions import InsufficientStock
-from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
+from shipping.exceptions import ShippingQuoteExpired, ShippingRequired, TaxIdRequired
 
 # How long `resume` leads to the latest order.
 RESUME_WINDOW = timedelta(hours=1)
@@ -94,7 +94,7 @@ def _refused(request: HttpRequest, form: PaymentForm, refusal: Refusal) -> HttpR
     if isinstance(refusal, ShippingQuoteExpired | ShippingRequired):
         messages.warning(request, str(refusal))
         return redirect_to_part("delivery", edit="delivery")
-    if isinstance(refusal, AddressRequired):
+    if isinstance(refusal, AddressRequired | TaxIdRequired):
         return redirect_to_part("contact", edit="contact")
     if isinstance(refusal, PriceChanged):
         return checkout_page(

@@ -6,7 +6,7 @@ are separated by semicolons and decimals use a comma; otherwise the file is plai
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, Union
@@ -40,6 +40,8 @@ class Exported(Audited[ModelT]):
     """A list with an export button, for users with its model's `export_…` permission."""
 
     export_columns: Sequence[Column] = ()
+    # By permission: further columns for those who have it. The audit log says that their file has them.
+    guarded_columns: Mapping[str, Sequence[Column]] = {}
 
     def export_rows(self, rows: models.QuerySet[ModelT]) -> models.QuerySet[ModelT]:
         """The rows with whatever the columns read beyond the list's own, so nothing is fetched row by row."""
@@ -66,8 +68,11 @@ class Exported(Audited[ModelT]):
             return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
         # The search text may be personal data: it is not logged.
         filters = {name: "…" if name == "q" else value for name, value in request.GET.items()}
-        audit.record(request.user, EXPORT, self.model, after=filters)
-        file = _file(self.export_columns, self.export_rows(rows), translation.get_language() or "")
+        guarded = [permission for permission in self.guarded_columns if request.user.has_perm(permission)]
+        with_guarded = {"with": ", ".join(guarded)} if guarded else {}
+        audit.record(request.user, EXPORT, self.model, after={**filters, **with_guarded})
+        columns = [*self.export_columns, *(each for name in guarded for each in self.guarded_columns[name])]
+        file = _file(columns, self.export_rows(rows), translation.get_language() or "")
         name = f"{self.opts.model_name}-{timezone.localdate():%Y-%m-%d}.csv"
         return StreamingHttpResponse(
             file,

@@ -34,6 +34,28 @@ DECLINED = "pm_card_chargeDeclined"
 AUTHENTICATE = "pm_card_authenticationRequired"
 
 
+class TestTaxIdPolicy:
+    """A cart that got its address under another TAX_ID than the one it is ordered under."""
+
+    def test_a_cart_without_one_is_refused_once_it_is_required(self, app: App, settings: Any) -> None:
+        cart = ready_cart()
+        Cart.objects.update(tax_id="")
+        settings.TAX_ID = "required"
+        problem = assert_problem(app.check_out(cart), 422, "invalid")
+        assert problem["detail"] == "Enter the recipient's CPF or CNPJ."
+        assert not Order.objects.exists()
+        assert Cart.objects.get().status == CartStatus.OPEN
+        Cart.objects.update(tax_id="52998224725")
+        assert app.check_out(cart).status_code == 201
+
+    def test_what_a_cart_still_has_is_not_copied_once_nobody_wants_it(self, app: App, settings: Any) -> None:
+        cart = ready_cart()
+        assert Cart.objects.get().tax_id
+        settings.TAX_ID = "off"
+        assert app.check_out(cart).json()["tax_id"] == ""
+        assert Order.objects.get().tax_id == ""
+
+
 class TestPaid:
     def test_the_order_as_in_the_contract(self, app: App) -> None:
         cart = ready_cart([ProductFactory(sku="MUG", name="Caneca", price="19.90", stock=5)], quantity=3)

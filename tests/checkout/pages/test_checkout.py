@@ -252,6 +252,12 @@ class TestTaxId:
         assert page.html.count("Enter the recipient&#x27;s CPF or CNPJ.") >= 2
         assert page.send("/checkout/contact/", tax_id=self.CPF).status == 200
 
+    def test_a_payment_page_of_before_leads_back_to_it(self, visitor: Visitor, product: Product, settings) -> None:
+        page = checkout_of(visitor, product).send("/checkout/contact/", **TYPED).send("/checkout/delivery/")
+        settings.TAX_ID = "required"
+        assert pay_by_card(page).form("/checkout/contact/").fields["tax_id"] == ""
+        assert Cart.objects.get().status == "open"
+
     def test_a_shop_that_does_not_want_it_has_no_field(self, visitor: Visitor, product: Product, settings) -> None:
         settings.TAX_ID = "off"
         page = checkout_of(visitor, product)

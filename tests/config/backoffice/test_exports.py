@@ -18,9 +18,10 @@ from config.accounts.models import User
 from config.accounts.roles import ROLES
 from config.audit.models import Entry
 from config.backoffice import exports
+from shipping import tax_ids
 from tests.support.backoffice import order, refund_of
 from tests.support.factories.inventory import ProductFactory, StockFactory, WarehouseFactory
-from tests.support.staff import client_of
+from tests.support.staff import client_of, staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -121,7 +122,18 @@ def test_exports_are_logged_without_the_search_text(desk: Client) -> None:
     raw(desk, "checkout_order", q="ana@example.com", status__exact="paid")
     entry = Entry.objects.get(verb="list.export")
     assert (entry.actor, entry.object_type) == ("chefe@example.com", "checkout.order")
-    assert entry.after == {"q": "…", "status__exact": "paid"}
+    assert entry.after == {"q": "…", "status__exact": "paid", "with": "checkout.see_tax_id"}
+
+
+def test_tax_ids_are_exported_to_those_who_may_see_them_and_the_log_says_so() -> None:
+    made = order()
+    (row,) = table(staff_with("checkout.view_order", "checkout.export_order", "checkout.see_tax_id"), "checkout_order")
+    assert row["CPF or CNPJ"] == tax_ids.display(made.tax_id) != ""
+    assert Entry.objects.get(verb="list.export").after == {"with": "checkout.see_tax_id"}
+    (row,) = table(staff_with("checkout.view_order", "checkout.export_order"), "checkout_order")
+    assert "CPF or CNPJ" not in row
+    assert made.tax_id not in row.values()
+    assert not Entry.objects.filter(verb="list.export").order_by("-id")[0].after
 
 
 def test_it_reads_in_batches(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
