@@ -16,6 +16,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_safe
 from django.views.generic import FormView, TemplateView, View
 
 from config.accounts import tasks, tokens
@@ -140,7 +141,7 @@ class PasswordResetComplete(TemplateView):
     extra_context = {"front_page": settings.LOGOUT_REDIRECT_URL}
 
 
-@method_decorator(never_cache, name="dispatch")
+@method_decorator([require_safe, never_cache], name="dispatch")
 class Devices(LoginRequiredMixin, TemplateView):
     """Where apps are signed in to the account."""
 

@@ -23,6 +23,7 @@ from cart import snapshot
 from cart.models import CartLine, CartStatus
 from cart.session import keep_cart
 from checkout.models import Order
+from config.accounts.models import ApiToken
 from config.celery import app
 from payments.gateways.base import PIX
 from tests.checkout.pages.test_checkout import TYPED
@@ -74,6 +75,7 @@ class Shop:
         self.browser.cookies.update(keep_cart(HttpResponse(), self.cart).cookies)
         user = UserFactory()
         self.named = {"sku": "MUG", "slug": "mug", "category": "home", "number": self.order.number, "name": "mail-1"}
+        self.named |= {"token_id": str(ApiToken.objects.keep(user, "key", name="A phone").pk)}
         self.named |= {"uidb64": urlsafe_base64_encode(force_bytes(user.pk)), "token": "set-password"}
         self.browser.get(f"/account/password/{self.named['uidb64']}/{default_token_generator.make_token(user)}/")
 
@@ -120,19 +122,22 @@ class Shop:
             },
             "orders/find/": {"number": self.order.number, "email": self.order.email},
             "orders/<slug:number>/another-way/": {"token": self.order.token},
+            "orders/<slug:number>/receipt/make/": {},
             "language/": {"language": "en", "next": "/help/"},
             "account/sign-in/": {**unknown_account, "password": PASSWORD, "remember": "on", "next": "/"},
             "account/sign-up/": {**unknown_account, "full_name": "", "password": PASSWORD, "next": "/"},
             "account/sign-out/": {"next": "/"},
             "account/password/": unknown_account,
+            "account/devices/<uuid:token_id>/end/": {},
             "account/password/<uidb64>/<token>/": {"password": ""},
         }  # fmt: skip
 
 
 FORMS = [
-    "account/password/", "account/password/<uidb64>/<token>/", "account/sign-in/", "account/sign-out/",
-    "account/sign-up/", "cart/add/", "cart/delivery/", "cart/line/<path:sku>/", "cart/shipping/", "checkout/contact/",
-    "checkout/delivery/", "checkout/pay/", "language/", "orders/<slug:number>/another-way/", "orders/find/",
+    "account/devices/<uuid:token_id>/end/", "account/password/", "account/password/<uidb64>/<token>/",
+    "account/sign-in/", "account/sign-out/", "account/sign-up/", "cart/add/", "cart/delivery/",
+    "cart/line/<path:sku>/", "cart/shipping/", "checkout/contact/", "checkout/delivery/", "checkout/pay/", "language/",
+    "orders/<slug:number>/another-way/", "orders/<slug:number>/receipt/make/", "orders/find/",
 ]  # fmt: skip
 
 
