@@ -40,7 +40,7 @@ class ParcelSheetForm(forms.Form):
         required=False,
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv,text/plain"}),
     )
-    sheet = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+    sheet = forms.CharField(required=False, strip=False, max_length=MOST_BYTES, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -48,6 +48,13 @@ TWINS: dict[str, tuple[str, list[serializers.Field]]] = {
     "checkout.ReasonForm.key": ("payments.Refund.idempotency_key", []),
     "checkout.RefundForm.reason": ("payments.Refund.reason", []),
     "checkout.RefundForm.key": ("payments.Refund.idempotency_key", []),
+    **{
+        f"checkout.{form}.{name}": (f"checkout.Shipment.{name}", [])
+        for form in ("TrackingForm", "ParcelForm")
+        for name in ("carrier", "service", "tracking_code", "tracking_url")
+    },
+    "checkout.ParcelForm.key": ("", []),
+    "checkout.ParcelSheetForm.sheet": ("", []),
     "inventory.StockForm.reason": ("audit.Entry.reason", []),
     "payments.DisputeForm.note": ("payments.Dispute.note", []),
     "payments.StrayChargeForm.note": ("payments.StrayCharge.note", []),

@@ -459,7 +459,7 @@ class TestShipping:
 
     def test_the_name_is_in_the_language_of_the_request(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
         cart = ready_cart()
-        monkeypatch.setattr("config.api.fields.gettext", lambda text: f"traduzido: {text}")
+        monkeypatch.setattr("config.api.fields.translated", lambda text: f"traduzido: {text}")
         assert app.get(f"carts/{cart.id}/").json()["shipping"]["name"] == "traduzido: Flat"
 
     @pytest.mark.parametrize("code", ["teleport", "x" * 64])

@@ -14,7 +14,7 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from checkout import services
+from checkout import services, shipments
 from checkout.models import Order, OrderStatus
 from config.accounts.models import User
 from config.audit import services as audit
@@ -102,7 +102,7 @@ class TestWithTheChange:
 
     def test_a_change_that_cannot_be_logged_is_not_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
         made = order()
-        monkeypatch.setattr(services, "SHIP", services.SHIP.__class__("x" * 50, "a name too long for its column"))
+        monkeypatch.setattr(shipments, "SHIP", shipments.SHIP.__class__("x" * 50, "a name too long for its column"))
         with pytest.raises(DatabaseError), transaction.atomic():
             services.mark_shipped(made)
         assert Order.objects.get(pk=made.pk).status == OrderStatus.PAID
