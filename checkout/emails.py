@@ -50,37 +50,30 @@ def build(message: OutboxMessage, facts: MailFacts) -> EmailMultiAlternatives:
         letter = letters.parcel_letter(MessageKind(message.kind), order, parcel)
         # A corrected code is another mail, not a repeated one.
         version = f"{message.kind}-{message.subject}-{parcel.tracking_code}"
-        return _mail(order, letter, version)
+        return _mail(order, letter.subject, "letter", version, letter=letter)
 
 
 def confirmation(order: Order) -> EmailMultiAlternatives:
-    """Build the confirmation in the active language. Each try has the same Message-ID, so a duplicate is recognised."""
-    context = {"order": order, "order_url": links.order_url(order), "shop_name": settings.SHOP_NAME, "seller": seller()}
-    mail = EmailMultiAlternatives(
-        subject=_("Your order %(number)s is confirmed") % {"number": order.number},
-        body=render_to_string("checkout/email/confirmation.txt", context),
-        to=[order.email],
-        headers={"Message-ID": _message_id(order, "confirmation")},
-    )
-    mail.attach_alternative(render_to_string("checkout/email/confirmation.html", context), "text/html")
-    return mail
+    """Build the confirmation in the active language."""
+    subject = _("Your order %(number)s is confirmed") % {"number": order.number}
+    return _mail(order, subject, "confirmation", "confirmation")
 
 
-def _mail(order: Order, letter: letters.Letter, version: str) -> EmailMultiAlternatives:
-    context = {
+def _mail(order: Order, subject: str, template: str, version: str, **context: object) -> EmailMultiAlternatives:
+    """Each try of a version has the same Message-ID, so a duplicate is recognised."""
+    context |= {
         "order": order,
-        "letter": letter,
         "order_url": links.order_url(order),
         "shop_name": settings.SHOP_NAME,
         "seller": seller(),
     }
     mail = EmailMultiAlternatives(
-        subject=letter.subject,
-        body=render_to_string("checkout/email/letter.txt", context),
+        subject=subject,
+        body=render_to_string(f"checkout/email/{template}.txt", context),
         to=[order.email],
         headers={"Message-ID": _message_id(order, version)},
     )
-    mail.attach_alternative(render_to_string("checkout/email/letter.html", context), "text/html")
+    mail.attach_alternative(render_to_string(f"checkout/email/{template}.html", context), "text/html")
     return mail
 
 

@@ -1,7 +1,7 @@
 """The words of the mails after the confirmation, in the active language. `checkout.emails` puts them into a mail."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.utils.translation import gettext as _
 
@@ -23,7 +23,10 @@ class Letter:
 
 def parcel_letter(kind: MessageKind, order: Order, parcel: Shipment) -> Letter:
     """The mail of this kind about a parcel that was loaded with its contents."""
-    return _PARCEL_LETTERS[kind](order, parcel)
+    letter = replace(_PARCEL_LETTERS[kind](order, parcel), units=parcel.contents, facts=_tracking(parcel))
+    if kind in _UNDER_WAY and parcel.tracking_url:
+        return replace(letter, link=parcel.tracking_url, link_text=_("Track the parcel"))
+    return letter
 
 
 def _posted(order: Order, parcel: Shipment) -> Letter:
@@ -36,29 +39,20 @@ def _posted(order: Order, parcel: Shipment) -> Letter:
     paragraphs = [opening % {"number": order.number}]
     if parcel.tracking_code and parcel.tracking_url:
         paragraphs.append(_("It can take a day until the carrier shows the first step."))
-    return Letter(
-        _("Your order %(number)s is on its way") % {"number": order.number},
-        paragraphs,
-        parcel.contents,
-        _tracking(parcel),
-        parcel.tracking_url,
-        _("Track the parcel") if parcel.tracking_url else "",
-    )
+    return Letter(_("Your order %(number)s is on its way") % {"number": order.number}, paragraphs)
 
 
-def _delivered(order: Order, parcel: Shipment) -> Letter:
+def _delivered(order: Order, _parcel: Shipment) -> Letter:
     return Letter(
         _("Delivered: your order %(number)s") % {"number": order.number},
         [
             _("The carrier has delivered this parcel of your order %(number)s. Enjoy!") % {"number": order.number},
             _("If it has not reached you, or something is wrong with it, reply to this e-mail."),
         ],
-        parcel.contents,
-        _tracking(parcel),
     )
 
 
-def _undelivered(order: Order, parcel: Shipment) -> Letter:
+def _undelivered(order: Order, _parcel: Shipment) -> Letter:
     return Letter(
         _("We could not deliver a parcel of your order %(number)s") % {"number": order.number},
         [
@@ -66,22 +60,16 @@ def _undelivered(order: Order, parcel: Shipment) -> Letter:
             _("It usually tries again, or keeps the parcel for you to fetch; its tracking says which."),
             _("If your address needs a correction, reply to this e-mail."),
         ],
-        parcel.contents,
-        _tracking(parcel),
-        parcel.tracking_url,
-        _("Track the parcel") if parcel.tracking_url else "",
     )
 
 
-def _returned(order: Order, parcel: Shipment) -> Letter:
+def _returned(order: Order, _parcel: Shipment) -> Letter:
     return Letter(
         _("A parcel of your order %(number)s came back to us") % {"number": order.number},
         [
             _("The carrier could not deliver this parcel and has sent it back to us."),
             _("Reply to this e-mail: we send it again, or pay your money back."),
         ],
-        parcel.contents,
-        _tracking(parcel),
     )
 
 
@@ -98,3 +86,5 @@ _PARCEL_LETTERS: dict[MessageKind, Callable[[Order, Shipment], Letter]] = {
     MessageKind.PARCEL_RETURNED: _returned,
 }
 PARCEL_KINDS = frozenset(_PARCEL_LETTERS)
+# Where the carrier's page tells what comes next.
+_UNDER_WAY = {MessageKind.PARCEL_POSTED, MessageKind.PARCEL_UNDELIVERED}
