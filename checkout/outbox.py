@@ -100,7 +100,7 @@ def resend(order: Order, *, by: Actor = None) -> None:
             _("Order %(number)s no longer has an e-mail address, so nothing can be sent.") % {"number": order.number}
         )
     confirmations = OutboxMessage.objects.filter(order=order, kind=MessageKind.CONFIRMATION)
-    if not confirmations.update(sent_at=None, due_at=timezone.now(), tries=0, last_error=""):
+    if not confirmations.send_again(timezone.now()):
         raise OrderNotAdvanced(
             _("Order %(number)s is %(status)s and was never confirmed, so there is no confirmation to resend.")
             % {"number": order.number, "status": order.get_status_display()}

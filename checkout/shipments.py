@@ -132,7 +132,7 @@ def post_parcel(order: Order, parcel: ParcelToPost, *, key: UUID | None = None, 
     ShipmentLine.objects.bulk_create(
         ShipmentLine(shipment=shipment, order_line_id=line, quantity=quantity) for line, quantity in units.items()
     )
-    _tell(order, shipment, ShipmentStatus.POSTED, now)
+    _tell(order, shipment, now)
     _follow_parcels(order)
     audit.record(by, SHIP, order, reference=order.number, before={"status": before}, after=_logged(order, shipment))
     return order
@@ -157,10 +157,7 @@ def record_news(
         )
     now = at or timezone.now()
     before = shipment.status
-    shipment.status = status
-    shipment.delivered_at = now if status == ShipmentStatus.DELIVERED else None
-    shipment.save(update_fields=["status", "delivered_at"])
-    _tell(order, shipment, status, now, text)
+    _advance(order, shipment, status, now, text)
     _follow_parcels(order)
     changes: dict[str, Any] = {"before": {"status": before}, "after": {"status": status, "parcel": str(shipment.pk)}}
     audit.record(by, _EVENTS[status], order, reference=order.number, **changes)
@@ -185,7 +182,7 @@ def correct_tracking(shipment: Shipment, tracking: Tracking, *, by: Actor = None
     shipment.save(update_fields=list(columns))
     if any(columns[name] != before[name] for name in ("tracking_code", "tracking_url")):
         told = OutboxMessage.objects.filter(order=order, kind=MessageKind.PARCEL_POSTED, subject=str(shipment.pk))
-        told.update(sent_at=None, due_at=timezone.now(), tries=0, last_error="")
+        told.send_again(timezone.now())
     changed = ", ".join(sorted(name for name in columns if columns[name] != before[name]))
     audit.record(by, CORRECT, order, reference=order.number, after={"parcel": str(shipment.pk), "changed": changed})
     return shipment
@@ -206,17 +203,23 @@ def deliver_order(order: Order, *, by: Actor = None) -> Order:
     now = timezone.now()
     for parcel in parcels:
         if ShipmentStatus.DELIVERED in parcel.moves:
-            parcel.status, parcel.delivered_at = ShipmentStatus.DELIVERED, now
-            parcel.save(update_fields=["status", "delivered_at"])
-            _tell(order, parcel, ShipmentStatus.DELIVERED, now)
+            _advance(order, parcel, ShipmentStatus.DELIVERED, now)
     _move(order, OrderStatus.DELIVERED)  # orders that shipped before parcels were recorded have none
     after = {"status": order.status}
     audit.record(by, DELIVER, order, reference=order.number, before={"status": OrderStatus.SHIPPED}, after=after)
     return order
 
 
-def _tell(order: Order, shipment: Shipment, status: ShipmentStatus, at: datetime, text: str = "") -> None:
-    """Keep the step, and promise the shopper its mail."""
+def _advance(order: Order, shipment: Shipment, status: ShipmentStatus, at: datetime, text: str = "") -> None:
+    shipment.status = status
+    shipment.delivered_at = at if status == ShipmentStatus.DELIVERED else None
+    shipment.save(update_fields=["status", "delivered_at"])
+    _tell(order, shipment, at, text)
+
+
+def _tell(order: Order, shipment: Shipment, at: datetime, text: str = "") -> None:
+    """Keep the step that a parcel has come to, and promise the shopper its mail."""
+    status = ShipmentStatus(shipment.status)
     step = ShipmentEvent(shipment=shipment, at=at, status=status, text=text[:200])
     ShipmentEvent.objects.bulk_create([step], ignore_conflicts=True)
     if order.email:

@@ -84,6 +84,10 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
                 "UPDATE checkout_outboxmessage SET sent_at = %s, last_error = '' WHERE id = %s", [now, Int8(message.pk)]
             )
 
+    def send_again(self, now: datetime) -> int:
+        """Make these messages due anew, sent or not; returns how many they are. One statement."""
+        return self.update(sent_at=None, due_at=now, tries=0, last_error="")
+
     def give_back(self, untried: "Collection[OutboxMessage]", now: datetime) -> None:
         """Make messages due again that were taken and not tried. One statement."""
         self.unsent().filter(pk__in=[message.pk for message in untried]).update(due_at=now, tries=models.F("tries") - 1)
