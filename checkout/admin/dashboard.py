@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from checkout.admin.active_problems import active_problems, describe_alert, health_checks
 from checkout.admin.attention import list_url
 from checkout.admin.sales_report import DAY, Funnel, funnel, midnight, sold_by_day, sold_by_now
-from checkout.models import Order, Shipment
+from checkout.models import Order
 from config.backoffice.alertmanager import firing
 from config.backoffice.charts import bars
 from config.formats import money
@@ -47,7 +47,7 @@ def _answers(user: Any) -> list[dict[str, Any]]:
         count = Order.objects.to_ship().count()
         url = reverse("admin:checkout_order_changelist") + "?parcels=to_send"
         answers.append({"text": _("orders to ship"), "count": count, "tone": "busy" if count else "good", "url": url})
-        astray = Shipment.objects.astray().order_by().values("order").distinct().count()
+        astray = Order.objects.with_parcels_astray().count()
         url = reverse("admin:checkout_order_changelist") + "?parcels=astray"
         answers.append(
             {

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import Order, OrderQuerySet, OrderStatus, OutboxMessage, Shipment
+from checkout.models import Order, OrderQuerySet, OrderStatus, OutboxMessage
 from config.backoffice.base import ChoiceFilter
 
 
@@ -50,9 +50,9 @@ class ParcelsFilter(ChoiceFilter):
         if self.value() == "to_send":
             return orders.to_ship()
         if self.value() == "partly":
-            return orders.filter(status=OrderStatus.SHIPPED, partly_shipped=True)
+            return orders.partly_shipped()
         if self.value() == "astray":
-            return orders.filter(pk__in=Shipment.objects.astray().order_by().values("order"))
+            return orders.with_parcels_astray()
         return orders
 
 

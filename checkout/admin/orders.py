@@ -15,7 +15,7 @@ from checkout import links
 from checkout.admin.action_views import may, may_cancel
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.filters import AwaitingFilter, GivenUpFilter, ParcelsFilter
-from checkout.admin.parcel_views import ParcelViews, may_pack
+from checkout.admin.parcel_views import ParcelViews
 from checkout.admin.timeline import timeline
 from checkout.models import CANCELLABLE, Order, OrderQuerySet, OrderStatus, ShipmentStatus
 from config import money
@@ -167,7 +167,7 @@ class OrderAdmin(Exported[Order], ParcelViews):
             "parcels": [(parcel, status_tag(parcel.status, ShipmentStatus)) for parcel in order.parcels],
             "steps": timeline(order),
             "may_ship": may_ship,
-            "may_pack": may_ship and may_pack(order),
+            "may_pack": may_ship and order.may_pack,
             "may_refund": refunds_allowed and payment.refundable > money.ZERO,
             "may_continue": refunds_allowed,
             "may_cancel": order.status in CANCELLABLE and may_cancel(request, order),

@@ -13,16 +13,8 @@ from django.utils.translation import gettext as _
 from checkout import shipments
 from checkout.admin.action_views import OrderActionViews, may
 from checkout.admin.parcel_forms import ParcelForm, TrackingForm
-from checkout.models import Order, OrderStatus, Shipment, ShipmentStatus
+from checkout.models import Order, Shipment, ShipmentStatus
 from config.exceptions import Refusal
-
-
-def may_pack(order: Order) -> bool:
-    """Whether a parcel can be recorded. Reads the parcels and the payment's disputes."""
-    came_back = order.shown_status == OrderStatus.SHIPPED and any(
-        parcel.status == ShipmentStatus.RETURNED for parcel in order.parcels
-    )
-    return order.may_ship or (came_back and not any(d.is_open for d in order.payment.disputes.all()))
 
 
 class ParcelViews(OrderActionViews):
@@ -57,7 +49,7 @@ class ParcelViews(OrderActionViews):
                 facts = {"number": after.number, "status": after.get_status_display()}
                 self.message_user(request, told % facts, messages.SUCCESS)
                 return self._to_page(order)
-        return self._render_parcel(request, order, form, {"title": self._title(order), "possible": may_pack(order)})
+        return self._render_parcel(request, order, form, {"title": self._title(order), "possible": order.may_pack})
 
     def correct_view(self, request: HttpRequest, order_id: int, parcel_id: UUID) -> HttpResponse:
         order = self._order_to_pack(request, order_id)

@@ -20,7 +20,7 @@ from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
 from checkout.models.outbox import MessageKind, OutboxMessage
 from checkout.models.shipments import Shipment
-from checkout.models.statuses import BEFORE_PARCELS, LIVE, STORED, TO_SHIP, OrderStatus
+from checkout.models.statuses import BEFORE_PARCELS, LIVE, STORED, TO_SHIP, OrderStatus, ShipmentStatus
 from config.db.compiled import compiled, keep_related
 from config.db.constraints import SameAsRelated
 from config.db.locks import require_transaction
@@ -121,6 +121,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(
             models.Q(status=OrderStatus.PAID) | models.Q(status=OrderStatus.SHIPPED, partly_shipped=True)
         )
+
+    def partly_shipped(self) -> Self:
+        return self.filter(status=OrderStatus.SHIPPED, partly_shipped=True)
+
+    def with_parcels_astray(self) -> Self:
+        """Orders with a parcel that did not reach its shopper: see `ShipmentQuerySet.astray`."""
+        return self.filter(pk__in=Shipment.objects.astray().order_by().values("order"))
 
     def search(self, text: str) -> Self:
         """Search by number, e-mail, name, CEP, SKU of a line, tracking code, or the provider's
@@ -402,7 +409,19 @@ class Order(DeliveryFields):
     @property
     def may_ship(self) -> bool:
         """Whether it is paid, goods are still to be sent and no dispute is undecided. Reads the payment's disputes."""
-        return self.is_to_ship and not any(d.is_open for d in self.payment.disputes.all())
+        return self.is_to_ship and not self._is_disputed
+
+    @property
+    def may_pack(self) -> bool:
+        """Whether a parcel can be recorded: as `may_ship`, or to send again what came back. Reads `parcels` too."""
+        came_back = self.shown_status == OrderStatus.SHIPPED and any(
+            parcel.status == ShipmentStatus.RETURNED for parcel in self.parcels
+        )
+        return (self.is_to_ship or came_back) and not self._is_disputed
+
+    @property
+    def _is_disputed(self) -> bool:
+        return any(dispute.is_open for dispute in self.payment.disputes.all())
 
     @cached_property
     def sold(self) -> list["OrderLine"]:
