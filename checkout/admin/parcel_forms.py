@@ -12,13 +12,16 @@ from checkout.models import Order
 from checkout.shipments import ParcelToPost, Tracking
 from config.form_fields import CountField, MoneyField, one_line
 
+MAX_WORDS_LENGTH = 60
+MAX_URL_LENGTH = 300
+check_web_address = URLValidator(schemes=["https", "http"])
 _TEXT = {"class": "vTextField", "autocomplete": "off"}
 
 
 class TrackingForm(forms.Form):
     carrier = forms.CharField(
         label=_("Carrier"),
-        max_length=60,
+        max_length=MAX_WORDS_LENGTH,
         required=False,
         validators=[one_line],
         widget=forms.TextInput(attrs=_TEXT),
@@ -26,7 +29,7 @@ class TrackingForm(forms.Form):
     )
     service = forms.CharField(
         label=_("Service"),
-        max_length=60,
+        max_length=MAX_WORDS_LENGTH,
         required=False,
         validators=[one_line],
         widget=forms.TextInput(attrs=_TEXT),
@@ -34,16 +37,16 @@ class TrackingForm(forms.Form):
     )
     tracking_code = forms.CharField(
         label=_("Tracking code"),
-        max_length=60,
+        max_length=MAX_WORDS_LENGTH,
         required=False,
         validators=[one_line],
         widget=forms.TextInput(attrs=_TEXT),
     )
     tracking_url = forms.CharField(
         label=_("Tracking link"),
-        max_length=300,
+        max_length=MAX_URL_LENGTH,
         required=False,
-        validators=[URLValidator(schemes=["https", "http"])],
+        validators=[check_web_address],
         widget=forms.TextInput(attrs={**_TEXT, "inputmode": "url"}),
         help_text=_("Only if it is not the carrier's usual page: for Correios, Jadlog and Melhor Envio it is known."),
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 
+from checkout.admin.parcel_forms import MAX_URL_LENGTH, MAX_WORDS_LENGTH, check_web_address
 from checkout.parcel_batches import ListedParcel
 from checkout.shipments import Tracking
 
@@ -26,10 +26,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "sku": ("sku",),
     "quantity": ("quantity", "quantidade", "qtd"),
 }
-_LONGEST = {"number": 20, "carrier": 60, "service": 60, "code": 60, "url": 300, "sku": 64, "quantity": 6}
+_LONGEST = {
+    "number": 20,
+    **dict.fromkeys(("carrier", "service", "code"), MAX_WORDS_LENGTH),
+    "url": MAX_URL_LENGTH,
+    "sku": 64,
+    "quantity": 6,
+}
 _BY_NAME = {name: column for column, names in COLUMNS.items() for name in names}
 _SEPARATORS = (";", ",", "\t")
-_check_url = URLValidator(schemes=["https", "http"])
 
 
 class ParcelSheetForm(forms.Form):
@@ -117,7 +122,7 @@ def _quantity(text: str, line: int) -> int:
 def _checked_url(text: str, line: int) -> str:
     try:
         if text:
-            _check_url(text)
+            check_web_address(text)
         return text
     except ValidationError:
         raise ValidationError(_("Line %(line)s: the link is no web address.") % {"line": line}) from None
