@@ -40,7 +40,7 @@ test: $(INSTALLED) $(TOOLS_INSTALLED) $(CATALOGUES) ## Run every test in paralle
 # tests/faults and tests/races at full length; `make test` runs a short form. The table is written into the page.
 faults: export FAULTS = full
 faults: export FAULTS_PAGE = docs/reliability.md
-faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (11 min); a table of money and stock afterwards
+faults: $(INSTALLED) $(CATALOGUES) ## Break everything, at full length (16 min); a table of money and stock afterwards
 	@exec $(BIN)/python -m config.devstack test-stack $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal tests/faults tests/races $(ARGS)
 
 # A full run writes its figures into the page.

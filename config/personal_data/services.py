@@ -49,12 +49,6 @@ def export(email: str, *, by: Actor = None) -> dict[str, Records]:
     return {"account": _account(person)} | known
 
 
-def is_known(email: str) -> bool:
-    """Whether the shop knows anything of the person with this address."""
-    person = _find(email)
-    return person.user_id is not None or any(share.export(person) for share in all_shares())
-
-
 def erase(email: str, *, by: Actor = None) -> Erasure:
     """Erase the person with this address, as far as nothing is under way. Must not be called inside a transaction.
 
