@@ -188,14 +188,18 @@ class TestManyAttempts:
         assert lost.status == OrderStatus.PAID
 
     def test_a_round_ends_in_time_and_the_next_goes_on_where_it_stopped(
-        self, lost: Order, asked: list[str], monkeypatch
+        self, lost: Order, asked: list[str], sandbox, monkeypatch
     ) -> None:
         monkeypatch.setattr(sweeper, "WAITING_SECONDS", 0.0)
         tasks.sweep()
         assert asked == [lost.number]
-        monkeypatch.setattr(sweeper, "WAITING_SECONDS", 0.3)
+        # Too slow for all of them, however quick the machine is.
+        sandbox.fault("slow", latency_ms=100)
+        monkeypatch.setattr(sweeper, "WAITING_SECONDS", 1.0)
+        assert sweeper.CALLS_AT_ONCE * (1.0 / 0.1 + 1) < self.WAITING
         tasks.sweep()
         assert 1 < len(asked) < self.WAITING
+        sandbox.no_faults()
         monkeypatch.undo()
         pass_time(60)
         tasks.sweep()
