@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -18,6 +19,8 @@ from config.backoffice.base import Audited
 
 # The token list would show every key in clear text.
 admin.site.unregister(TokenProxy)
+# Nobody but its owner proves an address, so staff have nothing to change there.
+admin.site.unregister(EmailAddress)
 admin.site.unregister(Group)
 
 

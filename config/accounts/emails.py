@@ -1,5 +1,7 @@
 """Account e-mails, in the language of the person who asked."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
@@ -23,18 +25,30 @@ def send_password_reset(email: str, language: str) -> None:
     if user is None or not user.has_usable_password():
         return
     with translation.override(language):
-        context = {
-            "user": user,
-            "reset_url": _reset_url(user),
-            "shop_name": settings.SHOP_NAME,
-            "seller": seller(),
-        }
-        send_mail(
-            subject=gettext("A new password for %(shop)s") % {"shop": settings.SHOP_NAME},
-            message=render_to_string("accounts/email/password_reset.txt", context),
-            from_email=None,
-            recipient_list=[user.email],
-        )
+        _send(user, gettext("A new password for %(shop)s"), "password_reset", reset_url=_reset_url(user))
+
+
+def send_notice(name: str, user_id: int, language: str) -> None:
+    """Tell the owner what was done with the account; does nothing if it is gone.
+
+    Raises what the mail server raises, and KeyError for a notice that has no text.
+    """
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return
+    with translation.override(language):
+        subjects = {"password_changed": gettext("Your password at %(shop)s was changed")}
+        _send(user, subjects[name], name, reset_url=f"{settings.SITE_URL}{reverse('accounts:password_reset')}")
+
+
+def _send(user: User, subject: str, template: str, **context: Any) -> None:
+    context |= {"user": user, "shop_name": settings.SHOP_NAME, "seller": seller()}
+    send_mail(
+        subject=subject % {"shop": settings.SHOP_NAME},
+        message=render_to_string(f"accounts/email/{template}.txt", context),
+        from_email=None,
+        recipient_list=[user.email],
+    )
 
 
 def _reset_url(user: User) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from allauth.account import forms as allauth_forms
+from allauth.core import context
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -29,12 +31,11 @@ def _email(autocomplete: str) -> forms.EmailField:
 
 def _password(autocomplete: str, **options: Any) -> forms.CharField:
     return forms.CharField(
-        label=_("Password"),
         max_length=MAX_PASSWORD_LENGTH,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
         error_messages={"required": _("Enter a password.")},
-        **options,
+        **{"label": _("Password"), **options},
     )
 
 
@@ -115,3 +116,26 @@ class NewPasswordForm(forms.Form):
     def save(self) -> User:
         services.change_password(self.user, self.cleaned_data["password"])
         return self.user
+
+
+class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc]
+    """A new password for whoever knows the old one; wrong ones are counted as at sign-in. Raises RateLimited."""
+
+    oldpassword = _password("current-password", label=_("Current password"))
+    password1 = _password(
+        "new-password", label=_("New password"), help_text=_("At least 8 characters, and not easy to guess.")
+    )
+    password2 = None
+
+    def clean_oldpassword(self) -> str:
+        password = str(self.cleaned_data["oldpassword"])
+        try:
+            services.check_credentials(context.request, self.user.email, password)
+        except WrongCredentials:
+            raise ValidationError(_("This is not your current password."), code="wrong") from None
+        return password
+
+    def clean_password1(self) -> str:
+        password = str(self.cleaned_data["password1"])
+        services.check_password(password, self.user.email, self.user.full_name)
+        return password

@@ -1,6 +1,8 @@
 """Account e-mails, sent by workers so that requests do not wait."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from celery import shared_task
 from kombu.exceptions import OperationalError
@@ -16,21 +18,35 @@ def send_password_reset(email: str, language: str) -> None:
     emails.send_password_reset(email, language)
 
 
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)
+def send_notice(name: str, user_id: int, language: str) -> None:
+    emails.send_notice(name, user_id, language)
+
+
 def send_password_reset_soon(email: str, language: str) -> None:
-    """Queue the mail whether or not the address has an account, so that responses take equally long.
+    """Queue the mail whether or not the address has an account, so that responses take equally long."""
+    _soon(send_password_reset, emails.send_password_reset, email, language)
+
+
+def send_notice_soon(name: str, user_id: int, language: str) -> None:
+    _soon(send_notice, emails.send_notice, name, user_id, language)
+
+
+def _soon(task: Any, send: Callable[..., None], *arguments: Any) -> None:
+    """Queue the mail.
 
     If the broker is down, which shows within the socket timeouts, the mail is sent in the request. Never raises:
     errors are logged, and the response must not reveal whether there is such an account.
     """
     try:
-        send_password_reset.delay(email, language)
+        task.delay(*arguments)
     except OperationalError as error:
-        logger.warning("Broker unavailable (%s): the password mail is sent in the request.", type(error).__name__)
-        _send_now(email, language)
+        logger.warning("Broker unavailable (%s): an account's mail is sent in the request.", type(error).__name__)
+        _send_now(send, *arguments)
 
 
-def _send_now(email: str, language: str) -> None:
+def _send_now(send: Callable[..., None], *arguments: Any) -> None:
     try:
-        emails.send_password_reset(email, language)
+        send(*arguments)
     except OSError:
-        logger.exception("Neither the broker nor the mail server accepted a password reset mail.")
+        logger.exception("Neither the broker nor the mail server accepted an account's mail.")

@@ -13,6 +13,7 @@ urlpatterns = [
     path("devices/", views.Devices.as_view(), name="devices"),
     path("devices/<uuid:token_id>/end/", views.EndDevice.as_view(), name="end_device"),
     path("password/", views.PasswordReset.as_view(), name="password_reset"),
+    path("password/change/", views.PasswordChange.as_view(), name="password_change"),
     path("password/sent/", views.PasswordResetDone.as_view(), name="password_reset_done"),
     path("password/<uidb64>/<token>/", views.PasswordResetConfirm.as_view(), name="password_reset_confirm"),
     path("password/changed/", views.PasswordResetComplete.as_view(), name="password_reset_complete"),

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from allauth.account.views import PasswordChangeView
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -139,6 +140,22 @@ class PasswordResetConfirm(auth_views.PasswordResetConfirmView):
 class PasswordResetComplete(TemplateView):
     template_name = "accounts/password_reset_complete.html"
     extra_context = {"front_page": settings.LOGOUT_REDIRECT_URL}
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+@method_decorator(never_cache, name="dispatch")
+class PasswordChange(LoginRequiredMixin, PasswordChangeView):  # type: ignore[misc]
+    """Ends every other session and every app's token; a mail tells the owner."""
+
+    template_name = "accounts/password_change.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated and not request.user.has_usable_password():
+            return HttpResponseRedirect(reverse("accounts:password_reset"))
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_default_success_url(self) -> str:
+        return reverse("accounts:devices")
 
 
 @method_decorator([require_safe, never_cache], name="dispatch")

@@ -26,6 +26,8 @@ SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
 INSTALLED_APPS = [
     "config",
     "rest_framework.authtoken",
+    "allauth",
+    "allauth.account",
     "config.accounts",
     "config.audit",
     "config.retention",
@@ -67,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.ContentSecurityPolicy",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "config.accounts.middleware.RememberDevice",
     "config.middleware.RateLimits",
     "config.middleware.CountResponses",
