@@ -1,82 +1,86 @@
 """Mails about an order, in its language, as text and HTML."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.translation import gettext as _
 
-from checkout import letters, links
-from checkout.models import MessageKind, Order, OutboxMessage, Shipment
+from checkout import links
+from checkout.letters import LETTERS, Letter, Load
+from checkout.models import MessageKind, Order, OutboxMessage
 from config.db.locks import refuse_in_transaction
 from config.formats import seller
 
 
 @dataclass(frozen=True)
 class MailFacts:
-    """What the mails of a batch show: their orders with goods, and the parcels that some are about."""
+    """What the mails of a batch show: their orders with goods, and the topics that some are about."""
 
     orders: Mapping[int, Order]
-    parcels: Mapping[UUID, Shipment]
+    topics: Mapping[Load, Mapping[UUID, Any]]
 
     @classmethod
     def of(cls, messages: Collection[OutboxMessage]) -> Self:
-        """At most three statements for any number of messages."""
+        """Two statements, and those of each `load`, for any number of messages."""
         orders = Order.objects.fetch_with_goods([message.order_id for message in messages])
-        wanted = [UUID(message.subject) for message in messages if message.kind in letters.PARCEL_KINDS]
-        parcels = Shipment.objects.with_contents().in_bulk(wanted) if wanted else {}
-        return cls(orders, parcels)
+        wanted: dict[Load, list[UUID]] = defaultdict(list)
+        for message in messages:
+            load = LETTERS[MessageKind(message.kind)].load
+            if load is not None:
+                wanted[load].append(UUID(message.subject))
+        return cls(orders, {load: load(subjects) for load, subjects in wanted.items()})
+
+    def letter(self, message: OutboxMessage) -> Letter | None:
+        """What the mail says in the active language; None if it is no longer true."""
+        of_kind = LETTERS[MessageKind(message.kind)]
+        topic = self.topics[of_kind.load].get(UUID(message.subject)) if of_kind.load else None
+        return of_kind.write(self.orders[message.order_id], topic)
 
 
-def send(message: OutboxMessage, facts: MailFacts) -> None:
-    """Send the mail that a message promises. Must not be called inside a transaction. Raises what the mail backend
-    raises."""
+def send(message: OutboxMessage, facts: MailFacts) -> bool:
+    """Send the mail that a message promises; returns False, with nothing sent, if it is no longer true. Must not be
+    called inside a transaction. Raises what the mail backend raises."""
     refuse_in_transaction("The mail server")
-    build(message, facts).send()
+    mail = build(message, facts)
+    if mail is not None:
+        mail.send()
+    return mail is not None
 
 
-def build(message: OutboxMessage, facts: MailFacts) -> EmailMultiAlternatives:
-    """The mail of a message, in its order's language."""
+def build(message: OutboxMessage, facts: MailFacts) -> EmailMultiAlternatives | None:
+    """The mail of a message, in its order's language; None if it is no longer true, or there is nobody to read it."""
     order = facts.orders[message.order_id]
     with translation.override(order.language):
-        if message.kind == MessageKind.CONFIRMATION:
-            return confirmation(order)
-        parcel = facts.parcels[UUID(message.subject)]
-        letter = letters.parcel_letter(MessageKind(message.kind), order, parcel)
-        # A corrected code is another mail, not a repeated one.
-        version = f"{message.kind}-{message.subject}-{parcel.tracking_code}"
-        return _mail(order, letter.subject, "letter", version, letter=letter)
+        letter = facts.letter(message) if order.email else None
+        return _mail(order, letter, _message_id(order, message, letter)) if letter else None
 
 
-def confirmation(order: Order) -> EmailMultiAlternatives:
-    """Build the confirmation in the active language."""
-    subject = _("Your order %(number)s is confirmed") % {"number": order.number}
-    return _mail(order, subject, "confirmation", "confirmation")
-
-
-def _mail(order: Order, subject: str, template: str, version: str, **context: object) -> EmailMultiAlternatives:
-    """Each try of a version has the same Message-ID, so a duplicate is recognised."""
-    context |= {
+def _mail(order: Order, letter: Letter, message_id: str) -> EmailMultiAlternatives:
+    context = {
         "order": order,
         "order_url": links.order_url(order),
+        "letter": letter,
         "shop_name": settings.SHOP_NAME,
         "seller": seller(),
     }
     mail = EmailMultiAlternatives(
-        subject=subject,
-        body=render_to_string(f"checkout/email/{template}.txt", context),
+        subject=letter.subject,
+        body=render_to_string(f"checkout/email/{letter.template}.txt", context),
         to=[order.email],
-        headers={"Message-ID": _message_id(order, version)},
+        headers={"Message-ID": message_id},
     )
-    mail.attach_alternative(render_to_string(f"checkout/email/{template}.html", context), "text/html")
+    mail.attach_alternative(render_to_string(f"checkout/email/{letter.template}.html", context), "text/html")
     return mail
 
 
-def _message_id(order: Order, version: str) -> str:
+def _message_id(order: Order, message: OutboxMessage, letter: Letter) -> str:
+    """The same at each try, so that a duplicate is recognised."""
+    version = "-".join(part for part in (message.kind, message.subject, letter.version) if part)
     domain = str(settings.DEFAULT_FROM_EMAIL).rsplit("@", 1)[-1].rstrip(">")
-    return f"<order-{order.number}-{version.rstrip('-').replace('_', '-')}@{domain}>"
+    return f"<order-{order.number}-{version.replace('_', '-')}@{domain}>"

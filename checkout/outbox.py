@@ -67,28 +67,26 @@ def _relay(kinds: Collection[MessageKind], deadline: float) -> int:
 
 def _send(message: OutboxMessage, facts: emails.MailFacts | None) -> bool:
     try:
-        if facts is not None:
-            emails.send(message, facts)
-        else:
-            _refund(message)
+        done = emails.send(message, facts) if facts is not None else _refund(message)
     except Exception as error:  # one failing message must not block the others
         logger.exception("Message %s of order %s was not sent", message.kind, message.order_id)
         OutboxMessage.objects.filter(pk=message.pk).update(last_error=f"{type(error).__name__}: {error}"[:200])
         return False
-    OutboxMessage.objects.mark_sent(message, timezone.now())
-    return True
+    OutboxMessage.objects.mark_sent(message, timezone.now(), dropped=not done)
+    return done
 
 
-def _refund(message: OutboxMessage) -> None:
+def _refund(message: OutboxMessage) -> bool:
     """Refund all that is left of an order's payment. Once the provider has accepted it, the sweeper follows it up."""
     order = Order.objects.get(pk=message.order_id)
     with transaction.atomic():
         row = refunds.begin_rest(order.payment_id, "paid too late", idempotency_key=f"{order.number}-too-late")
     if row is None:
-        return
+        return True
     row = settle_refund(row)
     if row.status not in (RefundStatus.SUCCEEDED, RefundStatus.PENDING):
         raise RefundNotDone(f"The refund is {row.status}: {row.error}")
+    return True
 
 
 @transaction.atomic

@@ -51,7 +51,7 @@ def _exported(order: Order) -> dict[str, Any]:
             for refund in order.payment.refunds.all()
         ],
         "mails": [
-            {"kind": message.kind, "sent_at": message.sent_at}
+            {"kind": message.kind, "sent_at": None if message.dropped else message.sent_at}
             for message in order.messages.all()
             if message.kind in MAILS
         ],

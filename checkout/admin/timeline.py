@@ -165,7 +165,9 @@ def _message(message: OutboxMessage) -> Iterator[Step]:
     text = message.get_kind_display().capitalize()
     url = reverse("admin:checkout_outboxmessage_change", args=[message.pk])
     tried = _("tries: %(tries)s") % {"tries": message.tries}
-    if message.sent_at:
+    if message.dropped:
+        yield Step(message.sent_at or message.created_at, MAIL, text, detail=_("not sent: no longer true"), url=url)
+    elif message.sent_at:
         yield Step(message.created_at, MAIL, text, detail=_("due"), url=url)
         yield Step(message.sent_at, MAIL, text, GOOD, f"{_('sent')} · {tried}", url=url)
     elif message.last_error:

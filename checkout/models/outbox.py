@@ -77,16 +77,17 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         )
         return sorted(taken, key=lambda message: message.pk)
 
-    def mark_sent(self, message: "OutboxMessage", now: datetime) -> None:
-        """Mark a message as sent now. One statement."""
+    def mark_sent(self, message: "OutboxMessage", now: datetime, *, dropped: bool = False) -> None:
+        """Mark a message as done now: sent, or dropped. One statement."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE checkout_outboxmessage SET sent_at = %s, last_error = '' WHERE id = %s", [now, Int8(message.pk)]
+                "UPDATE checkout_outboxmessage SET sent_at = %s, dropped = %s, last_error = '' WHERE id = %s",
+                [now, dropped, Int8(message.pk)],
             )
 
     def send_again(self, now: datetime) -> int:
         """Make these messages due anew, sent or not; returns how many they are. One statement."""
-        return self.update(sent_at=None, due_at=now, tries=0, last_error="")
+        return self.update(sent_at=None, dropped=False, due_at=now, tries=0, last_error="")
 
     def give_back(self, untried: "Collection[OutboxMessage]", now: datetime) -> None:
         """Make messages due again that were taken and not tried. One statement."""
@@ -104,11 +105,13 @@ class OutboxMessage(models.Model):
         "checkout.Order", models.PROTECT, related_name="messages", verbose_name=_("order"), db_index=False
     )
     kind = models.CharField(_("kind"), max_length=20, choices=MessageKind)
-    # What of the order it is about: the id of a parcel, or nothing.
+    # What of the order it is about: the id of a parcel or another row, or nothing.
     subject = models.CharField(_("subject"), max_length=36, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     due_at = models.DateTimeField(_("due at"))
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    # A mail that was not sent then, since it was no longer true or had nobody to read it.
+    dropped = models.BooleanField(_("not sent"), default=False, db_default=False, editable=False)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     last_error = models.CharField(_("last error"), max_length=200, blank=True)
 

@@ -150,8 +150,9 @@ class TestBacklog:
         OutboxMessage.objects.filter(order=late).update(kind=MessageKind.REFUND_DUE)
         refunded: list[bool] = []
 
-        def hang(_message: OutboxMessage, _facts: emails.MailFacts) -> None:
+        def hang(_message: OutboxMessage, _facts: emails.MailFacts) -> bool:
             refunded.append(Refund.objects.filter(status=RefundStatus.SUCCEEDED).exists())
+            return True
 
         monkeypatch.setattr(emails, "send", hang)
         assert outbox.relay() == 4
@@ -161,8 +162,13 @@ class TestBacklog:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.orders(2)
+
+        def send_slowly(_message: OutboxMessage, _facts: emails.MailFacts) -> bool:
+            time.sleep(0.3)
+            return True
+
         monkeypatch.setattr(outbox, "ROUND_SECONDS", 0.2)
-        monkeypatch.setattr(emails, "send", lambda _message, _facts: time.sleep(0.3))
+        monkeypatch.setattr(emails, "send", send_slowly)
         assert outbox.relay() == 1
         untried = OutboxMessage.objects.unsent().get()
         assert (untried.tries, untried.due_at <= timezone.now()) == (0, True)

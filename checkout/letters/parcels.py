@@ -1,32 +1,32 @@
-"""The words of the mails after the confirmation, in the active language. `checkout.emails` puts them into a mail."""
+"""The mails about each step of a parcel."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from checkout.models import MessageKind, Order, PackedUnits, Shipment
+from checkout.letters.letter import Letter, LetterType
+from checkout.models import MessageKind, Order, Shipment
 
 
-@dataclass(frozen=True)
-class Letter:
-    """What a mail says: `facts` are named values such as a code, `units` what it is about."""
-
-    subject: str
-    paragraphs: list[str]
-    units: list[PackedUnits] = field(default_factory=list)
-    facts: list[tuple[str, str]] = field(default_factory=list)
-    # Where its main button leads, if not to the order's page.
-    link: str = ""
-    link_text: str = ""
+def _load(parcel_ids: Collection[UUID]) -> Mapping[UUID, Shipment]:
+    return Shipment.objects.with_contents().in_bulk(parcel_ids)
 
 
-def parcel_letter(kind: MessageKind, order: Order, parcel: Shipment) -> Letter:
-    """The mail of this kind about a parcel that was loaded with its contents."""
-    letter = replace(_PARCEL_LETTERS[kind](order, parcel), units=parcel.contents, facts=_tracking(parcel))
-    if kind in _UNDER_WAY and parcel.tracking_url:
-        return replace(letter, link=parcel.tracking_url, link_text=_("Track the parcel"))
-    return letter
+def _about(write: Callable[[Order, Shipment], Letter], *, under_way: bool = False) -> LetterType:
+    """With its contents and its code; with the carrier's page, if that tells what comes next."""
+
+    def letter(order: Order, parcel: Shipment | None) -> Letter | None:
+        if parcel is None:
+            return None
+        facts, version = _tracking(parcel), parcel.tracking_code
+        written = replace(write(order, parcel), units=parcel.contents, facts=facts, version=version)
+        if under_way and parcel.tracking_url:
+            return replace(written, link=parcel.tracking_url, link_text=_("Track the parcel"))
+        return written
+
+    return LetterType(letter, _load)
 
 
 def _posted(order: Order, parcel: Shipment) -> Letter:
@@ -79,12 +79,9 @@ def _tracking(parcel: Shipment) -> list[tuple[str, str]]:
     return [(name, value) for name, value in named if value]
 
 
-_PARCEL_LETTERS: dict[MessageKind, Callable[[Order, Shipment], Letter]] = {
-    MessageKind.PARCEL_POSTED: _posted,
-    MessageKind.PARCEL_DELIVERED: _delivered,
-    MessageKind.PARCEL_UNDELIVERED: _undelivered,
-    MessageKind.PARCEL_RETURNED: _returned,
+LETTERS = {
+    MessageKind.PARCEL_POSTED: _about(_posted, under_way=True),
+    MessageKind.PARCEL_DELIVERED: _about(_delivered),
+    MessageKind.PARCEL_UNDELIVERED: _about(_undelivered, under_way=True),
+    MessageKind.PARCEL_RETURNED: _about(_returned),
 }
-PARCEL_KINDS = frozenset(_PARCEL_LETTERS)
-# Where the carrier's page tells what comes next.
-_UNDER_WAY = {MessageKind.PARCEL_POSTED, MessageKind.PARCEL_UNDELIVERED}
