@@ -23,6 +23,7 @@ class ShippingConfig(AppConfig):
         register("postal_codes")
         register("postal_codes_second")
         register("melhor_envio")
+        register("melhor_envio_labels")
         checks.register(check_postal_code_service)
         checks.register(check_carrier)
         checks.register(check_tax_id_policy)

@@ -18,3 +18,5 @@ MELHOR_ENVIO_CONTACT = env.str("MELHOR_ENVIO_CONTACT", default="")
 MELHOR_ENVIO_SERVICES = env.list("MELHOR_ENVIO_SERVICES", default=[])
 # The longest that a shopper waits for a carrier.
 CARRIER_SECONDS = env.float("CARRIER_SECONDS", default=1.5)
+# The longest that staff wait for each step of a label.
+LABEL_SECONDS = env.float("LABEL_SECONDS", default=10.0)

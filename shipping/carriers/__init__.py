@@ -18,7 +18,9 @@ from config.db.locks import refuse_in_transaction
 from config.resilience.background import Background
 from config.resilience.breakers import BreakerOpen, breaker
 from shipping.carriers.base import Carrier, CarrierUnavailable
+from shipping.carriers.labels import LabelCarrier
 from shipping.carriers.melhor_envio import MelhorEnvio
+from shipping.carriers.melhor_envio_labels import MelhorEnvioLabels
 from shipping.metrics import carrier_questions
 from shipping.options import ShippingOption
 from shipping.parcels import Parcel
@@ -81,11 +83,27 @@ def configured() -> Carrier | None:
     return MelhorEnvio(
         api_base=settings.MELHOR_ENVIO_API_BASE,
         token=settings.MELHOR_ENVIO_TOKEN,
-        user_agent=f"{settings.SHOP_NAME} ({settings.MELHOR_ENVIO_CONTACT})",
+        user_agent=_user_agent(),
         services=frozenset(settings.MELHOR_ENVIO_SERVICES),
         from_postal_code=settings.SHIPPING_FROM_POSTAL_CODE,
         seconds=settings.CARRIER_SECONDS,
     )
+
+
+def label_carrier() -> LabelCarrier | None:
+    """Where labels are bought, if anywhere."""
+    if not settings.MELHOR_ENVIO_API_BASE:
+        return None
+    return MelhorEnvioLabels(
+        api_base=settings.MELHOR_ENVIO_API_BASE,
+        token=settings.MELHOR_ENVIO_TOKEN,
+        user_agent=_user_agent(),
+        seconds=settings.LABEL_SECONDS,
+    )
+
+
+def _user_agent() -> str:
+    return f"{settings.SHOP_NAME} ({settings.MELHOR_ENVIO_CONTACT})"
 
 
 class _RatesCall:

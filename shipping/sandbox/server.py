@@ -1,11 +1,17 @@
 """The HTTP server of the sandbox carrier: faults, authentication, answers, and the controls.
 
-POST /api/v2/me/shipment/calculate   the carrier's API
+POST /api/v2/me/shipment/calculate   the carrier's API: prices
+…    /api/v2/me/…                    its labels and wallet: see `labels.py`
 GET  /viacep/ws/{cep}/json/          ViaCEP's API
 GET  /brasilapi/api/cep/v2/{cep}     BrasilAPI's
 GET, POST, DELETE /_sandbox/faults   list active faults; add one (see `faults.py`); clear all
 GET  /_sandbox/calls                 {"count", "last"}: number of price requests, and the last one
-POST /_sandbox/reset                 reset the call count, clear all faults
+GET  /_sandbox/labels                {"balance", "paid", "labels"}
+POST /_sandbox/labels/{id}           {"status"}: what becomes of a label
+POST /_sandbox/wallet                {"balance"}
+GET  /_sandbox/events                the webhooks of all labels, each with its body and signature
+POST /_sandbox/webhooks              {"url", "secret"}: where they go; an empty URL is nowhere
+POST /_sandbox/reset                 reset the call count, clear all faults, forget labels and events
 """
 
 import json
@@ -13,17 +19,22 @@ import logging
 import re
 import threading
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from config.standin.server import RequestHandler, StandIn
 from shipping.sandbox import postal_codes, prices
 from shipping.sandbox.faults import Fault, Faults, InvalidFault, parse
+from shipping.sandbox.labels import Labels
+from shipping.sandbox.webhooks import WebhookSender
 
 logger = logging.getLogger(__name__)
 
 # Look-ups of postal codes, by two services.
 VIACEP = re.compile(r"/viacep/ws/([^/]*)/json")
 BRASILAPI = re.compile(r"/brasilapi/api/cep/v2/([^/]*)")
-CALCULATE = "/api/v2/me/shipment/calculate"
+API = "/api/v2/me"
+CALCULATE = f"{API}/shipment/calculate"
+LABEL = re.compile(r"/_sandbox/labels/([^/]+)")
 # Tokens with this prefix are valid but lack the scope.
 WITHOUT_SCOPE = "unscoped"
 HUGE_BYTES = 5_000_000
@@ -33,10 +44,16 @@ TRICKLE_SECONDS = 0.1
 class Application(StandIn):
     name = "stand-in carrier"
 
-    def __init__(self, token: str = "") -> None:
+    def __init__(
+        self, token: str = "", *, webhook_url: str = "", webhook_secret: str = "", move_seconds: float = 0.0
+    ) -> None:
         super().__init__()
         self.token = token
         self.faults = Faults(parse)
+        self.labels = Labels(lambda label: self.webhooks.add(label), move_seconds)
+        self.webhooks = WebhookSender(
+            self.faults, url=webhook_url, secret=webhook_secret, also=lambda: self.labels.happen()
+        )
         self.calls = 0
         self.last: Any = None
         self._lock = threading.Lock()
@@ -47,6 +64,8 @@ class Application(StandIn):
 
     def reset(self) -> None:
         self.faults.clear()
+        self.labels.reset()
+        self.webhooks.reset()
         with self._lock:
             self.calls, self.last = 0, None
 
@@ -76,8 +95,13 @@ class Handler(RequestHandler[Application]):
         if path == CALCULATE:
             self.application.record_call(document)
         fault = self.application.faults.strike(self.command, path)
-        if fault is None or not self._break(fault):
-            self.send_json(*self._response(path, document))
+        if fault is not None and not fault.after and fault.kind != "lost_answer" and self._break(fault):
+            return
+        status, answer = self._response(path, document)
+        if fault is not None and fault.kind == "lost_answer":
+            self.close_connection = True
+        elif fault is None or not fault.after or not self._break(fault):
+            self.send(status, b"" if answer is None else json.dumps(answer).encode(), "application/json")
 
     def _response(self, path: str, request: Any) -> tuple[int, Any]:
         scheme, _space, token = self.headers.get("Authorization", "").partition(" ")
@@ -89,7 +113,9 @@ class Handler(RequestHandler[Application]):
         if "application/json" not in self.headers.get("Accept", "") or not contact:
             return 400, {"message": "Send Accept: application/json, and a contact in User-Agent: Name (contact)."}
         if (self.command, path) != ("POST", CALCULATE):
-            return 404, {"message": "Not found."}
+            query = dict(parse_qsl(urlsplit(self.path).query))
+            told = self.application.labels.answer(self.command, path.removeprefix(API), query, request)
+            return told or (404, {"message": "Not found."})
         try:
             return 200, prices.calculate(request if isinstance(request, dict) else {})
         except prices.Invalid as error:
@@ -154,8 +180,28 @@ class Handler(RequestHandler[Application]):
         elif path == "/_sandbox/reset" and self.command == "POST":
             application.reset()
             self.send_json(200, {})
+        elif path.startswith("/_sandbox/"):
+            self._serve_label_controls(path, document if isinstance(document, dict) else {})
         elif path == "":
             self.send_json(200, {"name": "Esteira's stand-in carrier", "controls": (__doc__ or "").splitlines()})
+        else:
+            self.send_json(404, {"message": "Not found."})
+
+    def _serve_label_controls(self, path: str, document: dict[str, Any]) -> None:
+        application, moved = self.application, LABEL.fullmatch(path)
+        if path == "/_sandbox/labels":
+            self.send_json(200, application.labels.ledger())
+        elif path == "/_sandbox/events":
+            self.send_json(200, {"events": application.webhooks.events()})
+        elif path == "/_sandbox/wallet" and self.command == "POST":
+            application.labels.fill_wallet(float(document.get("balance", 0)))
+            self.send_json(200, application.labels.ledger())
+        elif path == "/_sandbox/webhooks" and self.command == "POST":
+            application.webhooks.url = str(document.get("url", ""))
+            application.webhooks.secret = str(document.get("secret", application.webhooks.secret))
+            self.send_json(200, {})
+        elif moved and application.labels.move(moved[1], str(document.get("status"))):
+            self.send_json(200, application.labels.ledger())
         else:
             self.send_json(404, {"message": "Not found."})
 

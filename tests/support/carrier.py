@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,32 @@ class StandInCarrier:
         question: dict[str, Any] = self._call("GET", "calls")["last"]
         return question
 
+    @property
+    def labels(self) -> list[dict[str, Any]]:
+        """The labels that it has, oldest first, bought or not."""
+        return list(self._call("GET", "labels")["labels"])
+
+    @property
+    def paid(self) -> Decimal:
+        """What labels have cost so far, without what came back."""
+        return Decimal(str(self._call("GET", "labels")["paid"]))
+
+    def fill_wallet(self, balance: float) -> None:
+        self._call("POST", "wallet", {"balance": balance})
+
+    def move_label(self, carrier_id: str, state: str) -> None:
+        """What becomes of a label."""
+        self._call("POST", f"labels/{carrier_id}", {"status": state})
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The webhooks of all labels, oldest first, each with its body and signature."""
+        return list(self._call("GET", "events")["events"])
+
+    def send_webhooks(self, url: str, secret: str) -> None:
+        """Where it sends them; an empty URL is nowhere."""
+        self._call("POST", "webhooks", {"url": url, "secret": secret})
+
     def _call(self, method: str, what: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
         return call_control(self.base_url, method, what, document)
 
@@ -102,11 +129,16 @@ def carrier(session_carrier: StandInCarrier, settings: Any) -> Iterator[StandInC
     settings.MELHOR_ENVIO_API_BASE = session_carrier.base_url
     settings.MELHOR_ENVIO_TOKEN = TOKEN
     settings.MELHOR_ENVIO_CONTACT = "tech@esteira.example"
-    breaker("melhor_envio").close()
+    _close_breakers()
     yield session_carrier
     _wait_for_what_is_asked_ahead()
-    breaker("melhor_envio").close()
+    _close_breakers()
     session_carrier.reset()
+
+
+def _close_breakers() -> None:
+    for name in ("melhor_envio", "melhor_envio_labels"):
+        breaker(name).close()
 
 
 def _wait_for_what_is_asked_ahead() -> None:
