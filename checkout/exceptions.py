@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from cart.exceptions import CheckoutInProgress
@@ -126,3 +127,26 @@ class ParcelRefused(Refusal):
     code = "parcel_refused"
     status = 409
     message = _("This parcel belongs to another order.")
+
+
+class ReturnNotPossible(Refusal):
+    """A shopper gives back what the order has not."""
+
+    code = "return_not_possible"
+    status = 409
+    title = _("This cannot be returned")
+    message = _("This cannot be returned.")
+    shows = {
+        "reason": Fact("`status`: the order is not paid, or its money has gone back; `too_many`; `nothing_chosen`.")
+    }
+
+    def __init__(self, message: str | Promise | None = None, *, reason: str) -> None:
+        super().__init__(message, reason=reason)
+
+
+class ReturnRefused(Refusal):
+    """Staff do with a return what its status does not allow."""
+
+    code = "return_refused"
+    status = 409
+    message = _("This is not possible with this return.")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from cart.models import Cart, CartStatus
 from cart.retention import strip
-from checkout.models import MAILS, IdempotencyKey, MessageKind, Order, OrderStatus, OutboxMessage, Receipt
+from checkout.models import MAILS, IdempotencyKey, MessageKind, Order, OrderStatus, OutboxMessage, Receipt, Return
 from checkout.retention import anonymise, forget_tracking
 from config.audit import services as audit
 from config.personal_data.shares import Erased, Person, Records, Share
@@ -63,6 +63,17 @@ def _exported(order: Order) -> dict[str, Any]:
             }
             for parcel in order.parcels
         ],
+        "returns": [
+            {
+                "number": asked.number,
+                "status": asked.status,
+                "asked_at": asked.asked_at,
+                "reason": asked.reason,
+                "answer": asked.answer,
+                "lines": [{"sku": units.sku, "quantity": units.quantity} for units in asked.contents],
+            }
+            for asked in order.return_requests
+        ],
     }
 
 
@@ -103,6 +114,8 @@ def _has_ended(order: Order) -> bool:
     now = timezone.now()
     if OutboxMessage.objects.unsent().filter(order=order, kind=MessageKind.REFUND_DUE).exists():
         return False
+    if Return.objects.open().filter(order=order).exists():
+        return False
     if order.card_declined and order.placed_at > now - timedelta(hours=settings.CARD_DECLINES_HOURS):
         return False  # it counts against whoever tries stolen cards
     if order.status == OrderStatus.SHIPPED:
@@ -117,6 +130,7 @@ def _cut(order: Order) -> None:
         return
     Receipt.objects.filter(order=order).delete()
     forget_tracking(mine)
+    Return.objects.filter(order=order).forget_words()
     mine.update(email="", phone="", user=None, token="")
 
 

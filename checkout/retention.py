@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage, Receipt, Shipment, ShipmentEvent
+from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage, Receipt, Return, Shipment, ShipmentEvent
 from config.retention.rules import RetentionRule, Rows
 from payments.models import PaymentAttempt
 from shipping.addresses import PERSONAL_COLUMNS
@@ -53,6 +53,7 @@ def anonymise(rows: Rows) -> None:
     Receipt.objects.filter(order__in=rows).delete()
     Quote.objects.filter(pk__in=list(rows.values_list("quote", flat=True))).update(postal_code="")
     forget_tracking(rows)
+    Return.objects.filter(order__in=list(rows.values_list("pk", flat=True))).forget_words()
     rows.update(**dict.fromkeys(PERSONAL_COLUMNS, ""), user=None, token="")
 
 

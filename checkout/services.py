@@ -128,6 +128,15 @@ def refund_order(
 @transaction.atomic(durable=True)
 def _begin_refund(order: Order, amount: Decimal, reason: str, restock: bool, key: str, by: Actor) -> Refund:
     current = Order.objects.locked().get(pk=order.pk)
+    return begin_refund(current, amount, reason, restock=restock, idempotency_key=key, by=by)
+
+
+def begin_refund(
+    current: Order, amount: Decimal, reason: str, *, restock: bool, idempotency_key: str, by: Actor = None
+) -> Refund:
+    """Record a refund of a locked order in the caller's transaction, as `refund_order` says; settle it after the
+    commit."""
+    key = idempotency_key
     if Refund.objects.under(current.payment_id, key) is not None:
         return refunds.begin(current.payment_id, amount, reason, idempotency_key=key, by=by)
     payment = Payment.objects.locked().get(pk=current.payment_id)

@@ -12,7 +12,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout import metrics
-from checkout.models import REFUNDABLE, MessageKind, Order, OrderStatus, OutboxMessage, ShipmentLine
+from checkout.models import (
+    REFUNDABLE,
+    GivenBack,
+    MessageKind,
+    Order,
+    OrderStatus,
+    OutboxMessage,
+    ReturnLine,
+    ShipmentLine,
+)
 from checkout.settle import settle
 from config.money import ZERO
 from inventory import reservations
@@ -122,22 +131,28 @@ def _has_failed(payment: Payment) -> bool:
 def _close_refunded(order: Order) -> None:
     """Close a locked order whose money has gone back."""
     if _is_to_restock(order):
-        reservations.restock(order.number, _not_sent(order))
+        reservations.restock(order.number, _to_restock(order), up_to=order.has_returns)
     order.status = OrderStatus.REFUNDED
     order.closed_at = timezone.now()
     order.save(update_fields=["status", "closed_at"])
     metrics.count_order_on_commit(order.status)
 
 
-def _not_sent(order: Order) -> dict[int, int] | None:
+def _to_restock(order: Order) -> dict[int, int] | None:
     """What to put back by product id. Goods of a part that has left do not come back by a click: only the others do.
 
-    None, all of it, if nothing has left, and if everything has: then staff say that the goods are here again.
+    None, all of it, if nothing has left, and if everything has: then staff say that the goods are here again. Not what
+    a return has brought back already, on the shelf or broken.
     """
-    sent = ShipmentLine.objects.sent(order.pk)
-    lines = list(order.lines.all()) if sent else []
-    kept = {line.product_id: line.quantity - sent.get(line.pk, 0) for line in lines}
-    return {product: units for product, units in kept.items() if units > 0} or None
+    if not order.has_returns and not ShipmentLine.objects.sent(order.pk):
+        return None
+    left = order.left_to_send()
+    if not left and not order.has_returns:
+        return None
+    if not left:
+        given_back = ReturnLine.objects.given_back(order.pk)
+        left = {line.pk: line.quantity - given_back.get(line.pk, GivenBack()).found for line in order.lines.all()}
+    return {line.product_id: left[line.pk] for line in order.lines.all() if left.get(line.pk)}
 
 
 def _is_to_restock(order: Order) -> bool:

@@ -87,10 +87,27 @@ class ParcelToPost:
 
 
 def left_to_send(order: Order) -> dict[int, int]:
-    """Units by line of the order that are in no parcel, or came back in one. Reads the lines; one statement."""
-    sent = ShipmentLine.objects.sent(order.pk)
-    left = {line.pk: line.quantity - sent.get(line.pk, 0) for line in order.lines.all()}
-    return {line: units for line, units in left.items() if units > 0}
+    """Units by line of the order that its shopper wants and that are in no parcel, or came back in one."""
+    return order.left_to_send()
+
+
+def can_leave(order: Order) -> dict[int, int]:
+    """What is left to send of a locked order, unless its status says that nothing of it leaves."""
+    left = left_to_send(order)
+    return left if order.is_to_ship or (left and _has_returned_parcels(order)) else {}
+
+
+def follow_parcels(order: Order) -> None:
+    """Move a locked order to where its parcels are; never back. In the caller's transaction."""
+    if left_to_send(order):
+        _move(order, OrderStatus.PARTLY_SHIPPED)
+        return
+    _move(order, OrderStatus.SHIPPED)
+    under_way = Shipment.objects.filter(order=order).exclude(
+        status__in=[ShipmentStatus.DELIVERED, ShipmentStatus.RETURNED]
+    )
+    if not under_way.exists():
+        _move(order, OrderStatus.DELIVERED)
 
 
 def warehouses_of(order: Order) -> dict[int, str]:
@@ -133,7 +150,7 @@ def post_parcel(order: Order, parcel: ParcelToPost, *, key: UUID | None = None, 
         ShipmentLine(shipment=shipment, order_line_id=line, quantity=quantity) for line, quantity in units.items()
     )
     _tell(order, shipment, now)
-    _follow_parcels(order)
+    follow_parcels(order)
     audit.record(by, SHIP, order, reference=order.number, before={"status": before}, after=_logged(order, shipment))
     return order
 
@@ -158,7 +175,7 @@ def record_news(
     now = at or timezone.now()
     before = shipment.status
     _advance(order, shipment, status, now, text)
-    _follow_parcels(order)
+    follow_parcels(order)
     changes: dict[str, Any] = {"before": {"status": before}, "after": {"status": status, "parcel": str(shipment.pk)}}
     audit.record(by, _EVENTS[status], order, reference=order.number, **changes)
     return order
@@ -226,19 +243,6 @@ def _tell(order: Order, shipment: Shipment, at: datetime, text: str = "") -> Non
         OutboxMessage.objects.enqueue(order, MAIL_OF[status], shipment.pk)
 
 
-def _follow_parcels(order: Order) -> None:
-    """Move a locked order to where its parcels are; never back."""
-    if left_to_send(order):
-        _move(order, OrderStatus.PARTLY_SHIPPED)
-        return
-    _move(order, OrderStatus.SHIPPED)
-    under_way = Shipment.objects.filter(order=order).exclude(
-        status__in=[ShipmentStatus.DELIVERED, ShipmentStatus.RETURNED]
-    )
-    if not under_way.exists():
-        _move(order, OrderStatus.DELIVERED)
-
-
 def _move(order: Order, target: OrderStatus) -> None:
     if target not in ORDER_MOVES[OrderStatus(order.shown_status)]:
         return
@@ -275,9 +279,11 @@ def _not_advanced(order: Order, origin: OrderStatus, target: OrderStatus) -> Ord
 
 
 def _checked_units(order: Order, wanted: Mapping[int, int] | None, left: Mapping[int, int]) -> dict[int, int]:
-    if wanted is None:
+    if wanted is None and left:
         return dict(left)
-    units = {line: quantity for line, quantity in wanted.items() if quantity > 0}
+    units = {line: quantity for line, quantity in (wanted or {}).items() if quantity > 0}
+    if not left:
+        raise ParcelRefused(_("Nothing of order %(number)s is left to send.") % {"number": order.number})
     if not units:
         raise ParcelRefused(_("Nothing is in this parcel: say how many units of which line are in it."))
     names = {line.pk: line.name for line in order.lines.all()}

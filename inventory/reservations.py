@@ -144,21 +144,25 @@ def commit(reference: str) -> None:
         raise ReservationExpired
 
 
-def restock(reference: str, quantities: Demand | None = None) -> None:
+def restock(reference: str, quantities: Demand | None = None, *, up_to: bool = False) -> None:
     """Return committed units of `reference` to stock: `quantities` (product id → quantity), or all still out.
 
-    Idempotent if `quantities` is None. Raises RestockRefused, changing nothing, for more units than are still out.
-    Three statements.
+    Idempotent if `quantities` is None. Raises RestockRefused, changing nothing, for more units than are still out;
+    with `up_to` those that are still out return. Three statements.
     """
     stocks = Stock.objects.lock_of_products_and_references([], [reference])
     catalogue.forget_availability(stock.product_id for stock in stocks)
     lines = ReservationLine.objects.committed(reference)
-    back = _returns(lines, quantities) if quantities is not None else {line.id: line.out for line in lines if line.out}
+    back = (
+        _returns(lines, quantities, up_to)
+        if quantities is not None
+        else {line.id: line.out for line in lines if line.out}
+    )
     if back:
         ReservationLine.objects.restock(back)
 
 
-def _returns(lines: list[ReservationLine], quantities: Demand) -> dict[int, int]:
+def _returns(lines: list[ReservationLine], quantities: Demand, up_to: bool) -> dict[int, int]:
     """Units to return by line id; the lines of a product are filled in order."""
     if any(quantity < 0 for quantity in quantities.values()):
         raise ValueError("A quantity to restock cannot be negative.")
@@ -172,7 +176,7 @@ def _returns(lines: list[ReservationLine], quantities: Demand) -> dict[int, int]
             if taken := min(missing, line.out):
                 back[line.id] = taken
                 missing -= taken
-        if missing:
+        if missing and not up_to:
             raise RestockRefused
     return back
 

@@ -19,8 +19,9 @@ from django.utils.translation import gettext_lazy as _
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
 from checkout.models.outbox import MessageKind, OutboxMessage
-from checkout.models.shipments import Shipment
-from checkout.models.statuses import BEFORE_PARCELS, LIVE, STORED, TO_SHIP, OrderStatus, ShipmentStatus
+from checkout.models.returns import GivenBack, Return, ReturnLine
+from checkout.models.shipments import Shipment, ShipmentLine
+from checkout.models.statuses import BEFORE_PARCELS, LIVE, RETURNABLE, STORED, TO_SHIP, OrderStatus, ShipmentStatus
 from config.db.compiled import compiled, keep_related
 from config.db.constraints import SameAsRelated
 from config.db.locks import require_transaction
@@ -85,15 +86,21 @@ class OrderQuerySet(models.QuerySet["Order"]):
         parcels = models.Prefetch("shipments", Shipment.objects.with_contents(), to_attr="loaded_parcels")
         return self.prefetch_related(parcels)
 
+    def with_returns(self) -> Self:
+        """One statement more, for any number of returns."""
+        asked = models.Prefetch("returns", Return.objects.with_contents(), to_attr="loaded_returns")
+        return self.prefetch_related(asked)
+
     def of_user(self, user_id: int) -> Self:
         return self.filter(user_id=user_id).order_by("-placed_at")
 
     def with_history(self) -> Self:
-        """With everything plus parcels, user, cart, refunds, disputes and messages, as staff see an order: seven
-        statements."""
+        """With everything plus parcels, returns, user, cart, refunds, disputes and messages, as staff see an order:
+        eight statements."""
         return (
             self.with_everything()
             .with_parcels()
+            .with_returns()
             .select_related("user", "cart")
             .prefetch_related(
                 models.Prefetch("payment__refunds", Refund.objects.order_by("created_at", "pk")),
@@ -128,6 +135,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def with_parcels_astray(self) -> Self:
         """Orders with a parcel that did not reach its shopper: see `ShipmentQuerySet.astray`."""
         return self.filter(pk__in=Shipment.objects.astray().order_by().values("order"))
+
+    def with_open_returns(self) -> Self:
+        """Orders of which goods are given back, and somebody has yet to do something for it."""
+        return self.filter(pk__in=Return.objects.open().order_by().values("order"))
 
     def search(self, text: str) -> Self:
         """Search by number, e-mail, name, CEP, SKU of a line, tracking code, or the provider's
@@ -178,8 +189,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status=OrderStatus.CANCELLED, placed_at__gte=since, cart__status=CartStatus.OPEN)
 
     def fetch(self, number: str, *, token: str = "", user_id: int | None = None) -> "Order":
-        """Fetch an order, with everything, for its owner or a holder of its token: three statements, and one more once
-        parcels can have left.
+        """Fetch an order, with everything, for its owner or a holder of its token: three statements, one more once
+        parcels can have left, and one for its returns if it has any.
 
         Raises OrderNotFound for anyone else.
         """
@@ -189,6 +200,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         keep_related(order.payment, "attempts", attempts_of_payment(order.payment_id))
         keep_related(order, "lines", lines_of_order(order.pk))
         load_parcels([order])
+        load_returns([order])
         return order
 
     def fetch_with_goods(self, order_ids: Collection[int]) -> "dict[int, Order]":
@@ -264,6 +276,8 @@ class Order(DeliveryFields):
     )
     # Of a shipped order: some of its goods have not left yet. See `STORED`.
     partly_shipped = models.BooleanField(default=False, db_default=False, editable=False)
+    # Whether goods of it were ever to be given back, so that no other order is asked for its returns.
+    has_returns = models.BooleanField(default=False, db_default=False, editable=False)
     currency = models.CharField(_("currency"), max_length=3)
     language = models.CharField(_("language"), max_length=10)
     quote = models.ForeignKey(Quote, models.PROTECT, related_name="+", verbose_name=_("shipping quote"))
@@ -283,6 +297,8 @@ class Order(DeliveryFields):
 
     # What `with_parcels` and `load_parcels` load; an order that was just placed has none.
     loaded_parcels: list[Shipment]
+    # What `with_returns` and `load_returns` load.
+    loaded_returns: list[Return]
 
     objects = OrderQuerySet.as_manager()
 
@@ -406,6 +422,31 @@ class Order(DeliveryFields):
         """The parcels, oldest first. Reads what `with_parcels` or `load_parcels` has loaded; a new order has none."""
         return getattr(self, "loaded_parcels", [])
 
+    def left_to_send(self) -> dict[int, int]:
+        """Units by line that its shopper wants and that are in no parcel, or came back in one. The order is locked.
+
+        One statement, one for the lines if they are not loaded, and one if goods are given back.
+        """
+        sent = ShipmentLine.objects.sent(self.pk)
+        given_back = ReturnLine.objects.given_back(self.pk) if self.has_returns else {}
+        left: dict[int, int] = {}
+        for line in self.lines.all():
+            back = given_back.get(line.pk, GivenBack())
+            # Of what is with the shopper, or on its way there, the units that they keep.
+            kept = max(0, sent.get(line.pk, 0) - (back.units - back.not_sent))
+            left[line.pk] = line.quantity - back.units - kept
+        return {line: units for line, units in left.items() if units > 0}
+
+    @property
+    def return_requests(self) -> list[Return]:
+        """Its returns, oldest first. Reads what `with_returns` or `load_returns` has loaded; a new order has none."""
+        return getattr(self, "loaded_returns", [])
+
+    @property
+    def may_return(self) -> bool:
+        """Whether goods of it may be given back, as far as its status tells."""
+        return self.shown_status in RETURNABLE
+
     @property
     def may_ship(self) -> bool:
         """Whether it is paid, goods are still to be sent and no dispute is undecided. Reads the payment's disputes."""
@@ -472,6 +513,15 @@ def load_parcels(orders: Iterable[Order]) -> None:
         order.loaded_parcels = []
     for parcel in Shipment.objects.with_contents().filter(order__in=shipped) if shipped else ():
         shipped[parcel.order_id].loaded_parcels.append(parcel)
+
+
+def load_returns(orders: Iterable[Order]) -> None:
+    """Give these orders their returns. One statement if any of them has some, none otherwise."""
+    asked = {order.pk: order for order in orders if order.has_returns}
+    for order in asked.values():
+        order.loaded_returns = []
+    for found in Return.objects.with_contents().filter(order__in=asked) if asked else ():
+        asked[found.order_id].loaded_returns.append(found)
 
 
 @compiled

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import Max, Q, Sum
 from django.db.models.functions import JSONObject
 from django.utils.translation import gettext_lazy as _
 
@@ -63,6 +63,11 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
             shipment__order__shipments__posted_at__gt=models.F("at"),
         )
         return self.filter(~models.Exists(sent_since), status__in=stuck, order__status=OrderStatus.SHIPPED)
+
+    def last_delivery(self, order_id: int) -> datetime | None:
+        """When the last of an order's parcels reached its shopper, if one has."""
+        moment: datetime | None = self.filter(order=order_id).aggregate(last=Max("delivered_at"))["last"]
+        return moment
 
     def locked(self) -> Self:
         """Lock the parcels' rows until the transaction ends; the caller has locked their order."""

@@ -88,3 +88,37 @@ SHIPMENT_MOVES: Final[Mapping[ShipmentStatus, frozenset[ShipmentStatus]]] = {
     ShipmentStatus.DELIVERED: frozenset(),
     ShipmentStatus.RETURNED: frozenset(),
 }
+
+
+class ReturnStatus(StatusChoices):
+    """Of a withdrawal, or of a request that comes later and that staff decide."""
+
+    REQUESTED = "requested", BUSY, _("waiting for our answer")
+    EXPECTED = "expected", BUSY, _("goods on their way back")
+    INSPECTED = "inspected", BUSY, _("to be paid back")
+    CLOSED = "closed", GOOD, _("closed")
+    REFUSED = "refused", QUIET, _("not accepted")
+
+    @property
+    def shopper_label(self) -> str:
+        """The label on the shopper's pages; `label` is for staff."""
+        return {
+            ReturnStatus.REQUESTED: gettext("We are looking at it"),
+            ReturnStatus.EXPECTED: gettext("Accepted"),
+            ReturnStatus.INSPECTED: gettext("Your money comes next"),
+            ReturnStatus.CLOSED: gettext("Done"),
+            ReturnStatus.REFUSED: gettext("Not accepted"),
+        }[self]
+
+
+RETURN_MOVES: Final[Mapping[ReturnStatus, frozenset[ReturnStatus]]] = {
+    ReturnStatus.REQUESTED: frozenset({ReturnStatus.EXPECTED, ReturnStatus.REFUSED}),
+    ReturnStatus.EXPECTED: frozenset({ReturnStatus.INSPECTED}),
+    ReturnStatus.INSPECTED: frozenset({ReturnStatus.CLOSED}),
+    ReturnStatus.CLOSED: frozenset(),
+    ReturnStatus.REFUSED: frozenset(),
+}
+# Somebody has yet to do something for it.
+OPEN_RETURNS = [ReturnStatus.REQUESTED, ReturnStatus.EXPECTED, ReturnStatus.INSPECTED]
+# Statuses of an order of which goods can be given back: its shopper has paid, and the shop still has the money.
+RETURNABLE = [OrderStatus.PAID, OrderStatus.PARTLY_SHIPPED, OrderStatus.SHIPPED, OrderStatus.DELIVERED]

@@ -94,7 +94,7 @@ def test_the_facts_of_the_shops_refusals_are_in_order() -> None:
     members = [*schemas()["Problem"]["properties"]]
     assert members == [
         "type", "title", "status", "detail", "code", "errors",
-        "instead", "methods", "expected_total", "total", "shortages", "reason",
+        "instead", "methods", "expected_total", "total", "reason", "shortages",
     ]  # fmt: skip
 
 

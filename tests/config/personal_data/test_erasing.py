@@ -25,6 +25,8 @@ from checkout.models import (
     Order,
     OrderStatus,
     OutboxMessage,
+    Return,
+    ReturnStatus,
     Shipment,
     ShipmentEvent,
     ShipmentLine,
@@ -98,6 +100,9 @@ def everything_of(user: User) -> Order:
     )  # fmt: skip
     parcel = Shipment.objects.create(order=placed, posted_at=timezone.now(), tracking_code="QB123456789BR")
     ShipmentEvent.objects.create(shipment=parcel, at=parcel.posted_at, status=parcel.status, text=text)
+    Return.objects.create(
+        order=placed, number=f"{placed.number}-1", by_right=False, status=ReturnStatus.REFUSED, reason=text, answer=text
+    )
     audit.record(None, CHANGE, placed, reference=placed.number, reason=f"{NAME} moved to {STREET}")
     audit.record(None, CHANGE, user, reason=f"{NAME} rang us")
     OutboxMessage.objects.update(last_error=text)
@@ -129,7 +134,7 @@ def test_nothing_is_left_but_what_tax_law_demands(caplog: pytest.LogCaptureFixtu
     before = traces_of(MARKS)
     assert before.keys() >= {
         "accounts_user", "accounts_apitoken", "audit_entry", "cart_cart", "checkout_order",
-        "checkout_idempotencykey", "checkout_shipmentevent", "redis",
+        "checkout_idempotencykey", "checkout_return", "checkout_shipmentevent", "redis",
         "checkout_outboxmessage", "payments_paymentattempt", "payments_refund", "payments_dispute",
         "payments_webhookevent",
     }, "the search finds what is there"  # fmt: skip
@@ -211,8 +216,12 @@ def _awaits_an_answer(placed: Order) -> None:
     PaymentAttempt.objects.filter(payment=placed.payment_id).update(status="unknown", settled_at=None)
 
 
+def _comes_back(placed: Order) -> None:
+    Return.objects.create(order=placed, number=f"{placed.number}-1", by_right=True, status=ReturnStatus.EXPECTED)
+
+
 @pytest.mark.parametrize(
-    "happens", [_waits, _is_on_its_way, _gets_money_back, _got_none_back, _is_disputed, _awaits_an_answer]
+    "happens", [_waits, _is_on_its_way, _gets_money_back, _got_none_back, _is_disputed, _awaits_an_answer, _comes_back]
 )
 def test_an_order_under_way_keeps_all_and_the_account(happens: Callable[[Order], None]) -> None:
     user = with_account()

@@ -16,7 +16,16 @@ from django.utils import timezone
 
 from cart import snapshot
 from cart.models import Cart, CartLine, CartStatus
-from checkout.models import IdempotencyKey, MessageKind, Order, OrderStatus, OutboxMessage, Receipt
+from checkout.models import (
+    IdempotencyKey,
+    MessageKind,
+    Order,
+    OrderStatus,
+    OutboxMessage,
+    Receipt,
+    Return,
+    ReturnStatus,
+)
 from config.accounts.models import ApiToken
 from config.audit.models import Entry
 from config.retention.metrics import count_past_due, retention_removed
@@ -188,6 +197,15 @@ def test_an_event_that_was_set_aside_goes_as_well() -> None:
     aged(row, "webhook_events", "received_at", MINUTE)
     assert run_round()["webhook_events"] == 1
     assert is_gone(row)
+
+
+def test_what_was_written_about_a_return_goes_with_its_order() -> None:
+    placed = aged(_delivered(), "orders", "placed_at", MINUTE)
+    Return.objects.create(
+        order=placed, number=f"{placed.number}-1", by_right=True, status=ReturnStatus.EXPECTED, reason="my son's size"
+    )
+    assert run_round()["orders"] == 1
+    assert Return.objects.values_list("number", "reason", "answer").get() == (f"{placed.number}-1", "", "")
 
 
 class TestCarts:
