@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mail/", mailbox.demo_mailbox, name="demo_mailbox"),
     path("mail/<slug:name>/", mailbox.demo_mail, name="demo_mail"),
     path("mail/<slug:name>/html/", mailbox.demo_mail_html, name="demo_mail_html"),
+    path("account/data/", include("config.personal_data.urls")),
     path("account/", include("config.accounts.urls")),
     path("cart/", include("cart.urls")),
     path("", include("checkout.urls")),

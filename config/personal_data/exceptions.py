@@ -18,3 +18,10 @@ class NotAnAddress(Refusal):
     """Rows of people who are erased have an empty address: it must find nobody."""
 
     message = _("This is not an e-mail address yet. It looks like name@example.com.")
+
+
+class LinkNotValid(Refusal):
+    code = "not_found"
+    status = 404
+    title = _("The link does not work any more")
+    message = _("This link has been used, or is too old. Ask for a new one.")

@@ -18,6 +18,7 @@ from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from config.personal_data.exceptions import NotAnAddress, StaffAccount
+from config.personal_data.models import DataRequest
 from config.personal_data.shares import Person, Records, all_shares
 
 logger = logging.getLogger(__name__)
@@ -49,14 +50,25 @@ def export(email: str, *, by: Actor = None) -> dict[str, Records]:
     return {"account": _account(person)} | known
 
 
+def is_known(email: str) -> bool:
+    """Whether there is anything to export or to erase."""
+    person = _find(email)
+    return person.user_id is not None or any(share.export(person) for share in all_shares())
+
+
+def refuse_staff(email: str) -> None:
+    """Raise StaffAccount if the account with this address is a member of staff's."""
+    if User.objects.filter(email=_find(email).email, is_staff=True).exists():
+        raise StaffAccount
+
+
 def erase(email: str, *, by: Actor = None) -> Erasure:
     """Erase the person with this address, as far as nothing is under way. Must not be called inside a transaction.
 
     Raises NotAnAddress, and StaffAccount: who acts for the shop is in its books as long as these are kept.
     """
     person = _find(email)
-    if _is_staff(person):
-        raise StaffAccount
+    refuse_staff(person.email)
     rows, under_way = dict[str, int](), list[str]()
     for share in all_shares():
         erased = share.erase(person)
@@ -64,6 +76,7 @@ def erase(email: str, *, by: Actor = None) -> Erasure:
         under_way += erased.under_way
     if not under_way:
         rows["account"] = _close(person)
+        DataRequest.objects.filter(email=person.email).delete()
     audit.record(by, ERASE, User, after=rows)
     logger.info("A person was erased: %s; orders under way: %s", rows, len(under_way))
     return Erasure(rows, under_way)
@@ -75,10 +88,6 @@ def _find(email: str) -> Person:
         raise NotAnAddress
     user = User.objects.filter(email=address).only("pk").first()
     return Person(address, user.pk if user else None)
-
-
-def _is_staff(person: Person) -> bool:
-    return User.objects.filter(email=person.email, is_staff=True).exists()
 
 
 def _account(person: Person) -> Records:

@@ -8,6 +8,7 @@ _DEFAULTS = {
     "audit": 1826,
     "cart_addresses": 14,
     "carts": 30,
+    "data_requests": 2,
     "erased_orders": 2192,
     "idempotency_keys": 2,
     "orders": 2192,

@@ -42,6 +42,7 @@ TWINS: dict[str, tuple[str, list[serializers.Field]]] = {
     "config.SignInForm.email": ("accounts.User.email", [SignInInput().fields["email"]]),
     "config.SignInForm.password": ("", [SignInInput().fields["password"]]),
     "config.PasswordResetForm.email": ("accounts.User.email", []),
+    "config.AskForm.email": ("personal_data.DataRequest.email", []),
     "config.NewPasswordForm.password": ("", [SignUpInput().fields["password"]]),
     "config.ReasonForm.reason": ("audit.Entry.reason", []),
     "checkout.ReasonForm.reason": ("payments.Refund.reason", []),

@@ -154,5 +154,5 @@ def test_adding_to_the_cart_and_changing_it() -> None:
 def test_a_visitor_without_a_cart(django_assert_num_queries: Callable[[int], object]) -> None:
     visitor = Visitor()
     with django_assert_num_queries(0):
-        for path in ("/cart/", "/help/", "/account/sign-in/", "/orders/find/"):
+        for path in ("/cart/", "/help/", "/account/sign-in/", "/account/data/", "/account/data/sent/", "/orders/find/"):
             visitor.open(path)

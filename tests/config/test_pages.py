@@ -13,7 +13,10 @@ from tests.support.pages import Page, Visitor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_apps")]
 
-PUBLIC = ["/", "/?search=nothing-at-all", "/cart/", "/help/", "/orders/find/", "/account/sign-in/", "/account/sign-up/"]
+PUBLIC = [
+    "/", "/?search=nothing-at-all", "/cart/", "/help/", "/orders/find/", "/account/sign-in/", "/account/sign-up/",
+    "/account/data/", "/account/data/sent/", "/account/data/erasing/",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("url", PUBLIC)

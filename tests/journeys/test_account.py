@@ -117,7 +117,8 @@ def seen(shopper: Shopper) -> str:
 def test_every_page_is_fully_portuguese(shopper: Shopper, goods: Goods, sandbox: Sandbox) -> None:
     pages = [
         "/", "/?search=nada", "/products/caneca/", "/products/vaso/", "/cart/", "/account/sign-in/",
-        "/account/sign-up/", "/account/password/", "/orders/find/", "/help/", "/privacy/",
+        "/account/sign-up/", "/account/password/", "/account/data/", "/account/data/sent/",
+        "/account/data/erasing/", "/account/data/link/", "/orders/find/", "/help/", "/privacy/",
         "/terms/", "/exchange/", "/nowhere/",
     ]  # fmt: skip
     order = order_of(ready_cart([goods.mug]))

@@ -79,7 +79,8 @@ def test_planted_problems_are_found(page: Page) -> None:
     "path",
     [
         "/", "/?search=nada-disso", "/?search=rede", "/products/rede/", "/products/vaso/", "/cart/",
-        "/account/sign-in/", "/account/sign-up/", "/account/password/", "/orders/find/", "/help/", "/privacy/",
+        "/account/sign-in/", "/account/sign-up/", "/account/password/", "/account/data/", "/account/data/sent/",
+        "/account/data/erasing/", "/account/data/link/", "/orders/find/", "/help/", "/privacy/",
         "/terms/", "/exchange/", "/nowhere/",
     ],
 )  # fmt: skip

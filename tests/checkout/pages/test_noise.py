@@ -128,16 +128,19 @@ class Shop:
             "account/sign-up/": {**unknown_account, "full_name": "", "password": PASSWORD, "next": "/"},
             "account/sign-out/": {"next": "/"},
             "account/password/": unknown_account,
+            "account/data/": {"email": self.order.email, "wish": "copy"},
+            "account/data/link/": {},
             "account/devices/<uuid:token_id>/end/": {},
             "account/password/<uidb64>/<token>/": {"password": ""},
         }  # fmt: skip
 
 
 FORMS = [
-    "account/devices/<uuid:token_id>/end/", "account/password/", "account/password/<uidb64>/<token>/",
-    "account/sign-in/", "account/sign-out/", "account/sign-up/", "cart/add/", "cart/delivery/",
-    "cart/line/<path:sku>/", "cart/shipping/", "checkout/contact/", "checkout/delivery/", "checkout/pay/", "language/",
-    "orders/<slug:number>/another-way/", "orders/<slug:number>/receipt/make/", "orders/find/",
+    "account/data/", "account/data/link/", "account/devices/<uuid:token_id>/end/", "account/password/",
+    "account/password/<uidb64>/<token>/", "account/sign-in/", "account/sign-out/", "account/sign-up/", "cart/add/",
+    "cart/delivery/", "cart/line/<path:sku>/", "cart/shipping/", "checkout/contact/", "checkout/delivery/",
+    "checkout/pay/", "language/", "orders/<slug:number>/another-way/", "orders/<slug:number>/receipt/make/",
+    "orders/find/",
 ]  # fmt: skip
 
 
@@ -177,7 +180,7 @@ def test_forms_survive_noise(form: str, shop: Shop) -> None:
 
 
 def test_pages_survive_noise_in_the_query(shop: Shop) -> None:
-    names = ["search", "category", "page", "edit", "token", "forward", "was", "postal_code", "next", "é"]
+    names = ["search", "category", "page", "edit", "token", "forward", "was", "postal_code", "next", "key", "é"]
 
     @settings(noisy, max_examples=60)
     @given(page=st.sampled_from(PAGES), query=st.dictionaries(st.sampled_from(names), noise, max_size=4))

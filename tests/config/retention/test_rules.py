@@ -28,6 +28,7 @@ from checkout.models import (
 )
 from config.accounts.models import ApiToken
 from config.audit.models import Entry
+from config.personal_data.models import DataRequest, Wish
 from config.retention.metrics import count_past_due, retention_removed
 from config.retention.rounds import run_round
 from config.retention.rules import RetentionRule, all_rules
@@ -105,6 +106,10 @@ def _delivered() -> Order:
     return placed
 
 
+def _data_request() -> DataRequest:
+    return DataRequest.objects.create(email="ana@example.com", wish=Wish.COPY, language="en", asked_at=NOW)
+
+
 def _erased() -> Order:
     placed = _delivered()
     Order.objects.filter(pk=placed.pk).update(email="", phone="", token="")
@@ -136,6 +141,7 @@ CASES: dict[str, tuple[Callable[[], Model], str, Callable[[Any], bool]]] = {
     "audit": (lambda: Entry.objects.create(verb="row.add", object_type="x"), "at", is_gone),
     "cart_addresses": (lambda: cart_of(ready_cart()), "updated_at", is_blank),
     "carts": (lambda: cart_of(filled_cart()), "updated_at", is_gone),
+    "data_requests": (_data_request, "asked_at", is_gone),
     "erased_orders": (_erased, "placed_at", is_blank),
     "idempotency_keys": (_key, "started_at", is_gone),
     "orders": (_delivered, "placed_at", is_blank),
