@@ -52,7 +52,7 @@ def by_policy(tax_id: str) -> str:
     if settings.TAX_ID == OFF:
         return ""
     if settings.TAX_ID == REQUIRED and not tax_id:
-        raise TaxIdRequired
+        raise TaxIdRequired(field="tax_id")
     return tax_id
 
 

@@ -41,8 +41,8 @@ class TestTaxIdPolicy:
         cart = ready_cart()
         Cart.objects.update(tax_id="")
         settings.TAX_ID = "required"
-        problem = assert_problem(app.check_out(cart), 422, "invalid")
-        assert problem["detail"] == "Enter the recipient's CPF or CNPJ."
+        problem = assert_problem(app.check_out(cart), 422, "invalid", "tax_id")
+        assert problem["errors"] == {"tax_id": ["Enter the recipient's CPF or CNPJ."]}
         assert not Order.objects.exists()
         assert Cart.objects.get().status == CartStatus.OPEN
         Cart.objects.update(tax_id="52998224725")
