@@ -25,6 +25,12 @@ def find(order: Order, facts: ReceiptFacts) -> Receipt | None:
     return receipt
 
 
+def is_being_made(order: Order, language: str) -> bool:
+    """Whether the order's receipt in this language is still to be drawn. One statement, which reads no PDF."""
+    asked = Receipt.objects.filter(order=order, language=language).defer("pdf").first()
+    return asked is not None and asked.state == ReceiptState.WAITING
+
+
 @transaction.atomic
 def ask(order: Order, language: str) -> None:
     """Have the receipt of a paid order made, or made anew. Raises OrderNotFound if the order is not paid.

@@ -14,16 +14,20 @@ from django_htmx.http import HttpResponseClientRefresh
 from checkout import receipts, tasks
 from checkout.models import Order, Receipt, ReceiptState
 from checkout.receipt_facts import ReceiptFacts, facts_of, has_receipt
-from checkout.views.access import fetch_order
+from checkout.views.access import fetch_bare_order, fetch_order
 from config.resilience import task_queue
 
 
 def _fetch(request: HttpRequest, number: str) -> tuple[Order, ReceiptFacts, Receipt | None]:
-    order = fetch_order(request, number)
-    if not has_receipt(order):
-        raise Http404(_("There is no receipt before the order is paid."))
+    order = _paid(fetch_order(request, number))
     facts = facts_of(order)
     return order, facts, receipts.find(order, facts)
+
+
+def _paid(order: Order) -> Order:
+    if not has_receipt(order):
+        raise Http404(_("There is no receipt before the order is paid."))
+    return order
 
 
 @require_safe
@@ -42,8 +46,8 @@ def receipt(request: HttpRequest, number: str) -> HttpResponse:
 @never_cache
 def receipt_progress(request: HttpRequest, number: str) -> HttpResponse:
     """Polled by the receipt's page: 204 while its PDF is being made, else tells it to reload."""
-    _order, _facts, made = _fetch(request, number)
-    if made is not None and made.state == ReceiptState.WAITING:
+    order = _paid(fetch_bare_order(request, number))
+    if receipts.is_being_made(order, get_language() or "en"):
         return HttpResponse(status=204)
     return HttpResponseClientRefresh()
 

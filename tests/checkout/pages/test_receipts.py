@@ -101,3 +101,13 @@ def test_the_pages_take_four_statements_for_any_number_of_lines(visitor: Visitor
         with CaptureQueriesContext(connection) as queries:
             assert visitor.open(address_of(order)).html.count("× 1") >= number
         assert len(queries) == 4
+
+
+def test_its_page_asks_every_two_seconds_in_two_statements(visitor: Visitor, order: Order) -> None:
+    visitor.client.post(address_of(order, "make/"))
+    for status in (204, 200):
+        with CaptureQueriesContext(connection) as queries:
+            assert visitor.open(address_of(order, "progress/")).status == status
+        assert len(queries) == 2, "the order, and the receipt without its PDF"
+        make_receipts()
+    assert "pdf" not in queries[-1]["sql"]
