@@ -10,15 +10,8 @@ from config.retention.rules import unreferenced
 from shipping.addresses import PERSONAL_COLUMNS
 
 
-def _carts_of(person: Person) -> list[int]:
-    """The account's carts, and guests' with this address."""
-    of_guest = Cart.objects.personal().filter(user=None, email__iexact=person.email).order_by()
-    of_account = Cart.objects.filter(user=person.user_id).order_by() if person.user_id else Cart.objects.none()
-    return sorted({*of_guest.values_list("pk", flat=True), *of_account.values_list("pk", flat=True)})
-
-
 def _export(person: Person) -> Records:
-    carts = Cart.objects.filter(pk__in=_carts_of(person)).with_lines().order_by("pk")
+    carts = Cart.objects.of_person(person.email, person.user_id).with_lines().order_by("pk")
     return [
         {
             "status": cart.status,
@@ -34,7 +27,8 @@ def _export(person: Person) -> Records:
 def _erase(person: Person) -> Erased:
     """Carts that are being paid for belong to an order under way."""
     _take_from_others(person)
-    return Erased(sum(_erase_one(cart_id) for cart_id in _carts_of(person)))
+    mine = Cart.objects.of_person(person.email, person.user_id).order_by("pk")
+    return Erased(sum(_erase_one(cart_id) for cart_id in list(mine.values_list("pk", flat=True))))
 
 
 @transaction.atomic
@@ -54,8 +48,7 @@ def _erase_one(cart_id: int) -> bool:
 @transaction.atomic
 def _take_from_others(person: Person) -> None:
     """An address that someone else typed into the cart of their own account."""
-    others = Cart.objects.personal().filter(email__iexact=person.email, user__isnull=False)
-    others = others.exclude(user=person.user_id) if person.user_id else others
+    others = Cart.objects.of_others_with(person.email, person.user_id)
     carts = list(others.exclude(status=CartStatus.CHECKING_OUT).select_for_update(of=("self",)).order_by("pk"))
     Cart.objects.filter(pk__in=[cart.pk for cart in carts]).update(email="", version=F("version") + 1)
     forget_copies_on_commit(carts)

@@ -25,15 +25,8 @@ _SURELY_DELIVERED = timedelta(days=60)
 _FACTS = ("number", "status", "currency", "language", "subtotal", "shipping_total", "total", "placed_at", "paid_at")
 
 
-def _orders_of(person: Person) -> list[int]:
-    """The account's orders, and guests' with this address."""
-    of_guest = Order.objects.filter(user=None, email__iexact=person.email).order_by()
-    of_account = Order.objects.filter(user=person.user_id).order_by() if person.user_id else Order.objects.none()
-    return sorted({*of_guest.values_list("pk", flat=True), *of_account.values_list("pk", flat=True)})
-
-
 def _export(person: Person) -> Records:
-    orders = Order.objects.filter(pk__in=_orders_of(person)).with_history().order_by("pk")
+    orders = Order.objects.of_person(person.email, person.user_id).with_history().order_by("pk")
     return [_exported(order) for order in orders]
 
 
@@ -58,6 +51,7 @@ def _exported(order: Order) -> dict[str, Any]:
         "parcels": [
             {
                 "carrier": parcel.carrier,
+                "service": parcel.service,
                 "tracking_code": parcel.tracking_code,
                 "steps": [{"status": step.status, "text": step.text, "at": step.at} for step in parcel.events],
             }
@@ -80,7 +74,8 @@ def _exported(order: Order) -> dict[str, Any]:
 def _erase(person: Person) -> Erased:
     _take_from_others(person)
     rows, under_way = 0, list[str]()
-    for order_id in _orders_of(person):
+    mine = Order.objects.of_person(person.email, person.user_id).order_by("pk")
+    for order_id in list(mine.values_list("pk", flat=True)):
         number = _erase_one(order_id)
         if number:
             under_way.append(number)
@@ -137,9 +132,7 @@ def _cut(order: Order) -> None:
 @transaction.atomic
 def _take_from_others(person: Person) -> None:
     """An address that someone else typed into an order of their own account: their own takes its place."""
-    others = Order.objects.filter(email__iexact=person.email, user__isnull=False)
-    others = others.exclude(user=person.user_id) if person.user_id else others
-    order_ids = [order.pk for order in others.locked()]
+    order_ids = [order.pk for order in Order.objects.of_others_with(person.email, person.user_id).locked()]
     owner = get_user_model().objects.filter(pk=OuterRef("user"))
     Order.objects.filter(pk__in=order_ids).update(email=Subquery(owner.values("email")))
 

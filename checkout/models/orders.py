@@ -94,6 +94,18 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def of_user(self, user_id: int) -> Self:
         return self.filter(user_id=user_id).order_by("-placed_at")
 
+    def of_person(self, email: str, user_id: int | None) -> Self:
+        """The account's orders, and guests' with this address: a UNION of one index lookup each."""
+        found = Order.objects.filter(user=None, email__iexact=email).order_by().values("pk")
+        if user_id is not None:
+            found = found.union(Order.objects.filter(user=user_id).order_by().values("pk"))
+        return self.filter(pk__in=found)
+
+    def of_others_with(self, email: str, user_id: int | None) -> Self:
+        """Orders of other accounts into which this address was typed."""
+        theirs = self.filter(email__iexact=email, user__isnull=False)
+        return theirs.exclude(user=user_id) if user_id is not None else theirs
+
     def with_history(self) -> Self:
         """With everything plus parcels, returns, user, cart, refunds, disputes and messages, as staff see an order:
         eight statements."""

@@ -98,7 +98,9 @@ def everything_of(user: User) -> Order:
         provider="stripe", event_id="evt_1", type="x", payload=said, provider_reference=reference,
         handled_at=timezone.now(), last_error=text,
     )  # fmt: skip
-    parcel = Shipment.objects.create(order=placed, posted_at=timezone.now(), tracking_code="QB123456789BR")
+    parcel = Shipment.objects.create(
+        order=placed, posted_at=timezone.now(), carrier="Correios", service="PAC", tracking_code="QB123456789BR"
+    )
     ShipmentEvent.objects.create(shipment=parcel, at=parcel.posted_at, status=parcel.status, text=text)
     Return.objects.create(
         order=placed, number=f"{placed.number}-1", by_right=False, status=ReturnStatus.REFUSED, reason=text, answer=text
@@ -338,6 +340,7 @@ def test_an_export_has_it_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert (mine["tax_id"], mine["name"], mine["street"], mine["phone"]) == (CPF, NAME, STREET, PHONE)
     assert [line["sku"] for line in mine["lines"]] == [line.sku for line in placed.sold]
     assert len(mine["refunds"]) == len(mine["mails"]) == 1
+    assert [(parcel["carrier"], parcel["service"]) for parcel in mine["parcels"]] == [("Correios", "PAC")]
     assert any(cart["lines"] for cart in known["carts"])
     assert placed.token not in json.dumps(known), "a secret is no data"
     assert Entry.objects.get(verb="person.export").after is None
