@@ -10,6 +10,9 @@ from checkout.models import Order
 from config.accounts.models import User
 from config.resilience import task_queue
 
+# How long a mail waits for others to be sent with: one run of the relay and one connection to the mail server for all.
+MAIL_SECONDS = 1.0
+
 
 def forget_cart_copy(order: Order, **_: Any) -> None:
     """Delete the copy of an ordered cart from Redis."""
@@ -17,8 +20,8 @@ def forget_cart_copy(order: Order, **_: Any) -> None:
 
 
 def nudge_outbox(**_: Any) -> None:
-    """Run the relay soon, so that the mail does not wait for the next round: once for all orders of a burst."""
-    task_queue.nudge(tasks.relay_outbox)
+    """Run the relay soon, so that the mail does not wait for the next round: once for all orders of a second."""
+    task_queue.nudge(tasks.relay_outbox, gather_seconds=MAIL_SECONDS)
 
 
 def give_orders_to_account(request: HttpRequest | None, user: User, **_: Any) -> None:
