@@ -16,6 +16,7 @@ from checkout.letters import LETTERS, Letter, Load
 from checkout.models import MessageKind, Order, OutboxMessage
 from config.db.locks import refuse_in_transaction
 from config.formats import seller
+from config.resilience.mail_connection import MailConnection
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,13 @@ class MailFacts:
         return of_kind.write(self.orders[message.order_id], topic)
 
 
-def send(message: OutboxMessage, facts: MailFacts) -> bool:
+def send(message: OutboxMessage, facts: MailFacts, mail_connection: MailConnection) -> bool:
     """Send the mail that a message promises; returns False, with nothing sent, if it is no longer true. Must not be
     called inside a transaction. Raises what the mail backend raises."""
     refuse_in_transaction("The mail server")
     mail = build(message, facts)
     if mail is not None:
-        mail.send()
+        mail_connection.send(mail)
     return mail is not None
 
 

@@ -8,6 +8,7 @@ backoff.
 import logging
 import time
 from collections.abc import Collection
+from contextlib import closing
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,6 +22,7 @@ from checkout.settle_refunds import settle_refund
 from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
+from config.resilience.mail_connection import MailConnection
 from payments import refunds
 from payments.models import RefundStatus
 
@@ -58,16 +60,17 @@ def _relay(kinds: Collection[MessageKind], deadline: float) -> int:
             # What mails show, read for all at once. A refund reads its order when its turn comes.
             facts = emails.MailFacts.of(batch) if batch and kinds is MAILS else None
         taken = len(batch)
-        while batch and time.monotonic() < deadline:
-            sent += _send(batch.pop(0), facts)
+        with closing(MailConnection()) as mail_connection:
+            while batch and time.monotonic() < deadline:
+                sent += _send(batch.pop(0), facts, mail_connection)
         if batch:
             OutboxMessage.objects.give_back(batch, timezone.now())
     return sent
 
 
-def _send(message: OutboxMessage, facts: emails.MailFacts | None) -> bool:
+def _send(message: OutboxMessage, facts: emails.MailFacts | None, mail_connection: MailConnection) -> bool:
     try:
-        done = emails.send(message, facts) if facts is not None else _refund(message)
+        done = emails.send(message, facts, mail_connection) if facts is not None else _refund(message)
     except Exception as error:  # one failing message must not block the others
         logger.exception("Message %s of order %s was not sent", message.kind, message.order_id)
         OutboxMessage.objects.filter(pk=message.pk).update(last_error=f"{type(error).__name__}: {error}"[:200])

@@ -1,6 +1,7 @@
 """The outbox: each message is sent once, retried while it fails, and claimed by one relay at a time."""
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -12,9 +13,11 @@ from django.utils import timezone
 
 from checkout import emails, outbox, tasks
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
+from config.resilience.mail_connection import MailConnection
 from payments.models import Refund, RefundStatus
 from tests.support.factories.cart import ready_cart, ready_carts
 from tests.support.factories.inventory import ProductFactory
+from tests.support.mail_sink import MailSink
 from tests.support.orders import order_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
@@ -92,6 +95,36 @@ def test_the_orders_of_a_batch_are_read_at_once() -> None:
     assert [number in message.subject for number, message in zip(numbers, mail.outbox, strict=True)] == [True] * 6
 
 
+@pytest.fixture
+def mail_server(settings) -> Iterator[MailSink]:
+    server = MailSink()
+    server.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+    yield server
+    server.stop()
+
+
+def test_a_batch_is_sent_in_one_conversation(mail_server: MailSink) -> None:
+    for cart in ready_carts([ProductFactory(stock=4)], 4):
+        order_of(cart)
+    assert outbox.relay() == 4
+    assert (len(mail_server.messages), mail_server.conversations) == (4, 1)
+
+
+def test_a_mail_server_that_hangs_up_costs_one_mail_a_try(mail_server: MailSink) -> None:
+    mail_server.hangs_up = True
+    for cart in ready_carts([ProductFactory(stock=3)], 3):
+        order_of(cart)
+    # The second meets a connection that has ended, the third another one.
+    assert outbox.relay() == 2
+    assert OutboxMessage.objects.unsent().get().last_error.startswith("SMTPServerDisconnected")
+    mail_server.hangs_up = False
+    OutboxMessage.objects.unsent().update(due_at=timezone.now())
+    assert outbox.relay() == 1
+    assert len({message["Message-ID"] for message in mail_server.messages}) == len(mail_server.messages) == 3
+
+
 class TestNudge:
     """A paid order has the relay run soon: once for all orders of a burst."""
 
@@ -150,7 +183,7 @@ class TestBacklog:
         OutboxMessage.objects.filter(order=late).update(kind=MessageKind.REFUND_DUE)
         refunded: list[bool] = []
 
-        def hang(_message: OutboxMessage, _facts: emails.MailFacts) -> bool:
+        def hang(_message: OutboxMessage, _facts: emails.MailFacts, _line: MailConnection) -> bool:
             refunded.append(Refund.objects.filter(status=RefundStatus.SUCCEEDED).exists())
             return True
 
@@ -163,7 +196,7 @@ class TestBacklog:
     ) -> None:
         self.orders(2)
 
-        def send_slowly(_message: OutboxMessage, _facts: emails.MailFacts) -> bool:
+        def send_slowly(_message: OutboxMessage, _facts: emails.MailFacts, _line: MailConnection) -> bool:
             time.sleep(0.3)
             return True
 

@@ -15,6 +15,9 @@ class MailSink:
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.conversations = 0
+        # Whether the server hangs up after each mail without a word.
+        self.hangs_up = False
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Conversation)
         self._server.sink = self
@@ -37,6 +40,10 @@ class MailSink:
     def forget(self) -> None:
         with self._lock:
             self.messages.clear()
+
+    def greet(self) -> None:
+        with self._lock:
+            self.conversations += 1
 
     def take(self, raw: bytes) -> None:
         with self._lock:
@@ -67,6 +74,7 @@ class _Conversation(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
+        self.server.sink.greet()
         self._say("220 mail sink")
         while line := self.rfile.readline():
             verb = line[:4].upper().strip()
@@ -77,6 +85,8 @@ class _Conversation(socketserver.StreamRequestHandler):
                     return
                 self.server.sink.take(raw)
                 self._say("250 taken")
+                if self.server.sink.hangs_up:
+                    return
             elif verb == b"QUIT":
                 self._say("221 bye")
                 return
