@@ -144,9 +144,10 @@ def checkout_page(
 ) -> HttpResponse:
     """Render the checkout page with one part open: the part to `edit`, or else the first unfinished one."""
     open_part = _open_part(cart, edit)
-    form = form or DeliveryForm(initial=_known_delivery(request, cart))
-    if open_part == "contact" and not _has_shipping(cart):
-        _ask_ahead(cart, form)
+    if open_part == "contact":
+        form = form or DeliveryForm(initial=_known_delivery(request, cart))
+        if not _has_shipping(cart):
+            _ask_ahead(cart, form)
     closed = cart.cards_closed if cards_closed is None else cards_closed
     chosen = method or (payment_form and payment_form.data.get("method")) or CARD
     return render(

@@ -70,6 +70,11 @@ class TestParts:
         assert [form.action for form in page.forms] == ["/checkout/pay/"]
         assert "Pay R$\u00a0109.80" in page.html
 
+    def test_a_finished_part_builds_no_form(self, visitor: Visitor, product: Product, monkeypatch) -> None:
+        at_payment(visitor, product)
+        monkeypatch.setattr("checkout.views.page.DeliveryForm", lambda **_options: pytest.fail("built for nothing"))
+        assert visitor.open("/checkout/").form("/checkout/pay/")
+
     def test_a_finished_part_can_be_changed(self, visitor: Visitor, product: Product) -> None:
         at_payment(visitor, product)
         page = visitor.open("/checkout/?edit=contact")
