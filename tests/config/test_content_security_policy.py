@@ -9,9 +9,10 @@ from csp.decorators import csp_exempt, csp_replace, csp_update
 from csp.exceptions import CSPNonceError
 from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from config.middleware import ContentSecurityPolicy
+from tests.support.factories.inventory import ProductFactory
 
 View = Callable[[HttpRequest], HttpResponse]
 HEADERS = ("Content-Security-Policy", "Content-Security-Policy-Report-Only")
@@ -79,3 +80,12 @@ def test_a_nonce_that_comes_too_late_for_the_header_is_refused() -> None:
     ContentSecurityPolicy(plain)(request)
     with pytest.raises(CSPNonceError):
         str(request.csp_nonce)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("static_files_from_apps")
+def test_pages_share_the_policy_since_all_their_scripts_are_files(client: Client) -> None:
+    ProductFactory(slug="caneca", stock=1)
+    shared = {client.get(path).headers[HEADERS[0]] for path in ("/", "/products/caneca/", "/cart/", "/help/")}
+    assert len(shared) == 1
+    assert "nonce" not in str(shared)
