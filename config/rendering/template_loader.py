@@ -4,6 +4,8 @@ Most nodes of a page's template are plain text, `{% translate "…" %}`, `{% url
 marked `fixed`, all with constant arguments: only the language decides what they show. Neighbours of this kind become
 one node, which keeps what it rendered for each language. What depends on the request, the user, a nonce, a token or a
 variable is none of these, and is rendered each time.
+
+Before that, parents and included templates are put in (`config.rendering.linking`), so that neighbours are many.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +14,7 @@ from typing import Any, TypeVar
 
 from django.template import Context
 from django.template.base import FilterExpression, Node, NodeList, Template, TextNode, Variable
-from django.template.defaulttags import IfNode, URLNode
+from django.template.defaulttags import URLNode
 from django.template.library import SimpleNode
 from django.template.loaders import base, cached
 from django.templatetags.i18n import TranslateNode
@@ -20,6 +22,8 @@ from django.templatetags.static import StaticNode
 from django.urls import get_script_prefix
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
+
+from config.rendering.linking import link, nodelists
 
 Tag = TypeVar("Tag", bound=Callable[..., Any])
 # Addresses in a namespace follow the request: the same name may lead to another instance of an app, as in the admin.
@@ -50,15 +54,16 @@ class FixedNodes(Node):
         return SafeString(self.render_annotated(context))
 
 
-class _Joining(base.Loader):
+class _Preparing(base.Loader):
     def get_template(self, template_name: str, skip: list[Any] | None = None) -> Template:
         template = super().get_template(template_name, skip)
+        link(template, super().get_template)
         _join(template.nodelist)
         return template
 
 
-class Loader(cached.Loader, _Joining):
-    """Django's caching loader, which keeps the joined templates."""
+class Loader(cached.Loader, _Preparing):
+    """Django's caching loader, which keeps the linked and joined templates."""
 
 
 def _join(nodes: NodeList) -> None:
@@ -71,17 +76,9 @@ def _join(nodes: NodeList) -> None:
             joined += found
     nodes[:] = joined
     for node in joined:
-        for inner in _nodelists(node):
-            _join(inner)
-
-
-def _nodelists(node: Node) -> list[NodeList]:
-    if isinstance(node, FixedNodes):
-        return []
-    if isinstance(node, IfNode):
-        return [nodelist for _condition, nodelist in node.conditions_nodelists]
-    found = (getattr(node, name, None) for name in node.child_nodelists)
-    return [nodelist for nodelist in found if isinstance(nodelist, NodeList)]
+        if not isinstance(node, FixedNodes):
+            for inner in nodelists(node):
+                _join(inner)
 
 
 def _is_fixed(node: Node) -> bool:
