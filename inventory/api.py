@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urljoin
 
 from django.urls import path
+from django.utils.encoding import iri_to_uri
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -18,6 +21,9 @@ from config.exceptions import NotFound, Refusal
 from inventory import catalogue
 from inventory.catalogue import CataloguePage, ProductFacts
 from inventory.exceptions import ProductNotFound
+
+# Documents of products, of about 2 kB each. A page of the list has 24.
+KEPT = 2_000
 
 
 # Of a mapping, as `_document` makes it.
@@ -123,13 +129,16 @@ def _page_document(found: CataloguePage, request: Request) -> dict[str, Any]:
 
 
 def _documents(products: Sequence[ProductFacts], free: dict[int, int], request: Request) -> list[dict[str, Any]]:
-    return [_document(product, free.get(product.id, 0), request) for product in products]
+    root = request.build_absolute_uri("/")
+    return [_document(product, available=free.get(product.id, 0) > 0, root=root) for product in products]
 
 
-def _document(product: ProductFacts, free: int, request: Request) -> dict[str, Any]:
+@lru_cache(maxsize=KEPT)
+def _document(product: ProductFacts, *, available: bool, root: str) -> dict[str, Any]:
+    """Kept by all that it shows, so there is nothing to forget when a product changes. Not to be changed."""
     shown = {name: getattr(product, name) for name in ("sku", "slug", "name", "description", "price", "currency")}
-    image = request.build_absolute_uri(product.picture_url)
-    return document(ProductSerializer, {**shown, "available": free > 0, "image": image})
+    image = iri_to_uri(urljoin(root, product.picture_url))
+    return document(ProductSerializer, {**shown, "available": available, "image": image})
 
 
 urlpatterns = [

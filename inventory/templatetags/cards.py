@@ -1,5 +1,6 @@
-"""`{% card product available eager %}`: a product in the catalogue."""
+"""`{% cards products %}`: the products of a page of the catalogue."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
@@ -14,14 +15,22 @@ register = template.Library()
 
 # About 700 bytes each. A page shows 24.
 KEPT = 2_000
+# The pictures of so many are loaded at once, since they are on the first screen.
+EAGER = 4
 
 
 @register.simple_tag
-def card(product: ProductFacts, available: bool, eager: bool) -> SafeString:
-    """`eager`: the picture is loaded at once, since it is on the first screen."""
-    return _card(
-        product.slug, product.name, product.picture_url, product.price, product.currency,
-        available=available, eager=eager, language=get_language(),
+def cards(products: Iterable[tuple[ProductFacts, bool]]) -> SafeString:
+    """Each product comes with whether it is available."""
+    language = get_language()
+    return SafeString(
+        "".join(
+            _card(
+                product.slug, product.name, product.picture_url, product.price, product.currency,
+                available=available, eager=place < EAGER, language=language,
+            )
+            for place, (product, available) in enumerate(products)
+        )
     )  # fmt: skip
 
 

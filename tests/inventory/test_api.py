@@ -4,6 +4,7 @@ from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
+from django.core.cache import cache
 
 from inventory.catalogue import PAGE_SIZE
 from tests.support.api import App, assert_problem
@@ -28,6 +29,30 @@ def test_a_product_as_in_the_contract(app: App) -> None:
         "currency": "BRL",
         "available": True,
     }
+
+
+def test_a_document_follows_its_product(app: App) -> None:
+    """A process keeps the documents that it has shown."""
+    product = ProductFactory(sku="REDE", name="Rede", price=Decimal("10.00"), stock=1)
+    shown = [app.get("products/REDE/").json(), app.get("products/").json()["results"][0]]
+    assert [(document["name"], document["price"], document["available"]) for document in shown] == [
+        ("Rede", "10.00", True)
+    ] * 2
+
+    product.name, product.price = "Rede larga", Decimal("12.00")
+    product.save()
+    product.stocks.update(on_hand=0)
+    cache.delete_pattern("*")
+    changed = [app.get("products/REDE/").json(), app.get("products/").json()["results"][0]]
+    assert changed == [{**shown[0], "name": "Rede larga", "price": "12.00", "available": False}] * 2
+
+
+def test_pictures_have_the_address_that_was_asked(app: App, settings) -> None:
+    settings.ALLOWED_HOSTS = ["shop.example", "other.example"]
+    ProductFactory(sku="REDE", stock=1)
+    for host in ("shop.example", "other.example", "shop.example"):
+        image = app.get("products/REDE/", host=host).json()["image"]
+        assert image.startswith(f"http://{host}/")
 
 
 def test_a_sold_out_product_is_not_available(app: App) -> None:
