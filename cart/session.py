@@ -36,6 +36,12 @@ def show(request: HttpRequest, cart: CartSnapshot | None) -> None:
     vars(request)["_cart"] = cart
 
 
+def show_ordered(request: HttpRequest, token: str) -> None:
+    """The cart with this token is known to be ordered: if it is this guest's, the header need not read it."""
+    if user_id_of(request) is None and guest_token(request) == token:
+        show(request, None)
+
+
 def _load(request: HttpRequest) -> CartSnapshot | None:
     user_id = user_id_of(request)
     if user_id is not None:

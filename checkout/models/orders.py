@@ -552,7 +552,9 @@ def locked_orders_by_attempt(attempt_id: UUID) -> OrderQuerySet:
 
 @compiled
 def orders_by_number(number: str) -> OrderQuerySet:
-    everything_joined = Order.objects.select_related("payment", "quote").annotate(refund_facts=_refund_facts())
+    everything_joined = Order.objects.select_related("payment", "quote").annotate(
+        refund_facts=_refund_facts(), cart_token=models.F("cart__token")
+    )
     return everything_joined.filter(number=number).order_by()
 
 

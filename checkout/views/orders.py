@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
+from cart.session import show_ordered
 from checkout import ask_provider
 from checkout.forms import FindOrderForm
 from checkout.models import Order, OrderStatus
@@ -59,6 +60,8 @@ def _refreshed(order: Order) -> Order:
 @never_cache
 def order(request: HttpRequest, number: str) -> HttpResponse:
     found = fetch_order(request, number)
+    if found.status == OrderStatus.PAID:
+        show_ordered(request, vars(found)["cart_token"])
     attempt = found.current_attempt
     return render(
         request,

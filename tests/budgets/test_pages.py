@@ -122,6 +122,17 @@ def test_an_order(sandbox: Sandbox, method: str) -> None:
     same_for_all_sizes(measure, most_cold=3, most_warm=3)
 
 
+def test_an_order_that_has_just_been_paid(sandbox: Sandbox) -> None:
+    """The browser still has the cookie of the cart that became the order."""
+
+    def measure(size: int) -> tuple[int, int]:
+        cart = ready_cart(products(size))
+        order = order_of(cart)
+        return cost(holding(cart), f"/orders/{order.number}/?token={order.token}", shows="Cart, empty", times=1)
+
+    same_for_all_sizes(measure, most_cold=3, most_warm=3)
+
+
 def test_my_orders(sandbox: Sandbox) -> None:
     def measure(size: int) -> tuple[int, int]:
         user = UserFactory()

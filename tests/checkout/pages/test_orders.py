@@ -13,6 +13,7 @@ from checkout.services import mark_delivered, mark_shipped
 from checkout.shipments import ParcelToPost, Tracking
 from tests.support.factories.accounts import PASSWORD, UserFactory
 from tests.support.factories.cart import ready_cart
+from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import order_of
 from tests.support.pages import Visitor
 from tests.support.sandbox import Sandbox
@@ -53,6 +54,12 @@ def test_the_page_is_neither_indexed_nor_cached(visitor: Visitor, order: Order) 
     page = visitor.open(address_of(order))
     assert '<meta name="robots" content="noindex">' in page.html
     assert "no-store" in page.response["Cache-Control"]
+
+
+def test_the_header_counts_what_is_in_the_cart_of_this_browser(visitor: Visitor, order: Order) -> None:
+    other = ProductFactory(stock=5)
+    visitor.open(f"/products/{other.slug}/").send("/cart/add/", quantity="3")
+    assert "Cart, 3 items" in visitor.open(address_of(order)).html
 
 
 def test_the_page_follows_the_parcel(visitor: Visitor, order: Order) -> None:
