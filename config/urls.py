@@ -8,10 +8,13 @@ from django.views.i18n import set_language
 from config.pages import mailbox
 from config.telemetry import exposition, health
 
-# Tried in turn: what programs call comes first, what is in the root of the site last.
+# Tried in turn, each at a price: what programs call and what shoppers view comes first.
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("config.api.urls")),
     path("webhooks/", include("payments.urls")),
+    path("", include("inventory.urls")),
+    path("cart/", include("cart.urls")),
+    path("", include("checkout.urls")),
     path("admin/", admin.site.urls),
     path("language/", set_language, name="set_language"),
     path("mail/", mailbox.demo_mailbox, name="demo_mailbox"),
@@ -19,9 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mail/<slug:name>/html/", mailbox.demo_mail_html, name="demo_mail_html"),
     path("account/data/", include("config.personal_data.urls")),
     path("account/", include("config.accounts.urls")),
-    path("cart/", include("cart.urls")),
-    path("", include("checkout.urls")),
-    path("", include("inventory.urls")),
     # The first three are answered before any middleware (config.middleware.Probes).
     path("health/live", health.live),
     path("health/ready", health.ready),
