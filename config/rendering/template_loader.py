@@ -17,7 +17,7 @@ from django.template.base import FilterExpression, Node, NodeList, Template, Tex
 from django.template.defaulttags import URLNode
 from django.template.library import SimpleNode
 from django.template.loaders import base, cached
-from django.templatetags.i18n import TranslateNode
+from django.templatetags.i18n import LanguageNode, TranslateNode
 from django.templatetags.static import StaticNode
 from django.urls import get_script_prefix
 from django.utils.safestring import SafeString
@@ -26,6 +26,8 @@ from django.utils.translation import get_language
 from config.rendering.linking import link, nodelists
 
 Tag = TypeVar("Tag", bound=Callable[..., Any])
+# Language and script prefix.
+Place = tuple[str | None, str]
 # Addresses in a namespace follow the request: the same name may lead to another instance of an app, as in the admin.
 _ADMIN = "admin:"
 
@@ -41,10 +43,10 @@ class FixedNodes(Node):
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self.nodelist = NodeList(nodes)
-        self._texts: dict[tuple[str | None, str, bool], str] = {}
+        self._texts: dict[tuple[Place, bool], str] = {}
 
     def render_annotated(self, context: Context) -> str:
-        key = (get_language(), get_script_prefix(), context.autoescape)
+        key = (_place(context), context.autoescape)
         text = self._texts.get(key)
         if text is None:
             text = self._texts[key] = self.nodelist.render(context)
@@ -52,6 +54,15 @@ class FixedNodes(Node):
 
     def render(self, context: Context) -> SafeString:
         return SafeString(self.render_annotated(context))
+
+
+def _place(context: Context) -> Place:
+    """Asked for once a rendering: a page has dozens of such nodes."""
+    kept: dict[Any, Any] = context.render_context.dicts[-1]
+    place: Place | None = kept.get(FixedNodes)
+    if place is None:
+        place = kept[FixedNodes] = (get_language(), get_script_prefix())
+    return place
 
 
 class _Preparing(base.Loader):
@@ -76,7 +87,7 @@ def _join(nodes: NodeList) -> None:
             joined += found
     nodes[:] = joined
     for node in joined:
-        if not isinstance(node, FixedNodes):
+        if not isinstance(node, FixedNodes | LanguageNode):
             for inner in nodelists(node):
                 _join(inner)
 

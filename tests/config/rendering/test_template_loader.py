@@ -84,6 +84,12 @@ def test_each_language_has_its_text() -> None:
     assert shown == ["Pôr no carrinho", "Add to cart"] * 2
 
 
+def test_a_part_in_another_language_has_its_text() -> None:
+    page = load(page='{% translate "Search" %}{% language "en" %}{% translate "Search" %}{% endlanguage %}{{ name }}')
+    with translation.override("pt-br"):
+        assert [show(page, name=name) for name in ("x", "y")] == ["BuscarSearchx", "BuscarSearchy"]
+
+
 def test_addresses_follow_the_script_prefix() -> None:
     page = load(page='{% url "inventory:catalogue" %}')
     assert show(page) == "/"
