@@ -3,11 +3,11 @@
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from config.pages.conditional import render_unless_known
 from inventory import pictures
 from inventory.catalogue import Shelf, availability, catalogue_page, product_by_slug
 from inventory.exceptions import ProductNotFound
@@ -21,18 +21,20 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     search, category, page_number = CatalogueForm(request.GET).query()
     page = catalogue_page(search, category or None, page_number)
     free = availability([product.id for product in page.products])
+    cards = [(product, free.get(product.id, 0) > 0) for product in page.products]
     query = {"search": search, "category": category}
-    return render(
+    return render_unless_known(
         request,
         "inventory/catalogue.html",
         {
             "page": page,
-            "cards": [(product, free.get(product.id, 0) > 0) for product in page.products],
+            "cards": cards,
             "search": search,
             "category": next((known for known in page.categories if known.slug == category), None),
             "previous_url": _page_url(query, page.page - 1) if page.page > 1 else "",
             "next_url": _page_url(query, page.page + 1) if page.page < page.pages else "",
         },
+        shows=[page, [available for _product, available in cards]],
     )
 
 
@@ -50,7 +52,8 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         found = product_by_slug(slug, shelf)
     except ProductNotFound as refusal:
         raise Http404(str(refusal)) from None
-    return render(request, "inventory/product.html", {"product": found, "free": shelf.free.get(found.id, 0)})
+    free = shelf.free.get(found.id, 0)
+    return render_unless_known(request, "inventory/product.html", {"product": found, "free": free}, shows=[found, free])
 
 
 @require_safe
