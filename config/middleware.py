@@ -197,7 +197,7 @@ class Observe:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")  # `headers` would read them all
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         began = time.perf_counter()
         with (
@@ -244,7 +244,7 @@ def _name(span: "Span", request: HttpRequest, response: HttpResponse) -> None:
 
 def _may_be_timed(request: HttpRequest) -> bool:
     """The user is known only later, but without a session cookie or a token it cannot be staff."""
-    signed_in = settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
+    signed_in = settings.SESSION_COOKIE_NAME in request.COOKIES or "HTTP_AUTHORIZATION" in request.META
     return settings.SERVER_TIMING or signed_in
 
 

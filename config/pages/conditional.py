@@ -21,7 +21,7 @@ def render_unless_known(
     if tag is None:
         return render(request, template, context)
     # The tag is weak: two renderings mask the CSRF token in two ways, and either is good.
-    known = tag in parse_etags(request.headers.get("If-None-Match", ""))
+    known = tag in parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     response = HttpResponseNotModified() if known else render(request, template, context)
     response["ETag"] = tag
     patch_cache_control(response, private=True, no_cache=True)  # keep it, and ask whether it still holds
