@@ -1,6 +1,7 @@
 """Query parameters of the catalogue page."""
 
 from django import forms
+from django.http import QueryDict
 
 
 class CatalogueForm(forms.Form):
@@ -10,8 +11,12 @@ class CatalogueForm(forms.Form):
     category = forms.SlugField(required=False, max_length=100)
     page = forms.IntegerField(required=False, min_value=1)
 
-    def query(self) -> tuple[str, str, int]:
-        """Search text, category slug and page number. The form need not be valid."""
-        self.is_valid()
-        found = self.cleaned_data
+    @classmethod
+    def read(cls, given: QueryDict) -> tuple[str, str, int]:
+        """Search text, category slug and page number of a query, which is mostly empty."""
+        if not given:
+            return "", "", 1
+        form = cls(given)
+        form.is_valid()
+        found = form.cleaned_data
         return found.get("search") or "", found.get("category") or "", found.get("page") or 1

@@ -18,7 +18,7 @@ ONE_YEAR = 365 * 24 * 60 * 60
 
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
-    search, category, page_number = CatalogueForm(request.GET).query()
+    search, category, page_number = CatalogueForm.read(request.GET)
     page = catalogue_page(search, category or None, page_number)
     free = availability([product.id for product in page.products])
     cards = [(product, free.get(product.id, 0) > 0) for product in page.products]
