@@ -1,3 +1,4 @@
+from allauth.account.signals import email_confirmed
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
 from django.core.checks import register
@@ -35,4 +36,5 @@ class CheckoutConfig(AppConfig):
         attention.register(*ITEMS)
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")
         order_placed.connect(receivers.nudge_outbox, dispatch_uid="checkout.nudge_outbox")
+        email_confirmed.connect(receivers.give_orders_to_owner, dispatch_uid="checkout.give_orders_to_owner")
         user_logged_in.connect(receivers.give_orders_to_account, dispatch_uid="checkout.give_orders_to_account")

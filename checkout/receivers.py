@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.http import HttpRequest
 
 from cart import session, snapshot
@@ -29,3 +30,8 @@ def give_orders_to_account(request: HttpRequest | None, user: User, **_: Any) ->
     token = session.guest_token(request) if request else ""
     if token:
         services.give_to_account(token, user)
+
+
+def give_orders_to_owner(email_address: EmailAddress, **_: Any) -> None:
+    """Put what was ordered as a guest with this address, in any browser, under "My orders" of whoever has proven it."""
+    services.give_to_owner(email_address.user)

@@ -39,6 +39,16 @@ def give_to_account(cart_token: str, user: User) -> int:
     return guest_orders.update(user=user)
 
 
+def give_to_owner(user: User) -> int:
+    """Attach every guest order with the account's e-mail, in whichever browser it was placed; returns how many.
+
+    Only for whoever has just proven that the address is theirs.
+    """
+    with transaction.atomic():
+        placed = [order.pk for order in Order.objects.filter(user=None, email__iexact=user.email).locked()]
+        return Order.objects.filter(pk__in=placed).update(user=user)
+
+
 def tax_id_meant(typed: str, in_cart: str, user_id: int | None) -> str:
     """The tax id that a shopper means: what was typed; or, where that is their latest order's as it is shown, masked,
     that order's. `in_cart` is the cart's, masked. One statement at most."""

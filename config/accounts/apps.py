@@ -12,13 +12,13 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from config.accounts.backends import forget_user
         from config.accounts.guesses import note_sign_in
-        from config.accounts.retention import SESSIONS, TOKENS
+        from config.accounts.retention import SESSIONS, SIGN_UPS, TOKENS
         from config.accounts.roles import grant, keep_roles
         from config.accounts.tokens import revoke_old_tokens
         from config.retention.rules import keep
 
         grant({role: {"config.view_machinery"} for role in ("viewer", "support")})
-        keep(SESSIONS, TOKENS)
+        keep(SESSIONS, SIGN_UPS, TOKENS)
         user = self.get_model("User")
         post_save.connect(forget_user, sender=user, dispatch_uid="accounts.forget_user_saved")
         post_save.connect(revoke_old_tokens, sender=user, dispatch_uid="accounts.revoke_old_tokens")

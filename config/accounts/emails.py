@@ -12,7 +12,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext
 
-from config.accounts.models import User
+from config.accounts.models import SignUp, User
 from config.formats import seller
 
 
@@ -25,7 +25,8 @@ def send_password_reset(email: str, language: str) -> None:
     if user is None or not user.has_usable_password():
         return
     with translation.override(language):
-        _send(user, gettext("A new password for %(shop)s"), "password_reset", reset_url=_reset_url(user))
+        subject = gettext("A new password for %(shop)s")
+        _send(user.email, subject, "password_reset", user=user, reset_url=_reset_url(user))
 
 
 def send_notice(name: str, user_id: int, language: str) -> None:
@@ -38,16 +39,31 @@ def send_notice(name: str, user_id: int, language: str) -> None:
         return
     with translation.override(language):
         subjects = {"password_changed": gettext("Your password at %(shop)s was changed")}
-        _send(user, subjects[name], name, reset_url=f"{settings.SITE_URL}{reverse('accounts:password_reset')}")
+        reset_url = f"{settings.SITE_URL}{reverse('accounts:password_reset')}"
+        _send(user.email, subjects[name], name, user=user, reset_url=reset_url)
 
 
-def _send(user: User, subject: str, template: str, **context: Any) -> None:
-    context |= {"user": user, "shop_name": settings.SHOP_NAME, "seller": seller()}
+def send_sign_up(wish: SignUp, key: str) -> None:
+    """Mail the link that opens an account. Raises what the mail server raises."""
+    with translation.override(wish.language):
+        link = f"{settings.SITE_URL}{reverse('accounts:sign_up_finish', args=[key])}"
+        _send(wish.email, gettext("Your account at %(shop)s"), "sign_up", link=link)
+
+
+def send_already_known(user: User, language: str) -> None:
+    """Tell the owner that someone wanted another account with this address. Raises what the mail server raises."""
+    with translation.override(language):
+        links = {name: f"{settings.SITE_URL}{reverse(f'accounts:{name}')}" for name in ("sign_in", "password_reset")}
+        _send(user.email, gettext("Your account at %(shop)s"), "already_known", user=user, **links)
+
+
+def _send(address: str, subject: str, template: str, **context: Any) -> None:
+    context |= {"shop_name": settings.SHOP_NAME, "seller": seller()}
     send_mail(
         subject=subject % {"shop": settings.SHOP_NAME},
         message=render_to_string(f"accounts/email/{template}.txt", context),
         from_email=None,
-        recipient_list=[user.email],
+        recipient_list=[address],
     )
 
 

@@ -21,3 +21,12 @@ class WrongCredentials(Refusal):
     title = _("Wrong e-mail or password")
     auth_header = "Token"  # RFC 9110 requires a challenge with a 401
     message = _("This e-mail and password do not match. Check both, or ask for a new password.")
+
+
+class LinkNotValid(Refusal):
+    """The mailed link was used, or is too old, or a newer one was mailed."""
+
+    code = "link_not_valid"
+    status = 404
+    title = _("This link no longer works")
+    message = _("It has already been used, or it has expired. Ask for a new one: it takes a minute.")

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from config.accounts import services
-from config.accounts.exceptions import EmailTaken, WrongCredentials
+from config.accounts.exceptions import WrongCredentials
 from config.accounts.models import User
 from config.form_fields import one_line
 
@@ -40,6 +40,14 @@ def _password(autocomplete: str, **options: Any) -> forms.CharField:
 
 
 class SignUpForm(forms.Form):
+    """The first step, which must tell nobody whether there is such an account."""
+
+    email = _email("email")
+
+
+class FinishSignUpForm(forms.Form):
+    """The second, for whoever was mailed the link to `email`."""
+
     full_name = forms.CharField(
         label=_("Full name"),
         max_length=120,
@@ -47,29 +55,19 @@ class SignUpForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": _("Enter your name as it should appear on the parcel.")},
     )
-    email = _email("email")
     password = _password("new-password", help_text=_("At least 8 characters, and not easy to guess."))
 
-    def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).lower()
+    def __init__(self, email: str, *args: Any, **kwargs: Any) -> None:
+        self.email = email
+        super().__init__(*args, **kwargs)
 
     def clean(self) -> None:
         password = self.cleaned_data.get("password")
         if password:
             try:
-                services.check_password(
-                    password, self.cleaned_data.get("email", ""), self.cleaned_data.get("full_name", "")
-                )
+                services.check_password(password, self.email, self.cleaned_data.get("full_name", ""))
             except ValidationError as weak:
                 self.add_error("password", weak)
-
-    def save(self) -> User | None:
-        """The new user; None, with an error on the e-mail, if it is already registered."""
-        try:
-            return services.sign_up(**self.cleaned_data)
-        except EmailTaken as refusal:
-            self.add_error("email", str(refusal))
-            return None
 
 
 class SignInForm(forms.Form):
@@ -114,7 +112,7 @@ class NewPasswordForm(forms.Form):
         return password
 
     def save(self) -> User:
-        services.change_password(self.user, self.cleaned_data["password"])
+        services.reset_password(self.user, self.cleaned_data["password"])
         return self.user
 
 

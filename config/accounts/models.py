@@ -156,3 +156,46 @@ class ApiToken(models.Model):
     @property
     def is_renewal_due(self) -> bool:
         return timezone.now() - self.used_at >= TOKEN_USE_STEP
+
+
+# How long the link works that is mailed to whoever wants an account.
+SIGN_UP_LIFE = timedelta(days=3)
+
+
+class SignUpQuerySet(models.QuerySet["SignUp"]):
+    def ask(self, email: str, language: str) -> "SignUp":
+        """The wish for an account with this address, whether or not there is one; an earlier link goes on working."""
+        now = {"language": language, "asked_at": timezone.now()}
+        wish, _created = self.update_or_create(email=email.strip().lower(), defaults=now)
+        return wish
+
+    def opened_by(self, key: str) -> Self:
+        """The wish whose mailed link has this key, while the link works."""
+        return self.filter(digest=digest_of(key), asked_at__gt=timezone.now() - SIGN_UP_LIFE)
+
+
+class SignUp(models.Model):
+    """A wish for an account, typed with an address; whoever has the link that is mailed there reads its mail.
+
+    There is no account before the link was opened, so nobody can choose the password of somebody else's, and pages
+    need not know who has one. Only the link's digest is stored.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(_("e-mail"), unique=True)
+    language = models.CharField(_("language"), max_length=10)
+    asked_at = models.DateTimeField(_("asked at"), db_index=True)
+    digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+
+    objects = SignUpQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("sign-up")
+        verbose_name_plural = _("sign-ups")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], condition=~models.Q(digest=""), name="accounts_sign_up_of_link"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

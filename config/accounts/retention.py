@@ -1,4 +1,4 @@
-"""How long sessions and the tokens of apps are kept."""
+"""How long sessions, the tokens of apps and unanswered sign-ups are kept."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from django.contrib.sessions.models import Session
 from django.utils.translation import gettext_lazy as _
 
 from config.accounts import tokens
-from config.accounts.models import ApiToken
+from config.accounts.models import ApiToken, SignUp
 from config.retention.rules import RetentionRule, Rows
 
 
@@ -36,4 +36,19 @@ TOKENS = RetentionRule(
     due=_ended,
     remove=tokens.forget,
     at_most=365,
+)
+
+
+def _unused(before: datetime) -> Rows:
+    return SignUp.objects.filter(asked_at__lt=before).order_by("asked_at")
+
+
+SIGN_UPS = RetentionRule(
+    name="sign_ups",
+    what=_("Addresses with which someone wanted an account, and whose mailed link nobody has used"),
+    effect=_("deleted for good"),
+    why=_("The link works for three days (LGPD 15)."),
+    due=_unused,
+    at_least=3,
+    at_most=30,
 )

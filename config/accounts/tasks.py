@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from config.accounts import emails
+from config.accounts import emails, sign_up
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,11 @@ def send_notice(name: str, user_id: int, language: str) -> None:
     emails.send_notice(name, user_id, language)
 
 
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)
+def send_sign_up(wish_id: str) -> None:
+    sign_up.send(UUID(wish_id))
+
+
 def send_password_reset_soon(email: str, language: str) -> None:
     """Queue the mail whether or not the address has an account, so that responses take equally long."""
     _soon(send_password_reset, emails.send_password_reset, email, language)
@@ -30,6 +36,11 @@ def send_password_reset_soon(email: str, language: str) -> None:
 
 def send_notice_soon(name: str, user_id: int, language: str) -> None:
     _soon(send_notice, emails.send_notice, name, user_id, language)
+
+
+def send_sign_up_soon(wish_id: UUID) -> None:
+    """Only the id is queued: neither address nor link is in the broker."""
+    _soon(send_sign_up, send_sign_up, str(wish_id))
 
 
 def _soon(task: Any, send: Callable[..., None], *arguments: Any) -> None:

@@ -11,6 +11,7 @@ from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import get_language
@@ -20,11 +21,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
 from django.views.generic import FormView, TemplateView, View
 
-from config.accounts import tasks, tokens
-from config.accounts.forms import NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
+from config.accounts import sign_up, tasks, tokens
+from config.accounts.exceptions import EmailTaken, LinkNotValid
+from config.accounts.forms import FinishSignUpForm, NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
 from config.accounts.models import User
 from config.formats import duration
-from config.rate_limits import RateLimited, enforce, requester
+from config.rate_limits import RateLimited, account_subject, enforce, is_allowed, requester
+
+# Where the browser goes that opens the mailed link, if it is the one that asked for it.
+AFTER_SIGN_UP = "after_sign_up"
 
 
 class NextPage(auth_views.RedirectURLMixin):
@@ -82,6 +87,8 @@ class SignIn(NextPage, ThrottledPost, auth_views.LoginView):
 
 
 class SignUp(NextPage, ThrottledPost):
+    """Asks for an address, to which a link is mailed; the answer is the same whether or not it has an account."""
+
     template_name = "accounts/sign_up.html"
     form_class = SignUpForm
     next_page = settings.LOGIN_REDIRECT_URL
@@ -96,12 +103,48 @@ class SignUp(NextPage, ThrottledPost):
         return super().get_context_data(**kwargs) | {self.redirect_field_name: self.get_redirect_url()}
 
     def form_valid(self, form: SignUpForm) -> HttpResponse:
-        user = form.save()
-        if user is None:
+        email = form.cleaned_data["email"]
+        if target := self.get_redirect_url():
+            self.request.session[AFTER_SIGN_UP] = target
+        if is_allowed("sign_up", account_subject(email)):  # nobody's mailbox is filled from many networks
+            tasks.send_sign_up_soon(sign_up.ask(email, get_language() or "pt-br"))
+        return HttpResponseRedirect(reverse("accounts:sign_up_sent"))
+
+
+class SignUpSent(TemplateView):
+    template_name = "accounts/sign_up_sent.html"
+
+
+@method_decorator([sensitive_post_parameters("password"), never_cache], name="dispatch")
+class FinishSignUp(FormView[FinishSignUpForm]):
+    """Where the mailed link leads: the account is opened with a password, and its owner signed in."""
+
+    template_name = "accounts/sign_up_finish.html"
+    form_class = FinishSignUpForm
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            self.email = sign_up.address_of(self.kwargs["key"])
+            return super().dispatch(request, *args, **kwargs)
+        except LinkNotValid as refusal:
+            return render(request, "accounts/sign_up_link_not_valid.html", status=refusal.status)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"email": self.email}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"email": self.email}
+
+    def form_valid(self, form: FinishSignUpForm) -> HttpResponse:
+        try:
+            user = sign_up.finish(self.kwargs["key"], **form.cleaned_data)
+        except EmailTaken as refusal:
+            form.add_error(None, str(refusal))
             return self.form_invalid(form)
+        target = self.request.session.pop(AFTER_SIGN_UP, "") or reverse(settings.LOGIN_REDIRECT_URL)
         login(self.request, user)
         messages.success(self.request, _("Welcome, %(name)s. Your account is ready.") % {"name": user.get_short_name()})
-        return super().form_valid(form)
+        return HttpResponseRedirect(target)
 
 
 class SignOut(NextPage, auth_views.LogoutView):

@@ -8,12 +8,13 @@ import logging
 from dataclasses import dataclass
 from importlib import import_module
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from config.accounts.models import ApiToken, User
+from config.accounts.models import ApiToken, SignUp, User
 from config.audit import services as audit
 from config.audit.events import AuditEvent
 from config.audit.services import Actor
@@ -47,7 +48,7 @@ def export(email: str, *, by: Actor = None) -> dict[str, Records]:
     person = _find(email)
     audit.record(by, EXPORT, User)
     known = {share.name: share.export(person) for share in all_shares()}
-    return {"account": _account(person)} | known
+    return {"account": _account(person), "sign_ups": _sign_ups(person)} | known
 
 
 def is_known(email: str) -> bool:
@@ -95,11 +96,19 @@ def _account(person: Person) -> Records:
     accounts = User.objects.filter(email=person.email)
     devices = ApiToken.objects.filter(user=person.user_id or 0).order_by("created_at")
     said = list(devices.values("name", "created_at", "used_at"))
-    return [account | {"devices": said} for account in accounts.values(*fields)]
+    addresses = list(EmailAddress.objects.filter(user=person.user_id or 0).values("email", "verified").order_by("pk"))
+    return [account | {"addresses": addresses, "devices": said} for account in accounts.values(*fields)]
+
+
+def _sign_ups(person: Person) -> Records:
+    """Wishes for an account whose mailed link was not used."""
+    wishes = SignUp.objects.filter(email=person.email).values("email", "language", "asked_at")
+    return [dict(wish) for wish in wishes]
 
 
 def _close(person: Person) -> int:
     """Delete the account with its tokens and sessions, and what the audit log says in words of it."""
+    SignUp.objects.filter(email=person.email).delete()
     if person.user_id is None:
         return 0
     _end_sessions(person.user_id)

@@ -18,6 +18,7 @@ _DEFAULTS = {
     "receipts": 7,
     "refund_errors": 180,
     "sessions": 1,
+    "sign_ups": 4,
     "unpaid_orders": 180,
     "webhook_events": 90,
 }

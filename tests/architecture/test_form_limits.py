@@ -34,16 +34,18 @@ TWINS: dict[str, tuple[str, list[serializers.Field]]] = {
     "checkout.PaymentForm.cart": ("cart.Cart.token", []),
     "checkout.PaymentForm.idempotency_key": ("checkout.IdempotencyKey.key", []),
     "checkout.FindOrderForm.email": ("checkout.Order.email", []),
-    "config.SignUpForm.full_name": (
+    "config.FinishSignUpForm.full_name": (
         "accounts.User.full_name", [SignUpInput().fields["full_name"], NameInput().fields["full_name"]],
     ),
-    "config.SignUpForm.email": ("accounts.User.email", [SignUpInput().fields["email"]]),
-    "config.SignUpForm.password": ("", [SignUpInput().fields["password"]]),
+    "config.SignUpForm.email": ("accounts.SignUp.email", [SignUpInput().fields["email"]]),
+    "config.FinishSignUpForm.password": ("", [SignUpInput().fields["password"]]),
     "config.SignInForm.email": ("accounts.User.email", [SignInInput().fields["email"]]),
     "config.SignInForm.password": ("", [SignInInput().fields["password"]]),
     "config.PasswordResetForm.email": ("accounts.User.email", []),
     "config.AskForm.email": ("personal_data.DataRequest.email", []),
     "config.NewPasswordForm.password": ("", [SignUpInput().fields["password"]]),
+    "config.ChangePasswordForm.oldpassword": ("", [SignInInput().fields["password"]]),
+    "config.ChangePasswordForm.password1": ("", [SignUpInput().fields["password"]]),
     "config.ReasonForm.reason": ("audit.Entry.reason", []),
     "checkout.ReasonForm.reason": ("payments.Refund.reason", []),
     "checkout.ReasonForm.key": ("payments.Refund.idempotency_key", []),
@@ -93,7 +95,8 @@ def limit_of(field: forms.CharField) -> int | None:
 KEPT_AS_TYPED = [
     name
     for name in TWINS
-    if name.startswith(("checkout.DeliveryForm.", "config.SignUpForm.")) and not name.endswith(".password")
+    if name.startswith(("checkout.DeliveryForm.", "config.SignUpForm.", "config.FinishSignUpForm."))
+    and not name.endswith(".password")
 ]
 FIELDS = {name: field for name, field in text_fields().items() if name not in DJANGOS}
 

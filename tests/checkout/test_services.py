@@ -10,6 +10,7 @@ from checkout import outbox, services
 from checkout.exceptions import OrderNotAdvanced, OrderNotCancellable
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
 from checkout.settle import settle
+from config.accounts import services as accounts
 from inventory import reservations
 from payments.exceptions import RefundRefused
 from payments.gateways.base import Outcome
@@ -170,6 +171,16 @@ class TestGuestsOrder:
         ana = UserFactory(email="Ana@Example.com")
         assert services.give_to_account(cart.id, ana) == 1
         assert Order.objects.fetch(order.number, user_id=ana.pk) == order
+
+    def test_goes_to_whoever_has_proven_the_address_wherever_it_was_placed(self) -> None:
+        mine, of_another, of_an_account = (order_of(ready_cart()) for _ in range(3))
+        bia = UserFactory(email="bia@example.com")
+        Order.objects.filter(pk=of_another.pk).update(email=bia.email)
+        Order.objects.filter(pk=of_an_account.pk).update(user=bia)
+        ana = UserFactory(email="ana@example.com")
+        accounts.prove_address(ana)
+        assert set(Order.objects.filter(user=ana)) == {mine}
+        assert services.give_to_owner(ana) == 0
 
     def test_is_transferred_once(self) -> None:
         cart = ready_cart()

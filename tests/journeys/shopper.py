@@ -3,11 +3,15 @@
 import re
 from decimal import Decimal
 
+from django.core import mail
 from django.utils import translation
 from django.utils.translation import gettext
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
+from config.accounts import tasks as account_tasks
+from config.accounts.models import SignUp
 from config.formats import money
+from tests.support.factories.accounts import PASSWORD
 
 GOOD_CARD = "4242 4242 4242 4242"
 DECLINED_CARD = "4000 0000 0000 0002"
@@ -213,6 +217,16 @@ class Shopper:
         self.page.get_by_label(self.words("E-mail")).fill(email)
         self.page.get_by_label(self.words("Password"), exact=True).fill(password)
         self.press(self.page.locator("main").get_by_role("button", name=self.words("Sign in"), exact=True))
+
+    def opens_the_mailed_account(self, name: str) -> None:
+        """After asking for an account: opens the link, which a worker mails."""
+        self.sees_heading("Check your e-mail")
+        account_tasks.send_sign_up(str(SignUp.objects.get().pk))
+        self.open(re.search(r"/account/sign-up/\S+", mail.outbox[-1].body)[0])
+        self.page.get_by_label(self.words("Full name")).fill(name)
+        self.page.get_by_label(self.words("Password"), exact=True).fill(PASSWORD)
+        self.press(self.button("Create account"))
+        self.sees("Welcome, %(name)s. Your account is ready.", name=name.split()[0])
 
     def switch_language(self, to: str) -> None:
         self.page.locator(f"button[name=language][value={to}]").click()

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Response, expect
 from checkout.models import Shipment, ShipmentStatus
 from checkout.shipments import ParcelToPost, Tracking, post_parcel, record_news
 from checkout.tasks import make_receipts
+from config.accounts.models import ApiToken, SignUp, digest_of
 from inventory import services as inventory
 from tests.journeys.goods import LONG_NAME, Goods, hand_over, raise_price
 from tests.journeys.shopper import DECLINED_CARD, Shopper
@@ -189,9 +190,21 @@ def test_the_order_in_all_its_states(shopper: Shopper, goods: Goods, sandbox: Sa
 def test_the_account_in_all_its_states(shopper: Shopper, goods: Goods) -> None:
     user = UserFactory(email="ana@example.com")
     shopper.open("/account/sign-up/")
-    shopper.press(shopper.button("Create account"))
+    shopper.press(shopper.button("Send the link"))
     expect(shopper.page.locator("#errors")).to_be_visible()
     found = look_over(shopper.page, "sign-up with errors")
+    shopper.page.get_by_label("E-mail").fill("bia@example.com")
+    shopper.press(shopper.button("Send the link"))
+    shopper.sees_heading("Check your e-mail")
+    found += look_over(shopper.page, "sign-up sent")
+    SignUp.objects.update(digest=digest_of("a key"))
+    shopper.open("/account/sign-up/a key/")
+    shopper.press(shopper.button("Create account"))
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    found += look_over(shopper.page, "account to be finished, with errors")
+    shopper.open("/account/sign-up/another/")
+    shopper.sees_heading("This link no longer works")
+    found += look_over(shopper.page, "link that no longer works")
     shopper.open("/orders/find/")
     shopper.press(shopper.button("Show my order"))
     expect(shopper.page.locator("#errors")).to_be_visible()
@@ -208,6 +221,17 @@ def test_the_account_in_all_its_states(shopper: Shopper, goods: Goods) -> None:
     shopper.page.reload()
     expect(shopper.page.locator(".order-row")).to_have_count(2)
     found += look_over(shopper.page, "my orders")
+    shopper.open("/account/devices/")
+    shopper.sees_heading("My devices")
+    found += look_over(shopper.page, "no devices")
+    for key, name in (("a", "Moto G de Ana"), ("b", ""), ("c", LONG_NAME[:80])):
+        ApiToken.objects.keep(user, key, name=name)
+    shopper.page.reload()
+    found += look_over(shopper.page, "devices")
+    shopper.open("/account/password/change/")
+    shopper.press(shopper.button("Save the new password"))
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    found += look_over(shopper.page, "change of password, with errors")
     assert found == []
 
 

@@ -23,7 +23,7 @@ from cart import snapshot
 from cart.models import CartLine, CartStatus
 from cart.session import keep_cart
 from checkout.models import Order
-from config.accounts.models import ApiToken
+from config.accounts.models import ApiToken, SignUp, digest_of
 from config.celery import app
 from payments.gateways.base import PIX
 from tests.checkout.pages.test_checkout import TYPED
@@ -77,6 +77,9 @@ class Shop:
         self.named = {"sku": "MUG", "slug": "mug", "category": "home", "number": self.order.number, "name": "mail-1"}
         self.named |= {"token_id": str(ApiToken.objects.keep(user, "key", name="A phone").pk)}
         self.named |= {"uidb64": urlsafe_base64_encode(force_bytes(user.pk)), "token": "set-password"}
+        wish = SignUp.objects.ask("new@example.com", "en")
+        SignUp.objects.filter(pk=wish.pk).update(digest=digest_of("a key"))
+        self.named["key"] = "a key"
         self.browser.get(f"/account/password/{self.named['uidb64']}/{default_token_generator.make_token(user)}/")
 
     def address(self, route: str) -> str:
@@ -125,22 +128,25 @@ class Shop:
             "orders/<slug:number>/receipt/make/": {},
             "language/": {"language": "en", "next": "/help/"},
             "account/sign-in/": {**unknown_account, "password": PASSWORD, "remember": "on", "next": "/"},
-            "account/sign-up/": {**unknown_account, "full_name": "", "password": PASSWORD, "next": "/"},
+            "account/sign-up/": {**unknown_account, "next": "/"},
+            "account/sign-up/<str:key>/": {"full_name": "", "password": PASSWORD},
             "account/sign-out/": {"next": "/"},
             "account/password/": unknown_account,
             "account/data/": {"email": self.order.email, "wish": "copy"},
             "account/data/link/": {},
+            "account/password/change/": {"oldpassword": PASSWORD, "password1": ""},
             "account/devices/<uuid:token_id>/end/": {},
             "account/password/<uidb64>/<token>/": {"password": ""},
         }  # fmt: skip
 
 
 FORMS = [
-    "account/data/", "account/data/link/", "account/devices/<uuid:token_id>/end/", "account/password/",
-    "account/password/<uidb64>/<token>/", "account/sign-in/", "account/sign-out/", "account/sign-up/", "cart/add/",
-    "cart/delivery/", "cart/line/<path:sku>/", "cart/shipping/", "checkout/contact/", "checkout/delivery/",
-    "checkout/pay/", "language/", "orders/<slug:number>/another-way/", "orders/<slug:number>/receipt/make/",
-    "orders/find/",
+    "account/data/", "account/data/link/",
+    "account/devices/<uuid:token_id>/end/", "account/password/", "account/password/<uidb64>/<token>/",
+    "account/password/change/", "account/sign-in/", "account/sign-out/", "account/sign-up/",
+    "account/sign-up/<str:key>/", "cart/add/", "cart/delivery/", "cart/line/<path:sku>/", "cart/shipping/",
+    "checkout/contact/", "checkout/delivery/", "checkout/pay/", "language/",
+    "orders/<slug:number>/another-way/", "orders/<slug:number>/receipt/make/", "orders/find/",
 ]  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """The order page: who may open it, what it shows at each status, and the lists that link to it."""
 
+import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,6 +13,8 @@ from checkout import services, shipments
 from checkout.models import STORED, Order, OrderStatus, Shipment, ShipmentStatus
 from checkout.services import mark_delivered, mark_shipped
 from checkout.shipments import ParcelToPost, Tracking
+from config.accounts import tasks as account_tasks
+from config.accounts.models import SignUp
 from tests.support.factories.accounts import PASSWORD, UserFactory
 from tests.support.factories.cart import ready_cart
 from tests.support.factories.inventory import ProductFactory
@@ -138,13 +142,25 @@ def test_only_a_paid_order_has_its_confirmation_on_the_way(order: Order, status:
     assert order.number in told
 
 
-def test_a_guest_is_offered_a_prefilled_sign_up(visitor: Visitor, order: Order) -> None:
-    page = visitor.open(address_of(order))
-    form = page.form("/account/sign-up/")
-    assert (form.fields["email"], form.fields["full_name"]) == ("ana@example.com", "Ana Souza")
-    page = page.send("/account/sign-up/", password="uma-senha-bem-longa")
-    assert page.status == 200
-    assert "Welcome, Ana" in page.html
+def test_a_guest_is_offered_an_account_by_mail(visitor: Visitor, order: Order) -> None:
+    form = visitor.open(address_of(order)).form("/account/sign-up/")
+    assert form.fields["email"] == "ana@example.com"
+    page = visitor.open(address_of(order)).send("/account/sign-up/")
+    assert (page.status, page.url) == (200, "/account/sign-up/sent/")
+
+
+def test_whoever_proves_the_address_sees_the_orders_of_every_browser(
+    visitor: Visitor, mailoutbox: list[Any], settings: Any
+) -> None:
+    elsewhere, of_another = order_of(ready_cart()), order_of(ready_cart())
+    Order.objects.filter(pk=of_another.pk).update(email="bia@example.com")
+    visitor.open("/account/sign-up/").send("/account/sign-up/", email="Ana@example.com")
+    account_tasks.send_sign_up(str(SignUp.objects.get().pk))
+    (link,) = re.findall(rf"{settings.SITE_URL}(/account/sign-up/\S+)", mailoutbox[-1].body)
+    page = visitor.open(link).send(link, full_name="Ana Souza", password="uma-senha-bem-longa")
+    assert page.url == "/orders/"
+    assert elsewhere.number in page.html
+    assert of_another.number not in page.html
 
 
 def test_my_orders_shows_only_mine(visitor: Visitor, order: Order) -> None:

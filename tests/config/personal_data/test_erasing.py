@@ -33,7 +33,8 @@ from checkout.models import (
     ShipmentStatus,
 )
 from checkout.tasks import make_receipts
-from config.accounts.models import ApiToken, User
+from config.accounts import services as accounts
+from config.accounts.models import ApiToken, SignUp, User
 from config.audit import services as audit
 from config.audit.events import CHANGE
 from config.audit.models import Entry
@@ -80,6 +81,8 @@ def everything_of(user: User) -> Order:
     client.post("/account/sign-in/", {"email": EMAIL, "password": PASSWORD})
     client.get("/account/orders/")
     ApiToken.objects.keep(user, "a key", name=f"Phone of {NAME}")
+    accounts.prove_address(user)
+    SignUp.objects.ask(EMAIL, "en")
     ended("declined")
     Order.objects.update(card_declined=False)
     placed = ended()
@@ -135,7 +138,8 @@ def test_nothing_is_left_but_what_tax_law_demands(caplog: pytest.LogCaptureFixtu
     placed = everything_of(with_account())
     before = traces_of(MARKS)
     assert before.keys() >= {
-        "accounts_user", "accounts_apitoken", "audit_entry", "cart_cart", "checkout_order",
+        "account_emailaddress", "accounts_user", "accounts_apitoken", "accounts_signup", "audit_entry",
+        "cart_cart", "checkout_order",
         "checkout_idempotencykey", "checkout_return", "checkout_shipmentevent", "redis",
         "checkout_outboxmessage", "payments_paymentattempt", "payments_refund", "payments_dispute",
         "payments_webhookevent",
@@ -180,6 +184,14 @@ def test_the_books_are_the_same_afterwards() -> None:
     services.erase(EMAIL)
     assert state() == before
     assert not discrepancies(timezone.now() - timedelta(days=1), timezone.now() + timedelta(days=1), 10)
+
+
+def test_a_sign_up_whose_link_was_not_used_goes_too() -> None:
+    SignUp.objects.ask(EMAIL, "en")
+    other = SignUp.objects.ask("bia@example.com", "en")
+    assert [wish["email"] for wish in services.export(EMAIL)["sign_ups"]] == [EMAIL]
+    assert services.erase(EMAIL).is_complete
+    assert SignUp.objects.get() == other
 
 
 def test_the_audit_log_says_that_someone_was_erased_and_not_who() -> None:
@@ -349,7 +361,7 @@ def test_an_export_has_it_all(capsys: pytest.CaptureFixture[str]) -> None:
 def test_of_a_stranger_there_is_nothing() -> None:
     ended()
     filled_cart()
-    assert services.export("nobody@example.com") == {"account": [], "carts": [], "orders": []}
+    assert services.export("nobody@example.com") == {"account": [], "carts": [], "orders": [], "sign_ups": []}
     assert services.erase("nobody@example.com").rows == {"account": 0, "carts": 0, "orders": 0}
     assert Order.objects.get().email == EMAIL
 

@@ -26,7 +26,7 @@ from checkout.models import (
     Return,
     ReturnStatus,
 )
-from config.accounts.models import ApiToken
+from config.accounts.models import ApiToken, SignUp
 from config.audit.models import Entry
 from config.personal_data.models import DataRequest, Wish
 from config.retention.metrics import count_past_due, retention_removed
@@ -151,6 +151,7 @@ CASES: dict[str, tuple[Callable[[], Model], str, Callable[[Any], bool]]] = {
     "receipts": (lambda: Receipt.objects.create(order=order("approved"), language="en"), "asked_at", is_gone),
     "refund_errors": (_refund, "settled_at", has_no_traces),
     "sessions": (lambda: Session.objects.create(session_key="s", expire_date=NOW), "expire_date", is_gone),
+    "sign_ups": (lambda: SignUp.objects.ask("ana@example.com", "en"), "asked_at", is_gone),
     "unpaid_orders": (lambda: order("declined"), "placed_at", is_blank),
     "webhook_events": (lambda: event(handled_at=NOW), "handled_at", is_gone),
 }
