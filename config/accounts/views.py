@@ -40,7 +40,9 @@ class NextPage(auth_views.RedirectURLMixin):
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         target = str(super().get_redirect_url())
         entrances = {reverse(f"accounts:{name}") for name in ("sign_in", "sign_up", "sign_out")}
-        return "" if urlsplit(target).path in entrances else target
+        path = urlsplit(target).path
+        # What is relative, "?" or "#" too, would lead to the page that redirects.
+        return target if path.startswith("/") and path not in entrances else ""
 
 
 class ThrottledPost(FormView[Any]):

@@ -68,6 +68,9 @@ def test_a_closed_account_cannot_sign_in(visitor):
         SIGN_IN,
         f"{SIGN_UP}?next=/",
         SIGN_OUT,
+        "?a=b",
+        "#top",
+        "nowhere/",
     ],
 )
 def test_next_leads_only_to_pages_of_this_shop(visitor, person, target):
@@ -102,6 +105,12 @@ def test_signing_out_takes_a_post(visitor, person):
     answer = visitor.post(SIGN_OUT, follow=True)
     assert "You have signed out" in answer.text
     assert _signed_in_as(visitor) is None
+
+
+@pytest.mark.parametrize("target", ["?a=b", "#top", "\\n"])
+def test_signing_out_does_not_lead_to_where_it_cannot_be_opened(visitor, person, target):
+    visitor.force_login(person)
+    assert visitor.post(SIGN_OUT, {"next": target})["Location"] == reverse("inventory:catalogue")
 
 
 def test_forms_need_the_csrf_token(person):
