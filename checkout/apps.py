@@ -36,5 +36,5 @@ class CheckoutConfig(AppConfig):
         attention.register(*ITEMS)
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")
         order_placed.connect(receivers.nudge_outbox, dispatch_uid="checkout.nudge_outbox")
-        email_confirmed.connect(receivers.give_orders_to_owner, dispatch_uid="checkout.give_orders_to_owner")
-        user_logged_in.connect(receivers.give_orders_to_account, dispatch_uid="checkout.give_orders_to_account")
+        email_confirmed.connect(receivers.give_orders_to_address, dispatch_uid="checkout.give_orders_to_address")
+        user_logged_in.connect(receivers.give_orders_to_owner, dispatch_uid="checkout.give_orders_to_owner")

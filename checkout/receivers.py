@@ -1,11 +1,10 @@
-"""Every reaction to a paid order, and what a sign-in does for guest orders."""
+"""Every reaction to a paid order, and what a proven address does for guest orders."""
 
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.http import HttpRequest
 
-from cart import session, snapshot
+from cart import snapshot
 from checkout import services, tasks
 from checkout.models import Order
 from config.accounts.models import User
@@ -25,13 +24,11 @@ def nudge_outbox(**_: Any) -> None:
     task_queue.nudge(tasks.relay_outbox, gather_seconds=MAIL_SECONDS)
 
 
-def give_orders_to_account(request: HttpRequest | None, user: User, **_: Any) -> None:
-    """Put the orders that this browser placed as a guest under "My orders" once the shopper signs in or signs up."""
-    token = session.guest_token(request) if request else ""
-    if token:
-        services.give_to_account(token, user)
+def give_orders_to_owner(user: User, **_: Any) -> None:
+    """At sign-in: put what was ordered as a guest with a proven address, in any browser, under "My orders"."""
+    services.give_to_owner(user)
 
 
-def give_orders_to_owner(email_address: EmailAddress, **_: Any) -> None:
-    """Put what was ordered as a guest with this address, in any browser, under "My orders" of whoever has proven it."""
+def give_orders_to_address(email_address: EmailAddress, **_: Any) -> None:
+    """The same, once the address is proven."""
     services.give_to_owner(email_address.user)

@@ -15,6 +15,7 @@ from checkout.exceptions import OrderNotCancellable
 from checkout.models import Order, OrderStatus
 from checkout.settle import settle
 from checkout.settle_refunds import close_if_returned, enter_cancelling, settle_refund
+from config.accounts import services as accounts
 from config.accounts.models import User
 from config.audit import services as audit
 from config.audit.events import AuditEvent
@@ -30,23 +31,16 @@ SEE_TAX_ID = AuditEvent("order.see_tax_id", _("looked at the whole CPF or CNPJ")
 RESTOCK = AuditEvent("order.take_back", _("requested restocking"))
 
 
-def give_to_account(cart_token: str, user: User) -> int:
-    """Attach the guest orders of this cart to the account with the same e-mail; returns how many were attached.
-
-    Cart and e-mail must both match: an unverified e-mail proves nothing, and a browser may be shared.
-    """
-    guest_orders = Order.objects.filter(cart__token=cart_token, user=None, email__iexact=user.email)
-    return guest_orders.update(user=user)
-
-
 def give_to_owner(user: User) -> int:
     """Attach every guest order with the account's e-mail, in whichever browser it was placed; returns how many.
 
-    Only for whoever has just proven that the address is theirs.
+    Only once the address is proven: an account may be opened by an app with anybody's, and a browser may be shared.
     """
     with transaction.atomic():
+        if not accounts.has_proven_address(user):
+            return 0
         placed = [order.pk for order in Order.objects.filter(user=None, email__iexact=user.email).locked()]
-        return Order.objects.filter(pk__in=placed).update(user=user)
+        return Order.objects.filter(pk__in=placed).update(user=user) if placed else 0
 
 
 def tax_id_meant(typed: str, in_cart: str, user_id: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
@@ -41,6 +42,19 @@ def send_notice(name: str, user_id: int, language: str) -> None:
         subjects = {"password_changed": gettext("Your password at %(shop)s was changed")}
         reset_url = f"{settings.SITE_URL}{reverse('accounts:password_reset')}"
         _send(user.email, subjects[name], name, user=user, reset_url=reset_url)
+
+
+def send_confirmation(address_id: int, language: str) -> None:
+    """Mail the link that proves an account's address; does nothing if it is proven, or no longer the account's.
+
+    Raises what the mail server raises.
+    """
+    address = EmailAddress.objects.select_related("user").filter(pk=address_id, verified=False).first()
+    if address is None or address.email != address.user.email or not address.user.is_active:
+        return
+    with translation.override(language):
+        link = f"{settings.SITE_URL}{reverse('accounts:confirm', args=[EmailConfirmationHMAC.create(address).key])}"
+        _send(address.email, gettext("Confirm your e-mail at %(shop)s"), "confirmation", user=address.user, link=link)
 
 
 def send_sign_up(wish: SignUp, key: str) -> None:

@@ -29,6 +29,11 @@ def send_sign_up(wish_id: str) -> None:
     sign_up.send(UUID(wish_id))
 
 
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)
+def send_confirmation(address_id: int, language: str) -> None:
+    emails.send_confirmation(address_id, language)
+
+
 def send_password_reset_soon(email: str, language: str) -> None:
     """Queue the mail whether or not the address has an account, so that responses take equally long."""
     _soon(send_password_reset, emails.send_password_reset, email, language)
@@ -38,8 +43,13 @@ def send_notice_soon(name: str, user_id: int, language: str) -> None:
     _soon(send_notice, emails.send_notice, name, user_id, language)
 
 
-def send_sign_up_soon(wish_id: UUID) -> None:
+def send_confirmation_soon(address_id: int, language: str) -> None:
     """Only the id is queued: neither address nor link is in the broker."""
+    _soon(send_confirmation, emails.send_confirmation, address_id, language)
+
+
+def send_sign_up_soon(wish_id: UUID) -> None:
+    """Queues the id alone, like `send_confirmation_soon`."""
     _soon(send_sign_up, send_sign_up, str(wish_id))
 
 

@@ -4,7 +4,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from allauth.account.views import PasswordChangeView
+from allauth.account.models import EmailConfirmationHMAC
+from allauth.account.views import ConfirmEmailView, PasswordChangeView
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -21,7 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
 from django.views.generic import FormView, TemplateView, View
 
-from config.accounts import sign_up, tasks, tokens
+from config.accounts import services, sign_up, tasks, tokens
 from config.accounts.exceptions import EmailTaken, LinkNotValid
 from config.accounts.forms import FinishSignUpForm, NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
 from config.accounts.models import User
@@ -203,6 +204,53 @@ class PasswordChange(LoginRequiredMixin, PasswordChangeView):  # type: ignore[mi
         return reverse("accounts:devices")
 
 
+class AskForConfirmation(LoginRequiredMixin, View):
+    """Mails a link that proves the account's address."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        user = _user(request)
+        if is_allowed("sign_up", account_subject(user.email)):
+            services.address_to_prove(user).send_confirmation(request)
+        messages.success(request, _("A message is on its way to you. Open the link in it."))
+        return HttpResponseRedirect(reverse("accounts:devices"))
+
+
+@method_decorator(never_cache, name="dispatch")
+class Confirmation(LoginRequiredMixin, ConfirmEmailView):  # type: ignore[misc]
+    """Where the mailed link leads. Only its own account may be signed in: one that somebody else has opened with this
+    address must not become the owner's by a click."""
+
+    template_name = "accounts/confirm.html"
+
+    def get_object(self, queryset: Any = None) -> EmailConfirmationHMAC:
+        found: EmailConfirmationHMAC = super().get_object(queryset)
+        address = found.email_address
+        # `request.user` may be a minute old.
+        if address.user_id != self.request.user.pk or address.email != address.user.email:
+            raise Http404
+        return found
+
+    def get_context_data(self, **_kwargs: Any) -> dict[str, Any]:
+        """Without allauth's, which leads to its own pages."""
+        return {"confirmation": self.object, "email": self.object and self.object.email_address.email}
+
+    def render_to_response(self, context: dict[str, Any], **options: Any) -> HttpResponse:
+        status = 200 if self.object else LinkNotValid.status
+        page: HttpResponse = super().render_to_response(context, status=status, **options)
+        return page
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            answer: HttpResponse = super().post(*args, **kwargs)
+        except Http404:
+            answer = self.get(*args, **kwargs)
+        else:
+            messages.success(self.request, _("Your e-mail is confirmed. What you ordered as a guest is here too."))
+        return answer
+
+
 @method_decorator([require_safe, never_cache], name="dispatch")
 class Devices(LoginRequiredMixin, TemplateView):
     """Where apps are signed in to the account."""
@@ -210,7 +258,10 @@ class Devices(LoginRequiredMixin, TemplateView):
     template_name = "accounts/devices.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"devices": tokens.tokens_of(_user(self.request))}
+        return super().get_context_data(**kwargs) | {
+            "devices": tokens.tokens_of(_user(self.request)),
+            "is_proven": services.has_proven_address(_user(self.request)),
+        }
 
 
 class EndDevice(LoginRequiredMixin, View):

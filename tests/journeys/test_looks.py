@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailConfirmationHMAC
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
 from checkout.models import Shipment, ShipmentStatus
 from checkout.shipments import ParcelToPost, Tracking, post_parcel, record_news
 from checkout.tasks import make_receipts
+from config.accounts import services as accounts
 from config.accounts.models import ApiToken, SignUp, digest_of
 from inventory import services as inventory
 from tests.journeys.goods import LONG_NAME, Goods, hand_over, raise_price
@@ -228,6 +230,11 @@ def test_the_account_in_all_its_states(shopper: Shopper, goods: Goods) -> None:
         ApiToken.objects.keep(user, key, name=name)
     shopper.page.reload()
     found += look_over(shopper.page, "devices")
+    key = EmailConfirmationHMAC.create(accounts.address_to_prove(user)).key
+    for link, heading in ((key, "Confirm your e-mail"), ("another", "This link no longer works")):
+        shopper.open(f"/account/confirm/{link}/")
+        shopper.sees_heading(heading)
+        found += look_over(shopper.page, f"confirmation: {heading}")
     shopper.open("/account/password/change/")
     shopper.press(shopper.button("Save the new password"))
     expect(shopper.page.locator("#errors")).to_be_visible()

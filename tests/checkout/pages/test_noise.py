@@ -131,6 +131,8 @@ class Shop:
             "account/sign-up/": {**unknown_account, "next": "/"},
             "account/sign-up/<str:key>/": {"full_name": "", "password": PASSWORD},
             "account/sign-out/": {"next": "/"},
+            "account/confirm/": {},
+            "account/confirm/<str:key>/": {},
             "account/password/": unknown_account,
             "account/data/": {"email": self.order.email, "wish": "copy"},
             "account/data/link/": {},
@@ -141,6 +143,7 @@ class Shop:
 
 
 FORMS = [
+    "account/confirm/", "account/confirm/<str:key>/",
     "account/data/", "account/data/link/",
     "account/devices/<uuid:token_id>/end/", "account/password/", "account/password/<uidb64>/<token>/",
     "account/password/change/", "account/sign-in/", "account/sign-out/", "account/sign-up/",
