@@ -44,6 +44,20 @@ def send_notice(name: str, user_id: int, language: str) -> None:
         _send(user.email, subjects[name], name, user=user, reset_url=reset_url)
 
 
+def send_invitation(user_id: int, language: str) -> None:
+    """Mail a link to choose a password to whom staff have invited; does nothing if the account is gone or closed.
+
+    Raises what the mail server raises.
+    """
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return
+    with translation.override(language):
+        subject = gettext("Choose your password for %(shop)s")
+        back_office = f"{settings.SITE_URL}{reverse('admin:index')}" if user.is_staff else ""
+        _send(user.email, subject, "invitation", user=user, link=_reset_url(user), back_office=back_office)
+
+
 def send_confirmation(address_id: int, language: str) -> None:
     """Mail the link that proves an account's address; does nothing if it is proven, or no longer the account's.
 

@@ -7,9 +7,15 @@ from django.contrib.auth.password_validation import validate_password
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from config.accounts.exceptions import EmailTaken, WrongCredentials
 from config.accounts.models import User
+from config.audit import services as audit
+from config.audit.events import AuditEvent
+from config.audit.services import Actor
+
+INVITE = AuditEvent("account.invite", _("mailed a link to choose a password"))
 
 
 def sign_up(email: str, password: str, full_name: str = "") -> User:
@@ -89,3 +95,11 @@ def reset_password(user: User, password: str) -> None:
     with transaction.atomic():
         change_password(user, password)
         prove_address(user)
+
+
+def end_password(user: User, *, by: Actor, reason: str) -> None:
+    """End the password, and all that was signed in with it, until the owner chooses one: have a link mailed."""
+    with transaction.atomic():
+        audit.record(by, INVITE, user, reason=reason)
+        user.set_unusable_password()
+        user.save(update_fields=["password"])

@@ -34,6 +34,11 @@ def send_confirmation(address_id: int, language: str) -> None:
     emails.send_confirmation(address_id, language)
 
 
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, retry_backoff_max=600, max_retries=8)
+def send_invitation(user_id: int, language: str) -> None:
+    emails.send_invitation(user_id, language)
+
+
 def send_password_reset_soon(email: str, language: str) -> None:
     """Queue the mail whether or not the address has an account, so that responses take equally long."""
     _soon(send_password_reset, emails.send_password_reset, email, language)
@@ -41,6 +46,10 @@ def send_password_reset_soon(email: str, language: str) -> None:
 
 def send_notice_soon(name: str, user_id: int, language: str) -> None:
     _soon(send_notice, emails.send_notice, name, user_id, language)
+
+
+def send_invitation_soon(user_id: int, language: str) -> None:
+    _soon(send_invitation, emails.send_invitation, user_id, language)
 
 
 def send_confirmation_soon(address_id: int, language: str) -> None:

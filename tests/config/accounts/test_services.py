@@ -1,8 +1,11 @@
 """Accounts in the database and in the admin."""
 
+import re
 import threading
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -13,6 +16,7 @@ from rest_framework.test import APIClient
 from config.accounts import services
 from config.accounts.exceptions import EmailTaken
 from config.accounts.models import User
+from config.audit.models import Entry
 from tests.support.factories.accounts import PASSWORD, UserFactory
 
 
@@ -45,42 +49,85 @@ def staff(db) -> Client:
     return client
 
 
-def test_staff_add_a_person_by_address(staff):
-    typed = {
-        "email": "New@Example.com",
-        "full_name": "Nova Pessoa",
-        "usable_password": "true",
-        "password1": PASSWORD,
-        "password2": PASSWORD,
-    }
-    answer = staff.post(reverse("admin:accounts_user_add"), typed)
-    assert answer.status_code == 302, answer.context["adminform"].form.errors
-    added = User.objects.get(email="new@example.com")
-    assert added.check_password(PASSWORD)
-    again = staff.post(reverse("admin:accounts_user_add"), typed)
-    assert "email" in again.context["adminform"].form.errors
-
-
+INVITED = {"email": "New@Example.com", "full_name": "Nova Pessoa", "is_staff": "on"}
 NEW_PASSWORD = "another-long-password-1"
 
 
-@pytest.mark.parametrize(
-    "typed",
-    [
-        {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD},
-        {"usable_password": "false", "unset-password": "1"},
-    ],
-)
-def test_a_password_set_by_staff_signs_the_person_out_everywhere(staff, typed, django_capture_on_commit_callbacks):
+def _mailed_link(body: str, settings: Any) -> str:
+    return re.search(rf"{settings.SITE_URL}(/account/\S+)", body).group(1)
+
+
+def test_staff_invite_a_person_who_chooses_the_password(
+    staff, mailoutbox, settings, django_capture_on_commit_callbacks
+):
+    role = Group.objects.get(name="support")
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = staff.post(reverse("admin:accounts_user_add"), {**INVITED, "groups": [role.pk]})
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    added = User.objects.get(email="new@example.com")
+    assert not added.has_usable_password()
+    assert (added.is_staff, added.is_superuser, list(added.groups.all())) == (True, False, [role])
+    (sent,) = mailoutbox
+    assert (sent.to, sent.subject) == (["new@example.com"], "Choose your password for Esteira")
+    assert f"{settings.SITE_URL}{reverse('admin:index')}" in sent.body
+
+    theirs = Client(headers={"accept-language": "en"})
+    page = theirs.get(_mailed_link(sent.body, settings), follow=True)
+    answer = theirs.post(page.request["PATH_INFO"], {"password": NEW_PASSWORD}, follow=True)
+    assert "To the back office" in answer.text
+    assert theirs.get(reverse("admin:index")).status_code == 200
+    assert User.objects.get(email="new@example.com").check_password(NEW_PASSWORD)
+    assert services.has_proven_address(added)
+
+
+def test_nobody_types_a_password_for_somebody_else(staff, mailoutbox):
+    typed = {**INVITED, "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD, "password": PASSWORD}
+    staff.post(reverse("admin:accounts_user_add"), typed)
+    added = User.objects.get(email="new@example.com")
+    staff.post(reverse("admin:auth_user_password_change", args=[added.pk]), {**typed, "reason": "they asked"})
+    added.refresh_from_db()
+    assert not added.has_usable_password()
+
+
+def test_who_is_there_already_is_not_invited_again(staff, mailoutbox, django_capture_on_commit_callbacks):
+    UserFactory(email="new@example.com")
+    with django_capture_on_commit_callbacks(execute=True):
+        again = staff.post(reverse("admin:accounts_user_add"), INVITED)
+    assert "email" in again.context["adminform"].form.errors
+    assert mailoutbox == []
+
+
+def test_a_link_for_a_new_password_signs_the_person_out_everywhere(
+    staff, mailoutbox, settings, django_capture_on_commit_callbacks
+):
     person = UserFactory(email="maria@example.com")
     app = APIClient(headers={"authorization": f"Token {Token.objects.create(user=person).key}"})
     browser = Client()
     browser.post(reverse("accounts:sign_in"), {"email": person.email, "password": PASSWORD})
     assert [app.get("/api/v1/me/").status_code, browser.get("/api/v1/me/").status_code] == [200, 200]
+    page = reverse("admin:auth_user_password_change", args=[person.pk])
+    assert person.email in staff.get(page).text
+    assert staff.post(page, {"reason": ""}).status_code == 200
+    assert app.get("/api/v1/me/").status_code == 200
     with django_capture_on_commit_callbacks(execute=True):
-        answer = staff.post(reverse("admin:auth_user_password_change", args=[person.pk]), typed)
-    assert answer.status_code == 302, answer.context["form"].errors
+        answer = staff.post(page, {"reason": "lost the phone"})
+    assert answer["Location"] == reverse("admin:accounts_user_change", args=[person.pk])
     assert [app.get("/api/v1/me/").status_code, browser.get("/api/v1/me/").status_code] == [401, 401]
+    assert _mailed_link(mailoutbox[0].body, settings)
+    assert "/admin/" not in mailoutbox[0].body
+    entry = Entry.objects.get(verb="account.invite")
+    assert (entry.object_id, entry.reason) == (str(person.pk), "lost the phone")
+
+
+def test_only_a_superuser_ends_the_password_of_staff(db):
+    clerk, boss = UserFactory(is_staff=True), UserFactory(is_staff=True, is_superuser=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="change_user"))
+    desk, shopper = Client(), UserFactory()
+    desk.force_login(clerk)
+    pages = [reverse("admin:auth_user_password_change", args=[user.pk]) for user in (boss, shopper)]
+    assert [desk.post(page, {"reason": "curious"}).status_code for page in pages] == [403, 302]
+    boss.refresh_from_db()
+    assert boss.has_usable_password()
 
 
 def test_a_password_set_by_command_revokes_tokens(db, monkeypatch):
