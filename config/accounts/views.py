@@ -109,7 +109,7 @@ class SignUp(NextPage, ThrottledPost):
         email = form.cleaned_data["email"]
         if target := self.get_redirect_url():
             self.request.session[AFTER_SIGN_UP] = target
-        if is_allowed("sign_up", account_subject(email)):  # nobody's mailbox is filled from many networks
+        if _may_be_mailed(email):
             tasks.send_sign_up_soon(sign_up.ask(email, get_language() or "pt-br"))
         return HttpResponseRedirect(reverse("accounts:sign_up_sent"))
 
@@ -166,7 +166,9 @@ class PasswordReset(ThrottledPost):
     throttle_scope = "sign_up"
 
     def form_valid(self, form: PasswordResetForm) -> HttpResponse:
-        tasks.send_password_reset_soon(form.cleaned_data["email"], get_language() or "pt-br")
+        email = form.cleaned_data["email"]
+        if _may_be_mailed(email):
+            tasks.send_password_reset_soon(email, get_language() or "pt-br")
         return super().form_valid(form)
 
 
@@ -211,7 +213,7 @@ class AskForConfirmation(LoginRequiredMixin, View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         user = _user(request)
-        if is_allowed("sign_up", account_subject(user.email)):
+        if _may_be_mailed(user.email):
             services.address_to_prove(user).send_confirmation(request)
         messages.success(request, _("A message is on its way to you. Open the link in it."))
         return HttpResponseRedirect(reverse("accounts:devices"))
@@ -270,6 +272,11 @@ class EndDevice(LoginRequiredMixin, View):
             raise Http404
         messages.success(request, _("That device is signed out."))
         return HttpResponseRedirect(reverse("accounts:devices"))
+
+
+def _may_be_mailed(email: str) -> bool:
+    """Counts a mail: nobody's mailbox is filled, from however many networks."""
+    return is_allowed("sign_up", account_subject(email))
 
 
 def _user(request: HttpRequest) -> User:

@@ -77,6 +77,14 @@ def test_an_invalid_link_is_explained(visitor, person, path):
     assert "no longer works" in page.text
 
 
+def test_one_mailbox_is_not_filled_from_many_networks(person, mailoutbox, settings):
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "sign_up": "2/h"}
+    for number in range(4):
+        answer = Client().post(RESET, {"email": person.email.upper()}, REMOTE_ADDR=f"10.9.8.{number}")
+        assert answer["Location"] == DONE
+    assert len(mailoutbox) == 2
+
+
 def test_the_link_ignores_the_host_header(person, mailoutbox, settings):
     settings.ALLOWED_HOSTS = ["*"]
     Client().post(RESET, {"email": person.email}, headers={"host": "evil.example"})
