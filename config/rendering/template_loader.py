@@ -68,13 +68,22 @@ def _place(context: Context) -> Place:
 class _Preparing(base.Loader):
     def get_template(self, template_name: str, skip: list[Any] | None = None) -> Template:
         template = super().get_template(template_name, skip)
-        link(template, super().get_template)
+        if not skip:
+            link(template, super().get_template)
         _join(template.nodelist)
         return template
 
 
 class Loader(cached.Loader, _Preparing):
-    """Django's caching loader, which keeps the linked and joined templates."""
+    """Django's caching loader, which keeps the linked and joined templates.
+
+    A parent that is put in only while a child is rendered is asked for with what to `skip`: its children. It is kept
+    beside the linked template of its name, which has no blocks any more for a child to fill.
+    """
+
+    def cache_key(self, template_name: str, skip: list[Any] | None = None) -> str:
+        key = str(super().cache_key(template_name, skip))
+        return f"{key} as a parent" if skip else key
 
 
 def _join(nodes: NodeList) -> None:

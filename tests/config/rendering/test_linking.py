@@ -88,6 +88,16 @@ LEFT = {
         "middle": '{% extends "base" %}{% block a %}{{ block.super }}{% endblock %}',
         "base": BASE,
     },
+    "a block of a parent that has a parent is asked for": {
+        "page": '{% extends "middle" %}{% block a %}{{ block.super }}{% endblock %}{% block b %}{{ x }}{% endblock %}',
+        "middle": '{% extends "base" %}{% block a %}middle{{ x }}{% endblock %}',
+        "base": BASE,
+    },
+    "a parent with a parent from a variable": {
+        "page": '{% extends middle %}{% block a %}{{ x }}new{% endblock %}',
+        "middle": '{% extends "base" %}{% block b %}middle{% endblock %}',
+        "base": BASE,
+    },
     "a parent from a variable": {"page": "{% extends name %}{% block a %}new{% endblock %}", "base": BASE},
     "a part from a variable": {"page": "{% include name %}", "base": "{{ x }}"},
     "a part that sees nothing": {"page": '{% include "part" only %}{{ x }}', "part": "{{ x }}"},
@@ -106,7 +116,10 @@ LEFT = {
 @pytest.mark.parametrize("sources", [*LINKED.values(), *LEFT.values()], ids=[*LINKED, *LEFT])
 def test_it_shows_what_django_shows(sources: dict[str, str]) -> None:
     shown = [
-        [page.render(Context({"x": x, "numbers": [3, 4, 5], "name": "base"})) for x in ("1", "<2>", "1")]
+        [
+            page.render(Context({"x": x, "numbers": [3, 4, 5], "name": "base", "middle": "middle"}))
+            for x in ("1", "<2>", "1")
+        ]
         for page in (load(OURS, sources), load(DJANGOS, sources))
     ]
     assert shown[0] == shown[1]
