@@ -16,7 +16,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from config.cache import count, declare
-from config.redis import guard
+from config.redis import guard, writes
 from config.redis.values import Format
 
 logger = logging.getLogger(__name__)
@@ -119,8 +119,4 @@ def forget(key: str, stamp: Stamp) -> None:
 
 def _write(key: str, stamp: Stamp, copy: Copy, seconds: int) -> None:
     text = json.dumps({**copy, "stamp": stamp, "kept_at": time.time()}, default=str)
-    try:
-        with guard.bypass_cooldown():
-            get_redis_connection("default").eval(_WRITE_FORWARD, 1, cache.make_key(key), text, *stamp, seconds)
-    except RedisError as error:
-        logger.warning("Redis is unavailable, the cart is not cached: %s", type(error).__name__)
+    writes.write("EVAL", _WRITE_FORWARD, 1, cache.make_key(key), text, *stamp, seconds)

@@ -24,6 +24,7 @@ from config import money
 from config.db import rows
 from config.db.constraints import broken_constraint
 from config.db.locks import redis_lock
+from config.redis.writes import one_trip
 from config.telemetry import logs
 from inventory import reservations
 from inventory.exceptions import InsufficientStock, UnpaidBoundReached
@@ -129,6 +130,7 @@ class _PricedCart:
         return {line.product_id: line.quantity for line in self.lines}
 
 
+@one_trip()
 @metrics.checkout_stage("commit")
 @transaction.atomic(durable=True)
 def _commit_order(command: PlaceOrder) -> tuple[Order, PaymentAttempt]:

@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -22,9 +22,8 @@ from django.core.cache import cache
 from django.db import transaction
 from prometheus_client import Counter
 
-from config.redis import entries
+from config.redis import entries, writes
 from config.redis.entries import Found
-from config.redis.guard import bypass_cooldown
 from config.redis.values import Format
 
 T = TypeVar("T")
@@ -133,13 +132,9 @@ def drop_on_commit(name: str, *keys: str) -> None:
 
     Values that are being loaded at that moment are not stored either: their rows may have been read before the change.
     """
-    full_keys = [full for key in keys for full in (f"{name}:{key}", f"lease:{name}:{key}")]
-
-    def drop() -> None:
-        with bypass_cooldown():
-            cache.delete_many(full_keys)
-
-    transaction.on_commit(drop, robust=True)
+    if keys:
+        full_keys = [cache.make_key(f"{kind}{name}:{key}") for key in keys for kind in ("", "lease:")]
+        transaction.on_commit(partial(writes.write, "DEL", *full_keys), robust=True)
 
 
 class LookUp:
