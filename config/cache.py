@@ -8,6 +8,8 @@ Leases keep loads few and values correct: a caller takes the lease of a key befo
 only while that lease is still held. So a cold key is loaded once while the others wait briefly (single flight), a stale
 one is refreshed by one caller while the others use the old value, and dropping a key also drops its lease: a slow
 reader that read the row before the change cannot store the old value again.
+
+A change that knows the new value may replace the cached one instead of dropping it (`replace_on_commit`).
 """
 
 import logging
@@ -135,6 +137,27 @@ def drop_on_commit(name: str, *keys: str) -> None:
     if keys:
         full_keys = [cache.make_key(f"{kind}{name}:{key}") for key in keys for kind in ("", "lease:")]
         transaction.on_commit(partial(writes.write, "DEL", *full_keys), robust=True)
+
+
+def replace_on_commit(name: str, number: int, values: Mapping[str, Any], seconds: float) -> None:
+    """Put the value of each key in the place of a cached one once the current transaction has committed.
+
+    Call it while the rows that the values were read from are locked until the commit, and give the later of two changes
+    of a key the greater `number`. All other changes of these rows call `drop_on_commit`. `seconds` are those that such
+    values are cached for.
+
+    Whoever comes late or cannot be sure, only drops: then it is as after `drop_on_commit`. Raises UndeclaredName.
+    """
+    form, began = _format(name), time.monotonic()
+
+    def replace() -> None:
+        if time.monotonic() - began > entries.PROMPT_SECONDS:
+            drop_on_commit(name, *values)
+        else:
+            entries.replace(name, form, number, values, seconds)
+
+    if values:
+        transaction.on_commit(replace, robust=True)
 
 
 class LookUp:

@@ -5,7 +5,7 @@ display only: placing an order reads prices and stock from Postgres, under lock.
 """
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
-from config.cache import LookUp, cached, cached_many, cached_together, declare, drop_on_commit
+from config.cache import LookUp, cached, cached_many, cached_together, declare, drop_on_commit, replace_on_commit
 from config.db.replica import LAG_SECONDS, from_standby
 from inventory.exceptions import ProductNotFound
 from inventory.models import Category, Product, ProductQuerySet
@@ -296,6 +296,14 @@ def forget_availability(product_ids: Iterable[int]) -> None:
     """Invalidate the availability of these products on commit."""
     if keys := [str(id_) for id_ in product_ids]:
         drop_on_commit("availability", *keys)
+
+
+def change_availability(number: int, free: Mapping[int, int]) -> None:
+    """Show these available quantities, by product id, once the current transaction has committed.
+
+    All stock of these products is locked until then. A later change of the same products has a greater `number`.
+    """
+    replace_on_commit("availability", number, {str(id_): units for id_, units in free.items()}, AVAILABILITY_SECONDS)
 
 
 def forget_categories() -> None:

@@ -51,7 +51,6 @@ def reserve(
     """
     if not demand or min(demand.values()) < 1:
         raise ValueError("A reservation needs at least one product, and at least one of each.")
-    catalogue.forget_availability(demand)
     own = {reference} if replacing is None else {reference, replacing}
     hold = partial(
         Stock.objects.hold, reference, demand, since or timezone.now(), expires_at, unpaid=unpaid is not None
@@ -60,11 +59,22 @@ def reserve(
     if replacing:
         stocks = Stock.objects.lock_of_products_and_references(demand.keys(), own)
     else:
-        reservation, stocks = hold(bound=unpaid)
-    if unpaid and not (reservation or replacing or pick(stocks, _free(stocks), demand)[1]):
+        reservation, free, stocks = hold(bound=unpaid)
+        if reservation:
+            _show_what_is_left(reservation, free, demand)
+            return reservation
+    catalogue.forget_availability(demand)
+    if unpaid and not (replacing or pick(stocks, _free(stocks), demand)[1]):
         _check_unpaid(stocks, demand, unpaid, own)
-        reservation, _stocks = hold(reuse=True)
+        reservation = hold(reuse=True).reservation
     return reservation or _hold_after_ending(stocks, demand, own, unpaid, hold)
+
+
+def _show_what_is_left(reservation: Reservation, free: Mapping[int, int], demand: Demand) -> None:
+    # Its number was drawn under the locks of all stock rows of these products, so whoever locks them later has a
+    # greater one. One that is reused has not, but then this is not called.
+    catalogue.change_availability(reservation.id, free)
+    catalogue.forget_availability(demand.keys() - free.keys())
 
 
 def _free(stocks: list[Stock]) -> dict[int, int]:
@@ -83,7 +93,7 @@ def _hold_after_ending(
         raise InsufficientStock(_shortages(demand, short))
     if unpaid:
         _check_unpaid(stocks, demand, unpaid, own)
-    reservation, _stocks = hold(reuse=True)
+    reservation = hold(reuse=True).reservation
     if reservation is None:
         raise ReservationClosed
     return reservation

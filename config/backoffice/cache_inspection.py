@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 from django_redis import get_redis_connection
 
 from config.cache import Name, declared, match_of
+from config.redis.entries import MARK
 
 # Bounds on a scan, however full Redis is.
 MAX_KEYS, BATCH, MAX_ROUNDS = 2_000, 500, 40
@@ -186,9 +187,13 @@ def _with_size_and_ttl(redis: Any, keys: list[str]) -> Iterator[tuple[str, int, 
 
 def _read(redis: Any, full: str, kind: str) -> object:
     """A declared name's value: JSON, or a hash of entries by edition. What is not JSON is not read."""
-    kept: list[bytes] = redis.hvals(full) if kind == "hash" else [redis.get(full)] if kind == "string" else []
+    kept: dict[bytes, bytes | None] = {}
+    if kind == "hash":
+        kept = redis.hgetall(full)
+    elif kind == "string":
+        kept = {b"": redis.get(full)}
     try:
-        values = [json.loads(text) for text in kept if text is not None]
+        values = [json.loads(text) for field, text in kept.items() if text is not None and field != MARK]
     except ValueError:
         return None
     if kind == "hash":

@@ -3,6 +3,10 @@
 A hash has a field for each edition, which is the shape of the name's values (`config.redis.values`). Two releases with
 values of different shapes share the key, so each drops the other's value with its own, but neither reads it. Releases
 before the hash kept pickles, as plain strings: here those are foreign and are never read, and there a hash is a miss.
+
+Where changes replace values (`replace`), the field MARK is theirs: the last change's number, and since when changes
+may write. It goes with whatever drops the key, so that nothing is written over a value of which we do not know whether
+it is newer.
 """
 
 import logging
@@ -17,6 +21,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError, ResponseError
 
+from config.redis import writes
 from config.redis.values import Format, Unstorable
 
 logger = logging.getLogger(__name__)
@@ -29,6 +34,9 @@ LINGER_SECONDS = 0.5
 # stale.
 JITTER = 0.1
 FRESH_FRACTION = 0.8
+MARK = b"#"
+# A change may write so long after it was made. Its mark must be older than that, and than any delay on the way.
+PROMPT_SECONDS, QUIET_SECONDS = 1.0, 10.0
 
 
 class Entry(NamedTuple):
@@ -47,13 +55,14 @@ class Found:
     foreign: set[str] = field(default_factory=set)
 
 
-# KEYS: the keys. ARGV: the field to read in each. Answers 1 for a key that exists without it.
+# KEYS: the keys. ARGV: the field to read in each. Answers 1 for a key that has values without it.
 _READ = """
 local found = {}
 for i, key in ipairs(KEYS) do
     local entry = redis.pcall('HGET', key, ARGV[i])
     if type(entry) ~= 'string' then
-        entry = redis.call('EXISTS', key) == 1 and 1
+        local fields = redis.pcall('HLEN', key)
+        entry = (type(fields) ~= 'number' or fields > redis.call('HEXISTS', key, '#')) and 1
     end
     found[i] = entry
 end
@@ -78,6 +87,31 @@ for i = 1, #KEYS, 2 do
             redis.call('PEXPIRE', KEYS[i + 1], kind == 'string' and 1 or ARGV[2])
         end
     end
+end
+"""
+
+# KEYS: value and lease of each key. ARGV: the change's number, how long nothing is written after a mark was lost, the
+# key's lifetime, the field, then the entry of each key, of which only the value counts.
+# Without a mark there was none yet, or a change that has none has dropped it: others before that may still be on their
+# way. So then, as for a change that comes after a later one, the value is only dropped.
+_REPLACE = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+for i = 1, #KEYS, 2 do
+    local key, entry = KEYS[i], ARGV[4 + (i + 1) / 2]
+    local mark, kept = redis.pcall('HGET', key, '#'), redis.pcall('HGET', key, ARGV[4])
+    local last, since = string.match(type(mark) == 'string' and mark or '', '^(%d+) (%d+)$')
+    local is_next = last and now >= tonumber(since) and tonumber(ARGV[1]) > tonumber(last)
+    redis.call('DEL', KEYS[i + 1])
+    if is_next and type(kept) == 'string' and redis.call('HLEN', key) == 2 and entry ~= '' then
+        local times, value = string.match(kept, '^%[[^,]*,[^,]*'), string.match(entry, '^%[[^,]*,[^,]*(,.*)$')
+        redis.call('HSET', key, ARGV[4], times .. value)
+    else
+        redis.call('DEL', key)
+    end
+    last = string.format('%.0f', math.max(tonumber(last or 0), tonumber(ARGV[1])))
+    redis.call('HSET', key, '#', last .. ' ' .. (since or string.format('%.0f', now + ARGV[2])))
+    redis.call('PEXPIRE', key, ARGV[3])
 end
 """
 
@@ -122,12 +156,9 @@ def _fetch(keys: list[str], editions: list[str]) -> list[bytes | int | None]:
     # The most frequent case, and cheaper without a script.
     try:
         text = redis.hget(keys[0], editions[0])
-        if text is None and redis.exists(keys[0]):
-            # Of another release, or stored between the two calls.
-            text = redis.hget(keys[0], editions[0]) or 1
     except ResponseError:  # not a hash
         return [1]
-    return [text]
+    return [text] if text is not None else list(redis.eval(_READ, 1, *keys, *editions))
 
 
 def take_leases(name: str, keys: Collection[str], token: str) -> list[str] | None:
@@ -161,6 +192,19 @@ def store(name: str, form: Format, leased: list[str], token: str, loaded: Mappin
         get_redis_connection("default").eval(_STORE, len(keys), *keys, *arguments)
     except RedisError as error:
         logger.warning("Redis is unavailable, %s is not stored: %s", name, type(error).__name__)
+
+
+def replace(name: str, form: Format, number: int, values: Mapping[str, Any], seconds: float) -> None:
+    """Put these values, by key, in the place of cached ones, as the change `number` of their keys. One round trip,
+    atomic in Redis.
+
+    What is not cached stays so, and what may be newer is dropped. A value keeps its lifetime: however often it is
+    replaced, it was loaded at most so long ago.
+    """
+    keys = [cache.make_key(f"{kind}{name}:{key}") for key in values for kind in ("", "lease:")]
+    entries = [_written(name, form, Entry(0, 0, value)) for value in values.values()]
+    arguments = [number, int(QUIET_SECONDS * 1000), int(seconds * 1000), form.edition, *entries]
+    writes.write("EVAL", _REPLACE, len(keys), *keys, *arguments)
 
 
 def _written(name: str, form: Format, entry: Entry | None) -> bytes:

@@ -78,5 +78,8 @@ WITH wanted AS MATERIALIZED (
     SELECT stock_id, product_id, warehouse_id, quantity, quantity FROM held, picked
     ON CONFLICT (id) DO UPDATE SET reserved = stock.reserved + excluded.reserved
 )
-SELECT held.id, held.created_at, locked.* FROM locked LEFT JOIN held ON true
+SELECT held.id, held.created_at, EXISTS (
+    SELECT 1 FROM inventory_reservationline AS line
+    WHERE line.stock_id = locked.id AND line.held AND line.expires_at <= %(since)s
+), locked.* FROM locked LEFT JOIN held ON true
 """

@@ -58,9 +58,11 @@ class StockChange(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """The reservation; or None, and the stock rows that are locked now."""
+    """The reservation, and what is free now by product id, without those of which expired holds count as free; or None,
+    and the stock rows that are locked now."""
 
     reservation: Reservation | None
+    free: dict[int, int]
     stocks: "list[Stock]"
 
 
@@ -140,11 +142,12 @@ class StockQuerySet(models.QuerySet["Stock"]):
             )
             rows = cursor.fetchall()
         if not rows or rows[0][0] is None:
-            return Hold(None, [_locked_row(row[2:]) for row in rows])
+            return Hold(None, {}, [_locked_row(row[3:]) for row in rows])
         key, created_at, *_locked = rows[0]
         made = (key, reference, ReservationStatus.HELD, expires_at, created_at)
         return Hold(
             instance_of(Reservation, connection.alias, ("id", "reference", "status", "expires_at", "created_at"), made),
+            _left_of(rows, demand),
             [],
         )
 
@@ -167,6 +170,17 @@ class StockQuerySet(models.QuerySet["Stock"]):
                 """,
                 [list(column) for column in zip(*changes, strict=True)],
             )
+
+
+def _left_of(rows: list[tuple[Any, ...]], demand: Mapping[int, int]) -> dict[int, int]:
+    """What `hold` has left free of each product in `demand`, without those of which expired holds count as free."""
+    left = {product_id: -quantity for product_id, quantity in demand.items()}
+    for _key, _created_at, has_expired, _id, product_id, _warehouse_id, on_hand, reserved, is_active, _priority in rows:
+        if has_expired:
+            left.pop(product_id, None)
+        elif is_active and product_id in left:
+            left[product_id] += on_hand - reserved
+    return left
 
 
 def _locked_row(row: tuple[Any, ...]) -> "Stock":
