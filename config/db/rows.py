@@ -6,13 +6,16 @@ listens to is refused. What a written-out statement returns is read as `QuerySet
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
+from uuid import UUID
 
-from django.db import DatabaseError, connections, router
+from django.db import DatabaseError, connections, models, router
 from django.db.models import AutoField, Field, Model
 from django.db.models.signals import post_save, pre_save
 from django.db.transaction import mark_for_rollback_on_error
+from psycopg.types.numeric import Int2, Int4, Int8
 
 from config.db.compiled import CannotCompile, instance_of, require_plain
 
@@ -25,7 +28,8 @@ def insert(instance: Model) -> None:
     model = type(instance)
     insertion = _insertion(model, instance.pk is None, one=True)
     connection = connections[router.db_for_write(model)]
-    insertion.run([instance], [insertion.value(field, instance, connection) for field in insertion.fields], connection)
+    values = [column.value(instance, connection, add=True) for column in insertion.columns]
+    insertion.run([instance], values, connection)
 
 
 def insert_all(instances: Sequence[Model]) -> None:
@@ -35,8 +39,8 @@ def insert_all(instances: Sequence[Model]) -> None:
     model = type(instances[0])
     insertion = _insertion(model, instances[0].pk is None, one=False)
     connection = connections[router.db_for_write(model)]
-    columns = [[insertion.value(field, instance, connection) for instance in instances] for field in insertion.fields]
-    insertion.run(instances, columns, connection)
+    values = [[column.value(instance, connection, add=True) for instance in instances] for column in insertion.columns]
+    insertion.run(instances, values, connection)
 
 
 def update(instance: Model, *fields: str) -> None:
@@ -45,10 +49,10 @@ def update(instance: Model, *fields: str) -> None:
     _require_silent(model)
     alias = router.db_for_write(model, instance=instance)
     connection = connections[alias]
-    sql, changed = _alteration(model, fields)
-    values = [_value(field, instance, connection, add=False) for field in changed]
+    sql, columns = _alteration(model, fields)
+    values = [column.value(instance, connection, add=False) for column in columns]
     with mark_for_rollback_on_error(using=alias), connection.cursor() as cursor:
-        cursor.execute(sql, [*values, model._meta.pk.get_db_prep_save(instance.pk, connection)])
+        cursor.execute(sql, values)
         if cursor.rowcount != 1:
             raise DatabaseError("The update did not affect any rows.")
 
@@ -101,6 +105,52 @@ def _require_silent(model: type[Model]) -> None:
         raise CannotCompile(f"{model.__name__} does more than write its columns when it is saved.")
 
 
+# What Django's own fields hand over as it is if it has this type. All other values, and all other fields, go their way.
+_AS_IT_IS: dict[type[AnyField], type] = {
+    models.BooleanField: bool,
+    models.CharField: str,
+    models.DateTimeField: datetime,
+    models.EmailField: str,
+    models.SlugField: str,
+    models.TextField: str,
+    models.UUIDField: UUID,
+}
+# As `config.db.compiled`: integers have the width of their column. Django leaves that of keys to the driver.
+_WIDTHS: dict[type[AnyField], type[int]] = {
+    models.AutoField: Int4,
+    models.BigAutoField: Int8,
+    models.BigIntegerField: Int8,
+    models.IntegerField: Int4,
+    models.PositiveIntegerField: Int4,
+    models.PositiveSmallIntegerField: Int2,
+    models.SmallIntegerField: Int2,
+}
+
+
+class _Column:
+    """How the values of one field go to the driver."""
+
+    def __init__(self, field: AnyField) -> None:
+        self.field, self._attribute = field, field.attname
+        self._refers = type(field) in (models.ForeignKey, models.OneToOneField)
+        holds = type(field.target_field if self._refers else field)  # type: ignore[attr-defined]
+        self._as_it_is, self._width = _AS_IT_IS.get(holds), _WIDTHS.get(holds)
+        self._is_set_now = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+
+    def value(self, instance: Model, connection: Any, *, add: bool) -> Any:
+        if self._as_it_is or self._width:
+            value = self.field.pre_save(instance, add) if self._is_set_now else getattr(instance, self._attribute)
+            kind = type(value)
+            if kind is self._as_it_is and (kind is not datetime or value.tzinfo):
+                return value
+            if kind is int and self._width:
+                return self._width(value)
+            if value is None and not (self._refers and self.field.is_cached(instance)):  # type: ignore[attr-defined]
+                return None
+        value = _value(self.field, instance, connection, add=add)
+        return self._width(value) if self._width and type(value) is int else value
+
+
 def _value(field: AnyField, instance: Model, connection: Any, *, add: bool) -> Any:
     value = field.pre_save(instance, add)
     if hasattr(value, "resolve_expression"):
@@ -117,11 +167,8 @@ class _Insertion:
     """`returns_key` if the database generates the primary key."""
 
     sql: str
-    fields: list[AnyField]
+    columns: list[_Column]
     returns_key: bool
-
-    def value(self, field: AnyField, instance: Model, connection: Any) -> Any:
-        return _value(field, instance, connection, add=True)
 
     def run(self, instances: Sequence[Model], values: list[Any], connection: Any) -> None:
         _require_silent(type(instances[0]))
@@ -150,16 +197,18 @@ def _insertion(model: type[Model], without_key: bool, *, one: bool) -> _Insertio
         rows = f"SELECT * FROM unnest({', '.join(f'%s::{of}[]' for of in types)})"  # noqa: S608
     returning = f" RETURNING {_column(options.pk)}" if generates else ""
     sql = f'INSERT INTO "{options.db_table}" ({columns}) {rows}{returning}'
-    return _Insertion(sql, fields, generates)
+    return _Insertion(sql, [_Column(field) for field in fields], generates)
 
 
 @cache
-def _alteration(model: type[Model], names: tuple[str, ...]) -> tuple[str, list[AnyField]]:
+def _alteration(model: type[Model], names: tuple[str, ...]) -> tuple[str, list[_Column]]:
+    """The primary key comes last."""
     options = model._meta
     by_name = {field.name: field for field in options.local_concrete_fields if not field.primary_key}
     fields = [by_name[name] for name in names] or list(by_name.values())
     columns = ", ".join(f"{_column(field)} = %s" for field in fields)
-    return f'UPDATE "{options.db_table}" SET {columns} WHERE {_column(options.pk)} = %s', fields  # noqa: S608
+    sql = f'UPDATE "{options.db_table}" SET {columns} WHERE {_column(options.pk)} = %s'  # noqa: S608
+    return sql, [_Column(field) for field in (*fields, options.pk)]
 
 
 def _column(field: AnyField) -> str:

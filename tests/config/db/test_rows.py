@@ -1,17 +1,22 @@
 """Rows are written as Django writes them, and refused where somebody would have to hear of it."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 from django.db.models.signals import post_init, post_save
 from django.db.transaction import atomic
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
+from psycopg.types.numeric import Int2, Int8
 
-from cart.models import Cart, CartLine
+from cart.models import Cart, CartLine, CartStatus
 from config.db import rows
 from config.db.compiled import CannotCompile
 from inventory.models import Product
@@ -39,6 +44,45 @@ def test_an_insert_writes_what_save_does() -> None:
     ours.email = "eva@example.com"
     ours.save()
     assert Cart.objects.get(pk=ours.pk).email == "eva@example.com"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"email": gettext_lazy("Name"), "card_declines": "2", "version": True},
+        {"phone": 11987654321, "status": CartStatus.MERGED, "version": 2.0},
+        {"name": "", "user_id": None, "card_declined_at": datetime(2026, 3, 14, 15, 9, tzinfo=UTC)},
+        {"card_declined_at": "2026-03-14T15:09:26Z", "expires_at": date(2026, 3, 14)},
+        {"card_declined_at": datetime(2026, 3, 14, 15, 9), "version": 7},  # noqa: DTZ001  as somebody forgot
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:DateTimeField")
+def test_values_of_any_type_are_written_as_save_does(given: dict[str, Any]) -> None:
+    ours, theirs, many = (Cart(**given) for _ in range(3))
+    theirs.save()
+    rows.insert(ours)
+    rows.insert_all([many, Cart(email="x")])
+    kept = [Cart.objects.filter(pk=cart.pk).values(*given).get() for cart in (ours, theirs, many)]
+    assert kept[0] == kept[1] == kept[2]
+    blank = Cart.objects.create()
+    for name, value in given.items():
+        setattr(blank, name, value)
+    rows.update(blank, *(name.removesuffix("_id") for name in given))
+    assert Cart.objects.filter(pk=blank.pk).values(*given).get() == kept[0]
+
+
+def test_integers_have_the_width_of_their_column_whatever_their_size() -> None:
+    """PostgreSQL would keep a plan for each mix of sizes."""
+    cart, product = Cart.objects.create(), ProductFactory()
+    line = CartLine(cart=cart, product=product, quantity=3, position=300)
+    with patch.object(CursorWrapper, "execute", autospec=True, side_effect=CursorWrapper.execute) as execute:
+        rows.insert(line)
+        rows.insert_all([CartLine(cart=cart, product=ProductFactory(), quantity=1, position=1)])
+        rows.update(line, "quantity")
+    values = [[*call.args[2]] for call in execute.call_args_list if "cartline" in call.args[1]]
+    kinds = [[type(value[0] if isinstance(value, list) else value) for value in found] for found in values]
+    assert kinds == [[Int8, Int8, Int2, Int2], [Int8, Int8, Int2, Int2], [Int2, Int8]]
 
 
 def test_a_key_that_is_given_is_kept() -> None:
