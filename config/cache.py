@@ -52,6 +52,8 @@ class Name:
 
 
 _declared: dict[str, Name] = {}
+# By name and result.
+_counters: dict[tuple[str, str], Counter] = {}
 
 
 class UndeclaredName(LookupError):
@@ -67,8 +69,7 @@ def declare(*names: str, of: Any = None, is_open: bool = False, patterns: tuple[
     form = entries.format_of(of) if of is not None else None
     for name in names:
         _declared[name] = Name(name, patterns or (f"{name}:*",), is_open, form)
-        for result in RESULTS:
-            cache_requests.labels(name, result)
+        _counters.update({(name, result): cache_requests.labels(name, result) for result in RESULTS})
 
 
 def declared() -> list[Name]:
@@ -89,7 +90,8 @@ def count(name: str, result: str, number: int = 1) -> None:
     """
     if name not in _declared:
         raise UndeclaredName(name)
-    cache_requests.labels(name, result).inc(number)
+    if number:
+        _counters[name, result].inc(number)
 
 
 def cached(

@@ -1,6 +1,7 @@
 """Instruments SQL on every connection: statements per request, lock waits, and lock errors."""
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from django.db import OperationalError
@@ -23,17 +24,19 @@ def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
     cost = current_cost()
     if cost is not None:
         cost.statements += 1
+    began = perf_counter()
     try:
-        with statement_duration.time():
-            if isinstance(sql, str) and " FOR UPDATE" in sql:
-                with lock_wait.time():
-                    return _execute(cost, execute, sql, params, many, context)
-            return _execute(cost, execute, sql, params, many, context)
+        return _execute(cost, execute, sql, params, many, context)
     except OperationalError as error:
         kind = _LOCK_ERRORS.get(getattr(error.__cause__, "sqlstate", None) or "")
         if kind:
             lock_errors.labels(kind).inc()
         raise
+    finally:
+        seconds = perf_counter() - began
+        statement_duration.observe(seconds)
+        if isinstance(sql, str) and " FOR UPDATE" in sql:
+            lock_wait.observe(seconds)
 
 
 def _execute(cost: RequestCost | None, execute: Callable[..., Any], *statement: Any) -> Any:
