@@ -21,6 +21,7 @@ NOT_ONE_LINE = _("Write this on one line, without control characters.")
 
 _DECIMALS = 2
 _PLAIN = re.compile(r"(-?[0-9]+)(?:[.,]([0-9]+))?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # The group sign is the same throughout, and the decimal sign is the other one.
 _GROUPED = re.compile(r"(-?[1-9][0-9]{0,2}([.,])[0-9]{3}(?:\2[0-9]{3})*)(?:(?!\2)[.,]([0-9]+))?")
 _ONE_SIGN_AND_THREE_DIGITS = re.compile(r"(-?[0-9]+)([.,])([0-9]{3})")
@@ -142,7 +143,7 @@ class CountField(forms.IntegerField):
 
 def is_one_line(text: str) -> bool:
     """Whether `text` has neither line breaks nor other control characters."""
-    return not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text)
+    return not _CONTROL.search(text)
 
 
 def one_line(text: str) -> None:

@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.apps import AppConfig
@@ -98,7 +99,11 @@ def requester(request: HttpRequest) -> str:
 
 def network_of(request: HttpRequest, *, ipv4_prefix: int = 32, ipv6_prefix: int = _IPV6_PREFIX) -> str:
     """The client's network: by default its IPv4 address, or the /64 of its IPv6 address."""
-    text = _client_address(request)
+    return _network(_client_address(request), ipv4_prefix, ipv6_prefix)
+
+
+@lru_cache(maxsize=4096)
+def _network(text: str, ipv4_prefix: int, ipv6_prefix: int) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
