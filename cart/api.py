@@ -25,6 +25,7 @@ from config.api.fields import (
     Input,
     Moment,
     Money,
+    Output,
     PrivateView,
     Text,
     WholeNumber,
@@ -135,7 +136,7 @@ class NewCartSerializer(Input):
 # --- Responses --------------------------------------------------------------------------------------------------------
 
 
-class CartLineSerializer(serializers.Serializer[snapshot.SnapshotLine]):
+class CartLineSerializer(Output[snapshot.SnapshotLine]):
     sku = serializers.CharField()
     name = serializers.CharField()
     quantity = serializers.IntegerField()
@@ -152,11 +153,11 @@ class ShippingOptionSerializer(ChosenShippingSerializer):
     max_days = serializers.IntegerField(help_text="Working days.")
 
 
-class ShippingOptionsSerializer(serializers.Serializer[Any]):
+class ShippingOptionsSerializer(Output[Any]):
     options = ShippingOptionSerializer(many=True, help_text="Cheapest first; empty if no option serves the address.")
 
 
-class CartSerializer(serializers.Serializer[CartSnapshot]):
+class CartSerializer(Output[CartSnapshot]):
     id = serializers.CharField(help_text="Gives access to a guest cart: keep it secret.")
     version = serializers.IntegerField(help_text="Increases with every change.")
     currency = serializers.CharField(help_text="ISO 4217 code of every amount in this document.")
@@ -178,7 +179,7 @@ class CartSerializer(serializers.Serializer[CartSnapshot]):
     expires_at = Moment(help_text="When the cart expires; every change extends it.")
 
 
-class StayingLineSerializer(serializers.Serializer[StayingLine]):
+class StayingLineSerializer(Output[StayingLine]):
     sku = serializers.CharField()
     quantity = serializers.IntegerField()
     reason = serializers.ChoiceField(

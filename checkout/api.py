@@ -33,7 +33,7 @@ from checkout.models import Order, OrderQuerySet, OrderStatus, ShipmentStatus, l
 from checkout.place_once import Render, place_once
 from checkout.place_order import PlaceOrder
 from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
-from config.api.fields import Input, Moment, Money, PrivateView, Text, document, read_body, user_id_of
+from config.api.fields import Input, Moment, Money, Output, PrivateView, Text, document, read_body, user_id_of
 from config.api.problems import problem_of, problem_response
 from config.api.schema import refusals
 from config.exceptions import NotFound, Refusal
@@ -103,7 +103,7 @@ _FROM_PAYMENT = {
 }
 
 
-class ActionSerializer(serializers.Serializer[Any]):
+class ActionSerializer(Output[Any]):
     """`redirect`: open `url`. `pix`: pay `qr_code`, the QR code's copy-and-paste text, before `expires_at`."""
 
     type = serializers.ChoiceField([("redirect", "redirect"), ("pix", "pix")])
@@ -112,30 +112,30 @@ class ActionSerializer(serializers.Serializer[Any]):
     expires_at = serializers.CharField(required=False, help_text="With `pix`: RFC 3339 in UTC.")
 
 
-class PaymentSerializer(serializers.Serializer[Any]):
+class PaymentSerializer(Output[Any]):
     status = serializers.ChoiceField(PaymentProgress.choices)
     method = serializers.ChoiceField(PaymentMethod.choices)
     action = ActionSerializer(allow_null=True)
 
 
-class RefundSerializer(serializers.Serializer[Any]):
+class RefundSerializer(Output[Any]):
     amount = Money()
     status = serializers.ChoiceField(RefundProgress.choices)
     at = Moment(help_text="When the refund was begun.")
 
 
-class PackedUnitsSerializer(serializers.Serializer[Any]):
+class PackedUnitsSerializer(Output[Any]):
     sku = serializers.CharField()
     quantity = serializers.IntegerField()
 
 
-class TrackingEventSerializer(serializers.Serializer[Any]):
+class TrackingEventSerializer(Output[Any]):
     at = Moment()
     status = serializers.ChoiceField(ShipmentStatus.choices)
     text = serializers.CharField(source="shopper_text", help_text="In the carrier's words, or in ours if it has none.")
 
 
-class ShipmentSerializer(serializers.Serializer[Any]):
+class ShipmentSerializer(Output[Any]):
     """A parcel that has left."""
 
     carrier = serializers.CharField(help_text="Empty if it was not recorded, as are the three below.")
@@ -149,7 +149,7 @@ class ShipmentSerializer(serializers.Serializer[Any]):
     events = TrackingEventSerializer(many=True, help_text="Oldest first.")
 
 
-class OrderLineSerializer(serializers.Serializer[Any]):
+class OrderLineSerializer(Output[Any]):
     sku = serializers.CharField()
     name = serializers.CharField()
     quantity = serializers.IntegerField()
@@ -158,7 +158,7 @@ class OrderLineSerializer(serializers.Serializer[Any]):
 
 
 # Reads what `with_everything` has loaded, or what `place_order` has returned.
-class OrderSerializer(serializers.Serializer[Order]):
+class OrderSerializer(Output[Order]):
     number = serializers.CharField()
     token = serializers.CharField(help_text="Gives guests access to the order, sent as `Order-Token`. Keep it secret.")
     status = serializers.ChoiceField(OrderStatus.choices)
@@ -194,7 +194,7 @@ class OrderSerializer(serializers.Serializer[Order]):
             ],
             "shipments": instance.parcels,
         }
-        document: dict[str, Any] = super().to_representation(columns | related)  # type: ignore[arg-type]
+        document: dict[str, Any] = super().to_representation(columns | related)
         return document
 
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
-from config.api.fields import Money, Text, document, validated
+from config.api.fields import Money, Output, Text, document, validated
 from config.api.schema import refusals
 from config.exceptions import NotFound, Refusal
 from inventory import catalogue
@@ -27,7 +27,7 @@ KEPT = 2_000
 
 
 # Of a mapping, as `_document` makes it.
-class ProductSerializer(serializers.Serializer[Any]):
+class ProductSerializer(Output[Any]):
     sku = serializers.CharField()
     slug = serializers.CharField()
     name = serializers.CharField()
@@ -45,7 +45,7 @@ class ProductSerializer(serializers.Serializer[Any]):
         return str(product["image"])
 
 
-class ProductPageSerializer(serializers.Serializer[Any]):
+class ProductPageSerializer(Output[Any]):
     count = serializers.IntegerField(help_text="Number of matching products, over all pages.")
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)

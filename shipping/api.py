@@ -9,14 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
-from config.api.fields import document
+from config.api.fields import Output, document
 from config.api.schema import refusals
 from shipping import postal_codes
 from shipping.address_lookup import look_up
 from shipping.exceptions import InvalidPostalCode, PostalCodeUnknown
 
 
-class PostalCodeSerializer(serializers.Serializer[Any]):
+class PostalCodeSerializer(Output[Any]):
     postal_code = serializers.CharField(help_text="Eight digits.")
     street = serializers.CharField(help_text="This and the next two are empty if they are not known.")
     district = serializers.CharField()

@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import Money, Translated
+from config.api.fields import Money, Output, Translated
 
 
-class AddressSerializer(serializers.Serializer[Any]):
+class AddressSerializer(Output[Any]):
     """A postal address in Brazil."""
 
     name = serializers.CharField()
@@ -21,7 +21,7 @@ class AddressSerializer(serializers.Serializer[Any]):
     country = serializers.CharField(help_text="ISO 3166-1, always `BR`.")
 
 
-class ChosenShippingSerializer(serializers.Serializer[Any]):
+class ChosenShippingSerializer(Output[Any]):
     """The chosen shipping method and its price."""
 
     code = serializers.CharField()

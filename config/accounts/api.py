@@ -15,7 +15,7 @@ from config.accounts import services, tokens
 from config.accounts.exceptions import EmailTaken, WrongCredentials
 from config.accounts.forms import MAX_PASSWORD_LENGTH
 from config.accounts.models import ApiToken, User
-from config.api.fields import Email, Input, Moment, PrivateView, Text, document, read_body
+from config.api.fields import Email, Input, Moment, Output, PrivateView, Text, document, read_body
 from config.api.problems import NotAuthenticated
 from config.api.schema import refusals
 from config.exceptions import NotFound, Refusal
@@ -65,7 +65,7 @@ class NameInput(Input):
     full_name = Text(max_length=120, required=False, allow_blank=True)
 
 
-class TokenSerializer(serializers.Serializer[Any]):
+class TokenSerializer(Output[Any]):
     """Send the token as `Authorization: Token …`."""
 
     token = serializers.CharField(help_text="Shown only here.")
@@ -73,7 +73,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     expires_at = Moment(help_text="90 days after its last use: each use moves it.")
 
 
-class DeviceSerializer(serializers.Serializer[ApiToken]):
+class DeviceSerializer(Output[ApiToken]):
     id = serializers.UUIDField()
     name = serializers.CharField(help_text="Empty if it never gave one.")
     created_at = Moment()
@@ -81,12 +81,12 @@ class DeviceSerializer(serializers.Serializer[ApiToken]):
     expires_at = Moment()
 
 
-class DevicesSerializer(serializers.Serializer[Any]):
+class DevicesSerializer(Output[Any]):
     results = DeviceSerializer(many=True)
     current = serializers.UUIDField(allow_null=True, help_text="The device that asks; null with a session.")
 
 
-class MeSerializer(serializers.Serializer[User]):
+class MeSerializer(Output[User]):
     email = serializers.EmailField()
     full_name = serializers.CharField(help_text="Empty if it was never given.")
 

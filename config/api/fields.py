@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -19,6 +20,7 @@ from config.formats import translated
 from config.money import round_money
 
 AnySerializer = serializers.BaseSerializer[Any]
+Shown = TypeVar("Shown")
 
 MONEY_PATTERN = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
 # At most this many unknown field names are echoed to the client.
@@ -127,6 +129,36 @@ def validated(form: type[AnySerializer], data: Any) -> dict[str, Any]:
 
 
 # --- Output -----------------------------------------------------------------------------------------------------------
+
+
+# A response, or a part of one. Shows of a value what REST framework shows, but looks at each field only once. (Not a
+# docstring, since that would show up at each form in the OpenAPI document.)
+class Output(serializers.Serializer[Shown]):
+    @cached_property
+    def _plan(self) -> list[tuple[str, str | None, serializers.Field[Any, Any, Any, Any]]]:
+        """Each field, its name, and the attribute or key that it shows: None is the value itself."""
+        plan = []
+        for field in self._readable_fields:
+            if type(field).get_attribute is not serializers.Field.get_attribute or len(field.source_attrs) > 1:
+                raise TypeError(f"{field.field_name} of {type(self).__name__} does not show one attribute.")
+            plan.append((str(field.field_name), field.source_attrs[0] if field.source_attrs else None, field))
+        return plan
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        is_mapping, shown = isinstance(instance, Mapping), {}
+        for name, source, field in self._plan:
+            try:
+                value = instance if source is None else instance[source] if is_mapping else getattr(instance, source)
+                is_known = source is None or not callable(value)
+            except (KeyError, AttributeError, ObjectDoesNotExist):
+                is_known = False
+            if not is_known:
+                try:
+                    value = field.get_attribute(instance)
+                except serializers.SkipField:
+                    continue
+            shown[name] = None if value is None else field.to_representation(value)
+        return shown
 
 
 def document(form: type[AnySerializer], value: Any) -> dict[str, Any]:
