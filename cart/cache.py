@@ -11,12 +11,11 @@ import time
 from typing import Any, NotRequired, Required, TypedDict
 
 from django.conf import settings
-from django.core.cache import cache
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from config.cache import count, declare
 from config.redis import guard, writes
+from config.redis.client import client, full_key
 from config.redis.values import Format
 
 logger = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ def key_of(token: str, user_id: int | None) -> str:
 def recall(key: str) -> Copy | None:
     """The copy under `key`, its expiry refreshed, or None on a miss."""
     try:
-        text = get_redis_connection("default").getex(cache.make_key(key), ex=settings.CART_CACHE_SECONDS)
+        text = client().getex(full_key(key), ex=settings.CART_CACHE_SECONDS)
     except RedisError as error:
         logger.warning("Redis is unavailable, reading the cart from the database: %s", type(error).__name__)
         text = None
@@ -119,4 +118,4 @@ def forget(key: str, stamp: Stamp) -> None:
 
 def _write(key: str, stamp: Stamp, copy: Copy, seconds: int) -> None:
     text = json.dumps({**copy, "stamp": stamp, "kept_at": time.time()}, default=str)
-    writes.write("EVAL", _WRITE_FORWARD, 1, cache.make_key(key), text, *stamp, seconds)
+    writes.write("EVAL", _WRITE_FORWARD, 1, full_key(key), text, *stamp, seconds)

@@ -20,11 +20,11 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from django.core.cache import cache
 from django.db import transaction
 from prometheus_client import Counter
 
 from config.redis import entries, writes
+from config.redis.client import full_key
 from config.redis.entries import Found
 from config.redis.values import Format
 
@@ -79,7 +79,7 @@ def declared() -> list[Name]:
 
 def match_of(pattern: str) -> str:
     """`pattern` for Redis' MATCH, after the shop's key prefix, which is escaped."""
-    prefix = str(cache.make_key(""))
+    prefix = full_key("")
     return "".join(f"\\{char}" if char in "*?[]^\\" else char for char in prefix) + pattern
 
 
@@ -137,7 +137,7 @@ def drop_on_commit(name: str, *keys: str) -> None:
     Values that are being loaded at that moment are not stored either: their rows may have been read before the change.
     """
     if keys:
-        full_keys = [cache.make_key(f"{kind}{name}:{key}") for key in keys for kind in ("", "lease:")]
+        full_keys = [full_key(f"{kind}{name}:{key}") for key in keys for kind in ("", "lease:")]
         transaction.on_commit(partial(writes.write, "DEL", *full_keys), robust=True)
 
 

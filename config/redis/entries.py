@@ -17,11 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.core.cache import cache
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError, ResponseError
 
 from config.redis import writes
+from config.redis.client import client, full_key
 from config.redis.values import Format, Unstorable
 
 logger = logging.getLogger(__name__)
@@ -131,7 +130,7 @@ def read(wanted: Mapping[str, tuple[Format, Iterable[str]]]) -> dict[str, Found]
     asked = [(name, form, key) for name, (form, keys) in wanted.items() for key in keys]
     if not asked:
         return found
-    prefix = cache.make_key("")
+    prefix = full_key("")
     keys = [f"{prefix}{name}:{key}" for name, _form, key in asked]
     try:
         kept = _fetch(keys, [form.edition for _name, form, _key in asked])
@@ -150,7 +149,7 @@ def read(wanted: Mapping[str, tuple[Format, Iterable[str]]]) -> dict[str, Found]
 
 def _fetch(keys: list[str], editions: list[str]) -> list[bytes | int | None]:
     """The field of each key's hash; 1 for a key that exists without it. Raises RedisError."""
-    redis = get_redis_connection("default")
+    redis = client()
     if len(keys) > 1:
         return list(redis.eval(_READ, len(keys), *keys, *editions))
     # The most frequent case, and cheaper without a script.
@@ -166,9 +165,9 @@ def take_leases(name: str, keys: Collection[str], token: str) -> list[str] | Non
     if not keys:
         return []
     try:
-        pipeline = get_redis_connection("default").pipeline(transaction=False)
+        pipeline = client().pipeline(transaction=False)
         for key in keys:
-            pipeline.set(cache.make_key(f"lease:{name}:{key}"), token, nx=True, px=int(LEASE_SECONDS * 1000))
+            pipeline.set(full_key(f"lease:{name}:{key}"), token, nx=True, px=int(LEASE_SECONDS * 1000))
         return [key for key, taken in zip(keys, pipeline.execute(), strict=True) if taken]
     except RedisError as error:
         logger.warning("Redis is unavailable, loading %s without it: %s", name, type(error).__name__)
@@ -185,11 +184,11 @@ def store(name: str, form: Format, leased: list[str], token: str, loaded: Mappin
     keys: list[str] = []
     arguments: list[Any] = [token, min(int(LINGER_SECONDS * 1000), max(1, milliseconds // 10)), form.edition]
     for key in leased:
-        keys += [cache.make_key(f"{name}:{key}"), cache.make_key(f"lease:{name}:{key}")]
+        keys += [full_key(f"{name}:{key}"), full_key(f"lease:{name}:{key}")]
         entry = Entry(now + lifetime * FRESH_FRACTION, now + lifetime, loaded[key]) if key in loaded else None
         arguments += [_written(name, form, entry), milliseconds]
     try:
-        get_redis_connection("default").eval(_STORE, len(keys), *keys, *arguments)
+        client().eval(_STORE, len(keys), *keys, *arguments)
     except RedisError as error:
         logger.warning("Redis is unavailable, %s is not stored: %s", name, type(error).__name__)
 
@@ -201,7 +200,7 @@ def replace(name: str, form: Format, number: int, values: Mapping[str, Any], sec
     What is not cached stays so, and what may be newer is dropped. A value keeps its lifetime: however often it is
     replaced, it was loaded at most so long ago.
     """
-    keys = [cache.make_key(f"{kind}{name}:{key}") for key in values for kind in ("", "lease:")]
+    keys = [full_key(f"{kind}{name}:{key}") for key in values for kind in ("", "lease:")]
     entries = [_written(name, form, Entry(0, 0, value)) for value in values.values()]
     arguments = [number, int(QUIET_SECONDS * 1000), int(seconds * 1000), form.edition, *entries]
     writes.write("EVAL", _REPLACE, len(keys), *keys, *arguments)

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from config.redis.client import client
 from config.redis.guard import bypass_cooldown
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def _send(commands: Sequence[Command]) -> None:
         return
     try:
         with bypass_cooldown():
-            redis = get_redis_connection("default")
+            redis = client()
             if len(commands) == 1:
                 redis.execute_command(*commands[0])
                 return

@@ -8,7 +8,7 @@ from django_redis import get_redis_connection
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from config.redis import guard
+from config.redis import guard, writes
 from config.redis.writes import one_trip, write
 
 
@@ -79,10 +79,10 @@ def test_one_that_is_refused_takes_no_other_along(caplog: pytest.LogCaptureFixtu
 def test_without_redis_they_are_lost_and_that_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_given: object, **_more: object) -> None:
+    def fail() -> None:
         raise RedisConnectionError("down")
 
-    monkeypatch.setattr(AbstractConnection, "send_packed_command", fail)
+    monkeypatch.setattr(writes, "client", fail)
     with one_trip():
         put("one", "1")
         put("two", "2")
