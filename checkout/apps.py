@@ -32,6 +32,7 @@ class CheckoutConfig(AppConfig):
         hold(personal_data.ORDERS)
         register(checks.check_unpaid_bounds, "checkout")
         register(checks.check_seller, "checkout")
+        register(checks.check_new_order_mails, "checkout")
         register(checks.check_seller_is_named, "checkout", deploy=True)
         attention.register(*ITEMS)
         order_placed.connect(receivers.forget_cart_copy, dispatch_uid="checkout.forget_cart_copy")

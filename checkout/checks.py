@@ -36,12 +36,27 @@ def check_seller(*, app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     if written and written != (right := _as_written(written)):
         hint = f"Write it as {right}." if right else "Write it as 11.222.333/0001-81."
         found.append(Error("SELLER_TAX_ID is not a CNPJ or CPF as it is written.", hint=hint, id="checkout.E002"))
-    if settings.SELLER_EMAIL:
-        try:
-            validate_email(settings.SELLER_EMAIL)
-        except ValidationError:
-            found.append(Error("SELLER_EMAIL is no e-mail address.", id="checkout.E002"))
+    if settings.SELLER_EMAIL and not _is_address(settings.SELLER_EMAIL):
+        found.append(Error("SELLER_EMAIL is no e-mail address.", id="checkout.E002"))
     return found
+
+
+def check_new_order_mails(*, app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """checkout.E003: a mail about a new order would go nowhere."""
+    hint = "Separate addresses by commas: shop@example.com,stock@example.com"
+    return [
+        Error(f"NEW_ORDER_MAILS: entry {place} is no e-mail address.", hint=hint, id="checkout.E003")
+        for place, address in enumerate(settings.NEW_ORDER_MAILS, start=1)
+        if not _is_address(address)
+    ]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def check_seller_is_named(*, app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

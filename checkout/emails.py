@@ -55,14 +55,19 @@ def send(message: OutboxMessage, facts: MailFacts, mail_connection: MailConnecti
 
 
 def build(message: OutboxMessage, facts: MailFacts) -> EmailMultiAlternatives | None:
-    """The mail of a message, in its order's language; None if it is no longer true, or there is nobody to read it."""
+    """The mail of a message, in its reader's language; None if it is no longer true, or there is nobody to read it."""
     order = facts.orders[message.order_id]
-    with translation.override(order.language):
-        letter = facts.letter(message) if order.email else None
-        return _mail(order, letter, _message_id(order, message, letter)) if letter else None
+    to, language = [order.email], order.language
+    if LETTERS[MessageKind(message.kind)].is_for_staff:
+        to, language = settings.NEW_ORDER_MAILS, settings.LANGUAGE_CODE
+    if not any(to):
+        return None
+    with translation.override(language):
+        letter = facts.letter(message)
+        return _mail(order, letter, to, _message_id(order, message, letter)) if letter else None
 
 
-def _mail(order: Order, letter: Letter, message_id: str) -> EmailMultiAlternatives:
+def _mail(order: Order, letter: Letter, to: list[str], message_id: str) -> EmailMultiAlternatives:
     context = {
         "order": order,
         "order_url": links.order_url(order),
@@ -73,7 +78,7 @@ def _mail(order: Order, letter: Letter, message_id: str) -> EmailMultiAlternativ
     mail = EmailMultiAlternatives(
         subject=letter.subject,
         body=render_to_string(f"checkout/email/{letter.template}.txt", context),
-        to=[order.email],
+        to=to,
         headers={"Message-ID": message_id},
     )
     mail.attach_alternative(render_to_string(f"checkout/email/{letter.template}.html", context), "text/html")

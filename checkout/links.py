@@ -18,6 +18,11 @@ def return_url(order: Order) -> str:
     return _with_token("checkout:return", order)
 
 
+def staff_url(order: Order) -> str:
+    """The order's page in the back office."""
+    return f"{settings.SITE_URL}{reverse('admin:checkout_order_by_number', args=[order.number])}"
+
+
 def _with_token(view: str, order: Order) -> str:
     path = reverse(view, args=[order.number])
     return f"{settings.SITE_URL}{path}?{urlencode({'token': order.token})}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -71,10 +71,11 @@ def count_revenue_on_commit(amount: Decimal, currency: str) -> None:
 def outbox() -> Iterator[GaugeMetricFamily]:
     """One statement over the partial index of unsent messages."""
     now = timezone.now()
-    facts = OutboxMessage.objects.unsent().aggregate(number=Count("pk"), oldest=Min("created_at"))
+    has_been_due = Q(tries__gt=0) | Q(due_at__lte=now)
+    facts = OutboxMessage.objects.unsent().aggregate(number=Count("pk"), oldest=Min("created_at", filter=has_been_due))
     age = (now - facts["oldest"]).total_seconds() if facts["oldest"] else 0.0
     yield gauge("outbox_messages", "Unsent messages in the outbox.", {(): float(facts["number"])})
-    yield gauge("outbox_oldest_seconds", "Age of the oldest unsent message.", {(): age})
+    yield gauge("outbox_oldest_seconds", "Age of the oldest unsent message that is due.", {(): age})
 
 
 @gauges_of("money_out_of_balance")

@@ -10,9 +10,10 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from checkout import shipments
+from checkout import notices, shipments
 from checkout.exceptions import OrderNotCancellable
 from checkout.models import Order, OrderStatus
+from checkout.notices import Canceller
 from checkout.settle import settle
 from checkout.settle_refunds import close_if_returned, enter_cancelling, settle_refund
 from config.accounts import services as accounts
@@ -80,7 +81,7 @@ def _void_payment(order: Order, reason: str, by: Actor) -> Order:
             % {"number": order.number}
         )
     audit.record(by, CANCEL, order, reason=reason, reference=order.number)
-    return settle(attempt.pk, provider.void(attempt))
+    return settle(attempt.pk, provider.void(attempt), by=Canceller.STAFF)
 
 
 @transaction.atomic(durable=True)
@@ -157,6 +158,7 @@ def begin_refund(
         enter_cancelling(current, restock=restock)
     elif takes_all:
         Order.objects.filter(pk=current.pk).update(restock_on_refund=restock)
+    notices.refunds_moved(current)
     return row
 
 
@@ -165,6 +167,7 @@ def pay_refund_by_hand(row: Refund, *, reason: str, by: Actor = None) -> Order:
     with transaction.atomic():
         order = Order.objects.locked().get(payment=row.payment_id)
         paid = refunds.pay_by_hand(row, by=by, reason=reason)
+        notices.refund_paid_by_hand(order, paid)
         close_if_returned(order, paid.payment)
     return order
 

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from cart import services as carts
 from cart.exceptions import CheckoutInProgress
-from checkout import metrics
+from checkout import metrics, notices
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage
+from checkout.notices import Canceller
 from checkout.signals import order_placed
 from config.telemetry import logs
 from inventory import reservations
@@ -30,8 +31,9 @@ logger = logging.getLogger(__name__)
 
 @logs.about()
 @metrics.checkout_stage("settle")
-def settle(attempt_id: UUID, outcome: Outcome) -> Order:
-    """Record the outcome of a payment attempt and move its order accordingly. Safe to repeat.
+def settle(attempt_id: UUID, outcome: Outcome, *, by: Canceller = Canceller.PAYMENT) -> Order:
+    """Record the outcome of a payment attempt and move its order accordingly. Safe to repeat. `by` is who ends the
+    order, if the outcome does.
 
     One transaction; locks the cart and the order, then the payment, then stock. Must not be called inside another
     transaction that may still roll back. Raises Order.DoesNotExist if the attempt belongs to no order.
@@ -44,7 +46,9 @@ def settle(attempt_id: UUID, outcome: Outcome) -> Order:
         if attempt.status == AttemptStatus.APPROVED:
             _accept_capture(order, attempt.captured)
         elif attempt.status in (AttemptStatus.DECLINED, AttemptStatus.CANCELLED):
-            _cancel(order, card_declined=_is_declined_card(attempt))
+            _cancel_unpaid(order, attempt, by)
+        elif attempt.status == AttemptStatus.ACTION:
+            notices.payment_waits(order, attempt)
     logger.info("Order %s is %s, attempt %s is %s", order.number, order.status, attempt.pk, attempt.status)
     return order
 
@@ -63,7 +67,7 @@ def cancel_pending_payment(cart_token: str, user_id: int | None) -> None:
         return
     if attempt.status != AttemptStatus.ACTION:
         raise CheckoutInProgress
-    settle(attempt.pk, provider.void(attempt))
+    settle(attempt.pk, provider.void(attempt), by=Canceller.SHOPPER)
 
 
 def _accept_capture(order: Order, captured: Decimal) -> None:
@@ -114,10 +118,14 @@ def _is_declined_card(attempt: PaymentAttempt) -> bool:
     return attempt.status == AttemptStatus.DECLINED and attempt.payment.method == PaymentMethod.CARD
 
 
+def _cancel_unpaid(order: Order, attempt: PaymentAttempt, by: Canceller) -> None:
+    if order.status == OrderStatus.AWAITING_PAYMENT:
+        _cancel(order, card_declined=_is_declined_card(attempt))
+        notices.not_paid(order, attempt, by)
+
+
 def _cancel(order: Order, *, card_declined: bool = False) -> None:
-    """Cancel an unpaid order: release its stock and reopen its cart. Does nothing in any other status."""
-    if order.status != OrderStatus.AWAITING_PAYMENT:
-        return
+    """Cancel an unpaid order: release its stock and reopen its cart."""
     reservations.release(order.number)
     order.status = OrderStatus.CANCELLED
     order.closed_at = timezone.now()
@@ -131,3 +139,4 @@ def _enqueue_refund(order: Order) -> None:
     """Queue a full refund in the outbox, because no provider is called inside a transaction. Safe to repeat."""
     logger.warning("Order %s was paid too late or not as agreed; refunding it in full", order.number)
     OutboxMessage.objects.get_or_create(order=order, kind=MessageKind.REFUND_DUE, defaults={"due_at": timezone.now()})
+    notices.paid_too_late(order)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from checkout import metrics
+from checkout import metrics, notices
 from checkout.models import (
     REFUNDABLE,
     GivenBack,
@@ -84,6 +84,7 @@ def enter_cancelling(order: Order, *, restock: bool) -> None:
     order.restock_on_refund = restock
     order.save(update_fields=["status", "restock_on_refund"])
     metrics.count_order_on_commit(order.status)
+    notices.order_cancelled(order)
 
 
 def close_if_returned(order: Order, payment: Payment) -> bool:
@@ -98,6 +99,7 @@ def _follow(order: Order, payment: Payment) -> None:
     """Move a locked order as its money has moved."""
     if order.is_to_ship and _dashboard_returns_all(order):
         enter_cancelling(order, restock=True)
+    notices.refunds_moved(order)
     if close_if_returned(order, payment):
         return
     if order.status == OrderStatus.CANCELLED and _has_failed(payment):

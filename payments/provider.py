@@ -111,7 +111,10 @@ def void(attempt: PaymentAttempt) -> Outcome:
 
 def may_be_under_way(attempt: PaymentAttempt) -> bool:
     """Whether the attempt's first call may still be in flight."""
-    if attempt.status != AttemptStatus.STARTED:
-        return False
+    return attempt.status == AttemptStatus.STARTED and not is_first_call_over(attempt)
+
+
+def is_first_call_over(attempt: PaymentAttempt) -> bool:
+    """Whether the attempt's first call has ended by now, with an answer or without."""
     longest = timedelta(seconds=settings.PAYMENT_TIMEOUT_SECONDS) + _CALL_MARGIN
-    return timezone.now() - attempt.created_at < longest
+    return timezone.now() - attempt.created_at >= longest

@@ -71,10 +71,12 @@ def _method_of(method_token: str) -> PaymentMethod:
 def record_outcome(attempt_id: UUID, outcome: Outcome) -> PaymentAttempt:
     """Record the outcome of an attempt, in the caller's transaction; locks payment and attempt. Safe to repeat.
 
-    Returns the attempt with its payment, as updated. A settled attempt does not change, with one exception: captured
-    money is a fact, so `approved` overrides `declined` and `cancelled` (a late Pix, for example).
+    Returns the attempt with its payment, as updated, and with its status `before`. A settled attempt does not change,
+    with one exception: captured money is a fact, so `approved` overrides `declined` and `cancelled` (a late Pix, for
+    example).
     """
     attempt = PaymentAttempt.objects.fetch_locked_with_payment(attempt_id)
+    attempt.before = AttemptStatus(attempt.status)
     if outcome.search is not None:
         AttemptSearch.objects.remember(attempt, outcome.search.key_used_at, outcome.search.searched_to)
     if not _accepts(attempt, outcome):

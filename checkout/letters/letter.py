@@ -1,11 +1,11 @@
 """What a mail about an order says, and how mails of one kind are written."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from checkout.models import Order, PackedUnits
+from checkout.models import Order, OrderLine, PackedUnits
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,10 @@ class Letter:
 
     subject: str
     paragraphs: list[str] = field(default_factory=list)
-    units: list[PackedUnits] = field(default_factory=list)
+    units: Sequence[PackedUnits | OrderLine] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
+    # A text to copy, too long for a fact.
+    code: str = ""
     # Where its main button leads, if not to the order's page.
     link: str = ""
     link_text: str = ""
@@ -40,3 +42,5 @@ class LetterType:
 
     write: Write
     load: Load | None = None
+    # Goes to NEW_ORDER_MAILS in the shop's language, not to the shopper in the order's.
+    is_for_staff: bool = False

@@ -51,6 +51,13 @@ class RefundFact:
     at: datetime
 
 
+def _told_of_payment() -> str:
+    """The kinds of mail about a paid order, separated by commas."""
+    return (
+        f"{MessageKind.CONFIRMATION},{MessageKind.NEW_ORDER}" if settings.NEW_ORDER_MAILS else MessageKind.CONFIRMATION
+    )
+
+
 def _refund_facts() -> ArraySubquery:
     """The refunds of an order's payment as JSON, oldest first: a part of the order's own statement."""
     refunds = Refund.objects.filter(payment=models.OuterRef("payment")).order_by("created_at", "pk")
@@ -252,7 +259,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return order
 
     def pay(self, order: "Order", now: datetime) -> None:
-        """Mark a locked order as paid and enqueue its confirmation in the outbox, in one statement."""
+        """Mark a locked order as paid and enqueue its confirmation in the outbox, and the notice to staff if they want
+        one, in one statement."""
         require_transaction()
         with connection.cursor() as cursor:
             cursor.execute(
@@ -261,9 +269,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
                     UPDATE checkout_order SET status = %(status)s, paid_at = %(now)s WHERE id = %(order)s RETURNING id
                 )
                 INSERT INTO checkout_outboxmessage (order_id, kind, created_at, due_at, tries, last_error)
-                SELECT paid.id, %(kind)s, %(now)s, %(now)s, 0, '' FROM paid
+                SELECT paid.id, unnest(string_to_array(%(kinds)s, ',')), %(now)s, %(now)s, 0, '' FROM paid
                 """,
-                {"status": OrderStatus.PAID, "now": now, "order": order.pk, "kind": MessageKind.CONFIRMATION},
+                {"status": OrderStatus.PAID, "now": now, "order": order.pk, "kinds": _told_of_payment()},
             )
         order.status, order.paid_at = OrderStatus.PAID, now
 

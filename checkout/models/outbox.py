@@ -1,8 +1,9 @@
 """The outbox: side effects that an order's transaction has promised."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.db import connection, models
 from django.utils import timezone
@@ -14,7 +15,16 @@ from config.db.locks import require_transaction
 
 
 class MessageKind(models.TextChoices):
+    PAYMENT_WAITS = "payment_waits", _("Pix code")
+    PAYMENT_EXPIRED = "payment_expired", _("time to pay is over")
+    PAYMENT_FAILED = "payment_failed", _("payment failed")
+    PAID_TOO_LATE = "paid_too_late", _("paid too late")
     CONFIRMATION = "confirmation", _("order confirmation")
+    NEW_ORDER = "new_order", _("notice to staff of a new order")
+    ORDER_CANCELLED = "order_cancelled", _("order cancelled")
+    REFUND_BEGUN = "refund_begun", _("refund on its way")
+    REFUND_PAID = "refund_paid", _("refund paid")
+    REFUND_FAILED = "refund_failed", _("refund failed")
     PARCEL_POSTED = "parcel_posted", _("parcel sent")
     PARCEL_DELIVERED = "parcel_delivered", _("parcel delivered")
     PARCEL_UNDELIVERED = "parcel_undelivered", _("parcel not delivered")
@@ -31,6 +41,10 @@ MAX_BACKOFF_SECONDS = 60 * 60
 
 
 class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
+    def mails(self) -> Self:
+        """Without what moves money, and without kinds that this release does not know."""
+        return self.filter(kind__in=MAILS)
+
     def unsent(self) -> Self:
         return self.filter(sent_at=None)
 
@@ -40,11 +54,19 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         has_been_due = models.Q(tries__gt=0) | models.Q(due_at__lt=before)
         return self.unsent().filter(has_been_due, created_at__lt=before).select_related("order").order_by("due_at")
 
+    def count_sent(self, since: datetime, orders: models.QuerySet[Any]) -> Counter[str]:
+        """How many of these mails were sent since then to the address of any of `orders`, by address. One statement."""
+        sent = self.filter(sent_at__gt=since, dropped=False, order__email__in=orders.order_by().values("email"))
+        return Counter(dict(sent.order_by().values_list("order__email").annotate(models.Count("pk"))))
+
     def enqueue(self, order: models.Model, kind: MessageKind, subject: object = "") -> None:
         """Promise a message, once for each subject, in the caller's transaction. One statement."""
+        self.enqueue_all([OutboxMessage(order_id=order.pk, kind=kind, subject=str(subject), due_at=timezone.now())])
+
+    def enqueue_all(self, messages: "Iterable[OutboxMessage]") -> None:
+        """Promise those of these messages that are not promised yet, in the caller's transaction. One statement."""
         require_transaction()
-        message = OutboxMessage(order_id=order.pk, kind=kind, subject=str(subject), due_at=timezone.now())
-        self.bulk_create([message], ignore_conflicts=True)
+        self.bulk_create(messages, ignore_conflicts=True)
 
     def take(self, kinds: Collection[MessageKind], now: datetime, limit: int) -> "list[OutboxMessage]":
         """Claim the oldest due messages of these kinds that no other relay has locked, and count a try for each.

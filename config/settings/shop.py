@@ -10,6 +10,8 @@ SELLER_TAX_ID = env.str("SELLER_TAX_ID", default="")
 SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="")
 SELLER_EMAIL = env.str("SELLER_EMAIL", default="")
 SELLER_PHONE = env.str("SELLER_PHONE", default="")
+# Who gets a mail about each paid order, separated by commas: nobody by default.
+NEW_ORDER_MAILS = env.list("NEW_ORDER_MAILS", default=[])
 # Whether the recipient's CPF or CNPJ, which labels and invoices need, is `required`, `optional` or `off` (not asked).
 TAX_ID = env.str("TAX_ID", default="optional")
 DEFAULT_CURRENCY = "BRL"

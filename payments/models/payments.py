@@ -285,6 +285,9 @@ class PaymentAttempt(models.Model):
     asked_at = models.DateTimeField(_("last asked about"), null=True, blank=True)
     due_at = models.DateTimeField(_("next asked about"), db_default=Now() + FIRST_ASK, editable=False)
 
+    # What it was before `record_outcome`, for who decides by the change.
+    before: AttemptStatus | None = None
+
     objects = PaymentAttemptQuerySet.as_manager()
 
     class Meta:

@@ -86,6 +86,10 @@ class RefundQuerySet(models.QuerySet["Refund"]):
             refund.save(update_fields=["asked_at"])
         return refund
 
+    def under_way(self) -> RefundQuerySet:
+        """Refunds that neither were paid out nor failed."""
+        return self.exclude(status__in=[RefundStatus.SUCCEEDED, RefundStatus.FAILED])
+
     def with_traces(self) -> RefundQuerySet:
         """Refunds that succeeded and still hold an error text of an earlier try."""
         return self.filter(TRACES)

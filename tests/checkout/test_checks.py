@@ -65,3 +65,11 @@ def missing() -> list[str]:
 
 def test_the_defaults_pass() -> None:
     call_command("check", "checkout", stderr=StringIO())
+
+
+def test_a_notice_of_new_orders_goes_to_addresses(settings: Any) -> None:
+    settings.NEW_ORDER_MAILS = ["loja@esteira.example", "estoque"]
+    with pytest.raises(SystemCheckError, match="NEW_ORDER_MAILS: entry 2"):
+        call_command("check", "checkout", stderr=StringIO())
+    settings.NEW_ORDER_MAILS = ["loja@esteira.example"]
+    call_command("check", "checkout", stderr=StringIO())

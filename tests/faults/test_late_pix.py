@@ -157,7 +157,7 @@ def test_a_payment_of_another_amount_does_not_pay_the_order(
     assert waiting.status == OrderStatus.CANCELLED
     assert attempt.captured == Decimal(received).scaleb(-2)
     assert stock_of(product) == (5, 0)
-    assert waiting.messages.get().kind == "refund_due"
+    assert {"refund_due", "paid_too_late"} <= set(waiting.messages.values_list("kind", flat=True))
 
 
 def event_of(sandbox: Sandbox, attempt: PaymentAttempt, received: int) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Q, Sum
+from django.utils import timezone
 
 from cart.models import Cart, CartStatus
 from checkout.models import LIVE, Order, OrderLine, OrderStatus, OutboxMessage
@@ -239,6 +240,8 @@ def _unrest() -> list[str]:
         "attempts without a known end": open_attempts.count(),
         "refunds without a known end": Refund.objects.exclude(status__in=ENDED).count(),
         "refunds that failed for good": Refund.objects.failed_for_good().count(),
-        "messages not sent": OutboxMessage.objects.unsent().count(),
+        "messages not sent": OutboxMessage.objects.unsent()
+        .filter(Q(tries__gt=0) | Q(due_at__lte=timezone.now()))
+        .count(),
     }
     return [f"{count} {what}" for what, count in rows.items() if count]

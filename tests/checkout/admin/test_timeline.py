@@ -63,7 +63,9 @@ def test_an_order_bought_shipped_and_refunded(desk: Client, boss, mailoutbox) ->
         "Resent the confirmation",
         "Requested restocking",
         "Refund of R$\u00a059.90 started",
+        "Order cancelled",
         "Succeeded",
+        "Refund paid",
         "Refunded",
         "Goods back in stock",
     ]
