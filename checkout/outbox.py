@@ -28,7 +28,7 @@ from payments.models import RefundStatus
 
 logger = logging.getLogger(__name__)
 
-RESEND = AuditEvent("message.resend", _("resent the confirmation"))
+RESEND = AuditEvent("message.resend", _("resent a mail"))
 SEND_NOW = AuditEvent("message.hasten", _("sent a message immediately"))
 
 BATCH = 20
@@ -92,21 +92,39 @@ def _refund(message: OutboxMessage) -> bool:
     return True
 
 
-@transaction.atomic
-def resend(order: Order, *, by: Actor = None) -> None:
-    """Enqueue the confirmation again for the relay's next round. Raises OrderNotAdvanced if the order has none,
-    or nobody to send it to."""
-    if not order.email:
-        raise OrderNotAdvanced(
-            _("Order %(number)s no longer has an e-mail address, so nothing can be sent.") % {"number": order.number}
-        )
-    confirmations = OutboxMessage.objects.filter(order=order, kind=MessageKind.CONFIRMATION)
-    if not confirmations.send_again(timezone.now()):
+def resend_confirmation(order: Order, *, by: Actor = None) -> None:
+    """As `resend`, of the order's confirmation. Raises OrderNotAdvanced also if it has none."""
+    _refuse_without_address(order)
+    confirmation = OutboxMessage.objects.filter(order=order, kind=MessageKind.CONFIRMATION).first()
+    if confirmation is None:
         raise OrderNotAdvanced(
             _("Order %(number)s is %(status)s and was never confirmed, so there is no confirmation to resend.")
             % {"number": order.number, "status": order.get_status_display()}
         )
-    audit.record(by, RESEND, order, reference=order.number)
+    resend(confirmation, by=by)
+
+
+@transaction.atomic
+def resend(message: OutboxMessage, *, by: Actor = None) -> None:
+    """Make a mail due at the relay's next round, whether it was sent or not. Raises OrderNotAdvanced if there is nobody
+    to send it to, or it is no longer true."""
+    facts = emails.MailFacts.of([message])
+    order = facts.orders[message.order_id]
+    _refuse_without_address(order)
+    if emails.build(message, facts) is None:
+        raise OrderNotAdvanced(
+            _("What this mail about order %(number)s says is no longer true, so it is not sent again.")
+            % {"number": order.number}
+        )
+    OutboxMessage.objects.filter(pk=message.pk).mails().send_again(timezone.now())
+    audit.record(by, RESEND, order, reference=order.number, after={"mail": message.kind})
+
+
+def _refuse_without_address(order: Order) -> None:
+    if not order.email:
+        raise OrderNotAdvanced(
+            _("Order %(number)s no longer has an e-mail address, so nothing can be sent.") % {"number": order.number}
+        )
 
 
 @transaction.atomic

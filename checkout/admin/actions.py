@@ -41,7 +41,7 @@ def deliver(order: Order, by: Actor) -> ActionResult:
 
 
 def resend(order: Order, by: Actor) -> ActionResult:
-    outbox.resend(order, by=by)
+    outbox.resend_confirmation(order, by=by)
     return ActionResult(
         _("The confirmation of order %(number)s will be sent again to %(email)s within a minute.")
         % {"number": order.number, "email": order.email}

@@ -15,9 +15,11 @@ from checkout import links
 from checkout.admin.action_views import may, may_cancel
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.filters import AwaitingFilter, GivenUpFilter, ParcelsFilter
+from checkout.admin.mail_views import MailViews
+from checkout.admin.outbox import state_tag
 from checkout.admin.parcel_views import ParcelViews
 from checkout.admin.timeline import timeline
-from checkout.models import CANCELLABLE, Order, OrderQuerySet, OrderStatus, ShipmentStatus
+from checkout.models import CANCELLABLE, MAILS, Order, OrderQuerySet, OrderStatus, ShipmentStatus
 from config import money
 from config.audit.services import Actor
 from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
@@ -29,7 +31,7 @@ from shipping import tax_ids
 
 
 @admin.register(Order)
-class OrderAdmin(Exported[Order], ParcelViews):
+class OrderAdmin(Exported[Order], MailViews, ParcelViews):
     list_display = ("number", "placed", "customer", "place", "total_shown", "status_shown", "payment_shown")
     list_filter = (
         "status",
@@ -165,6 +167,13 @@ class OrderAdmin(Exported[Order], ParcelViews):
             "may_see_tax_id": bool(order.tax_id) and may(request, "see_tax_id"),
             "payment_facts": self._payment_facts(payment, attempts, refunds),
             "parcels": [(parcel, status_tag(parcel.status, ShipmentStatus)) for parcel in order.parcels],
+            "mails": [
+                (mail, state_tag(mail), moment(mail.sent_at))
+                for mail in order.messages.all()
+                if mail.kind in MAILS and may(request, "view_outboxmessage")
+            ],
+            "may_preview": may(request, "see_as_shopper"),
+            "may_resend": may(request, "resend_mail"),
             "steps": timeline(order),
             "may_ship": may_ship,
             "may_pack": may_ship and order.may_pack,

@@ -65,8 +65,13 @@ class OutboxMessageAdmin(FactsAdmin[OutboxMessage]):
 
     @admin.display(description=_("state"), ordering="sent_at")
     def state(self, message: OutboxMessage) -> SafeString:
-        if message.dropped:
-            return tag(_("not sent: no longer true"))
-        if message.sent_at:
-            return tag(_("sent"), GOOD)
-        return tag(_("failing"), BAD) if message.last_error else tag(_("waiting"), BUSY)
+        return state_tag(message)
+
+
+def state_tag(message: OutboxMessage) -> SafeString:
+    """What became of a message."""
+    if message.dropped:
+        return tag(_("not sent: no longer true"))
+    if message.sent_at:
+        return tag(_("sent"), GOOD)
+    return tag(_("failing"), BAD) if message.last_error else tag(_("waiting"), BUSY)

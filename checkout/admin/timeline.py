@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Union
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import Order, OutboxMessage, Shipment
+from checkout.models import MessageKind, Order, OutboxMessage, Shipment
 from config.audit.events import label_for
 from config.audit.models import Entry
 from config.backoffice.base import moment
@@ -178,4 +178,6 @@ def _message(message: OutboxMessage) -> Iterator[Step]:
 
 def _staff_action(entry: Entry) -> Step:
     words = label_for(entry.verb)
-    return Step(entry.at, STAFF, words[:1].upper() + words[1:], detail=entry.reason, by=entry.actor)
+    mail = str((entry.after or {}).get("mail", ""))
+    detail = MessageKind(mail).label if mail in MessageKind else entry.reason
+    return Step(entry.at, STAFF, words[:1].upper() + words[1:], detail=detail, by=entry.actor)

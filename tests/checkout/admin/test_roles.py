@@ -61,6 +61,11 @@ def fills(name: str, row: Callable[[], Any] | None = None) -> Callable[[Client],
     return send
 
 
+def of_mail(view: str) -> str:
+    made = order()
+    return reverse(f"admin:checkout_order_mail{view}", args=[made.pk, OutboxMessage.objects.get(order=made).pk])
+
+
 def unmatched_charge() -> StrayCharge:
     return StrayCharge.objects.create(provider="stripe", provider_reference="pi_1", amount="1.00", currency="BRL")
 
@@ -104,6 +109,9 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "correct a parcel": (lambda client: client.post(of_parcel("correct"), {"carrier": "\n"}), {"stock"}),
     "ask the provider": (presses("ask", "declined"), {"support", "finance"}),
     "resend": (presses("resend"), {"support"}),
+    "look at a mail": (lambda client: client.get(of_mail("")), {"support"}),
+    "see a mail's HTML": (lambda client: client.get(of_mail("_html")), {"support"}),
+    "send a mail again": (lambda client: client.post(of_mail("_resend")), {"support"}),
     "see a tax id": (
         lambda client: client.post(reverse("admin:checkout_order_tax_id", args=[order().pk])),
         {"support", "finance"},

@@ -60,7 +60,7 @@ def test_an_order_bought_shipped_and_refunded(desk: Client, boss, mailoutbox) ->
         "Goods sold",
         "Order confirmation",
         "Webhook received",
-        "Resent the confirmation",
+        "Resent a mail",
         "Requested restocking",
         "Refund of R$\u00a059.90 started",
         "Order cancelled",

@@ -330,7 +330,7 @@ def test_staff_still_see_the_order_and_send_it_nothing() -> None:
     placed.refresh_from_db()
     assert staff_with("checkout.view_order").get(page_of(placed)).status_code == 200
     with pytest.raises(OrderNotAdvanced, match="no longer has an e-mail"):
-        outbox.resend(placed)
+        outbox.resend_confirmation(placed)
     assert Client().get(f"/orders/{placed.number}/?token=").status_code == 404
 
 
