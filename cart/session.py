@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from cart import services, snapshot
+from cart import snapshot
 from cart.exceptions import CartNotFound
 from cart.models import LIVE
 from cart.snapshot import CartSnapshot
@@ -54,13 +54,6 @@ def _load(request: HttpRequest) -> CartSnapshot | None:
     except CartNotFound:
         return None
     return cart if cart.status in LIVE else None
-
-
-def ensure_cart(request: HttpRequest) -> CartSnapshot:
-    """Get or create the live cart. Pass the response through `keep_cart`, so that a guest's browser gets the cookie."""
-    cart = current_cart(request) or services.create_cart(user_id_of(request))
-    show(request, cart)
-    return cart
 
 
 def keep_cart(response: HttpResponse, cart: CartSnapshot) -> HttpResponse:

@@ -9,9 +9,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from cart import services
+from cart.filling import WantedLine
 from cart.forms import AddForm, PostalCodeForm, QuantityForm
 from cart.models import CartStatus
-from cart.session import current_cart, ensure_cart, keep_cart, show, user_id_of
+from cart.services import Contents
+from cart.session import current_cart, keep_cart, show, user_id_of
 from cart.snapshot import CartSnapshot
 from config.exceptions import Refusal
 from config.rate_limits import limited
@@ -36,12 +38,17 @@ def add(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         reason = form.first_error() if "quantity" in form.errors else _("Choose a product.")
         return _not_added(request, form.data.get("sku", ""), reason)
-    found = ensure_cart(request)
     sku, quantity = form.cleaned_data["sku"], form.cleaned_data["quantity"]
+    user_id = user_id_of(request)
+    found = current_cart(request)
     try:
-        found = services.add_line(found.id, sku, quantity, user_id=user_id_of(request))
+        if found is None:
+            found = services.start_cart(Contents((WantedLine(sku, quantity),)), user_id=user_id)
+        else:
+            found = services.add_line(found.id, sku, quantity, user_id=user_id)
     except Refusal as refusal:
-        return keep_cart(_not_added(request, sku, _message_of(refusal)), found)
+        page = _not_added(request, sku, _message_of(refusal))
+        return keep_cart(page, found) if found else page
     show(request, found)
     if found.shipping is None:  # otherwise its price has just been asked for
         services.ask_ahead(found)

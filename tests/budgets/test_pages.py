@@ -146,6 +146,17 @@ def test_my_orders(sandbox: Sandbox) -> None:
     same_for_all_sizes(measure, most_cold=6, most_warm=4)
 
 
+def test_the_first_product_of_a_guest() -> None:
+    """The cart and its line are written together."""
+    (product,) = products(1)
+    client = Client(headers={"accept-language": "en", "hx-request": "true"})
+    with CaptureQueriesContext(connection) as queries:
+        page = client.post("/cart/add/", {"sku": product.sku, "quantity": "2"})
+    assert "You now have 2 of these" in page.text
+    assert session.COOKIE in page.cookies
+    assert len(queries) <= 7
+
+
 def test_adding_to_the_cart_and_changing_it() -> None:
     def measure(size: int) -> tuple[int, int]:
         goods = products(size + 1)

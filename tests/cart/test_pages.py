@@ -71,6 +71,13 @@ def test_more_than_is_available_is_refused_with_the_number(visitor: Visitor) -> 
     assert b"Only 3 left" in response.content
 
 
+def test_a_refused_first_product_leaves_no_empty_cart(visitor: Visitor) -> None:
+    page = put(visitor, ProductFactory(stock=3), 4)
+    assert "Only 3 left" in page.html
+    assert not Cart.objects.exists()
+    assert COOKIE not in visitor.client.cookies
+
+
 @pytest.mark.parametrize("quantity", ["0", "-1", "1000", "two", "", "1.000", "1,5"])
 def test_an_invalid_quantity_is_refused_with_a_message(visitor: Visitor, quantity: str) -> None:
     product = ProductFactory(stock=3)

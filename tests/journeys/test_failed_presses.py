@@ -61,7 +61,8 @@ def breaks(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def broken(*_args: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr("cart.views.services.add_line", broken)
+    for verb in ("start_cart", "add_line"):
+        monkeypatch.setattr(f"cart.views.services.{verb}", broken)
 
 
 @pytest.fixture
