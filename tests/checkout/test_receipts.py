@@ -1,5 +1,6 @@
 """The receipt's PDF: what it says, and how a worker makes it."""
 
+import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -125,3 +126,10 @@ def test_what_is_asked_for_anew_while_it_is_made_is_made_again(monkeypatch) -> N
     asked: list[bool] = []
     monkeypatch.setattr(receipt_pdf, "draw", meanwhile)
     assert "Receipt of order" in said(made_for(placed, "pt-br"))
+
+
+def test_a_pdf_is_read_whose_compressed_text_ends_with_a_carriage_return() -> None:
+    texts = ("a" * number for number in range(256))
+    packed = ((text, zlib.compress(f"({text}) Tj".encode())) for text in texts)
+    text, stream = next((text, stream) for text, stream in packed if stream.endswith(b"\r"))
+    assert texts_of(b"%PDF-\nstream\n" + stream + b"\nendstream\n%%EOF") == text
