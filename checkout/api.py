@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.urls import path
 from django.utils.translation import get_language
@@ -18,6 +19,7 @@ from rest_framework.response import Response
 import cart.converters  # noqa: F401  registers itself
 import checkout.converters  # noqa: F401  registers itself
 from cart.exceptions import AddressRequired, CartClosed, CartEmpty, CartNotFound, CheckoutInProgress
+from checkout import returns
 from checkout.exceptions import (
     CardsClosed,
     IdempotencyKeyInvalid,
@@ -26,14 +28,35 @@ from checkout.exceptions import (
     OrderNotFound,
     PaymentDeclined,
     PriceChanged,
+    ReturnNotPossible,
     TooMuchUnpaid,
 )
 from checkout.idempotency import Answer
-from checkout.models import Order, OrderQuerySet, OrderStatus, ShipmentStatus, load_parcels
+from checkout.models import (
+    MAX_REASON_LENGTH,
+    Order,
+    OrderQuerySet,
+    OrderStatus,
+    ReturnStatus,
+    ShipmentStatus,
+    load_parcels,
+    load_returns,
+)
 from checkout.place_once import Render, place_once
 from checkout.place_order import PlaceOrder
 from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
-from config.api.fields import Input, Moment, Money, Output, PrivateView, Text, document, read_body, user_id_of
+from config.api.fields import (
+    Input,
+    Moment,
+    Money,
+    Output,
+    PrivateView,
+    Text,
+    WholeNumber,
+    document,
+    read_body,
+    user_id_of,
+)
 from config.api.problems import problem_of, problem_response
 from config.api.schema import refusals
 from config.exceptions import NotFound, Refusal
@@ -44,6 +67,8 @@ from payments.exceptions import InvalidPaymentMethod, PaymentUnavailable
 from payments.models import AttemptStatus, PaymentMethod, PaymentStatus, RefundStatus
 from shipping.documents import AddressSerializer, ChosenShippingSerializer
 from shipping.exceptions import ShippingQuoteExpired, ShippingRequired
+
+MAX_RETURNED_UNITS = 10_000
 
 # --- Requests ---------------------------------------------------------------------------------------------------------
 
@@ -57,6 +82,21 @@ class CheckoutSerializer(Input):
             return payments.check_method_token(value)
         except InvalidPaymentMethod as refusal:
             raise serializers.ValidationError(str(refusal)) from refusal
+
+
+class ReturnUnitsInput(Input):
+    sku = Text(max_length=64)
+    quantity = WholeNumber(min_value=1, max_value=MAX_RETURNED_UNITS)
+
+
+class ReturnInput(Input):
+    lines = serializers.ListField(child=ReturnUnitsInput(), allow_empty=False, max_length=settings.MAX_CART_LINES)
+    reason = Text(max_length=MAX_REASON_LENGTH, required=False, allow_blank=True, default="")
+
+    def validate_lines(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len({line["sku"] for line in value}) < len(value):
+            raise serializers.ValidationError(_("Name each product once."))
+        return value
 
 
 # --- Responses --------------------------------------------------------------------------------------------------------
@@ -149,6 +189,25 @@ class ShipmentSerializer(Output[Any]):
     events = TrackingEventSerializer(many=True, help_text="Oldest first.")
 
 
+class ReturnSerializer(Output[Any]):
+    """Goods that the shopper gives back."""
+
+    number = serializers.CharField()
+    status = serializers.ChoiceField(ReturnStatus.choices)
+    by_right = serializers.BooleanField(
+        help_text="Asked for in time, so it is accepted as it is; otherwise the shop decides, and answers by e-mail."
+    )
+    deadline = Moment(
+        source="right_until",
+        allow_null=True,
+        help_text="The end of the right of withdrawal, seven days after delivery; null before that.",
+    )
+    asked_at = Moment()
+    lines = PackedUnitsSerializer(many=True, source="contents")
+    reason = serializers.CharField()
+    answer = serializers.CharField(help_text="What the shop wrote, such as how to send the goods; may be empty.")
+
+
 class OrderLineSerializer(Output[Any]):
     sku = serializers.CharField()
     name = serializers.CharField()
@@ -175,6 +234,7 @@ class OrderSerializer(Output[Order]):
     payment = PaymentSerializer()
     refunds = RefundSerializer(many=True)
     shipments = ShipmentSerializer(many=True, help_text="The parcels, oldest first; an order may have several.")
+    returns = ReturnSerializer(many=True, help_text="What the shopper gives back, oldest first.")
 
     def to_representation(self, instance: Order) -> dict[str, Any]:
         """Combine the order's own columns with data from related rows."""
@@ -193,6 +253,7 @@ class OrderSerializer(Output[Order]):
                 {"amount": made.amount, "status": _FROM_REFUND[made.status], "at": made.at} for made in instance.refunds
             ],
             "shipments": instance.parcels,
+            "returns": instance.return_requests,
         }
         document: dict[str, Any] = super().to_representation(columns | related)
         return document
@@ -330,7 +391,17 @@ class Orders(ConditionalView, ListAPIView[Order], PrivateView):
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)
         load_parcels(page or [])
+        load_returns(page or [])
         return page
+
+
+ORDER_TOKEN = OpenApiParameter(
+    "Order-Token", str, OpenApiParameter.HEADER, description="The order's `token`, for guests."
+)
+
+
+def _fetch(request: Request, number: str) -> Order:
+    return Order.objects.fetch(number, token=request.headers.get("Order-Token", ""), user_id=user_id_of(request))
 
 
 class OrderDetail(ConditionalView, PrivateView):
@@ -338,22 +409,66 @@ class OrderDetail(ConditionalView, PrivateView):
         operation_id="orders_retrieve",
         summary="One order",
         description="For the signed-in owner, or anyone who sends the order's token.",
-        parameters=[
-            OpenApiParameter(
-                "Order-Token", str, OpenApiParameter.HEADER, description="The order's `token`, for guests."
-            ),
-            *IF_NONE_MATCH,
-        ],
+        parameters=[ORDER_TOKEN, *IF_NONE_MATCH],
         responses={200: OrderSerializer, **NOT_MODIFIED, **refusals(OrderNotFound)},
         tags=["orders"],
     )
     def get(self, request: Request, number: str) -> Response:
-        order = Order.objects.fetch(number, token=request.headers.get("Order-Token", ""), user_id=user_id_of(request))
-        return Response(document(OrderSerializer, order))
+        return Response(document(OrderSerializer, _fetch(request, number)))
+
+
+class Returns(PrivateView):
+    @extend_schema(
+        operation_id="orders_returns_create",
+        summary="Give goods back",
+        description=(
+            "Withdraw from the purchase of some lines or of all, before delivery or until the end of the seventh day "
+            "after it; later it is a request that the shop decides. Acknowledged by e-mail. For the signed-in owner, "
+            "or anyone who sends the order's token.\n\n"
+            "Send the same `Idempotency-Key` when you retry a request whose answer was lost: the return is recorded "
+            "once, and you get it as it is now."
+        ),
+        request=ReturnInput,
+        parameters=[
+            ORDER_TOKEN,
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="Unique per order, 1 to 255 characters, such as a UUID.",
+            ),
+        ],
+        responses={
+            201: ReturnSerializer,
+            **refusals(
+                OrderNotFound,
+                IdempotencyKeyInvalid,
+                IdempotencyKeyReused,
+                ReturnNotPossible(reason="too_many"),
+                Refusal,
+            ),
+        },
+        examples=[
+            OpenApiExample(
+                "One of two",
+                {"lines": [{"sku": "CANECA-AGATA-AZUL", "quantity": 1}], "reason": "Too small"},
+                request_only=True,
+            )
+        ],
+        tags=["orders"],
+    )
+    def post(self, request: Request, number: str) -> Response:
+        order = _fetch(request, number)
+        body = read_body(ReturnInput, request)
+        key = request.headers.get("Idempotency-Key", "")
+        wanted = {line["sku"]: line["quantity"] for line in body["lines"]}
+        asked = returns.ask_return_by_sku(order, wanted, body["reason"], key=key)
+        return Response(document(ReturnSerializer, asked), status=status.HTTP_201_CREATED)
 
 
 urlpatterns = [
     path("carts/<cart_id:id>/checkout/", Checkout.as_view(), name="checkout"),
     path("orders/", Orders.as_view(), name="orders"),
     path("orders/<order_number:number>/", OrderDetail.as_view(), name="order"),
+    path("orders/<order_number:number>/returns/", Returns.as_view(), name="returns"),
 ]

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cart.forms import PostalCodeField
 from cart.snapshot import CartSnapshot
+from checkout.models import MAX_REASON_LENGTH, OrderLine
 from config.form_fields import one_line
 from shipping import postal_codes, tax_ids
 from shipping.addresses import Address
@@ -207,3 +209,40 @@ class FindOrderForm(forms.Form):
 
     def clean_number(self) -> str:
         return str(self.cleaned_data["number"]).strip().upper().lstrip("#")
+
+
+class ReturnForm(forms.Form):
+    """How many units of each line are given back. `returnable` are the units by line that can be."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=MAX_REASON_LENGTH,
+        required=False,
+        validators=[one_line],
+        help_text=_("Only if you like: it helps us to do better."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, lines: Iterable[OrderLine], returnable: Mapping[int, int], **kwargs: Any) -> None:
+        kwargs["initial"] = {"key": uuid.uuid4()}
+        super().__init__(*args, **kwargs)
+        self.lines = {line.pk: f"line_{line.pk}" for line in lines if line.pk in returnable}
+        is_only = sum(returnable.values()) == 1
+        for line in lines:
+            if line.pk in self.lines:
+                self.fields[self.lines[line.pk]] = forms.TypedChoiceField(
+                    label=line.name,
+                    coerce=int,
+                    choices=[(0, _("none")), *((units, units) for units in range(1, returnable[line.pk] + 1))],
+                    initial=1 if is_only else 0,
+                )
+        self.order_fields([*self.lines.values(), "reason", "key"])
+
+    @property
+    def line_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.lines.values()]
+
+    def units(self) -> dict[int, int]:
+        """By line of the order. Requires a valid form."""
+        return {line: self.cleaned_data[name] for line, name in self.lines.items()}

@@ -6,14 +6,15 @@ nothing twice.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from checkout.exceptions import IdempotencyKeyReused, ReturnNotPossible, ReturnRefused
-from checkout.models import Order, Return, ReturnLine, ReturnStatus
+from checkout.exceptions import IdempotencyKeyInvalid, IdempotencyKeyReused, ReturnNotPossible, ReturnRefused
+from checkout.idempotency import KEY_LENGTH
+from checkout.models import MessageKind, Order, OutboxMessage, Return, ReturnLine, ReturnStatus
 from checkout.return_terms import Owed, owed_for, terms_of
 from checkout.services import begin_refund
 from checkout.settle_refunds import settle_refund
@@ -30,6 +31,10 @@ REFUSE = AuditEvent("return.refuse", _("refused a return"))
 EXPLAIN = AuditEvent("return.explain", _("wrote how to send goods back"))
 INSPECT = AuditEvent("return.inspect", _("recorded what came back"))
 CLOSE = AuditEvent("return.close", _("closed a return"))
+
+
+# The ids of returns that apps have asked for, by order and key.
+_KEYS = UUID("5e2c8f1a-7f0e-4b8b-9a55-0d6c1e3f7a21")
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,23 @@ def ask_return(order: Order, units: Mapping[int, int], reason: str = "", *, key:
     _put_back(order, {line.order_line_id: line.not_sent for line in lines})
     if order.partly_shipped:
         follow_parcels(order)
+    _tell(order, MessageKind.RETURN_ASKED, asked)
     return Return.objects.with_contents().get(pk=asked.pk)
+
+
+def ask_return_by_sku(order: Order, units: Mapping[str, int], reason: str = "", *, key: str = "") -> Return:
+    """As `ask_return`, with units by SKU and a key of the caller's, unique per order; without one, each call asks anew.
+
+    Raises IdempotencyKeyInvalid too. Reads the lines.
+    """
+    if len(key) > KEY_LENGTH or "\0" in key:
+        raise IdempotencyKeyInvalid
+    lines = {line.sku: line.pk for line in order.lines.all()}
+    strange = next((sku for sku in units if sku not in lines), None)
+    if strange is not None:
+        raise ReturnNotPossible(_("%(sku)s is not in this order.") % {"sku": strange}, reason="too_many")
+    own = uuid5(_KEYS, f"{order.number} {key}") if key else uuid4()
+    return ask_return(order, {lines[sku]: quantity for sku, quantity in units.items()}, reason, key=own)
 
 
 @transaction.atomic
@@ -98,6 +119,7 @@ def answer_return(request: Return, *, accepted: bool, answer: str, by: Actor = N
     before = request.status
     request.status, request.answer, request.answered_at = target, answer, timezone.now()
     request.save(update_fields=["status", "answer", "answered_at"])
+    _tell(order, MessageKind.RETURN_ANSWERED, request, again=True)
     event = EXPLAIN if explains else ACCEPT if accepted else REFUSE
     _log(by, event, order, request, before)
     return request
@@ -217,6 +239,15 @@ def _put_back(order: Order, units: Mapping[int, int]) -> None:
     products = {line.product_id: units[line.pk] for line in order.lines.all() if units.get(line.pk)}
     if products:
         reservations.restock(order.number, products, up_to=True)
+
+
+def _tell(order: Order, kind: MessageKind, request: Return, *, again: bool = False) -> None:
+    if not order.email:
+        return
+    OutboxMessage.objects.enqueue(order, kind, request.pk)
+    if again:
+        told = OutboxMessage.objects.filter(order=order, kind=kind, subject=str(request.pk))
+        told.send_again(timezone.now())
 
 
 def _not_now(request: Return) -> ReturnRefused:

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from checkout.models import PolicyPage
-from checkout.views import orders, page, paying, receipts
+from checkout.views import orders, page, paying, receipts, returns
 from checkout.views.help import help_page, policy_page
 
 _pages = [
@@ -18,6 +18,7 @@ _pages = [
     path("orders/<slug:number>/progress/", orders.progress, name="progress"),
     path("orders/<slug:number>/return/", orders.return_from_bank, name="return"),
     path("orders/<slug:number>/another-way/", orders.another_way, name="another_way"),
+    path("orders/<slug:number>/returns/", returns.give_back, name="give_back"),
     path("orders/<slug:number>/receipt/", receipts.receipt, name="receipt"),
     path("orders/<slug:number>/receipt/make/", receipts.make_receipt, name="make_receipt"),
     path("orders/<slug:number>/receipt/progress/", receipts.receipt_progress, name="receipt_progress"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from checkout.letters import confirmation, parcels, refunds, unpaid
+from checkout.letters import confirmation, parcels, refunds, returns, unpaid
 from checkout.letters.letter import Letter as Letter
 from checkout.letters.letter import LetterType as LetterType
 from checkout.letters.letter import Load as Load
@@ -15,4 +15,5 @@ LETTERS: Final[Mapping[MessageKind, LetterType]] = {
     **confirmation.LETTERS,
     **refunds.LETTERS,
     **parcels.LETTERS,
+    **returns.LETTERS,
 }

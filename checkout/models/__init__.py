@@ -14,6 +14,7 @@ from checkout.models.policies import Policy as Policy
 from checkout.models.policies import PolicyPage as PolicyPage
 from checkout.models.receipts import Receipt as Receipt
 from checkout.models.receipts import ReceiptState as ReceiptState
+from checkout.models.returns import MAX_REASON_LENGTH as MAX_REASON_LENGTH
 from checkout.models.returns import GivenBack as GivenBack
 from checkout.models.returns import Return as Return
 from checkout.models.returns import ReturnedUnits as ReturnedUnits

@@ -29,6 +29,8 @@ class MessageKind(models.TextChoices):
     PARCEL_DELIVERED = "parcel_delivered", _("parcel delivered")
     PARCEL_UNDELIVERED = "parcel_undelivered", _("parcel not delivered")
     PARCEL_RETURNED = "parcel_returned", _("parcel sent back to the shop")
+    RETURN_ASKED = "return_asked", _("return received")
+    RETURN_ANSWERED = "return_answered", _("answer about a return")
     REFUND_DUE = "refund_due", _("refund of money that arrived too late")
 
 

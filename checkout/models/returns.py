@@ -17,7 +17,7 @@ from config.db.locks import require_transaction
 from config.money import ZERO
 from payments.models import Refund
 
-MAX_WORDS_LENGTH = 500
+MAX_REASON_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Return(models.Model):
     status = models.CharField(_("status"), max_length=16, choices=ReturnStatus.choices)
     by_right = models.BooleanField(_("by right of withdrawal"))
     right_until = models.DateTimeField(_("right until"), null=True, blank=True)
-    reason = models.CharField(_("reason"), max_length=MAX_WORDS_LENGTH, blank=True, default="")
-    answer = models.CharField(_("answer"), max_length=MAX_WORDS_LENGTH, blank=True, default="")
+    reason = models.CharField(_("reason"), max_length=MAX_REASON_LENGTH, blank=True, default="")
+    answer = models.CharField(_("answer"), max_length=MAX_REASON_LENGTH, blank=True, default="")
     asked_at = models.DateTimeField(_("asked at"), default=timezone.now, editable=False)
     answered_at = models.DateTimeField(_("answered at"), null=True, blank=True)
     inspected_at = models.DateTimeField(_("inspected at"), null=True, blank=True)

@@ -1,8 +1,8 @@
-"""Filters that show the status of an order and of its parcels on the shopper's pages."""
+"""Filters that show the status of an order, its parcels and its returns on the shopper's pages."""
 
 from django import template
 
-from checkout.models import OrderStatus, ShipmentStatus
+from checkout.models import OrderStatus, ReturnStatus, ShipmentStatus
 from config.db.statuses import BAD, GOOD, QUIET
 
 register = template.Library()
@@ -32,3 +32,15 @@ def parcel_status(status: str) -> str:
 def parcel_status_tag(status: str) -> str:
     """As `order_status_tag`, of a parcel."""
     return _TAGS.get(ShipmentStatus(status).tone, "") if status in ShipmentStatus else ""
+
+
+@register.filter
+def return_status(status: str) -> str:
+    """As `order_status`, of a return."""
+    return ReturnStatus(status).shopper_label if status in ReturnStatus else status
+
+
+@register.filter
+def return_status_tag(status: str) -> str:
+    """As `order_status_tag`, of a return."""
+    return _TAGS.get(ReturnStatus(status).tone, "") if status in ReturnStatus else ""

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 import config.urls  # noqa: F401  loads every form
 from cart.api import DeliverySerializer, NewAddressSerializer, NewLineSerializer
-from checkout.api import CheckoutSerializer
+from checkout.api import CheckoutSerializer, ReturnInput
 from config.accounts.api import NameInput, SignInInput, SignUpInput
 from tests.architecture.test_locks_and_network import APPS
 
@@ -56,6 +56,8 @@ TWINS: dict[str, tuple[str, list[serializers.Field]]] = {
         for form in ("TrackingForm", "ParcelForm")
         for name in ("carrier", "service", "tracking_code", "tracking_url")
     },
+    "checkout.ReturnForm.reason": ("checkout.Return.reason", [ReturnInput().fields["reason"]]),
+    "checkout.ReturnForm.key": ("", []),
     "checkout.ParcelForm.key": ("", []),
     "checkout.ParcelSheetForm.sheet": ("", []),
     "inventory.StockForm.reason": ("audit.Entry.reason", []),

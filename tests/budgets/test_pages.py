@@ -133,6 +133,14 @@ def test_an_order_that_has_just_been_paid(sandbox: Sandbox) -> None:
     same_for_all_sizes(measure, most_cold=3, most_warm=3)
 
 
+def test_giving_goods_back(sandbox: Sandbox) -> None:
+    def measure(size: int) -> tuple[int, int]:
+        order = order_of(ready_cart(products(size)))
+        return cost(Client(), f"/orders/{order.number}/returns/?token={order.token}", shows='id="id_line_', times=size)
+
+    same_for_all_sizes(measure, most_cold=3, most_warm=3)
+
+
 def test_my_orders(sandbox: Sandbox) -> None:
     def measure(size: int) -> tuple[int, int]:
         user = UserFactory()

@@ -68,4 +68,5 @@ def test_the_decisions_are_complete() -> None:
     assert set(notices.MAIL_OF_REFUND) == set(RefundStatus)
     assert set(MAIL_OF) == set(ShipmentStatus)
     of_orders = frozenset[MessageKind]().union(*notices.MAILS_OF.values())
-    assert of_orders | set(notices.MAIL_OF_REFUND.values()) | set(MAIL_OF.values()) == set(MAILS)
+    of_returns = {MessageKind.RETURN_ASKED, MessageKind.RETURN_ANSWERED}
+    assert of_orders | set(notices.MAIL_OF_REFUND.values()) | set(MAIL_OF.values()) | of_returns == set(MAILS)

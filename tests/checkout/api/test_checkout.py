@@ -82,6 +82,7 @@ class TestPaid:
             "payment": {"status": "paid", "method": "card", "action": None},
             "refunds": [],
             "shipments": [],
+            "returns": [],
         }
 
     @pytest.mark.parametrize("method", ["pm_card_visa", AUTHENTICATE, "pix"])

@@ -126,6 +126,9 @@ class Shop:
             "orders/find/": {"number": self.order.number, "email": self.order.email},
             "orders/<slug:number>/another-way/": {"token": self.order.token},
             "orders/<slug:number>/receipt/make/": {},
+            "orders/<slug:number>/returns/": {
+                f"line_{self.order.lines.get().pk}": "1", "reason": "", "key": str(uuid4()),
+            },
             "language/": {"language": "en", "next": "/help/"},
             "account/sign-in/": {**unknown_account, "password": PASSWORD, "remember": "on", "next": "/"},
             "account/sign-up/": {**unknown_account, "next": "/"},
@@ -149,7 +152,8 @@ FORMS = [
     "account/password/change/", "account/sign-in/", "account/sign-out/", "account/sign-up/",
     "account/sign-up/<str:key>/", "cart/add/", "cart/delivery/", "cart/line/<path:sku>/", "cart/shipping/",
     "checkout/contact/", "checkout/delivery/", "checkout/pay/", "language/",
-    "orders/<slug:number>/another-way/", "orders/<slug:number>/receipt/make/", "orders/find/",
+    "orders/<slug:number>/another-way/", "orders/<slug:number>/receipt/make/",
+    "orders/<slug:number>/returns/", "orders/find/",
 ]  # fmt: skip
 
 
