@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from checkout.models import GivenBack, Order, OrderLine, OrderStatus, Return, ReturnLine, Shipment
 from config.money import ZERO, round_money, total
+from payments.models import Payment
 
 WITHDRAWAL_DAYS = 7
 # Days are counted where the shop and its law are.
@@ -57,21 +58,32 @@ def _right_until(order: Order) -> datetime | None:
 
 @dataclass(frozen=True)
 class Owed:
-    """What is paid back for a return."""
+    """What is paid back for a return, and never more than what is left of the payment, `refundable`."""
 
     goods: Decimal
     # Of the delivery: what the law gives back, and what is left of it, which staff may give back.
     freight: Decimal
     freight_left: Decimal
+    refundable: Decimal
 
     @property
-    def total(self) -> Decimal:
-        return self.goods + self.freight
+    def amount(self) -> Decimal:
+        return min(self.goods + self.freight, self.refundable)
+
+    @property
+    def amount_with_freight(self) -> Decimal:
+        """With all of the delivery that is left."""
+        return min(self.goods + self.freight_left, self.refundable)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether less is left of the payment than is owed."""
+        return self.goods + self.freight > self.refundable
 
 
-def owed_for(order: Order, request: Return, lines: Iterable[ReturnLine]) -> Owed:
+def owed_for(order: Order, request: Return, lines: Iterable[ReturnLine], payment: Payment) -> Owed:
     """What is owed for an inspected return of a locked order: its lines, and all of the freight with the last of the
-    goods. Reads the lines of the order; two statements more."""
+    goods. Reads the lines of the order, and the payment's books; two statements more."""
     settled = ReturnLine.objects.given_back(order.pk, closed=True)
     came = {line.order_line_id: line.quantity - line.missing for line in lines}
     goods, all_back = [], True
@@ -81,7 +93,8 @@ def owed_for(order: Order, request: Return, lines: Iterable[ReturnLine]) -> Owed
         goods.append(price_of(sold, before, units))
         all_back = all_back and before + units == sold.quantity
     freight_left = order.shipping_total - Return.objects.freight_paid_back(order.pk)
-    return Owed(total(goods), freight_left if all_back and request.by_right else ZERO, freight_left)
+    freight = freight_left if all_back and request.by_right else ZERO
+    return Owed(total(goods), freight, freight_left, payment.refundable)
 
 
 def price_of(line: OrderLine, before: int, units: int) -> Decimal:

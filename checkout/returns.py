@@ -6,6 +6,7 @@ nothing twice.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID, uuid4, uuid5
 
 from django.db import transaction
@@ -154,41 +155,45 @@ def inspect_return(request: Return, found: Mapping[int, Found], *, by: Actor = N
 
 def owed(request: Return) -> Owed:
     """What closing an inspected return would pay back now, for its page; `close_return` decides under the lock."""
-    order = Order.objects.with_lines().get(pk=request.order_id)
-    return owed_for(order, request, request.lines.all())
+    order = Order.objects.with_lines().select_related("payment").get(pk=request.order_id)
+    return owed_for(order, request, request.lines.all(), order.payment)
 
 
-def close_return(request: Return, *, with_freight: bool = False, by: Actor = None) -> Return:
+def close_return(
+    request: Return, *, with_freight: bool = False, expected: Decimal | None = None, by: Actor = None
+) -> Return:
     """Pay back what is owed for an inspected return, once, and close it; returns it with its refund.
 
-    `with_freight`: what is left of the delivery too, where the law does not ask for it. Never more than is left of the
-    payment: what a cancellation or a dispute took already is not paid again. Calling it again asks the provider how far
-    the refund is. Must not be called inside a transaction. Raises ReturnRefused, RefundRefused or PaymentUnavailable.
+    `with_freight`: what is left of the delivery too, where the law does not ask for it. `expected` is the amount that
+    whoever decides has seen. Never more than is left of the payment: what a cancellation or a dispute took already is
+    not paid again. Calling it again asks the provider how far the refund is. Must not be called inside a transaction.
+    Raises ReturnRefused, also if another amount is owed than expected, RefundRefused or PaymentUnavailable.
     """
-    row = _begin_close(request, with_freight, by)
+    row = _begin_close(request, with_freight, expected, by)
     if row is not None and not row.is_settled:
         settle_refund(row)
     return Return.objects.with_contents().get(pk=request.pk)
 
 
 @transaction.atomic(durable=True)
-def _begin_close(request: Return, with_freight: bool, by: Actor) -> Refund | None:
+def _begin_close(request: Return, with_freight: bool, expected: Decimal | None, by: Actor) -> Refund | None:
     order, request = _locked(request)
     if request.status == ReturnStatus.CLOSED:
         return Refund.objects.under(order.payment_id, _refund_key(request))
     if not request.may_become(ReturnStatus.CLOSED):
         raise _not_now(request)
-    due = owed_for(order, request, request.lines.all())
-    freight = due.freight_left if with_freight else due.freight
     payment = Payment.objects.locked().get(pk=order.payment_id)
-    amount = min(due.goods + freight, payment.refundable)
+    due = owed_for(order, request, request.lines.all(), payment)
+    amount = due.amount_with_freight if with_freight else due.amount
+    if expected is not None and expected != amount:
+        raise ReturnRefused(_("Another amount is owed now. Nothing was paid: check it, and confirm it again."))
     row = None
     if amount > ZERO:
         why, key = f"return {request.number}", _refund_key(request)
         row = begin_refund(order, amount, why, restock=False, idempotency_key=key, by=by)
     before = request.status
     request.status, request.closed_at, request.refund = ReturnStatus.CLOSED, timezone.now(), row
-    request.goods_amount, request.freight_amount = due.goods, freight
+    request.goods_amount, request.freight_amount = due.goods, due.freight_left if with_freight else due.freight
     request.save(update_fields=["status", "closed_at", "refund", "goods_amount", "freight_amount"])
     _log(by, CLOSE, order, request, before)
     return row

@@ -56,6 +56,15 @@ class ParcelsFilter(ChoiceFilter):
         return orders
 
 
+class ReturnsFilter(ChoiceFilter):
+    title = _("returns")
+    parameter_name = "returns"
+    choices_offered = (("open", _("to be dealt with")),)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return cast(OrderQuerySet, queryset).with_open_returns() if self.value() == "open" else queryset
+
+
 class SentFilter(ChoiceFilter):
     title = _("state")
     parameter_name = "sent"

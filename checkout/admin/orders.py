@@ -14,12 +14,12 @@ from django.utils.translation import ngettext
 from checkout import links
 from checkout.admin.action_views import may, may_cancel
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
-from checkout.admin.filters import AwaitingFilter, GivenUpFilter, ParcelsFilter
+from checkout.admin.filters import AwaitingFilter, GivenUpFilter, ParcelsFilter, ReturnsFilter
 from checkout.admin.mail_views import MailViews
 from checkout.admin.outbox import state_tag
-from checkout.admin.parcel_views import ParcelViews
+from checkout.admin.return_views import ReturnViews, steps_for
 from checkout.admin.timeline import timeline
-from checkout.models import CANCELLABLE, MAILS, Order, OrderQuerySet, OrderStatus, ShipmentStatus
+from checkout.models import CANCELLABLE, MAILS, Order, OrderQuerySet, OrderStatus, ReturnStatus, ShipmentStatus
 from config import money
 from config.audit.services import Actor
 from config.backoffice.base import Fact, amount, facts, moment, status_tag, titled
@@ -31,13 +31,14 @@ from shipping import tax_ids
 
 
 @admin.register(Order)
-class OrderAdmin(Exported[Order], MailViews, ParcelViews):
+class OrderAdmin(Exported[Order], MailViews, ReturnViews):
     list_display = ("number", "placed", "customer", "place", "total_shown", "status_shown", "payment_shown")
     list_filter = (
         "status",
         AwaitingFilter,
         GivenUpFilter,
         ParcelsFilter,
+        ReturnsFilter,
         ("payment__method", titled(_("payment method"))),
         ("payment__status", titled(_("payment status"))),
     )
@@ -174,6 +175,10 @@ class OrderAdmin(Exported[Order], MailViews, ParcelViews):
             ],
             "may_preview": may(request, "see_as_shopper"),
             "may_resend": may(request, "resend_mail"),
+            "returns": [
+                (asked, status_tag(asked.status, ReturnStatus), steps_for(request, order, asked))
+                for asked in order.return_requests
+            ],
             "steps": timeline(order),
             "may_ship": may_ship,
             "may_pack": may_ship and order.may_pack,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Union
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models import MessageKind, Order, OutboxMessage, Shipment
+from checkout.models import MessageKind, Order, OutboxMessage, Return, Shipment
 from config.audit.events import label_for
 from config.audit.models import Entry
 from config.backoffice.base import moment
@@ -37,6 +37,7 @@ Text = Union[str, "_StrPromise"]
 
 ORDER, PAYMENT, STOCK = _("order"), _("payment"), _("stock")
 PROVIDER, PARCEL, MAIL, STAFF = _("provider"), _("parcel"), _("mail"), _("staff")
+RETURN = _("return")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def timeline(order: Order) -> list[Step]:
         *(step for refund in order.payment.refunds.all() for step in _refund(order, refund, started_by)),
         *(step for dispute in order.payment.disputes.all() for step in _dispute(order, dispute)),
         *(step for parcel in order.parcels for step in _parcel(parcel)),
+        *(step for asked in order.return_requests for step in _return(asked)),
         *(step for message in order.messages.all() for step in _message(message)),
         *(_staff_action(entry) for entry in entries if entry.verb != REFUND.name),
     ]
@@ -159,6 +161,12 @@ def _parcel(parcel: Shipment) -> Iterator[Step]:
     for event in parcel.events:
         text = _("Parcel: %(status)s") % {"status": event.status.label}
         yield Step(event.at, PARCEL, text, event.status.tone, event.text or parcel.carrier, parcel.tracking_code)
+
+
+def _return(asked: Return) -> Iterator[Step]:
+    """What the shopper did; what staff did stands in the audit log."""
+    text = _("Withdrawal %(number)s") if asked.by_right else _("Request to return %(number)s")
+    yield Step(asked.asked_at, RETURN, text % {"number": asked.number}, BUSY, asked.reason)
 
 
 def _message(message: OutboxMessage) -> Iterator[Step]:

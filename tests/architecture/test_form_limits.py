@@ -57,6 +57,7 @@ TWINS: dict[str, tuple[str, list[serializers.Field]]] = {
         for name in ("carrier", "service", "tracking_code", "tracking_url")
     },
     "checkout.ReturnForm.reason": ("checkout.Return.reason", [ReturnInput().fields["reason"]]),
+    "checkout.ReturnAnswerForm.answer": ("checkout.Return.answer", []),
     "checkout.ReturnForm.key": ("", []),
     "checkout.ParcelForm.key": ("", []),
     "checkout.ParcelSheetForm.sheet": ("", []),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from checkout.models import Order, OrderStatus, OutboxMessage, Policy, Shipment
+from checkout.returns import ask_return
 from config.accounts.apps import last_app_with_models
 from config.accounts.models import User
 from config.accounts.roles import ROLES, keep_roles
@@ -51,6 +53,12 @@ def asks(step: str, outcome: str) -> Callable[[Client], Any]:
 def of_parcel(what: str, *more: str) -> str:
     parcel = Shipment.objects.create(order=order(), posted_at=timezone.now())
     return reverse(f"admin:checkout_order_parcel_{what}", args=[parcel.order_id, parcel.pk, *more])
+
+
+def of_return(step: str) -> str:
+    placed = order()
+    asked = ask_return(placed, {placed.lines.get().pk: 1}, key=uuid4())
+    return reverse(f"admin:checkout_order_return_{step}", args=[placed.pk, asked.pk])
 
 
 def fills(name: str, row: Callable[[], Any] | None = None) -> Callable[[Client], Any]:
@@ -107,6 +115,9 @@ TRIED: dict[str, tuple[Callable[[Client], Any], set[str]]] = {
     "post many parcels": (lambda client: client.post("/admin/post_parcels/"), {"stock"}),
     "say what became of a parcel": (lambda client: client.post(of_parcel("news", "undelivered")), {"stock"}),
     "correct a parcel": (lambda client: client.post(of_parcel("correct"), {"carrier": "\n"}), {"stock"}),
+    "answer a return": (lambda client: client.post(of_return("answer")), {"support"}),
+    "inspect a return": (opens(lambda: of_return("inspect")), {"stock"}),
+    "pay back a return": (lambda client: client.post(of_return("close")), {"finance"}),
     "ask the provider": (presses("ask", "declined"), {"support", "finance"}),
     "resend": (presses("resend"), {"support"}),
     "look at a mail": (lambda client: client.get(of_mail("")), {"support"}),
