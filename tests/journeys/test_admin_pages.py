@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -11,6 +12,7 @@ from playwright.sync_api import expect
 
 from checkout import services
 from checkout.models import Order, OrderStatus
+from checkout.returns import ask_return
 from checkout.shipments import ParcelToPost, Tracking, post_parcel
 from config.accounts.models import User
 from inventory.models import Stock
@@ -104,6 +106,9 @@ def test_the_admin_pages_are_accessible(
     parted = order_of(ready_cart([goods.mug, goods.hammock]))
     post_parcel(parted, ParcelToPost(Tracking("Correios", "SEDEX", "QB123456789BR"), {parted.lines.first().pk: 1}))
     parcel = parted.shipments.get()
+    expected = ask_return(made, {made.lines.first().pk: 1}, "não serviu", key=uuid4())
+    withdrawn = order_of(ready_cart([goods.hammock]))
+    here = ask_return(withdrawn, {withdrawn.lines.get().pk: 1}, key=uuid4())
     stock = Stock.objects.get(product=goods.mug)
     # axe injects inline styles, hence bypass_csp; the journey above checks that the pages themselves need none.
     # Nor does it get into the frame of a mail, which runs no scripts.
@@ -115,6 +120,9 @@ def test_the_admin_pages_are_accessible(
         "checkout_order_change": [made.pk],
         "checkout_order_mail": [made.pk, made.messages.get(kind="confirmation").pk],
         "checkout_order_refund": [made.pk],
+        "checkout_order_return_answer": [made.pk, expected.pk],
+        "checkout_order_return_inspect": [made.pk, expected.pk],
+        "checkout_order_return_close": [withdrawn.pk, here.pk],
         "checkout_order_parcel": [parted.pk],
         "checkout_order_parcel_correct": [parted.pk, parcel.pk],
         "post_parcels": [],

@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from allauth.account.models import EmailConfirmationHMAC
@@ -11,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
 from checkout.models import Shipment, ShipmentStatus
+from checkout.returns import ask_return
 from checkout.shipments import ParcelToPost, Tracking, post_parcel, record_news
 from checkout.tasks import make_receipts
 from config.accounts import services as accounts
@@ -173,6 +175,18 @@ def test_the_order_in_all_its_states(shopper: Shopper, goods: Goods, sandbox: Sa
         record_news(parcel, ShipmentStatus.RETURNED if parcel.service == "PAC" else ShipmentStatus.DELIVERED)
     shopper.open(f"/orders/{paid.number}/?token={paid.token}")
     found += look_over(shopper.page, "order: one parcel delivered, one returned")
+    returning = f"/orders/{paid.number}/returns/?token={paid.token}"
+    shopper.open(returning)
+    found += look_over(shopper.page, "giving goods back")
+    shopper.press(shopper.button("Withdraw from the purchase"))
+    expect(shopper.page.locator("#errors")).to_be_visible()
+    found += look_over(shopper.page, "giving goods back, with errors")
+    for line in paid.lines.all():
+        ask_return(paid, {line.pk: 1}, "serve " * 60, key=uuid4())
+    shopper.open(returning)
+    found += look_over(shopper.page, "nothing more to give back")
+    shopper.open(f"/orders/{paid.number}/?token={paid.token}")
+    found += look_over(shopper.page, "order: two returns")
     receipt = f"/orders/{paid.number}/receipt/?token={paid.token}"
     shopper.open(receipt)
     found += look_over(shopper.page, "receipt")
