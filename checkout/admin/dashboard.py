@@ -20,7 +20,7 @@ CHART_DAYS = 14
 
 
 def dashboard(user: Any) -> dict[str, Any]:
-    """What this user may see: four statements for counts, four for sales; gauges are read at most every 10 s."""
+    """What this user may see: five statements for counts, four for sales; gauges are read at most every 10 s."""
     answers = _answers(user)
     wrong = active_problems(user.has_perm)
     alerts = firing() if user.has_perm("config.view_machinery") else []
@@ -41,7 +41,8 @@ def dashboard(user: Any) -> dict[str, Any]:
 
 
 def _answers(user: Any) -> list[dict[str, Any]]:
-    """The orders to ship, the parcels that went astray, and how many cases need this user. Four statements."""
+    """The orders to ship, the parcels that went astray, the returns, and how many cases need this user. Five
+    statements."""
     answers = []
     if _may_see(user, "checkout_order"):
         count = Order.objects.to_ship().count()
@@ -54,6 +55,16 @@ def _answers(user: Any) -> list[dict[str, Any]]:
                 "text": _("orders with parcels that went astray"),
                 "count": astray,
                 "tone": "bad" if astray else "good",
+                "url": url,
+            }
+        )
+        open_returns = Order.objects.with_open_returns().count()
+        url = reverse("admin:checkout_order_changelist") + "?returns=open"
+        answers.append(
+            {
+                "text": _("orders with returns to be dealt with"),
+                "count": open_returns,
+                "tone": "busy" if open_returns else "good",
                 "url": url,
             }
         )

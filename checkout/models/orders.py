@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models
-from django.db.models.functions import Cast, JSONObject, Lower, Upper
+from django.db.models.functions import Cast, Coalesce, JSONObject, Lower, Upper
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -144,8 +144,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return Order.objects.filter(pk__in=needless[:limit]).update(network="")
 
     def to_ship(self) -> Self:
+        """Orders of which something is to be sent: not those that their shoppers have withdrawn from as a whole."""
+        given_back = ReturnLine.objects.units_of(models.OuterRef("pk"))
+        wanted = OrderLine.objects.filter(order=models.OuterRef("pk"), quantity__gt=Coalesce(given_back, 0))
         return self.filter(
-            models.Q(status=OrderStatus.PAID) | models.Q(status=OrderStatus.SHIPPED, partly_shipped=True)
+            models.Q(status=OrderStatus.PAID) | models.Q(status=OrderStatus.SHIPPED, partly_shipped=True),
+            models.Q(has_returns=False) | models.Exists(wanted),
         )
 
     def partly_shipped(self) -> Self:

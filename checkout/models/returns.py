@@ -180,6 +180,12 @@ class ReturnLineQuerySet(models.QuerySet["ReturnLine"]):
         rows = of_order.order_by().values("order_line").annotate(units=sums[0], left=sums[1], found=sums[2])
         return {row["order_line"]: GivenBack(row["units"], row["left"], row["found"]) for row in rows}
 
+    def units_of(self, order_line: models.OuterRef) -> models.Subquery:
+        """For a statement about lines of orders: the units of a line that are given back."""
+        of_line = self.filter(order_line=order_line).exclude(request__status=ReturnStatus.REFUSED)
+        summed = of_line.order_by().values("order_line").annotate(units=Sum(F("quantity") - F("missing")))
+        return models.Subquery(summed.values("units"))
+
 
 class ReturnLine(models.Model):
     """Units of one line of the order. All returns together take back no more than was sold: the order's lock decides.

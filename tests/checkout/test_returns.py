@@ -212,6 +212,7 @@ class TestBeforeItLeaves:
         asked = ask(order, 1)
         assert asked.status == ReturnStatus.INSPECTED
         assert (stock_of(product), stock_of(other)) == ((4, 0), (3, 0))
+        assert list(Order.objects.to_ship()) == [order]
         assert list(shipments.left_to_send(Order.objects.get()).values()) == [1, 2]
         assert services.mark_shipped(order).shown_status == OrderStatus.SHIPPED
         assert [unit.quantity for unit in Shipment.objects.with_contents().get().contents] == [1, 2]
@@ -222,6 +223,7 @@ class TestBeforeItLeaves:
         asked = ask(order)
         with pytest.raises(ParcelRefused, match="Nothing of order"):
             services.mark_shipped(order)
+        assert not Order.objects.to_ship().exists()
         assert close(asked).refund is not None
         order = Order.objects.get()
         assert (order.status, paid_back(order)) == (OrderStatus.REFUNDED, order.total)

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -14,6 +15,7 @@ from django.utils import timezone
 from cart.models import Cart
 from checkout.admin.active_problems import PROMETHEUS_ALERTS, HealthCheck, describe_alert, health_checks
 from checkout.models import Order, OutboxMessage
+from checkout.returns import ask_return
 from config.telemetry import metrics
 from payments.models import PaymentAttempt, ReconcileCursor, WebhookEvent
 from tests.checkout.admin.test_lists import statements
@@ -61,6 +63,10 @@ def test_problems_and_open_work_are_counted(desk: Client) -> None:
 def test_each_count_links_to_its_rows(desk: Client) -> None:
     order()
     order("unknown")
+    withdrawn = order()
+    ask_return(withdrawn, {withdrawn.lines.get().pk: 1}, key=uuid4())
+    assert answers(desk)["orders to ship"] == (1, "busy")
+    assert answers(desk)["orders with returns to be dealt with"] == (1, "busy")
     old = timezone.now() - timedelta(minutes=6)
     PaymentAttempt.objects.update(created_at=old)
     OutboxMessage.objects.update(last_error="ConnectionRefusedError", tries=3, created_at=old)
@@ -134,7 +140,11 @@ def test_each_section_requires_its_permission() -> None:
     assert not page.context["may_find"]
     assert "R$" not in page.content.decode()
     shipping_clerk = staff_with("checkout.view_order")
-    assert list(answers(shipping_clerk)) == ["orders to ship", "orders with parcels that went astray"]
+    assert list(answers(shipping_clerk)) == [
+        "orders to ship",
+        "orders with parcels that went astray",
+        "orders with returns to be dealt with",
+    ]
 
 
 def test_a_settled_attempt_is_not_open_work(desk: Client) -> None:
