@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.exceptions import IdempotencyKeyInvalid, IdempotencyKeyReused, ReturnNotPossible, ReturnRefused
 from checkout.idempotency import KEY_LENGTH
-from checkout.models import MessageKind, Order, OutboxMessage, Return, ReturnLine, ReturnStatus
+from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage, Return, ReturnLine, ReturnStatus
 from checkout.return_terms import Owed, owed_for, terms_of
 from checkout.services import begin_refund
 from checkout.settle_refunds import settle_refund
@@ -84,7 +84,7 @@ def ask_return(order: Order, units: Mapping[int, int], reason: str = "", *, key:
     order.has_returns = True
     order.save(update_fields=["has_returns"])
     _put_back(order, {line.order_line_id: line.not_sent for line in lines})
-    if order.partly_shipped:
+    if not_sent and order.status == OrderStatus.SHIPPED:
         follow_parcels(order)
     _tell(order, MessageKind.RETURN_ASKED, asked)
     return Return.objects.with_contents().get(pk=asked.pk)

@@ -103,10 +103,9 @@ def follow_parcels(order: Order) -> None:
         _move(order, OrderStatus.PARTLY_SHIPPED)
         return
     _move(order, OrderStatus.SHIPPED)
-    under_way = Shipment.objects.filter(order=order).exclude(
-        status__in=[ShipmentStatus.DELIVERED, ShipmentStatus.RETURNED]
-    )
-    if not under_way.exists():
+    statuses = set(Shipment.objects.filter(order=order).order_by().values_list("status", flat=True))
+    # Not if all of it came back: its shopper had withdrawn meanwhile, or there would be something to send.
+    if ShipmentStatus.DELIVERED in statuses and statuses <= {ShipmentStatus.DELIVERED, ShipmentStatus.RETURNED}:
         _move(order, OrderStatus.DELIVERED)
 
 

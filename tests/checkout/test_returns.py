@@ -248,6 +248,26 @@ class TestBeforeItLeaves:
         shipments.post_parcel(order, ParcelToPost())
         assert shipments.left_to_send(Order.objects.get()) == {}
 
+    def test_turned_away_at_the_door_as_a_whole_it_is_not_delivered(self, order: Order) -> None:
+        services.mark_shipped(order)
+        asked = ask(order)
+        shipments.record_news(Shipment.objects.get(), ShipmentStatus.RETURNED)
+        assert Order.objects.get().status == OrderStatus.SHIPPED
+        go_through(asked)
+        assert (Order.objects.get().status, paid_back(order)) == (OrderStatus.REFUNDED, order.total)
+
+    def test_what_came_back_undelivered_and_is_not_wanted_any_more_ends_the_way(self, order: Order) -> None:
+        first, second = units_of(order)
+        for line in (first, second):
+            shipments.post_parcel(order, ParcelToPost(units={line: 2}))
+        came, lost = Shipment.objects.order_by("posted_at")[::-1]
+        shipments.record_news(came, ShipmentStatus.DELIVERED)
+        shipments.record_news(lost, ShipmentStatus.RETURNED)
+        assert Order.objects.get().status == OrderStatus.SHIPPED
+        asked = ask(order, 2, 0)
+        assert asked.status == ReturnStatus.INSPECTED
+        assert Order.objects.get().status == OrderStatus.DELIVERED
+
 
 class TestInspecting:
     def test_only_what_is_fit_goes_to_the_shelf(self) -> None:
