@@ -37,10 +37,10 @@ from config.api.problems import NotAuthenticated
 from config.api.schema import refusals
 from config.exceptions import Refusal
 from inventory.exceptions import InsufficientStock, ProductNotFound
-from shipping import postal_codes, tax_ids
+from shipping import tax_ids
 from shipping.addresses import Address
-from shipping.documents import AddressSerializer, ChosenShippingSerializer
-from shipping.exceptions import InvalidPostalCode, InvalidTaxId, ShippingUnavailable
+from shipping.documents import AddressSerializer, ChosenShippingSerializer, NewAddressSerializer, TaxId
+from shipping.exceptions import SavedAddressNotFound, ShippingUnavailable
 
 # --- Requests ---------------------------------------------------------------------------------------------------------
 
@@ -69,38 +69,6 @@ class QuantitySerializer(Input):
     quantity = WholeNumber(min_value=0, max_value=settings.MAX_LINE_QUANTITY, help_text="0 removes the line.")
 
 
-class PostalCode(Text):
-    """A CEP in any notation; the clean value is its eight digits."""
-
-    def to_internal_value(self, data: Any) -> str:
-        try:
-            return postal_codes.normalise(super().to_internal_value(data))
-        except InvalidPostalCode as refusal:
-            raise serializers.ValidationError(str(refusal)) from refusal
-
-
-class TaxId(Text):
-    """A CPF or CNPJ in any notation, or masked as the cart shows it."""
-
-    def to_internal_value(self, data: Any) -> str:
-        try:
-            return tax_ids.read(super().to_internal_value(data))
-        except InvalidTaxId as refusal:
-            raise serializers.ValidationError(str(refusal)) from refusal
-
-
-class NewAddressSerializer(Input):
-    name = Text(max_length=120)
-    street = Text(max_length=120)
-    number = Text(max_length=20)
-    complement = Text(max_length=80, required=False, allow_blank=True, default="")
-    district = Text(max_length=80)
-    city = Text(max_length=80)
-    state = serializers.ChoiceField([*postal_codes.state_names])
-    postal_code = PostalCode(max_length=20, help_text="CEP, with or without the dash.")
-    country = serializers.ChoiceField(["BR"])
-
-
 class DeliverySerializer(Input):
     email = Email(max_length=254)
     phone = Text(max_length=20, required=False, allow_blank=True, default="")
@@ -113,6 +81,11 @@ class DeliverySerializer(Input):
         "Send it masked, as the cart shows it, to keep the one that is there.",
     )
     address = NewAddressSerializer()
+
+
+class SavedDeliverySerializer(Input):
+    id = serializers.UUIDField(help_text="An address of `GET me/addresses/`.")
+    email = Email(max_length=254, required=False, help_text="By default the account's.")
 
 
 class ShippingChoiceSerializer(Input):
@@ -381,6 +354,25 @@ class Delivery(PrivateView):
         return _answer(cart)
 
 
+class SavedDelivery(PrivateView):
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="carts_delivery_saved_update",
+        summary="Deliver to an address of one's address book",
+        description="As `PUT carts/{id}/delivery/` with its name, address, phone and tax id, which then is the one "
+        "used last. A name or an address that is changed in the cart changes nothing in the address book.",
+        request=SavedDeliverySerializer,
+        responses={200: CartSerializer, **refusals(*UNCHANGEABLE, SavedAddressNotFound, NotAuthenticated, Refusal)},
+        tags=["carts"],
+    )
+    def put(self, request: Request, id: str) -> Response:  # noqa: A002
+        chosen = read_body(SavedDeliverySerializer, request)
+        user_id, own = user_id_of(request), getattr(request.user, "email", "")
+        assert user_id is not None  # noqa: S101 - narrows the type, IsAuthenticated decides
+        return _answer(services.deliver_to_saved(id, chosen["id"], email=chosen.get("email", own), user_id=user_id))
+
+
 class ShippingOptions(PrivateView):
     @extend_schema(
         operation_id="carts_shipping_options_retrieve",
@@ -417,6 +409,7 @@ urlpatterns = [
     path("carts/<cart_id:id>/lines/", CartLines.as_view(), name="cart_lines"),
     path("carts/<cart_id:id>/lines/<path:sku>/", CartLineDetail.as_view(), name="cart_line"),
     path("carts/<cart_id:id>/delivery/", Delivery.as_view(), name="cart_delivery"),
+    path("carts/<cart_id:id>/delivery/saved/", SavedDelivery.as_view(), name="cart_delivery_saved"),
     path("carts/<cart_id:id>/shipping-options/", ShippingOptions.as_view(), name="cart_shipping_options"),
     path("carts/<cart_id:id>/shipping/", ShippingChoice.as_view(), name="cart_shipping"),
 ]

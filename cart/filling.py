@@ -17,8 +17,8 @@ from config.exceptions import Refusal
 from inventory import catalogue
 from inventory.catalogue import ProductFacts, Shelf
 from inventory.exceptions import InsufficientStock, ProductNotFound, Shortage
-from shipping import postal_codes, tax_ids
-from shipping.addresses import Address
+from shipping import tax_ids
+from shipping.addresses import Address, checked
 
 
 @dataclass(frozen=True)
@@ -116,29 +116,20 @@ def deliver_to(cart: Cart, delivery: Delivery) -> None:
 
     Raises InvalidPostalCode, InvalidTaxId, TaxIdRequired, or Refusal if the state does not match the postal code.
     """
-    postal_code = postal_codes.normalise(delivery.address.postal_code)
-    state = postal_codes.state_of(postal_code)
-    if state != delivery.address.state:
-        raise Refusal(
-            _("This postal code (CEP) is not in the selected state. Check both."),
-            field="state",
-            postal_code_state=state,
-        )
+    address = checked(delivery.address)
     cart.tax_id = _tax_id(cart, delivery.tax_id)
     if cart.address is None:
         count_cart_step_on_commit(CartStep.ADDRESS)
     cart.email, cart.phone = delivery.email, delivery.phone
-    cart.address = delivery.address
-    cart.postal_code = postal_code
+    cart.address = address
 
 
 def _tax_id(cart: Cart, given: str) -> str:
     """What the cart keeps of the tax id that was given. The one that is stored, given back masked, stays."""
-    with blaming("tax_id"):
-        kept = tax_ids.by_policy(given)
-        if kept and kept == tax_ids.masked(cart.tax_id):
-            return cart.tax_id
-        return tax_ids.normalise(kept) if kept else ""
+    kept = tax_ids.by_policy(given)
+    if kept and kept == tax_ids.masked(cart.tax_id):
+        return cart.tax_id
+    return tax_ids.normalise(kept) if kept else ""
 
 
 def _allowed(quantity: int) -> int:

@@ -7,6 +7,7 @@ or CartClosed unless the cart is open. Carriers are never called under a lock: s
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -23,7 +24,7 @@ from config.db import rows
 from config.db.locks import require_transaction
 from inventory.catalogue import ProductFacts, Shelf
 from inventory.models import Product
-from shipping import postal_codes
+from shipping import address_book, postal_codes
 from shipping import services as shipping
 from shipping.addresses import Address
 from shipping.exceptions import ShippingUnavailable
@@ -176,6 +177,25 @@ def set_delivery(
         lines, shelf = _lines_of(cart), Shelf()
         _reprice(cart, lines, freight, shelf)
     return snapshot.of_cart(cart, lines.values(), shelf, freight.offered)
+
+
+def deliver_to_saved(token: str, address_id: UUID, *, email: str, user_id: int) -> CartSnapshot:
+    """Set contact and address from the user's address book, where it then is the one used last.
+
+    Raises SavedAddressNotFound, and what `set_delivery` raises.
+    """
+    saved = address_book.use(user_id, address_id)
+    assert saved.address is not None  # noqa: S101 - narrows the type: only whole addresses are saved
+    return set_delivery(
+        token, email=email, phone=saved.phone, tax_id=saved.tax_id, address=saved.address, user_id=user_id
+    )
+
+
+def save_address(token: str, user_id: int) -> None:
+    """Keep the cart's recipient and address in the user's address book. Raises CartNotFound."""
+    cart = Cart.objects.fetch(token, user_id)
+    if cart.address is not None:
+        address_book.save(user_id, cart.address, phone=cart.phone, tax_id=cart.tax_id)
 
 
 @with_freight

@@ -115,8 +115,12 @@ class DeliveryForm(forms.Form):
         widget=forms.TextInput(attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel-national"}),
     )
 
-    def __init__(self, data: Any = None, **options: Any) -> None:
+    def __init__(self, data: Any = None, *, signed_in: bool = False, **options: Any) -> None:
         super().__init__(self._with_state(data), **options)
+        if signed_in:
+            self.fields["save_address"] = forms.BooleanField(
+                label=_("Save this address for the next time"), required=False
+            )
         if settings.TAX_ID == tax_ids.OFF:
             del self.fields["tax_id"]
         elif settings.TAX_ID == tax_ids.REQUIRED:
@@ -187,6 +191,12 @@ class PaymentForm(forms.Form):
     @staticmethod
     def new_key() -> str:
         return str(uuid.uuid4())
+
+
+class SavedAddressForm(forms.Form):
+    """The choice of an address of one's address book."""
+
+    address = forms.UUIDField()
 
 
 class FindOrderForm(forms.Form):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout import notices, shipments
 from checkout.exceptions import OrderNotCancellable
+from checkout.known_addresses import known_to
 from checkout.models import Order, OrderStatus
 from checkout.notices import Canceller
 from checkout.settle import settle
@@ -45,12 +46,11 @@ def give_to_owner(user: User) -> int:
 
 
 def tax_id_meant(typed: str, in_cart: str, user_id: int | None) -> str:
-    """The tax id that a shopper means: what was typed; or, where that is their latest order's as it is shown, masked,
-    that order's. `in_cart` is the cart's, masked. One statement at most."""
+    """The tax id that a shopper means: what was typed; or, where that is one of their address book or latest order as
+    it is shown, masked, that one. `in_cart` is the cart's, masked. One statement at most."""
     if user_id is None or not tax_ids.is_masked(typed) or typed == in_cart:
         return typed
-    latest = Order.objects.of_user(user_id).first()
-    return latest.tax_id if latest and latest.masked_tax_id == typed else typed
+    return known_to(user_id).whole_tax_id(typed)
 
 
 def reveal_tax_id(order: Order, *, by: Actor) -> str:

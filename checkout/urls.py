@@ -3,15 +3,18 @@
 from django.urls import include, path
 
 from checkout.models import PolicyPage
-from checkout.views import orders, page, paying, receipts, returns
+from checkout.views import addresses, orders, page, paying, receipts, returns
 from checkout.views.help import help_page, policy_page
 
 _pages = [
     path("checkout/", page.checkout, name="checkout"),
     path("checkout/contact/", page.contact, name="contact"),
+    path("checkout/saved-address/", addresses.deliver_to_saved, name="deliver_to_saved"),
     path("checkout/delivery/", page.delivery, name="delivery"),
     path("checkout/pay/", paying.pay, name="pay"),
     path("checkout/resume/", paying.resume, name="resume"),
+    path("account/addresses/", addresses.addresses, name="addresses"),
+    path("account/addresses/<uuid:address_id>/remove/", addresses.remove_address, name="remove_address"),
     path("orders/", orders.orders, name="orders"),
     path("orders/find/", orders.find_order, name="find_order"),
     path("orders/<slug:number>/", orders.order, name="order"),

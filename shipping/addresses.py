@@ -1,11 +1,12 @@
 """Delivery address and contact: a value object, and the model columns that store it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from shipping import tax_ids
+from config.exceptions import Refusal
+from shipping import postal_codes, tax_ids
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,22 @@ class Address:
     postal_code: str
     complement: str = ""
     country: str = "BR"
+
+
+def checked(address: Address) -> Address:
+    """The address with its postal code as eight digits.
+
+    Raises InvalidPostalCode, or Refusal if the state does not match the postal code.
+    """
+    postal_code = postal_codes.normalise(address.postal_code)
+    state = postal_codes.state_of(postal_code)
+    if state != address.state:
+        raise Refusal(
+            _("This postal code (CEP) is not in the selected state. Check both."),
+            field="state",
+            postal_code_state=state,
+        )
+    return address if postal_code == address.postal_code else replace(address, postal_code=postal_code)
 
 
 ADDRESS_COLUMNS = (

@@ -10,16 +10,19 @@ class ShippingConfig(AppConfig):
 
     def ready(self) -> None:
         from config.accounts.roles import grant
+        from config.personal_data.shares import hold
         from config.resilience.breakers import register
         from config.retention.rules import keep
         from shipping import metrics, receivers  # noqa: F401  metrics register themselves
         from shipping.checks import check_carrier, check_postal_code_service, check_tax_id_policy
         from shipping.models import ShippingMethod, ShippingRate
-        from shipping.retention import QUOTES
+        from shipping.personal_data import ADDRESSES
+        from shipping.retention import QUOTES, SAVED_ADDRESSES
         from shipping.roles import GRANTS
 
         grant(GRANTS)
-        keep(QUOTES)
+        keep(QUOTES, SAVED_ADDRESSES)
+        hold(ADDRESSES)
         register("postal_codes")
         register("postal_codes_second")
         register("melhor_envio")

@@ -21,6 +21,12 @@ class PostalCodeUnknown(NotFound):
     message = _("We do not know this CEP. Please check it, or fill in the address.")
 
 
+class SavedAddressNotFound(NotFound):
+    """The address book of this shopper has no such address."""
+
+    message = _("This address is not in your address book any more.")
+
+
 class InvalidTaxId(Refusal):
     """The text is neither a CPF nor a CNPJ."""
 

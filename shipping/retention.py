@@ -1,11 +1,11 @@
-"""How long shipping quotes are kept."""
+"""How long shipping quotes and saved addresses are kept."""
 
 from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
 from config.retention.rules import RetentionRule, Rows, unreferenced
-from shipping.models import Quote
+from shipping.models import Quote, SavedAddress
 
 
 def _expired(before: datetime) -> Rows:
@@ -19,4 +19,18 @@ QUOTES = RetentionRule(
     why=_("Nobody can choose them any more; they hold a postal code (LGPD 15)."),
     due=_expired,
     at_most=90,
+)
+
+
+def _unused(before: datetime) -> Rows:
+    return SavedAddress.objects.unused_since(before).order_by("used_at")
+
+
+SAVED_ADDRESSES = RetentionRule(
+    name="saved_addresses",
+    what=_("Addresses in shoppers' address books, after their last use"),
+    effect=_("deleted for good"),
+    why=_("They spare typing only to those who come back; their owner removes them at any time (LGPD 15)."),
+    due=_unused,
+    at_most=1826,
 )

@@ -31,11 +31,11 @@ def normalise(text: str) -> str:
     check = _CHECKS.get(len(compact))
     # A number of one repeated character has the right check digits, yet none is issued.
     if len(text) > MAX_TYPED or check is None or not compact.isascii() or len(set(compact)) == 1:
-        raise InvalidTaxId
+        raise InvalidTaxId(field="tax_id")
     try:
         check.validate(compact)
     except ValidationError:
-        raise InvalidTaxId from None
+        raise InvalidTaxId(field="tax_id") from None
     return compact
 
 

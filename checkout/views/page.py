@@ -24,7 +24,7 @@ from cart.session import current_cart, user_id_of
 from cart.snapshot import CartSnapshot
 from checkout import services
 from checkout.forms import CARD, PIX, DeliveryForm, PaymentForm
-from checkout.models import Order
+from checkout.known_addresses import KnownAddresses, known_to
 from config.exceptions import Refusal
 from shipping import postal_codes, tax_ids
 from shipping.address_lookup import look_up
@@ -69,7 +69,7 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
         return redirect("checkout:checkout")
     if "look_up" in request.POST:
         return checkout_page(request, cart, edit="contact", form=_prefilled_from_cep(request))
-    form = DeliveryForm(request.POST)
+    form = DeliveryForm(request.POST, signed_in=request.user.is_authenticated)
     if not form.is_valid():
         return checkout_page(request, cart, edit="contact", form=form, status=422)
     data = form.cleaned_data
@@ -86,6 +86,14 @@ def contact(request: HttpRequest, cart: CartSnapshot) -> HttpResponse:
         field = refusal.details.get("field")
         form.add_error(str(field) if field in form.fields else None, str(refusal))
         return checkout_page(request, cart, edit="contact", form=form, status=422)
+    user_id = user_id_of(request)
+    if user_id is not None and data.get("save_address"):
+        carts.save_address(cart.id, user_id)
+    return go_on(cart)
+
+
+def go_on(cart: CartSnapshot) -> HttpResponse:
+    """To the first part that is unfinished, once contact and address are known."""
     part = _open_part(cart)
     if part == "delivery":
         carts.ask_ahead(cart)
@@ -99,7 +107,7 @@ def town_wide_message() -> str:
 def _prefilled_from_cep(request: HttpRequest) -> DeliveryForm:
     """The typed form with its empty address fields filled in from the CEP, for browsers without scripts."""
     typed = {name: value for name, value in request.POST.items() if value and isinstance(value, str)}
-    form = DeliveryForm(initial=typed)
+    form = DeliveryForm(initial=typed, signed_in=request.user.is_authenticated)
     try:
         hint = look_up(postal_codes.normalise(typed.get("postal_code", "")))
     except (InvalidPostalCode, PostalCodeUnknown) as refusal:
@@ -144,8 +152,10 @@ def checkout_page(
 ) -> HttpResponse:
     """Render the checkout page with one part open: the part to `edit`, or else the first unfinished one."""
     open_part = _open_part(cart, edit)
+    known = known_to(request.user.pk) if open_part == "contact" and request.user.is_authenticated else None
     if open_part == "contact":
-        form = form or DeliveryForm(initial=_known_delivery(request, cart))
+        initial = _known_delivery(request, cart, known)
+        form = form or DeliveryForm(initial=initial, signed_in=request.user.is_authenticated)
         if not _has_shipping(cart):
             _ask_ahead(cart, form)
     closed = cart.cards_closed if cards_closed is None else cards_closed
@@ -159,6 +169,7 @@ def checkout_page(
             "contact_done": _has_contact(cart),
             "delivery_done": _has_contact(cart) and _has_shipping(cart),
             "form": form,
+            "saved_addresses": known.saved if known else [],
             "town_wide_message": town_wide_message(),
             "options": _options(cart) if open_part == "delivery" else [],
             "payment_form": payment_form,
@@ -190,15 +201,15 @@ def _has_shipping(cart: CartSnapshot) -> bool:
     return cart.shipping is not None and cart.shipping.expires_at > timezone.now()
 
 
-def _known_delivery(request: HttpRequest, cart: CartSnapshot) -> dict[str, str]:
-    """Initial delivery values: from the cart, else from the shopper's account and latest order."""
-    known = DeliveryForm.initial_of(cart)
-    if _has_contact(cart) or not request.user.is_authenticated:
-        return known
-    latest = Order.objects.of_user(request.user.pk).first()
-    if latest and latest.address and cart.postal_code in ("", latest.postal_code):
-        known = {"phone": latest.phone, "tax_id": latest.masked_tax_id} | asdict(latest.address) | known
-    return {"email": request.user.email, "name": request.user.full_name} | known
+def _known_delivery(request: HttpRequest, cart: CartSnapshot, known: KnownAddresses | None) -> dict[str, str]:
+    """Initial delivery values: from the cart, else from the shopper's account, address book or latest order."""
+    initial = DeliveryForm.initial_of(cart)
+    if known is None or _has_contact(cart) or not request.user.is_authenticated:
+        return initial
+    likely = known.likely(cart)
+    if likely and likely.address:
+        initial = {"phone": likely.phone, "tax_id": likely.masked_tax_id} | asdict(likely.address) | initial
+    return {"email": request.user.email, "name": request.user.full_name} | initial
 
 
 def _ask_ahead(cart: CartSnapshot, form: DeliveryForm) -> None:

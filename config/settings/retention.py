@@ -17,6 +17,7 @@ _DEFAULTS = {
     "quotes": 1,
     "receipts": 7,
     "refund_errors": 180,
+    "saved_addresses": 730,
     "sessions": 1,
     "sign_ups": 4,
     "unpaid_orders": 180,

@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
 import config.urls  # noqa: F401  loads every form
-from cart.api import DeliverySerializer, NewAddressSerializer, NewLineSerializer
+from cart.api import DeliverySerializer, NewLineSerializer
 from checkout.api import CheckoutSerializer, ReturnInput
 from config.accounts.api import NameInput, SignInInput, SignUpInput
+from shipping.documents import NewAddressSerializer
 from tests.architecture.test_locks_and_network import APPS
 
 # Where the text of a field is kept or looked up, and the fields of the API that take the same.
@@ -33,6 +34,7 @@ TWINS: dict[str, tuple[str, list[serializers.Field]]] = {
     "checkout.PaymentForm.payment_method": ("", [CheckoutSerializer().fields["payment_method"]]),
     "checkout.PaymentForm.cart": ("cart.Cart.token", []),
     "checkout.PaymentForm.idempotency_key": ("checkout.IdempotencyKey.key", []),
+    "checkout.SavedAddressForm.address": ("", []),
     "checkout.FindOrderForm.email": ("checkout.Order.email", []),
     "config.FinishSignUpForm.full_name": (
         "accounts.User.full_name", [SignUpInput().fields["full_name"], NameInput().fields["full_name"]],

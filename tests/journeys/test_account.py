@@ -7,8 +7,10 @@ from django.test import Client
 from playwright.sync_api import expect
 
 from config.accounts.models import ApiToken, User
+from shipping.models import SavedAddress
 from tests.journeys.goods import Goods, hand_over
 from tests.journeys.shopper import GOOD_CARD, Shopper
+from tests.journeys.test_looks import look_over
 from tests.support.factories.accounts import PASSWORD, UserFactory
 from tests.support.factories.cart import filled_cart, ready_cart
 from tests.support.orders import order_of
@@ -111,6 +113,36 @@ def test_a_stolen_phone_is_signed_out(shopper: Shopper, goods: Goods) -> None:
     shopper.sees("That device is signed out.")
     expect(stolen).to_have_count(0)
     assert [app.get("/api/v1/me/").status_code for app in (phone, tablet)] == [401, 200]
+
+
+def test_a_saved_address_is_chosen_in_one_tap(welcome: Callable[..., Shopper], goods: Goods) -> None:
+    shopper = welcome("pt-br", phone=True)
+    user = UserFactory(email="ana@example.com", full_name="Ana Souza")
+    shopper.open("/account/sign-in/?next=/products/caneca/")
+    shopper.sign_in("ana@example.com", PASSWORD)
+    shopper.put_into_cart()
+    shopper.go_to_cart()
+    shopper.check_out()
+    shopper.page.get_by_label(shopper.words("Save this address for the next time")).check()
+    shopper.tell_who_and_where()
+    shopper.choose_delivery()
+    shopper.pay_by_card(GOOD_CARD)
+    shopper.is_thanked()
+    shopper.open("/products/caneca/")
+    shopper.put_into_cart()
+    shopper.go_to_cart()
+    shopper.check_out()
+    found = look_over(shopper.page, "checkout with an address book")
+    shopper.press(shopper.page.get_by_role("button", name="Avenida Paulista"))
+    shopper.choose_delivery()
+    shopper.is_asked_to_pay()
+    shopper.open("/account/addresses/")
+    found += look_over(shopper.page, "address book")
+    shopper.press(shopper.page.get_by_role("button", name=shopper.words("Remove")))
+    shopper.sees_heading("No addresses saved")
+    found += look_over(shopper.page, "empty address book")
+    assert found == []
+    assert not SavedAddress.objects.filter(user=user).exists()
 
 
 ENGLISH = [

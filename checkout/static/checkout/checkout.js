@@ -3,12 +3,10 @@
 
 // --- One click, one request -----------------------------------------------------------------------------------------
 
-function working(form, yes) {
+function working(form, yes, pressed) {
   form.dataset.sent = yes ? "yes" : "";
-  const button = form.querySelector("[data-once]");
-  if (!button) return;
-  if (yes) button.setAttribute("aria-busy", "true");
-  else button.removeAttribute("aria-busy");
+  if (yes) (pressed || form.querySelector("[data-once]"))?.setAttribute("aria-busy", "true");
+  else for (const button of form.querySelectorAll("[data-once]")) button.removeAttribute("aria-busy");
 }
 
 document.addEventListener("submit", (event) => {
@@ -18,7 +16,7 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     event.stopImmediatePropagation();
   } else if (!form.hasAttribute("data-pay")) {
-    working(form, true);
+    working(form, true, event.submitter);
   }
 }, true);
 

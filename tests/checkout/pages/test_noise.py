@@ -26,9 +26,10 @@ from checkout.models import Order
 from config.accounts.models import ApiToken, SignUp, digest_of
 from config.celery import app
 from payments.gateways.base import PIX
+from shipping import address_book
 from tests.checkout.pages.test_checkout import TYPED
 from tests.support.factories.accounts import PASSWORD, UserFactory
-from tests.support.factories.cart import ready_cart
+from tests.support.factories.cart import ADDRESS, ready_cart
 from tests.support.factories.inventory import ProductFactory
 from tests.support.orders import DECLINED, VISA, order_of
 from tests.support.sandbox import Sandbox
@@ -76,6 +77,7 @@ class Shop:
         user = UserFactory()
         self.named = {"sku": "MUG", "slug": "mug", "category": "home", "number": self.order.number, "name": "mail-1"}
         self.named |= {"token_id": str(ApiToken.objects.keep(user, "key", name="A phone").pk)}
+        self.named |= {"address_id": str(address_book.save(user.pk, ADDRESS).pk)}
         self.named |= {"uidb64": urlsafe_base64_encode(force_bytes(user.pk)), "token": "set-password"}
         wish = SignUp.objects.ask("new@example.com", "en")
         SignUp.objects.filter(pk=wish.pk).update(digest=digest_of("a key"))
@@ -118,6 +120,7 @@ class Shop:
             "cart/delivery/": {"postal_code": "01310-200"},
             "cart/shipping/": {"code": "flat"},
             "checkout/contact/": {**TYPED, "complement": ""},
+            "checkout/saved-address/": {"address": str(uuid4())},
             "checkout/delivery/": {"code": "flat"},
             "checkout/pay/": {
                 "method": "card", "payment_method": DECLINED, "expected_total": "99999.00", "cart": self.cart.id,
@@ -141,17 +144,18 @@ class Shop:
             "account/data/link/": {},
             "account/password/change/": {},  # a guest is led to sign-in before it is read
             "account/devices/<uuid:token_id>/end/": {},
+            "account/addresses/<uuid:address_id>/remove/": {},
             "account/password/<uidb64>/<token>/": {"password": ""},
         }  # fmt: skip
 
 
 FORMS = [
-    "account/confirm/", "account/confirm/<str:key>/",
+    "account/addresses/<uuid:address_id>/remove/", "account/confirm/", "account/confirm/<str:key>/",
     "account/data/", "account/data/link/",
     "account/devices/<uuid:token_id>/end/", "account/password/", "account/password/<uidb64>/<token>/",
     "account/password/change/", "account/sign-in/", "account/sign-out/", "account/sign-up/",
     "account/sign-up/<str:key>/", "cart/add/", "cart/delivery/", "cart/line/<path:sku>/", "cart/shipping/",
-    "checkout/contact/", "checkout/delivery/", "checkout/pay/", "language/",
+    "checkout/contact/", "checkout/delivery/", "checkout/pay/", "checkout/saved-address/", "language/",
     "orders/<slug:number>/another-way/", "orders/<slug:number>/receipt/make/",
     "orders/<slug:number>/returns/", "orders/find/",
 ]  # fmt: skip

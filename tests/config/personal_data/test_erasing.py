@@ -42,10 +42,11 @@ from config.personal_data import services
 from config.personal_data.exceptions import StaffAccount
 from config.retention.rounds import run_round
 from payments.models import Dispute, PaymentAttempt, Refund, RefundStatus, WebhookEvent
+from shipping import address_book
 from tests.support.backoffice import attempt_of, dispute_of, page_of, refund_of
 from tests.support.backoffice import order as paid_order
 from tests.support.factories.accounts import PASSWORD, UserFactory
-from tests.support.factories.cart import CPF, filled_cart, ready_cart
+from tests.support.factories.cart import ADDRESS, CPF, filled_cart, ready_cart
 from tests.support.staff import staff_with
 from tests.support.traces import traces_of
 
@@ -88,6 +89,7 @@ def everything_of(user: User) -> Order:
     placed = ended()
     Order.objects.filter(pk=placed.pk).update(user=user)
     ready_cart(user_id=user.pk)
+    address_book.save(user.pk, ADDRESS, phone=PHONE, tax_id=CPF)
     Cart.objects.filter(pk=placed.cart_id).update(user=user)
     said = {"note": f"{NAME} <{EMAIL}>, {STREET}, {PHONE}, {CPF}"}
     text = said["note"]
@@ -142,7 +144,7 @@ def test_nothing_is_left_but_what_tax_law_demands(caplog: pytest.LogCaptureFixtu
         "cart_cart", "checkout_order",
         "checkout_idempotencykey", "checkout_return", "checkout_shipmentevent", "redis",
         "checkout_outboxmessage", "payments_paymentattempt", "payments_refund", "payments_dispute",
-        "payments_webhookevent",
+        "payments_webhookevent", "shipping_savedaddress",
     }, "the search finds what is there"  # fmt: skip
     with caplog.at_level(logging.DEBUG):
         erasure = services.erase(EMAIL.upper())
@@ -201,7 +203,7 @@ def test_the_audit_log_says_that_someone_was_erased_and_not_who() -> None:
     kept = Entry.objects.order_by("pk").values("pk", "verb", "reference", "object_id")
     assert list(kept)[: len(entries)] == entries
     erased = Entry.objects.get(verb="person.erase")
-    assert erased.after == {"account": 1, "carts": 3, "orders": 2}
+    assert erased.after == {"account": 1, "addresses": 1, "carts": 3, "orders": 2}
 
 
 def _waits(placed: Order) -> None:
@@ -304,7 +306,8 @@ def test_others_keep_theirs_and_lose_this_address() -> None:
     stranger = ended()
     Order.objects.filter(pk=stranger.pk).update(email="rui@example.com")
     Cart.objects.filter(pk=stranger.cart_id).update(email="rui@example.com")
-    assert services.erase(EMAIL).rows == {"orders": 0, "carts": 1, "account": 0}, "the guest's cart of their order"
+    rows = services.erase(EMAIL).rows
+    assert rows == {"addresses": 0, "orders": 0, "carts": 1, "account": 0}, "the guest's cart of their order"
     theirs.refresh_from_db()
     stranger.refresh_from_db()
     assert (theirs.email, theirs.name, theirs.user) == (other.email, "Rui Lima", other)
@@ -355,6 +358,8 @@ def test_an_export_has_it_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert "confirmation" in [mail["kind"] for mail in mine["mails"]]
     assert [(parcel["carrier"], parcel["service"]) for parcel in mine["parcels"]] == [("Correios", "PAC")]
     assert any(cart["lines"] for cart in known["carts"])
+    (saved,) = known["addresses"]
+    assert (saved["name"], saved["street"], saved["phone"], saved["tax_id"]) == (NAME, STREET, PHONE, CPF)
     assert placed.token not in json.dumps(known), "a secret is no data"
     assert Entry.objects.get(verb="person.export").after is None
 
@@ -362,8 +367,8 @@ def test_an_export_has_it_all(capsys: pytest.CaptureFixture[str]) -> None:
 def test_of_a_stranger_there_is_nothing() -> None:
     ended()
     filled_cart()
-    assert services.export("nobody@example.com") == {"account": [], "carts": [], "orders": [], "sign_ups": []}
-    assert services.erase("nobody@example.com").rows == {"account": 0, "carts": 0, "orders": 0}
+    assert not any(services.export("nobody@example.com").values())
+    assert services.erase("nobody@example.com").rows == {"account": 0, "addresses": 0, "carts": 0, "orders": 0}
     assert Order.objects.get().email == EMAIL
 
 

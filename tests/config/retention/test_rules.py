@@ -33,11 +33,12 @@ from config.retention.metrics import count_past_due, retention_removed
 from config.retention.rounds import run_round
 from config.retention.rules import RetentionRule, all_rules
 from payments.models import PaymentAttempt, Refund, RefundStatus, WebhookEvent
+from shipping import address_book
 from shipping.addresses import PERSONAL_COLUMNS
 from shipping.models import Quote
 from tests.support.backoffice import attempt_of, order, page_of, refund_of
 from tests.support.factories.accounts import UserFactory
-from tests.support.factories.cart import filled_cart, ready_cart
+from tests.support.factories.cart import ADDRESS, filled_cart, ready_cart
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,6 +151,7 @@ CASES: dict[str, tuple[Callable[[], Model], str, Callable[[Any], bool]]] = {
     "quotes": (_quote, "expires_at", is_gone),
     "receipts": (lambda: Receipt.objects.create(order=order("approved"), language="en"), "asked_at", is_gone),
     "refund_errors": (_refund, "settled_at", has_no_traces),
+    "saved_addresses": (lambda: address_book.save(UserFactory().pk, ADDRESS), "used_at", is_gone),
     "sessions": (lambda: Session.objects.create(session_key="s", expire_date=NOW), "expire_date", is_gone),
     "sign_ups": (lambda: SignUp.objects.ask("ana@example.com", "en"), "asked_at", is_gone),
     "unpaid_orders": (lambda: order("declined"), "placed_at", is_blank),
