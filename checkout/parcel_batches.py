@@ -64,7 +64,7 @@ def _post(listed: ListedParcel, order: Order, by: Actor) -> PostedParcel:
     done = PostedParcel(listed, order)
     try:
         units = _units(order, listed)
-        contents = units if units is not None else shipments.left_to_send(order)
+        contents = units if units is not None else shipments.left_to_pack(order)
         names = {line.pk: line.name for line in order.lines.all()}
         done.contents = [(quantity, names[line]) for line, quantity in contents.items()]
         shipments.post_parcel(order, ParcelToPost(listed.tracking, units), by=by)

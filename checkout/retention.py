@@ -9,7 +9,7 @@ from checkout.models import IdempotencyKey, Order, OrderStatus, OutboxMessage, R
 from config.retention.rules import RetentionRule, Rows
 from payments.models import PaymentAttempt
 from shipping.addresses import PERSONAL_COLUMNS
-from shipping.models import Quote
+from shipping.models import Label, Quote
 
 CLOSED = [OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.CANCELLED, OrderStatus.REFUNDED]
 
@@ -46,6 +46,8 @@ def forget_tracking(orders: Rows) -> None:
     parcels = Shipment.objects.filter(order__in=list(orders.values_list("pk", flat=True)))
     ShipmentEvent.objects.filter(shipment__in=parcels).exclude(text="").update(text="")
     parcels.update(tracking_code="", tracking_url="")
+    labels = Label.objects.filter(reference__in=list(orders.values_list("number", flat=True)))
+    labels.update(tracking_code="", print_url="", last_error="")
 
 
 def anonymise(rows: Rows) -> None:

@@ -26,6 +26,7 @@ from config.audit.services import Actor
 from config.money import ZERO
 from inventory import reservations
 from payments.models import Payment, Refund
+from shipping import labels
 
 ACCEPT = AuditEvent("return.accept", _("accepted a return"))
 REFUSE = AuditEvent("return.refuse", _("refused a return"))
@@ -83,6 +84,8 @@ def ask_return(order: Order, units: Mapping[int, int], reason: str = "", *, key:
     ReturnLine.objects.bulk_create(lines)
     order.has_returns = True
     order.save(update_fields=["has_returns"])
+    if any(line.not_sent for line in lines):
+        labels.cancel_all(order.number)  # what they were packed with is packed anew
     _put_back(order, {line.order_line_id: line.not_sent for line in lines})
     if not_sent and order.status == OrderStatus.SHIPPED:
         follow_parcels(order)

@@ -30,6 +30,7 @@ from payments.disputes import open_dispute_of
 from payments.exceptions import PaymentUnavailable
 from payments.gateways.base import ProviderDispute
 from payments.models import AttemptStatus, Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
+from shipping import labels
 
 # A refund of money that should never have been taken, and that fails after the provider had accepted it, is begun anew
 # after this long.
@@ -78,8 +79,9 @@ def settle_warning(attempt: PaymentAttempt, warning: ProviderDispute) -> None:
 
 
 def enter_cancelling(order: Order, *, restock: bool) -> None:
-    """Only a locked order that is paid or partly shipped enters it; no goods leave any more. In the caller's
-    transaction."""
+    """Only a locked order that is paid or partly shipped enters it; no goods leave any more, and labels are cancelled.
+    In the caller's transaction."""
+    labels.cancel_all(order.number)
     order.status = OrderStatus.CANCELLING
     order.restock_on_refund = restock
     order.save(update_fields=["status", "restock_on_refund"])

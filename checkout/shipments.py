@@ -23,6 +23,7 @@ from checkout.models import (
     Order,
     OrderStatus,
     OutboxMessage,
+    PackedLine,
     Shipment,
     ShipmentEvent,
     ShipmentLine,
@@ -33,6 +34,7 @@ from config.audit.events import AuditEvent
 from config.audit.services import Actor
 from inventory.models import ReservationLine
 from payments.disputes import open_dispute_of
+from shipping import labels
 from shipping.tracking import tracking_url
 
 SHIP = AuditEvent("order.ship", _("marked as shipped"))
@@ -77,13 +79,18 @@ class Tracking:
 
 @dataclass(frozen=True)
 class ParcelToPost:
-    """What leaves in one parcel: `units` by line of the order, or all that is left to send."""
+    """What leaves in one parcel: `units` by line of the order, or all that is left to send.
+
+    `has_left`: its carrier says so, and nothing that we know of the order keeps it from being recorded.
+    """
 
     tracking: Tracking = Tracking()
     units: Mapping[int, int] | None = None
     warehouse_id: int | None = None
     weight_grams: int | None = None
     price_paid: Decimal | None = None
+    posted_at: datetime | None = None
+    has_left: bool = False
 
 
 def left_to_send(order: Order) -> dict[int, int]:
@@ -109,6 +116,26 @@ def follow_parcels(order: Order) -> None:
         _move(order, OrderStatus.DELIVERED)
 
 
+def left_to_pack(order: Order) -> dict[int, int]:
+    """What is left to send without what is packed in parcels that have labels. A statement more."""
+    return _not_packed(order, left_to_send(order))
+
+
+def units_to_pack(order: Order, wanted: Mapping[int, int] | None) -> dict[int, int]:
+    """The units of a new parcel of a locked order, by line: those that are wanted, or all that are left.
+
+    Raises OrderNotAdvanced if the order does not ship, and ParcelRefused for units that are not there to be sent.
+    """
+    _refuse_if_disputed(order)
+    left = can_leave(order)
+    if not (order.is_to_ship or left):
+        raise _not_advanced(order, OrderStatus.PAID, OrderStatus.SHIPPED)
+    free = _not_packed(order, left)
+    if left and not free:
+        raise ParcelRefused(_("All that is left to send has labels: say which parcels were handed over."))
+    return _checked_units(order, wanted, free)
+
+
 def warehouses_of(order: Order) -> dict[int, str]:
     """The names of the warehouses that its goods are taken from, by id. One statement."""
     taken = ReservationLine.objects.filter(reservation__reference=order.number, held=False).with_goods()
@@ -128,14 +155,12 @@ def post_parcel(order: Order, parcel: ParcelToPost, *, key: UUID | None = None, 
         if known.order_id != order.pk:
             raise ParcelRefused
         return order
-    _refuse_if_disputed(order)
-    left = left_to_send(order)
-    if not (order.is_to_ship or (left and _has_returned_parcels(order))):
-        raise _not_advanced(order, OrderStatus.PAID, OrderStatus.SHIPPED)
-    units = _checked_units(order, parcel.units, left)
+    if key is not None:
+        labels.mark_posted(key)
+    units = dict(parcel.units or {}) if parcel.has_left else units_to_pack(order, parcel.units)
     columns = parcel.tracking.columns()
     _check_code(order, columns["tracking_code"])
-    now, before = timezone.now(), order.shown_status
+    now, before = parcel.posted_at or timezone.now(), order.shown_status
     shipment = Shipment.objects.create(
         id=key or uuid4(),
         order=order,
@@ -275,6 +300,11 @@ def _not_advanced(order: Order, origin: OrderStatus, target: OrderStatus) -> Ord
             "target": target.label,
         }
     )
+
+
+def _not_packed(order: Order, left: Mapping[int, int]) -> dict[int, int]:
+    packed = PackedLine.objects.held(order.pk)
+    return {line: units - packed.get(line, 0) for line, units in left.items() if units > packed.get(line, 0)}
 
 
 def _checked_units(order: Order, wanted: Mapping[int, int] | None, left: Mapping[int, int]) -> dict[int, int]:

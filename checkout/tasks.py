@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from checkout import outbox, receipts, reconciliation, settle_webhooks, sweeper
+from checkout import labels, outbox, receipts, reconciliation, settle_webhooks, sweeper
 from config.resilience import task_queue
 from payments.provider import in_background
 
@@ -38,3 +38,8 @@ def sweep() -> None:
 @in_background()
 def reconcile() -> None:
     reconciliation.reconcile()
+
+
+@shared_task
+def finish_labels() -> None:
+    labels.finish_due()

@@ -69,3 +69,35 @@ class ShippingQuoteExpired(Refusal):
     title = _("The shipping price is out of date")
     message = _("The shipping price has to be recalculated. Please choose a shipping method again.")
     shows = {"reason": Fact("`expired`, `address_changed` or `cart_changed`.")}
+
+
+class LabelsUnavailable(Refusal):
+    """No carrier that sells labels is configured."""
+
+    code = "labels_unavailable"
+    status = 409
+    message = _("No carrier that sells labels is configured.")
+
+
+class NoLabelToPrint(Refusal):
+    """None of the parcels has a label that is ready and not handed over."""
+
+    code = "no_label_to_print"
+    status = 409
+    message = _("None of these orders has a label that is ready to print.")
+
+
+class LabelsNotPrinted(Refusal):
+    """The carrier refused to make one document of several labels, or did not answer."""
+
+    code = "labels_not_printed"
+    status = 409
+    message = _("The carrier did not make the print. Try again in a minute, or print the labels one by one.")
+
+
+class ForgedWebhook(Refusal):
+    """A webhook of the carrier whose signature is not right."""
+
+    code = "invalid_signature"
+    status = 400
+    message = _("The signature of this webhook is not right.")

@@ -27,7 +27,7 @@ _CHECKS = {11: cpf, 14: cnpj}
 
 def normalise(text: str) -> str:
     """The CPF or CNPJ in `text`, in any common notation. Raises InvalidTaxId, also if a check digit is wrong."""
-    compact = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text[:MAX_TYPED])).upper()
+    compact = bare(text[:MAX_TYPED])
     check = _CHECKS.get(len(compact))
     # A number of one repeated character has the right check digits, yet none is issued.
     if len(text) > MAX_TYPED or check is None or not compact.isascii() or len(set(compact)) == 1:
@@ -37,6 +37,11 @@ def normalise(text: str) -> str:
     except ValidationError:
         raise InvalidTaxId(field="tax_id") from None
     return compact
+
+
+def bare(text: str) -> str:
+    """What is left of `text` without spaces and signs, unchecked."""
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
 def read(text: str) -> str:

@@ -41,33 +41,21 @@ def dashboard(user: Any) -> dict[str, Any]:
 
 
 def _answers(user: Any) -> list[dict[str, Any]]:
-    """The orders to ship, the parcels that went astray, the returns, and how many cases need this user. Five
-    statements."""
+    """The orders to ship, those with parcels astray, unfinished labels or open returns, and how many cases need this
+    user. Six statements."""
     answers = []
     if _may_see(user, "checkout_order"):
         count = Order.objects.to_ship().count()
         url = reverse("admin:checkout_order_changelist") + "?parcels=to_send"
         answers.append({"text": _("orders to ship"), "count": count, "tone": "busy" if count else "good", "url": url})
-        astray = Order.objects.with_parcels_astray().count()
-        url = reverse("admin:checkout_order_changelist") + "?parcels=astray"
-        answers.append(
-            {
-                "text": _("orders with parcels that went astray"),
-                "count": astray,
-                "tone": "bad" if astray else "good",
-                "url": url,
-            }
-        )
-        open_returns = Order.objects.with_open_returns().count()
-        url = reverse("admin:checkout_order_changelist") + "?returns=open"
-        answers.append(
-            {
-                "text": _("orders with returns to be dealt with"),
-                "count": open_returns,
-                "tone": "busy" if open_returns else "good",
-                "url": url,
-            }
-        )
+        for text, orders, wanted, tone in (
+            (_("orders with parcels that went astray"), Order.objects.with_parcels_astray(), "parcels=astray", "bad"),
+            (_("orders with labels that are not finished"), Order.objects.with_labels_stuck(), "parcels=labels", "bad"),
+            (_("orders with returns to be dealt with"), Order.objects.with_open_returns(), "returns=open", "busy"),
+        ):
+            count = orders.count()
+            url = reverse("admin:checkout_order_changelist") + f"?{wanted}"
+            answers.append({"text": text, "count": count, "tone": tone if count else "good", "url": url})
     items = [item for item in attention_items() if user.has_perm(item.permission)]
     found = counts(items)
     for item in items:

@@ -43,6 +43,7 @@ class ParcelsFilter(ChoiceFilter):
         ("to_send", _("still to be sent")),
         ("partly", _("partly shipped")),
         ("astray", _("not delivered, or returned to sender")),
+        ("labels", _("with labels that are not finished")),
     )
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
@@ -53,6 +54,8 @@ class ParcelsFilter(ChoiceFilter):
             return orders.partly_shipped()
         if self.value() == "astray":
             return orders.with_parcels_astray()
+        if self.value() == "labels":
+            return orders.with_labels_stuck()
         return orders
 
 

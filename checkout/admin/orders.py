@@ -15,6 +15,7 @@ from checkout import links
 from checkout.admin.action_views import may, may_cancel
 from checkout.admin.actions import ORDER_ACTIONS, ActionResult
 from checkout.admin.filters import AwaitingFilter, GivenUpFilter, ParcelsFilter, ReturnsFilter
+from checkout.admin.label_views import LabelViews
 from checkout.admin.mail_views import MailViews
 from checkout.admin.outbox import state_tag
 from checkout.admin.return_views import ReturnViews, steps_for
@@ -28,10 +29,12 @@ from config.exceptions import Refusal
 from config.formats import cep, phone
 from payments.models import Payment, PaymentAttempt, PaymentStatus, Refund
 from shipping import tax_ids
+from shipping.labels import is_available, print_together
+from shipping.models import LabelStatus
 
 
 @admin.register(Order)
-class OrderAdmin(Exported[Order], MailViews, ReturnViews):
+class OrderAdmin(Exported[Order], MailViews, ReturnViews, LabelViews):
     list_display = ("number", "placed", "customer", "place", "total_shown", "status_shown", "payment_shown")
     list_filter = (
         "status",
@@ -46,7 +49,7 @@ class OrderAdmin(Exported[Order], MailViews, ReturnViews):
     date_hierarchy = "placed_at"
     search_fields = ("number",)  # shows the search box; `OrderQuerySet.search` does the search
     search_help_text = _("Number, e-mail, name, CEP, SKU, tracking code, or the provider's reference.")
-    actions = ("mark_shipped", "mark_delivered", "ask_provider", "resend_confirmation")
+    actions = ("mark_shipped", "mark_delivered", "print_labels", "ask_provider", "resend_confirmation")
     page_template = "admin/checkout/order/page.html"
     export_columns = (
         (_("order number"), lambda order: order.number),
@@ -123,6 +126,17 @@ class OrderAdmin(Exported[Order], MailViews, ReturnViews):
     def mark_delivered(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, ORDER_ACTIONS["deliver"].do)
 
+    @admin.action(description=_("Print the labels of the selected orders"), permissions=["ship"])
+    def print_labels(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        """One document for all of them."""
+        try:
+            url = print_together(list(queryset.values_list("number", flat=True)))
+        except Refusal as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return
+        link = '<a href="{}" rel="noopener noreferrer" target="_blank">{}</a>'
+        self.message_user(request, format_html(link, url, _("Open the labels to print them")), messages.SUCCESS)
+
     @admin.action(description=_("Ask the provider about the selected orders"), permissions=["ask"])
     def ask_provider(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, ORDER_ACTIONS["ask"].do)
@@ -168,6 +182,8 @@ class OrderAdmin(Exported[Order], MailViews, ReturnViews):
             "may_see_tax_id": bool(order.tax_id) and may(request, "see_tax_id"),
             "payment_facts": self._payment_facts(payment, attempts, refunds),
             "parcels": [(parcel, status_tag(parcel.status, ShipmentStatus)) for parcel in order.parcels],
+            "labels": [(packed, status_tag(packed.label.status, LabelStatus)) for packed in order.packed_parcels],
+            "may_label": may_ship and order.may_pack and is_available(),
             "mails": [
                 (mail, state_tag(mail), moment(mail.sent_at))
                 for mail in order.messages.all()

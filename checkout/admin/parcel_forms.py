@@ -1,6 +1,7 @@
 """What staff enter about a parcel: who carries it, its code, and what is in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
@@ -8,12 +9,18 @@ from django import forms
 from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 
+from checkout.labels import PREFIX, ParcelToLabel
 from checkout.models import Order
 from checkout.shipments import ParcelToPost, Tracking
 from config.form_fields import CountField, MoneyField, one_line
+from config.formats import money
+from shipping.label_requests import Box
+from shipping.options import ShippingOption
 
 MAX_WORDS_LENGTH = 60
 MAX_URL_LENGTH = 300
+MAX_GRAMS = 1_000_000
+MAX_CM = 1_000
 check_web_address = URLValidator(schemes=["https", "http"])
 _TEXT = {"class": "vTextField", "autocomplete": "off"}
 
@@ -57,12 +64,10 @@ class TrackingForm(forms.Form):
         return Tracking(cleaned["carrier"], cleaned["service"], cleaned["tracking_code"], cleaned["tracking_url"])
 
 
-class ParcelForm(TrackingForm):
+class UnitsForm(forms.Form):
     """With a field for the units of each line that is left to send, and the warehouse if there is a choice."""
 
     warehouse = forms.TypedChoiceField(label=_("Warehouse"), required=False, coerce=int, empty_value=None)
-    weight_grams = CountField(label=_("Weight in grams"), required=False, min_value=1, max_value=1_000_000)
-    price_paid = MoneyField(label=_("Price paid to the carrier"), required=False, max_digits=10)
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(
@@ -86,13 +91,56 @@ class ParcelForm(TrackingForm):
             )
         self.order_fields([f"line_{line.pk}" for line in self._lines])
 
+    def units(self) -> dict[int, int]:
+        """By line of the order, of a valid form."""
+        return {line.pk: self.cleaned_data[f"line_{line.pk}"] for line in self._lines}
+
+
+class ParcelForm(UnitsForm, TrackingForm):
+    weight_grams = CountField(label=_("Weight in grams"), required=False, min_value=1, max_value=MAX_GRAMS)
+    price_paid = MoneyField(label=_("Price paid to the carrier"), required=False, max_digits=10)
+
     def parcel(self) -> ParcelToPost:
         """Of a valid form."""
         cleaned = self.cleaned_data
         return ParcelToPost(
             tracking=self.tracking(),
-            units={line.pk: cleaned[f"line_{line.pk}"] for line in self._lines},
+            units=self.units(),
             warehouse_id=cleaned["warehouse"],
             weight_grams=cleaned["weight_grams"],
             price_paid=cleaned["price_paid"],
+        )
+
+
+class LabelForm(UnitsForm):
+    """What a label is bought for: the shopper's service and a box around the goods, to begin with."""
+
+    service = forms.ChoiceField(label=_("Service"))
+    weight_grams = CountField(label=_("Weight in grams"), min_value=1, max_value=MAX_GRAMS)
+    length_cm = CountField(label=_("Length in cm"), min_value=1, max_value=MAX_CM)
+    width_cm = CountField(label=_("Width in cm"), min_value=1, max_value=MAX_CM)
+    height_cm = CountField(label=_("Height in cm"), min_value=1, max_value=MAX_CM)
+
+    def __init__(self, *args: Any, offered: Sequence[ShippingOption], chosen: str, box: Box, **kwargs: Any) -> None:
+        self._offered = {option.code: option for option in offered}
+        # The shopper's own service; the cheapest if the carrier has it no more, or never had.
+        service = chosen if chosen in self._offered else next(iter(self._offered), "")
+        kwargs["initial"] = {**asdict(box), "service": service}
+        super().__init__(*args, **kwargs)
+        self.fields["warehouse"].required = True
+        self.fields["service"].choices = [  # type: ignore[attr-defined]
+            (option.code, f"{option.name} · {money(option.price, option.currency)}") for option in offered
+        ]
+        self.order_fields(["service", "warehouse"])
+
+    def parcel(self) -> ParcelToLabel:
+        """Of a valid form."""
+        cleaned = self.cleaned_data
+        option = self._offered[cleaned["service"]]
+        return ParcelToLabel(
+            service=option.code.removeprefix(PREFIX),
+            service_name=option.method_name,
+            warehouse_id=cleaned["warehouse"],
+            box=Box(**{side: cleaned[side] for side in ("weight_grams", "length_cm", "width_cm", "height_cm")}),
+            units=self.units(),
         )

@@ -34,7 +34,7 @@ class ParcelViews(OrderActionViews):
         form = ParcelForm(
             request.POST or None,
             order=order,
-            left=shipments.left_to_send(order),
+            left=shipments.left_to_pack(order),
             warehouses=shipments.warehouses_of(order),
         )
         if request.method == "POST" and _is_recorded(order, request.POST.get("key", "")):

@@ -1,6 +1,8 @@
 """Orders, their parcels and returns, the outbox, idempotency keys, receipts, and the texts of the shop."""
 
 from checkout.models.idempotency import IdempotencyKey as IdempotencyKey
+from checkout.models.labels import PackedLine as PackedLine
+from checkout.models.labels import PackedParcel as PackedParcel
 from checkout.models.orders import Order as Order
 from checkout.models.orders import OrderLine as OrderLine
 from checkout.models.orders import OrderQuerySet as OrderQuerySet

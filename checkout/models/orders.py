@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Self
 from uuid import UUID
@@ -13,11 +13,13 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models
 from django.db.models.functions import Cast, Coalesce, JSONObject, Lower, Upper
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from cart.models import Cart, CartStatus, new_token
 from checkout.exceptions import OrderNotFound
+from checkout.models.labels import PackedParcel
 from checkout.models.outbox import MessageKind, OutboxMessage
 from checkout.models.returns import GivenBack, Return, ReturnLine
 from checkout.models.shipments import Shipment, ShipmentLine
@@ -28,7 +30,7 @@ from config.db.locks import require_transaction
 from inventory.models import Product
 from payments.models import Dispute, Payment, PaymentAttempt, Refund, RefundStatus
 from shipping.addresses import DeliveryFields
-from shipping.models import Quote
+from shipping.models import Label, LabelStatus, Quote
 
 # Crockford's base 32: it leaves out the letters that are easily confused with digits.
 _NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -39,6 +41,8 @@ def new_number() -> str:
     return "".join(secrets.choice(_NUMBER_ALPHABET) for _ in range(10))
 
 
+# A label takes seconds; one whose answer got lost is looked up within two minutes.
+LABELS_TAKE = timedelta(minutes=5)
 ERASED = models.Q(email="") & ~models.Q(name="")
 
 
@@ -114,8 +118,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return theirs.exclude(user=user_id) if user_id is not None else theirs
 
     def with_history(self) -> Self:
-        """With everything plus parcels, returns, user, cart, refunds, disputes and messages, as staff see an order:
-        eight statements."""
+        """With everything plus parcels, labels, returns, user, cart, refunds, disputes and messages, as staff see an
+        order: nine statements."""
         return (
             self.with_everything()
             .with_parcels()
@@ -124,6 +128,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             .prefetch_related(
                 models.Prefetch("payment__refunds", Refund.objects.order_by("created_at", "pk")),
                 models.Prefetch("payment__disputes", Dispute.objects.order_by("opened_at", "pk")),
+                models.Prefetch("packed", PackedParcel.objects.with_contents(), to_attr="loaded_packed"),
                 models.Prefetch("messages", OutboxMessage.objects.order_by("created_at", "pk")),
             )
         )
@@ -162,6 +167,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def with_open_returns(self) -> Self:
         """Orders of which goods are given back, and somebody has yet to do something for it."""
         return self.filter(pk__in=Return.objects.open().order_by().values("order"))
+
+    def with_labels_stuck(self) -> Self:
+        """Orders with a label that the carrier refused, or has not answered about for minutes."""
+        stuck = Label.objects.stuck(timezone.now() - LABELS_TAKE).order_by()
+        return self.filter(number__in=stuck.values("reference"))
 
     def search(self, text: str) -> Self:
         """Search by number, e-mail, name, CEP, SKU of a line, tracking code, or the provider's
@@ -478,6 +488,12 @@ class Order(DeliveryFields):
     def may_return(self) -> bool:
         """Whether goods of it may be given back, as far as its status tells."""
         return self.shown_status in RETURNABLE
+
+    @property
+    def packed_parcels(self) -> list[PackedParcel]:
+        """The parcels with labels, oldest first, until they are handed over. Reads what `with_history` has loaded."""
+        loaded: list[PackedParcel] = getattr(self, "loaded_packed", [])
+        return [packed for packed in loaded if packed.label.status != LabelStatus.POSTED]
 
     @property
     def may_ship(self) -> bool:

@@ -28,6 +28,13 @@ class Warehouse(models.Model):
     code = models.SlugField(_("code"), max_length=32, unique=True)
     name = models.CharField(_("name"), max_length=100)
     postal_code = models.CharField(_("CEP"), max_length=8, validators=[RegexValidator(r"^\d{8}$", _("Eight digits."))])
+    # The sender's address on labels.
+    street = models.CharField(_("street"), max_length=120, blank=True, default="", db_default="")
+    street_number = models.CharField(_("number"), max_length=20, blank=True, default="", db_default="")
+    complement = models.CharField(_("complement"), max_length=80, blank=True, default="", db_default="")
+    district = models.CharField(_("district"), max_length=80, blank=True, default="", db_default="")
+    city = models.CharField(_("city"), max_length=80, blank=True, default="", db_default="")
+    state = models.CharField(_("state"), max_length=2, blank=True, default="", db_default="")
     active = models.BooleanField(_("active"), default=True)
     priority = models.PositiveIntegerField(
         _("priority"), default=0, help_text=_("Goods leave the lowest number first.")
@@ -47,6 +54,11 @@ class Warehouse(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_address(self) -> bool:
+        """Whether a label can name it as the sender."""
+        return all((self.street, self.street_number, self.city, self.state))
 
 
 class StockChange(NamedTuple):

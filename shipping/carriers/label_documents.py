@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.money import round_money
-from shipping.carriers.labels import CarrierLabel, LabelRequest, Party
+from shipping.carriers.labels import CarrierLabel
+from shipping.label_requests import LabelRequest, Party
 
 # Its times have no zone.
 BRASILIA = ZoneInfo("America/Sao_Paulo")

@@ -1,12 +1,12 @@
 """Labels of a carrier: what one is bought for, and what the carrier says of it. `shipping.labels` takes the steps."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from shipping.addresses import Address
+from shipping.label_requests import LabelRequest
 
 # What becomes of a label, in Melhor Envio's words.
 IN_CART, PAID, MADE = "pending", "released", "generated"
@@ -15,51 +15,6 @@ CANCELLED = "canceled"
 # The carrier has the parcel, or had it.
 LEFT = frozenset({RECEIVED, POSTED, DELIVERED, UNDELIVERED})
 BOUGHT = LEFT | {PAID, MADE, "paused", "suspended"}
-
-
-@dataclass(frozen=True)
-class Party:
-    """Who sends or receives a parcel. `tax_id` is a CPF or CNPJ without punctuation."""
-
-    address: Address
-    tax_id: str
-    email: str
-    phone: str
-
-
-@dataclass(frozen=True)
-class Box:
-    """One parcel as it is measured, packed."""
-
-    weight_grams: int
-    length_cm: int
-    width_cm: int
-    height_cm: int
-
-
-@dataclass(frozen=True)
-class DeclaredItem:
-    """A line of the content declaration."""
-
-    name: str
-    quantity: int
-    unit_value: Decimal
-
-
-@dataclass(frozen=True)
-class LabelRequest:
-    """A label to be bought. `tag` is ours: by it a label is found whose id at the carrier was lost."""
-
-    tag: str
-    service: str
-    sender: Party
-    recipient: Party
-    items: tuple[DeclaredItem, ...]
-    box: Box
-
-    @property
-    def value(self) -> Decimal:
-        return sum((item.unit_value * item.quantity for item in self.items), Decimal("0.00"))
 
 
 @dataclass(frozen=True)
@@ -74,6 +29,23 @@ class CarrierLabel:
     tracking_code: str = ""
     posted_at: datetime | None = None
     delivered_at: datetime | None = None
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the carrier has the parcel, or had it."""
+        return self.state in LEFT
+
+    @property
+    def is_delivered(self) -> bool:
+        return self.state == DELIVERED
+
+    @property
+    def is_undelivered(self) -> bool:
+        return self.state == UNDELIVERED
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.state == CANCELLED
 
 
 class LabelRefused(Exception):
@@ -120,6 +92,3 @@ class LabelCarrier(Protocol):
 
     def cancel(self, carrier_id: str, description: str) -> None:
         """Cancel a bought label, whose price goes back to the wallet. Two calls; refused once it was posted."""
-
-    def track(self, carrier_ids: Collection[str]) -> Mapping[str, CarrierLabel]:
-        """What became of these labels, by their id, as of the last hour; without those that are not known."""

@@ -5,7 +5,7 @@ It has no idempotency key. A label has an id from the moment that it is in the c
 
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
@@ -17,7 +17,8 @@ from config.resilience.breakers import BreakerOpen, breaker
 from config.resilience.http import Call, CallFailed, Response, send
 from shipping.carriers import label_documents as documents
 from shipping.carriers.base import CarrierUnavailable
-from shipping.carriers.labels import CarrierLabel, LabelRefused, LabelRequest, LabelUnknown
+from shipping.carriers.labels import CarrierLabel, LabelRefused, LabelUnknown
+from shipping.label_requests import LabelRequest
 
 logger = logging.getLogger(__name__)
 
@@ -91,16 +92,6 @@ class MelhorEnvioLabels:
         self._check("cancellable", carrier_id, "cancellable")
         order = {"id": carrier_id, "reason_id": NOT_WANTED, "description": description}
         self._check("cancel", carrier_id, "canceled", {"order": order})
-
-    def track(self, carrier_ids: Collection[str]) -> Mapping[str, CarrierLabel]:
-        answer = self._ask("POST", "/shipment/tracking", {"orders": list(carrier_ids)})
-        found = {}
-        for number in carrier_ids:
-            row = answer.get(number)
-            label = documents.label({"id": number, **row}) if isinstance(row, dict) else None
-            if label is not None:
-                found[number] = label
-        return found
 
     def _check(self, verb: str, carrier_id: str, field: str, request: dict[str, Any] | None = None) -> None:
         """Call a verb on one label, which answers by label whether it did it."""

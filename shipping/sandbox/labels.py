@@ -18,6 +18,8 @@ Document = dict[str, Any]
 Answer = tuple[int, Any]
 
 BRASILIA = timezone(timedelta(hours=-3))
+# Where the print of labels is, by their ids.
+PRINT = "/print/"
 START_CENTS = 50_000
 CART_PAGE = 10
 # What is posted cannot be cancelled any more.
@@ -160,11 +162,7 @@ class Labels:
         numbers = request.get("orders") or []
         if not numbers or any(self._labels.get(number, {}).get("status") not in MOVES for number in numbers):
             return 422, {"message": "Há etiquetas que não foram geradas."}
-        return 200, {"url": f"https://carrier.example/imprimir/{numbers[0][:8]}-{len(numbers)}"}
-
-    def _tracking(self, request: Document) -> Answer:
-        known = [self._labels.get(number) for number in request.get("orders") or []]
-        return 200, {label["id"]: dict(label) for label in known if label is not None}
+        return 200, {"url": PRINT + ",".join(numbers)}
 
     def _cancellable(self, request: Document) -> Answer:
         numbers = request.get("orders") or []
@@ -189,10 +187,19 @@ class Labels:
         "checkout": _checkout,
         "generate": _generate,
         "print": _print,
-        "tracking": _tracking,
         "cancellable": _cancellable,
         "cancel": _cancel,
     }
+
+    def print_page(self, path: str) -> str:
+        """The page of labels to be printed. The real one asks who wants to see it; this one shows no recipient."""
+        known = [self._labels.get(number) for number in path.removeprefix(PRINT).split(",")]
+        shown = "".join(
+            f"<article><h2>{label['protocol']}</h2><p>{label['tracking']}</p></article>" for label in known if label
+        )
+        return (
+            f"<!DOCTYPE html><html lang=pt-BR><meta charset=utf-8><title>Etiquetas</title><body>{shown}</body></html>"
+        )
 
     # --- Controls, and what happens by itself ---
 

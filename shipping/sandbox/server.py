@@ -6,6 +6,7 @@ GET  /viacep/ws/{cep}/json/          ViaCEP's API
 GET  /brasilapi/api/cep/v2/{cep}     BrasilAPI's
 GET, POST, DELETE /_sandbox/faults   list active faults; add one (see `faults.py`); clear all
 GET  /_sandbox/calls                 {"count", "last"}: number of price requests, and the last one
+GET  /print/{id},…                    the page of labels that is to be printed
 GET  /_sandbox/labels                {"balance", "paid", "labels"}
 POST /_sandbox/labels/{id}           {"status"}: what becomes of a label
 POST /_sandbox/wallet                {"balance"}
@@ -24,7 +25,7 @@ from urllib.parse import parse_qsl, urlsplit
 from config.standin.server import RequestHandler, StandIn
 from shipping.sandbox import postal_codes, prices
 from shipping.sandbox.faults import Fault, Faults, InvalidFault, parse
-from shipping.sandbox.labels import Labels
+from shipping.sandbox.labels import PRINT, Labels
 from shipping.sandbox.webhooks import WebhookSender
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ class Handler(RequestHandler[Application]):
                 self._serve_api(path, document)
             elif path.startswith(("/viacep/", "/brasilapi/")):
                 self._serve_postal_codes(path)
+            elif path.startswith(PRINT):
+                self.send(200, self.application.labels.print_page(path).encode(), "text/html; charset=utf-8")
             else:
                 self._serve_controls(path, document)
         except OSError:
@@ -115,6 +118,8 @@ class Handler(RequestHandler[Application]):
         if (self.command, path) != ("POST", CALCULATE):
             query = dict(parse_qsl(urlsplit(self.path).query))
             told = self.application.labels.answer(self.command, path.removeprefix(API), query, request)
+            if told and path.endswith("/shipment/print") and "url" in told[1]:
+                told[1]["url"] = f"http://{self.headers.get('Host', '')}{told[1]['url']}"
             return told or (404, {"message": "Not found."})
         try:
             return 200, prices.calculate(request if isinstance(request, dict) else {})

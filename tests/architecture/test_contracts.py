@@ -66,6 +66,7 @@ VIOLATIONS = [
     Violation("The checkout's models are imported from their package", "checkout.links", "checkout.models.orders"),
     Violation("Inventory's models are imported from their package", "cart.admin", "inventory.models.stock"),
     Violation("Payments' models are imported from their package", "checkout.services", "payments.models.refunds"),
+    Violation("Shipping's models are imported from their package", "cart.admin", "shipping.models.labels"),
     Violation(NO_CIRCLE, "config.devstack.exceptions", "config.devstack.ports"),
 ]
 

@@ -71,10 +71,12 @@ def install(boundaries: Boundaries) -> None:
 
     from config.resilience import task_queue
     from payments.gateways.stripe_calls import StripeCalls
+    from shipping.carriers import melhor_envio_labels
 
     connection = connections["default"]
     boundaries.wrap(connection, "_commit", "commit")
     boundaries.wrap(StripeCalls, "call", "the provider's call")
+    boundaries.wrap(melhor_envio_labels, "send", "the carrier's call")
     boundaries.wrap(EmailMultiAlternatives, "send", "the mail")
     boundaries.wrap(task_queue, "nudge", "the nudge")
     connection.execute_wrappers.append(boundaries.write)
@@ -98,7 +100,23 @@ def task(name: str) -> dict[str, Any]:
     return {}
 
 
-WORK: dict[str, Callable[..., dict[str, Any]]] = {"post": post, "task": task}
+def label(verb: str, order: int, key: str) -> dict[str, Any]:
+    from uuid import UUID
+
+    from checkout import labels
+    from checkout.models import Order, PackedParcel
+    from tests.support.labels import to_label
+
+    if verb == "buy":
+        labels.buy_label(Order.objects.get(pk=order), to_label(), key=UUID(key))
+    elif verb == "cancel":
+        labels.cancel_label(PackedParcel.objects.get(pk=key))
+    else:
+        labels.hand_over(PackedParcel.objects.with_everything().get(pk=key))
+    return {}
+
+
+WORK: dict[str, Callable[..., dict[str, Any]]] = {"post": post, "task": task, "label": label}
 
 
 # --- The process ------------------------------------------------------------------------------------------------------

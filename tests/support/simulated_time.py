@@ -20,12 +20,12 @@ from payments.models import (
     Refund,
     WebhookEvent,
 )
-from shipping.models import Quote
+from shipping.models import Label, Quote
 from tests.support.sandbox import Sandbox, close_breakers
 
 MODELS: list[type[Model]] = [
-    AttemptSearch, Cart, ChargeMismatch, Dispute, IdempotencyKey, Order, OutboxMessage, Payment, PaymentAttempt, Quote,
-    ReconcileCursor, Refund, Reservation, ReservationLine, WebhookEvent,
+    AttemptSearch, Cart, ChargeMismatch, Dispute, IdempotencyKey, Label, Order, OutboxMessage, Payment, PaymentAttempt,
+    Quote, ReconcileCursor, Refund, Reservation, ReservationLine, WebhookEvent,
 ]  # fmt: skip
 
 
@@ -46,5 +46,6 @@ def two_minutes(passing: Callable[[float], None] = pass_time) -> None:
         passing(30)
         tasks.settle_webhook_events()
         tasks.sweep()
+        tasks.finish_labels()
         for _ in range(3):
             tasks.relay_outbox()

@@ -143,6 +143,7 @@ def test_each_section_requires_its_permission() -> None:
     assert list(answers(shipping_clerk)) == [
         "orders to ship",
         "orders with parcels that went astray",
+        "orders with labels that are not finished",
         "orders with returns to be dealt with",
     ]
 

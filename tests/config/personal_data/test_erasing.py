@@ -43,6 +43,7 @@ from config.personal_data.exceptions import StaffAccount
 from config.retention.rounds import run_round
 from payments.models import Dispute, PaymentAttempt, Refund, RefundStatus, WebhookEvent
 from shipping import address_book
+from shipping.models import Label
 from tests.support.backoffice import attempt_of, dispute_of, page_of, refund_of
 from tests.support.backoffice import order as paid_order
 from tests.support.factories.accounts import PASSWORD, UserFactory
@@ -107,6 +108,15 @@ def everything_of(user: User) -> Order:
         order=placed, posted_at=timezone.now(), carrier="Correios", service="PAC", tracking_code="QB123456789BR"
     )
     ShipmentEvent.objects.create(shipment=parcel, at=parcel.posted_at, status=parcel.status, text=text)
+    box = {"weight_grams": 1, "length_cm": 1, "width_cm": 1, "height_cm": 1}
+    Label.objects.create(
+        reference=placed.number,
+        service="1",
+        service_name="PAC",
+        tracking_code="QB123456789BR",
+        last_error=text[:200],
+        **box,
+    )
     Return.objects.create(
         order=placed, number=f"{placed.number}-1", by_right=False, status=ReturnStatus.REFUSED, reason=text, answer=text
     )

@@ -31,6 +31,11 @@ class WarehouseFactory(DjangoModelFactory):
     code = "principal"
     name = factory.LazyAttribute(lambda warehouse: warehouse.code.title())
     postal_code = "07750000"
+    street = "Rodovia Anhanguera"
+    street_number = "km 38"
+    district = "Jordanésia"
+    city = "Cajamar"
+    state = "SP"
     priority = 0
 
 
