@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from checkout import labels, outbox, receipts, reconciliation, settle_webhooks, sweeper
+from checkout import label_news, labels, outbox, receipts, reconciliation, settle_webhooks, sweeper
 from config.resilience import task_queue
 from payments.provider import in_background
 
@@ -43,3 +43,8 @@ def reconcile() -> None:
 @shared_task
 def finish_labels() -> None:
     labels.finish_due()
+
+
+@shared_task
+def follow_labels() -> None:
+    label_news.follow_due()

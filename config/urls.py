@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mail/", mailbox.demo_mailbox, name="demo_mailbox"),
     path("mail/<slug:name>/", mailbox.demo_mail, name="demo_mail"),
     path("mail/<slug:name>/html/", mailbox.demo_mail_html, name="demo_mail_html"),
+    path("webhooks/", include("shipping.urls")),
     path("account/data/", include("config.personal_data.urls")),
     path("account/", include("config.accounts.urls")),
     # The first three are answered before any middleware (config.middleware.Probes).

@@ -70,6 +70,7 @@ def shop_addresses(data: DataFolder, given: Mapping[str, str], port: int) -> dic
             "MELHOR_ENVIO_API_BASE": carrier,
             "MELHOR_ENVIO_TOKEN": "any",
             "MELHOR_ENVIO_CONTACT": "demo@esteira.example",
+            "MELHOR_ENVIO_SECRET": data.secret("carrier"),
             "POSTAL_CODE_API_BASE": f"{carrier}/viacep",
             "POSTAL_CODE_SECOND_API_BASE": f"{carrier}/brasilapi",
         }

@@ -41,6 +41,7 @@ CELERY_BEAT_SCHEDULE = {
     "settle-webhook-events": {"task": "checkout.tasks.settle_webhook_events", "schedule": 5.0},
     "sweep": {"task": "checkout.tasks.sweep", "schedule": 30.0},
     "finish-labels": {"task": "checkout.tasks.finish_labels", "schedule": 30.0},
+    "follow-labels": {"task": "checkout.tasks.follow_labels", "schedule": 10.0},
     "reconcile": {"task": "checkout.tasks.reconcile", "schedule": 300.0},
     "data-requests": {"task": "config.personal_data.tasks.deal_with_data_requests", "schedule": 60.0},
     "keep-retention": {"task": "config.retention.tasks.keep_retention", "schedule": 600.0},

@@ -14,6 +14,8 @@ MELHOR_ENVIO_API_BASE = env.str("MELHOR_ENVIO_API_BASE", default="")
 MELHOR_ENVIO_TOKEN = env.str("MELHOR_ENVIO_TOKEN", default="")
 # Melhor Envio requires a contact address, for problems with our calls.
 MELHOR_ENVIO_CONTACT = env.str("MELHOR_ENVIO_CONTACT", default="")
+# Signs its webhooks: the secret of the application there. Empty: they are refused, and labels are only asked about.
+MELHOR_ENVIO_SECRET = env.str("MELHOR_ENVIO_SECRET", default="")
 # The ids of its services to offer: 1,2. Empty: all that take the parcel.
 MELHOR_ENVIO_SERVICES = env.list("MELHOR_ENVIO_SERVICES", default=[])
 # The longest that a shopper waits for a carrier.
