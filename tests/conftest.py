@@ -10,6 +10,7 @@ from django.conf import settings as project_settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import translation
 from django_redis.cache import RedisCache
 from zeal import zeal_context, zeal_ignore
 from zeal.constants import initialize_app_registry
@@ -109,6 +110,12 @@ def only_its_own_keys() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(RedisCache, "clear", refuse)
         yield
+
+
+@pytest.fixture(autouse=True)
+def language_of_the_shop() -> None:
+    """A request leaves its language to its thread, and so to the next test."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
