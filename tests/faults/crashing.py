@@ -66,10 +66,10 @@ def _table(sql: str) -> str:
 
 def install(boundaries: Boundaries) -> None:
     """Set a boundary where each of the shop's steps ends."""
-    from django.core.mail import EmailMultiAlternatives
     from django.db import connections
 
     from config.resilience import task_queue
+    from config.resilience.mail_connection import MailConnection
     from payments.gateways.stripe_calls import StripeCalls
     from shipping.carriers import melhor_envio_labels
 
@@ -77,7 +77,7 @@ def install(boundaries: Boundaries) -> None:
     boundaries.wrap(connection, "_commit", "commit")
     boundaries.wrap(StripeCalls, "call", "the provider's call")
     boundaries.wrap(melhor_envio_labels, "send", "the carrier's call")
-    boundaries.wrap(EmailMultiAlternatives, "send", "the mail")
+    boundaries.wrap(MailConnection, "send", "the mail")
     boundaries.wrap(task_queue, "nudge", "the nudge")
     connection.execute_wrappers.append(boundaries.write)
 
