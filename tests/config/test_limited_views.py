@@ -17,7 +17,7 @@ from tests.support.pages import Visitor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("static_files_from_apps")]
 
-EXEMPT = {"stripe_webhook"}
+EXEMPT = {"stripe_webhook", "melhor_envio_webhook"}
 
 
 def views(resolver: URLResolver | None = None) -> Iterator[tuple[str, Callable[..., Any]]]:

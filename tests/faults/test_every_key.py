@@ -27,10 +27,11 @@ from tests.support.traffic import buy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# What is not JSON: tokens of leases and locks, states of breakers, and in the broker, kombu's bindings (exchange, key,
-# queue), names of queues and tags of deliveries.
+# What is not JSON: tokens of leases and locks, marks of changes (a number, and since when they may write), states of
+# breakers, and in the broker, kombu's bindings (exchange, key, queue), names of queues and tags of deliveries.
 TEXTS = [
     re.compile(rb"[0-9a-f]{32}"),
+    re.compile(rb"\d+ \d{13}"),
     re.compile(rb"closed|open|half-open"),
     re.compile(rb"[\w.:@#*-]*(\x06\x16[\w.:@#*-]*){2}"),
     re.compile(rb"[\w.:@-]+"),

@@ -106,7 +106,7 @@ def test_the_admin_pages_are_accessible(
     parted = order_of(ready_cart([goods.mug, goods.hammock]))
     post_parcel(parted, ParcelToPost(Tracking("Correios", "SEDEX", "QB123456789BR"), {parted.lines.first().pk: 1}))
     parcel = parted.shipments.get()
-    expected = ask_return(made, {made.lines.first().pk: 1}, "não serviu", key=uuid4())
+    asked = ask_return(made, {made.lines.first().pk: 1}, "não serviu", key=uuid4())
     withdrawn = order_of(ready_cart([goods.hammock]))
     here = ask_return(withdrawn, {withdrawn.lines.get().pk: 1}, key=uuid4())
     stock = Stock.objects.get(product=goods.mug)
@@ -120,8 +120,8 @@ def test_the_admin_pages_are_accessible(
         "checkout_order_change": [made.pk],
         "checkout_order_mail": [made.pk, made.messages.get(kind="confirmation").pk],
         "checkout_order_refund": [made.pk],
-        "checkout_order_return_answer": [made.pk, expected.pk],
-        "checkout_order_return_inspect": [made.pk, expected.pk],
+        "checkout_order_return_answer": [made.pk, asked.pk],
+        "checkout_order_return_inspect": [made.pk, asked.pk],
         "checkout_order_return_close": [withdrawn.pk, here.pk],
         "checkout_order_parcel": [parted.pk],
         "checkout_order_parcel_correct": [parted.pk, parcel.pk],
