@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from config.exceptions import Refusal
 from shipping import address_book
@@ -72,7 +72,7 @@ def test_nobody_uses_or_removes_anothers(owner: int) -> None:
 
 
 def test_it_is_checked_like_a_delivery(owner: int, settings: Any) -> None:
-    with pytest.raises(Refusal, match="not in the selected state"):
+    with translation.override("en"), pytest.raises(Refusal, match="not in the selected state"):
         address_book.save(owner, replace(ADDRESS, state="RJ"))
     with pytest.raises(InvalidTaxId):
         address_book.save(owner, ADDRESS, tax_id="***.982.247-**")

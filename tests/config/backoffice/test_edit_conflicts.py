@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.files.base import ContentFile
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import translation
 
 from config.accounts.models import User
 from config.audit.models import Entry
@@ -234,6 +235,7 @@ class TestStock:
 class TestInlines:
     """The shop has no editable inline yet; this one is made for the test."""
 
+    @translation.override("en")
     def test_do_not_undo_what_was_saved_meanwhile(self, boss: User, rf: RequestFactory) -> None:
         class RatesInline(admin.TabularInline[ShippingRate, ShippingMethod]):
             model = ShippingRate
