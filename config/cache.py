@@ -16,7 +16,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -138,7 +138,8 @@ def drop_on_commit(name: str, *keys: str) -> None:
     """
     if keys:
         full_keys = [full_key(f"{kind}{name}:{key}") for key in keys for kind in ("", "lease:")]
-        transaction.on_commit(partial(writes.write, "DEL", *full_keys), robust=True)
+        # No partial: Django logs what failed by its name, which a partial does not have.
+        transaction.on_commit(lambda: writes.write("DEL", *full_keys), robust=True)
 
 
 def replace_on_commit(name: str, number: int, values: Mapping[str, Any], seconds: float) -> None:

@@ -119,6 +119,17 @@ class TestDropping:
             raise ZeroDivisionError
         assert cached("thing", "a", 60, load("new", calls)) == "old"
 
+    def test_whatever_fails_after_the_commit_is_only_logged(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken() -> None:
+            raise NotImplementedError("on purpose")
+
+        monkeypatch.setattr("config.redis.writes.client", broken)
+        with transaction.atomic():
+            drop_on_commit("thing", "a")
+        assert "on purpose" in caplog.text
+
     @pytest.mark.parametrize("was_there", [False, True], ids=["cold", "ageing"])
     def test_a_slow_reader_does_not_put_the_old_row_back(self, was_there: bool) -> None:
         if was_there:
