@@ -15,6 +15,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # allauth, an app of the new shop, does not start without it.
+    "allauth.account.middleware.AccountMiddleware",
 ]
 # Persistent connections, as most shops configure it; with Django's default each request would open one.
 DATABASES = {
