@@ -3,7 +3,6 @@
 The page answers the same whether or not the shop knows the address; a worker finds out, and mails only whom it knows.
 """
 
-import hashlib
 import logging
 import secrets
 import time
@@ -12,6 +11,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from config.accounts.models import digest_of
 from config.db.locks import require_transaction
 from config.personal_data import emails, services
 from config.personal_data.exceptions import LinkNotValid, StaffAccount
@@ -38,7 +38,7 @@ def ask(email: str, wish: Wish, language: str) -> None:
 
 def look_up(key: str) -> DataRequest:
     """The request of a mailed link, which goes on working. Raises LinkNotValid."""
-    found = DataRequest.objects.opened_by(_digest(key), timezone.now()).first()
+    found = DataRequest.objects.opened_by(digest_of(key), timezone.now()).first()
     if found is None:
         raise LinkNotValid
     return found
@@ -68,15 +68,11 @@ def confirm_erasure(key: str) -> None:
 def _lock(key: str, wish: Wish) -> DataRequest:
     """Two presses of one button: the second finds nothing any more."""
     require_transaction()
-    mine = DataRequest.objects.opened_by(_digest(key), timezone.now()).filter(wish=wish)
+    mine = DataRequest.objects.opened_by(digest_of(key), timezone.now()).filter(wish=wish)
     request = mine.select_for_update().first()
     if request is None:
         raise LinkNotValid
     return request
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def work_off() -> int:
@@ -106,9 +102,9 @@ def _mail(request: DataRequest) -> None:
         mine.delete()
         return
     key = secrets.token_urlsafe(32)
-    if mine.update(digest=_digest(key)):
+    if mine.update(digest=digest_of(key)):
         emails.send_link(request, key)
-        mine.filter(digest=_digest(key)).update(mailed_at=timezone.now(), due_at=None)
+        mine.filter(digest=digest_of(key)).update(mailed_at=timezone.now(), due_at=None)
 
 
 def _erase(request: DataRequest) -> None:
