@@ -5,16 +5,14 @@ from typing import Any
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import send_mail
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext
 
+from config import plain_mail
 from config.accounts.models import SignUp, User
-from config.formats import seller
 
 
 def send_password_reset(email: str, language: str) -> None:
@@ -86,13 +84,7 @@ def send_already_known(user: User, language: str) -> None:
 
 
 def _send(address: str, subject: str, template: str, **context: Any) -> None:
-    context |= {"shop_name": settings.SHOP_NAME, "seller": seller()}
-    send_mail(
-        subject=subject % {"shop": settings.SHOP_NAME},
-        message=render_to_string(f"accounts/email/{template}.txt", context),
-        from_email=None,
-        recipient_list=[address],
-    )
+    plain_mail.send(address, subject, f"accounts/email/{template}.txt", **context)
 
 
 def _reset_url(user: User) -> str:

@@ -3,14 +3,12 @@
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.mail import send_mail
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from config import plain_mail
 from config.db.locks import refuse_in_transaction
-from config.formats import seller
 from config.personal_data.models import DataRequest, Wish
 
 
@@ -19,15 +17,7 @@ def send_link(request: DataRequest, key: str) -> None:
     refuse_in_transaction("The mail server")
     with translation.override(request.language):
         link = f"{settings.SITE_URL}{reverse('personal_data:link')}?{urlencode({'key': key})}"
-        context = {
-            "link": link,
-            "erases": request.wish == Wish.ERASE,
-            "shop_name": settings.SHOP_NAME,
-            "seller": seller(),
-        }
-        send_mail(
-            subject=_("Your data at %(shop)s") % {"shop": settings.SHOP_NAME},
-            message=render_to_string("personal_data/email/link.txt", context),
-            from_email=None,
-            recipient_list=[request.email],
+        erases = request.wish == Wish.ERASE
+        plain_mail.send(
+            request.email, _("Your data at %(shop)s"), "personal_data/email/link.txt", link=link, erases=erases
         )
