@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -63,12 +64,7 @@ class OrderActionViews(PageAdmin[Order]):
         if not may(request, ORDER_ACTIONS[name].permission):
             raise PermissionDenied
         order = self._order(request, order_id)
-        try:
-            result = ORDER_ACTIONS[name].do(order, request.user)
-        except Refusal as refusal:
-            result = ActionResult(str(refusal), messages.ERROR)
-        self.message_user(request, result.text, result.level)
-        return self._to_page(order)
+        return self._pressed(request, order, lambda: ORDER_ACTIONS[name].do(order, request.user))
 
     def tax_id_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
         """The order's page with the whole tax id on it, once: a POST, since each look is recorded."""
@@ -131,7 +127,7 @@ class OrderActionViews(PageAdmin[Order]):
                 key=cleaned["key"],
             )
 
-        if self._move_money(request, form, do):
+        if self._done(request, form, do):
             return self._to_page(order)
         started = Refund.objects.open_under(order.payment_id, cleaned["key"])
         if started is not None and again is None:
@@ -147,7 +143,7 @@ class OrderActionViews(PageAdmin[Order]):
         form = ReasonForm(request.POST or None, initial={"key": new_key()})
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
-            if self._move_money(request, form, lambda: actions.pay_by_hand(refund, request.user, reason=reason)):
+            if self._done(request, form, lambda: actions.pay_by_hand(refund, request.user, reason=reason)):
                 return self._to_page(order)
         context = {"step": _("Paid by hand"), "refund": refund, "possible": refund.may_be_paid_by_hand}
         return self._render_form(request, order, form, "admin/checkout/order/by_hand.html", context)
@@ -174,19 +170,31 @@ class OrderActionViews(PageAdmin[Order]):
             # The page named an amount, which may have changed since: an unpaid order is paid, a part refunded.
             if paid and known is None and not _has_confirmed(request, refundable):
                 context["has_changed"] = True
-            elif self._move_money(request, form, do):
+            elif self._done(request, form, do):
                 return self._to_page(order)
         return self._render_form(request, order, form, "admin/checkout/order/cancel.html", context)
 
-    def _move_money(self, request: HttpRequest, form: ReasonForm, do: Callable[[], ActionResult]) -> bool:
-        """Shows a refusal on the form, which keeps its idempotency key: resubmitting cannot pay twice."""
+    def _pressed(self, request: HttpRequest, order: Order, do: Callable[[], ActionResult]) -> HttpResponse:
+        """Shows on the order's page what came of a button, or why it was refused."""
+        try:
+            result = do()
+        except Refusal as refusal:
+            result = ActionResult(str(refusal), messages.ERROR)
+        self._tell(request, result)
+        return self._to_page(order)
+
+    def _done(self, request: HttpRequest, form: Form, do: Callable[[], ActionResult]) -> bool:
+        """Shows a refusal on the form, which keeps its idempotency key: resubmitting does nothing twice."""
         try:
             result = do()
         except Refusal as refusal:
             form.add_error(None, str(refusal))
             return False
-        self.message_user(request, result.text, result.level)
+        self._tell(request, result)
         return True
+
+    def _tell(self, request: HttpRequest, result: ActionResult) -> None:
+        self.message_user(request, result.text, result.level)
 
     def _render_form(
         self, request: HttpRequest, order: Order, form: ReasonForm, template: str, context: dict[str, Any]

@@ -11,10 +11,11 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from checkout import labels, shipments
+from checkout.admin.actions import ActionResult
 from checkout.admin.parcel_forms import LabelForm
-from checkout.admin.parcel_views import ParcelViews
+from checkout.admin.parcel_views import ParcelViews, recorded
 from checkout.models import Order, PackedParcel
-from config.exceptions import Refusal
+from config.audit.services import Actor
 from shipping import labels as carrier_labels
 from shipping.label_requests import Box
 from shipping.models import Label, LabelStatus
@@ -45,20 +46,17 @@ class LabelViews(ParcelViews):
         left = shipments.left_to_pack(order)
         form = _form(request, order, left) if left and order.may_pack else None
         if request.method == "POST" and (known := _find(order, request.POST.get("key", ""))):
-            self._tell(request, known.label)
+            self._tell(request, _state(known.label))
             return self._to_page(order)
         if request.method == "POST" and form is not None and form.is_valid():
-            try:
-                label = labels.buy_label(order, form.parcel(), key=form.cleaned_data["key"], by=request.user)
-            except Refusal as refusal:
-                form.add_error(None, str(refusal))
-            else:
-                self._tell(request, label)
+            parcel, key = form.parcel(), form.cleaned_data["key"]
+            if self._done(request, form, lambda: _state(labels.buy_label(order, parcel, key=key, by=request.user))):
                 return self._to_page(order)
         balance = carrier_labels.balance()
         context = {
             "title": _("Label: order %(number)s, %(name)s") % {"number": order.number, "name": order.name},
             "form": form,
+            "possible": form is not None,
             "balance": balance,
             "is_low": balance is not None and balance < LOW_BALANCE,
         }
@@ -70,43 +68,29 @@ class LabelViews(ParcelViews):
             return HttpResponseNotAllowed(["POST"])
         order = self._order_to_pack(request, order_id)
         parcel = get_object_or_404(PackedParcel.objects.with_everything(), pk=label_id, order=order)
-        do = self._verbs().get(verb)
-        if do is None:
+        if verb not in VERBS:
             raise Http404
-        try:
-            do(request, parcel)
-        except Refusal as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        return self._to_page(order)
+        return self._pressed(request, order, lambda: VERBS[verb](parcel, request.user))
 
-    def _verbs(self) -> dict[str, Callable[[HttpRequest, PackedParcel], None]]:
-        return {"go-on": self._go_on, "cancel": self._cancel, "hand-over": self._hand_over}
 
-    def _go_on(self, request: HttpRequest, parcel: PackedParcel) -> None:
-        self._tell(request, labels.go_on(parcel))
+VERBS: dict[str, Callable[[PackedParcel, Actor], ActionResult]] = {
+    "go-on": lambda parcel, _by: _state(labels.go_on(parcel)),
+    "cancel": lambda parcel, by: _state(labels.cancel_label(parcel, by=by)),
+    "hand-over": lambda parcel, by: recorded(labels.hand_over(parcel, by=by)),
+}
 
-    def _cancel(self, request: HttpRequest, parcel: PackedParcel) -> None:
-        self._tell(request, labels.cancel_label(parcel, by=request.user))
 
-    def _hand_over(self, request: HttpRequest, parcel: PackedParcel) -> None:
-        after = labels.hand_over(parcel, by=request.user)
-        told = _("The parcel is recorded. Order %(number)s is %(status)s.")
-        facts = {"number": after.number, "status": after.get_status_display()}
-        self.message_user(request, told % facts, messages.SUCCESS)
-
-    def _tell(self, request: HttpRequest, label: Label) -> None:
-        if label.last_error:
-            told = _("The carrier refused: %(error)s Nothing was bought twice; put it right and go on.")
-            self.message_user(request, told % {"error": _sentence(label.last_error)}, messages.ERROR)
-        elif not label.is_at_rest:
-            told = _("The carrier has not answered yet. The label is looked up within two minutes.")
-            self.message_user(request, told, messages.WARNING)
-        elif label.status == LabelStatus.CANCELLED:
-            self.message_user(
-                request, _("The label is cancelled; its price goes back to the wallet."), messages.SUCCESS
-            )
-        else:
-            self.message_user(request, _("The label is ready to print."), messages.SUCCESS)
+def _state(label: Label) -> ActionResult:
+    """What is told of a label after a step."""
+    if label.last_error:
+        told = _("The carrier refused: %(error)s Nothing was bought twice; put it right and go on.")
+        return ActionResult(told % {"error": _sentence(label.last_error)}, messages.ERROR)
+    if not label.is_at_rest:
+        told = _("The carrier has not answered yet. The label is looked up within two minutes.")
+        return ActionResult(told, messages.WARNING)
+    if label.status == LabelStatus.CANCELLED:
+        return ActionResult(_("The label is cancelled; its price goes back to the wallet."))
+    return ActionResult(_("The label is ready to print."))
 
 
 def _form(request: HttpRequest, order: Order, left: dict[int, int]) -> LabelForm:

@@ -4,7 +4,6 @@ from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp, csp_update
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.mail import EmailMultiAlternatives
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -15,8 +14,8 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from checkout import emails, outbox
 from checkout.admin.action_views import OrderActionViews, may
+from checkout.admin.actions import ActionResult
 from checkout.models import Order, OutboxMessage
-from config.exceptions import Refusal
 
 # They take any view, their annotations only one shape.
 _WITH_FRAME: Any = csp_update({"frame-src": [SELF]})
@@ -67,14 +66,13 @@ class MailViews(OrderActionViews):
         if not may(request, "resend_mail"):
             raise PermissionDenied
         order, message = self._mail(request, order_id, message_id)
-        try:
+
+        def do() -> ActionResult:
             outbox.resend(message, by=request.user)
-        except Refusal as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        else:
             told = _("“%(mail)s” will be sent again within a minute.")
-            self.message_user(request, told % {"mail": message.get_kind_display()}, messages.SUCCESS)
-        return self._to_page(order)
+            return ActionResult(told % {"mail": message.get_kind_display()})
+
+        return self._pressed(request, order, do)
 
     def _mail_to_see(self, request: HttpRequest, order_id: int, message_id: int) -> tuple[Order, OutboxMessage]:
         if not may(request, "see_as_shopper"):

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404
@@ -12,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from checkout import shipments
 from checkout.admin.action_views import OrderActionViews, may
+from checkout.admin.actions import ActionResult
 from checkout.admin.parcel_forms import ParcelForm, TrackingForm
 from checkout.models import Order, Shipment, ShipmentStatus
-from config.exceptions import Refusal
 
 
 class ParcelViews(OrderActionViews):
@@ -40,14 +39,13 @@ class ParcelViews(OrderActionViews):
         if request.method == "POST" and _is_recorded(order, request.POST.get("key", "")):
             return self._to_page(order)
         if request.method == "POST" and form.is_valid():
-            try:
-                after = shipments.post_parcel(order, form.parcel(), key=form.cleaned_data["key"], by=request.user)
-            except Refusal as refusal:
-                form.add_error(None, str(refusal))
-            else:
-                told = _("The parcel is recorded. Order %(number)s is %(status)s.")
-                facts = {"number": after.number, "status": after.get_status_display()}
-                self.message_user(request, told % facts, messages.SUCCESS)
+
+            def do() -> ActionResult:
+                return recorded(
+                    shipments.post_parcel(order, form.parcel(), key=form.cleaned_data["key"], by=request.user)
+                )
+
+            if self._done(request, form, do):
                 return self._to_page(order)
         return self._render_parcel(request, order, form, {"title": self._title(order), "possible": order.may_pack})
 
@@ -57,12 +55,12 @@ class ParcelViews(OrderActionViews):
         names = ("carrier", "service", "tracking_code", "tracking_url")
         form = TrackingForm(request.POST or None, initial={name: getattr(parcel, name) for name in names})
         if request.method == "POST" and form.is_valid():
-            try:
+
+            def do() -> ActionResult:
                 shipments.correct_tracking(parcel, form.tracking(), by=request.user)
-            except Refusal as refusal:
-                form.add_error(None, str(refusal))
-            else:
-                self.message_user(request, _("The parcel's tracking is corrected."), messages.SUCCESS)
+                return ActionResult(_("The parcel's tracking is corrected."))
+
+            if self._done(request, form, do):
                 return self._to_page(order)
         context = {"title": self._title(order), "possible": True, "correcting": parcel}
         return self._render_parcel(request, order, form, context)
@@ -74,19 +72,18 @@ class ParcelViews(OrderActionViews):
             raise Http404
         order = self._order_to_pack(request, order_id)
         parcel = get_object_or_404(Shipment, pk=parcel_id, order=order)
-        try:
+
+        def do() -> ActionResult:
             after = shipments.record_news(parcel, ShipmentStatus(status), by=request.user)
-        except Refusal as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        else:
             told = _("The parcel is recorded as %(status)s. Order %(number)s is %(order_status)s.")
             facts = {
                 "status": ShipmentStatus(status).label,
                 "number": after.number,
                 "order_status": after.get_status_display(),
             }
-            self.message_user(request, told % facts, messages.SUCCESS)
-        return self._to_page(order)
+            return ActionResult(told % facts)
+
+        return self._pressed(request, order, do)
 
     def _order_to_pack(self, request: HttpRequest, order_id: int) -> Order:
         if not may(request, "ship_order"):
@@ -102,6 +99,11 @@ class ParcelViews(OrderActionViews):
         template = "admin/checkout/order/parcel.html"
         status = 409 if form.errors else 200
         return self.render_page(request, order, template, {"form": form, **context}, status=status)
+
+
+def recorded(after: Order) -> ActionResult:
+    facts = {"number": after.number, "status": after.get_status_display()}
+    return ActionResult(_("The parcel is recorded. Order %(number)s is %(status)s.") % facts)
 
 
 def _is_recorded(order: Order, key: str) -> bool:

@@ -1,13 +1,11 @@
 """The returns on an order's page: answer a request, record what came back, pay back what is owed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -18,10 +16,10 @@ from django.utils.translation import gettext_lazy
 
 from checkout import returns
 from checkout.admin.action_views import may
+from checkout.admin.actions import ActionResult
 from checkout.admin.parcel_views import ParcelViews
 from checkout.admin.return_forms import InspectionForm, ReturnAnswerForm
 from checkout.models import Order, Return, ReturnStatus
-from config.exceptions import Refusal
 from config.formats import money
 from payments.models import RefundStatus
 
@@ -72,9 +70,9 @@ class ReturnViews(ParcelViews):
         if request.method == "POST" and form.is_valid():
             accepted = request.POST.get("do") == "accept"
 
-            def do() -> str:
+            def do() -> ActionResult:
                 returns.answer_return(asked, accepted=accepted, answer=form.cleaned_data["answer"], by=request.user)
-                return _("The answer is recorded. The shopper gets it by e-mail within a minute.")
+                return ActionResult(_("The answer is recorded. The shopper gets it by e-mail within a minute."))
 
             if self._done(request, form, do):
                 return self._to_page(order)
@@ -88,9 +86,9 @@ class ReturnViews(ParcelViews):
         form = InspectionForm(request.POST or None, expected=[units for units in asked.contents if units.expected])
         if request.method == "POST" and form.is_valid():
 
-            def do() -> str:
+            def do() -> ActionResult:
                 returns.inspect_return(asked, form.found(), by=request.user)
-                return _("What came back is recorded. Its money can be paid back now.")
+                return ActionResult(_("What came back is recorded. Its money can be paid back now."))
 
             if self._done(request, form, do):
                 return self._to_page(order)
@@ -102,10 +100,10 @@ class ReturnViews(ParcelViews):
         form = forms.Form(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
 
-            def do() -> str:
+            def do() -> ActionResult:
                 confirmed, with_freight = _amount(request.POST.get("confirmed", "")), "with_freight" in request.POST
                 closed = returns.close_return(asked, with_freight=with_freight, expected=confirmed, by=request.user)
-                return _closed(closed, order)
+                return ActionResult(_closed(closed, order))
 
             if self._done(request, form, do):
                 return self._to_page(order)
@@ -119,16 +117,6 @@ class ReturnViews(ParcelViews):
             raise PermissionDenied
         order = self._order(request, order_id)
         return order, get_object_or_404(Return.objects.with_contents(), pk=return_id, order=order)
-
-    def _done(self, request: HttpRequest, form: forms.Form, do: Callable[[], str]) -> bool:
-        """Shows a refusal on the form, else what was done."""
-        try:
-            told = do()
-        except Refusal as refusal:
-            form.add_error(None, str(refusal))
-            return False
-        self.message_user(request, told, messages.SUCCESS)
-        return True
 
     def _render_return(
         self, request: HttpRequest, order: Order, asked: Return, form: forms.Form, step: str, context: dict[str, Any]
