@@ -30,6 +30,7 @@ from config.api.fields import (
     Text,
     WholeNumber,
     document,
+    known_user_id,
     read_body,
     user_id_of,
 )
@@ -270,9 +271,7 @@ class CartClaim(PrivateView):
     )
     def post(self, request: Request, id: str) -> Response:  # noqa: A002
         read_body(NothingSerializer, request)
-        user_id = user_id_of(request)
-        assert user_id is not None  # noqa: S101 - narrows the type, IsAuthenticated decides
-        cart, staying = services.claim_cart(id, user_id)
+        cart, staying = services.claim_cart(id, known_user_id(request))
         answer = _answer(cart)
         if staying:
             answer.data["left_behind"] = [document(StayingLineSerializer, line) for line in staying]
@@ -368,9 +367,8 @@ class SavedDelivery(PrivateView):
     )
     def put(self, request: Request, id: str) -> Response:  # noqa: A002
         chosen = read_body(SavedDeliverySerializer, request)
-        user_id, own = user_id_of(request), getattr(request.user, "email", "")
-        assert user_id is not None  # noqa: S101 - narrows the type, IsAuthenticated decides
-        return _answer(services.deliver_to_saved(id, chosen["id"], email=chosen.get("email", own), user_id=user_id))
+        email = chosen.get("email", getattr(request.user, "email", ""))
+        return _answer(services.deliver_to_saved(id, chosen["id"], email=email, user_id=known_user_id(request)))
 
 
 class ShippingOptions(PrivateView):

@@ -35,6 +35,12 @@ class Answer:
     replayed: bool = False
 
 
+def check_key(key: str) -> None:
+    """Raises IdempotencyKeyInvalid for a key that cannot be stored."""
+    if len(key) > KEY_LENGTH or "\0" in key:
+        raise IdempotencyKeyInvalid
+
+
 def answer_once(
     *,
     cart_token: str,
@@ -55,8 +61,7 @@ def answer_once(
     """
     if not key:
         raise IdempotencyKeyRequired
-    if len(key) > KEY_LENGTH or "\0" in key:
-        raise IdempotencyKeyInvalid
+    check_key(key)
     fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
     entry, created = _acquire(cart_token, user_id, key, fingerprint)
     if entry.response_status is not None:

@@ -38,7 +38,7 @@ class KnownAddresses:
 def known_to(user_id: int) -> KnownAddresses:
     """One statement."""
     orders = Order.objects.filter(user=OuterRef("pk")).order_by("-placed_at")[:1]
-    saved = SavedAddress.objects.filter(user=OuterRef("pk")).order_by("-used_at", "pk")
+    saved = SavedAddress.objects.of_user(OuterRef("pk"))
     facts = (
         get_user_model()
         .objects.filter(pk=user_id)

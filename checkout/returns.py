@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from checkout.exceptions import IdempotencyKeyInvalid, IdempotencyKeyReused, ReturnNotPossible, ReturnRefused
-from checkout.idempotency import KEY_LENGTH
+from checkout.exceptions import IdempotencyKeyReused, ReturnNotPossible, ReturnRefused
+from checkout.idempotency import check_key
 from checkout.models import MessageKind, Order, OrderStatus, OutboxMessage, Return, ReturnLine, ReturnStatus
 from checkout.return_terms import Owed, owed_for, terms_of
 from checkout.services import begin_refund
@@ -98,8 +98,7 @@ def ask_return_by_sku(order: Order, units: Mapping[str, int], reason: str = "", 
 
     Raises IdempotencyKeyInvalid too. Reads the lines.
     """
-    if len(key) > KEY_LENGTH or "\0" in key:
-        raise IdempotencyKeyInvalid
+    check_key(key)
     lines = {line.sku: line.pk for line in order.lines.all()}
     strange = next((sku for sku in units if sku not in lines), None)
     if strange is not None:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, ConditionalView
-from config.api.fields import Input, Moment, Output, PrivateView, Text, document, read_body
+from config.api.fields import Input, Moment, Output, PrivateView, Text, document, known_user_id, read_body
 from config.api.problems import NotAuthenticated
 from config.api.schema import refusals
 from config.exceptions import Refusal
@@ -112,7 +112,7 @@ class AddressBook(PrivateView):
     )
     def get(self, request: Request) -> Response:
         """One's address book, the address used last first: at most twenty."""
-        found = SavedAddress.objects.of_user(_user_id(request))
+        found = SavedAddress.objects.of_user(known_user_id(request))
         return Response(document(AddressBookSerializer, {"results": found}))
 
     @extend_schema(
@@ -142,7 +142,7 @@ class AddressBook(PrivateView):
         used for longest goes. `PUT carts/{id}/delivery/saved/` delivers there."""
         body = read_body(NewSavedAddressSerializer, request)
         address = Address(**body["address"])
-        saved = address_book.save(_user_id(request), address, phone=body["phone"], tax_id=body["tax_id"])
+        saved = address_book.save(known_user_id(request), address, phone=body["phone"], tax_id=body["tax_id"])
         return Response(document(SavedAddressSerializer, saved), status=status.HTTP_201_CREATED)
 
 
@@ -158,15 +158,8 @@ class AddressBookEntry(PrivateView):
     )
     def delete(self, request: Request, id: UUID) -> Response:  # noqa: A002  the contract's own name
         """Orders and carts that it was chosen for keep it."""
-        address_book.remove(_user_id(request), id)
+        address_book.remove(known_user_id(request), id)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _user_id(request: Request) -> int:
-    """IsAuthenticated guarantees that there is one."""
-    user_id = request.user.pk
-    assert user_id is not None  # noqa: S101 - narrows the type
-    return int(user_id)
 
 
 urlpatterns = [

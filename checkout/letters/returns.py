@@ -19,14 +19,7 @@ def _asked(order: Order, asked: Return | None) -> Letter | None:
         return None
     if not asked.by_right:
         subject = _("We have received your request to return something of order %(number)s")
-        return _letter(
-            order,
-            asked,
-            subject,
-            [
-                _("We look at it, and answer you by e-mail."),
-            ],
-        )
+        return _letter(order, asked, subject, [_("We look at it, and answer you by e-mail.")])
     subject = _("We have received your withdrawal from order %(number)s")
     return _letter(order, asked, subject, [*_what_comes_next(asked), _money()])
 

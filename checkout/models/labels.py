@@ -4,11 +4,11 @@ from typing import Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import Q
 from django.db.models.functions import JSONObject
 from django.utils.translation import gettext_lazy as _
 
-from checkout.models.shipments import PackedUnits
+from checkout.models.shipments import PackedUnits, units_by_order_line
 from inventory.models import Warehouse
 from shipping.models import Label
 
@@ -56,10 +56,7 @@ class PackedParcel(models.Model):
 class PackedLineQuerySet(models.QuerySet["PackedLine"]):
     def held(self, order_id: int) -> dict[int, int]:
         """Units by line of the order that are in packed parcels and have not left. The caller has locked the order."""
-        packed = self.filter(Q(parcel__order=order_id), parcel__label__in=Label.objects.live())
-        return dict(
-            packed.order_by().values("order_line").annotate(units=Sum("quantity")).values_list("order_line", "units")
-        )
+        return units_by_order_line(self.filter(parcel__order=order_id, parcel__label__in=Label.objects.live()))
 
 
 class PackedLine(models.Model):

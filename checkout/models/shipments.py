@@ -145,13 +145,17 @@ class Shipment(models.Model):
         return list(getattr(self, name))
 
 
+def units_by_order_line(lines: models.QuerySet[Any]) -> dict[int, int]:
+    """The sum of the units of these lines of parcels, by line of the order. One statement."""
+    summed = lines.order_by().values("order_line").annotate(units=Sum("quantity"))
+    return dict(summed.values_list("order_line", "units"))
+
+
 class ShipmentLineQuerySet(models.QuerySet["ShipmentLine"]):
     def sent(self, order_id: int) -> dict[int, int]:
         """Units by line of the order that have left and did not come back. The caller has locked the order."""
-        out = self.filter(shipment__order=order_id).exclude(shipment__status=ShipmentStatus.RETURNED)
-        return dict(
-            out.order_by().values("order_line").annotate(units=Sum("quantity")).values_list("order_line", "units")
-        )
+        of_order = self.filter(shipment__order=order_id)
+        return units_by_order_line(of_order.exclude(shipment__status=ShipmentStatus.RETURNED))
 
 
 class ShipmentLine(models.Model):

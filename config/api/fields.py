@@ -185,3 +185,10 @@ def read_body(form: type[Input], request: Request) -> dict[str, Any]:
 
 def user_id_of(request: Request) -> int | None:
     return request.user.pk if request.user.is_authenticated else None
+
+
+def known_user_id(request: Request) -> int:
+    """Where the view asks for `IsAuthenticated`."""
+    user_id = user_id_of(request)
+    assert user_id is not None  # noqa: S101 - narrows the type, IsAuthenticated decides
+    return user_id

@@ -14,7 +14,7 @@ from shipping.addresses import DeliveryFields
 
 
 class SavedAddressQuerySet(models.QuerySet["SavedAddress"]):
-    def of_user(self, user_id: int) -> Self:
+    def of_user(self, user_id: int | models.OuterRef) -> Self:
         """Their address book, the one used last first."""
         return self.filter(user=user_id).order_by("-used_at", "pk")
 
