@@ -173,6 +173,11 @@ def is_allowed(scope: str, subject: str) -> bool:
     return True
 
 
+def may_be_mailed(email: str) -> bool:
+    """Count a mail that a stranger asks for: nobody's mailbox is filled, from however many networks."""
+    return is_allowed("sign_up", account_subject(email))
+
+
 def tally(*limits: tuple[str, str]) -> list[Tally]:
     """Count one for each scope and subject, in one round trip."""
     return [_judged(entry) for entry in _count([_entry(scope, subject) for scope, subject in limits], 1)]

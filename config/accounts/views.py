@@ -27,7 +27,7 @@ from config.accounts.exceptions import EmailTaken, LinkNotValid
 from config.accounts.forms import FinishSignUpForm, NewPasswordForm, PasswordResetForm, SignInForm, SignUpForm
 from config.accounts.models import User
 from config.formats import duration
-from config.rate_limits import RateLimited, account_subject, enforce, is_allowed, requester
+from config.rate_limits import RateLimited, enforce, may_be_mailed, requester
 
 # Where the browser goes that opens the mailed link, if it is the one that asked for it.
 AFTER_SIGN_UP = "after_sign_up"
@@ -109,7 +109,7 @@ class SignUp(NextPage, ThrottledPost):
         email = form.cleaned_data["email"]
         if target := self.get_redirect_url():
             self.request.session[AFTER_SIGN_UP] = target
-        if _may_be_mailed(email):
+        if may_be_mailed(email):
             tasks.send_sign_up_soon(sign_up.ask(email, get_language() or "pt-br"))
         return HttpResponseRedirect(reverse("accounts:sign_up_sent"))
 
@@ -167,7 +167,7 @@ class PasswordReset(ThrottledPost):
 
     def form_valid(self, form: PasswordResetForm) -> HttpResponse:
         email = form.cleaned_data["email"]
-        if _may_be_mailed(email):
+        if may_be_mailed(email):
             tasks.send_password_reset_soon(email, get_language() or "pt-br")
         return super().form_valid(form)
 
@@ -213,7 +213,7 @@ class AskForConfirmation(LoginRequiredMixin, View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         user = _user(request)
-        if _may_be_mailed(user.email):
+        if may_be_mailed(user.email):
             services.address_to_prove(user).send_confirmation(request)
         messages.success(request, _("A message is on its way to you. Open the link in it."))
         return HttpResponseRedirect(reverse("accounts:devices"))
@@ -272,11 +272,6 @@ class EndDevice(LoginRequiredMixin, View):
             raise Http404
         messages.success(request, _("That device is signed out."))
         return HttpResponseRedirect(reverse("accounts:devices"))
-
-
-def _may_be_mailed(email: str) -> bool:
-    """Counts a mail: nobody's mailbox is filled, from however many networks."""
-    return is_allowed("sign_up", account_subject(email))
 
 
 def _user(request: HttpRequest) -> User:

@@ -14,7 +14,7 @@ from config.personal_data import data_requests, tasks
 from config.personal_data.exceptions import LinkNotValid
 from config.personal_data.forms import AskForm
 from config.personal_data.models import Wish
-from config.rate_limits import account_subject, is_allowed, limited
+from config.rate_limits import limited, may_be_mailed
 from config.resilience import task_queue
 
 
@@ -30,7 +30,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "personal_data/ask.html", {"form": form}, status=422)
     email = form.cleaned_data["email"]
-    if is_allowed("sign_up", account_subject(email)):  # nobody's mailbox is filled from many networks
+    if may_be_mailed(email):
         data_requests.ask(email, Wish(form.cleaned_data["wish"]), get_language() or "pt-br")
         task_queue.nudge(tasks.deal_with_data_requests)
     return redirect("personal_data:sent")
