@@ -48,7 +48,8 @@ def test_staff_inspect_a_page_and_later_requests(page: Page, web: Web) -> None:
     """HTMX and API requests have no page of their own: they appear in the history of any page."""
     shop = f"http://127.0.0.1:{web.port}"
     sign_in(page, shop)
-    page.get_by_role("link", name="Cup").first.click()
+    with page.expect_navigation():  # and all that it loads: without HTMX the button leads to the cart's page
+        page.get_by_role("link", name="Cup").first.click()
     with page.expect_response("**/cart/add/"):
         page.get_by_role("button", name="Add to cart").first.click()
     page.evaluate("fetch('/api/v1/products/?search=secret-wish').then((answer) => answer.json())")
